@@ -1,0 +1,137 @@
+"""What travels between rooms: small frozen records, without references, JSON both ways."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord"]
+
+Task = Literal["binary", "multiclass", "regression"]
+State = Literal["complete", "pruned", "failed"]
+
+
+class _Record(BaseModel):
+    """``model_dump_json`` and ``model_validate_json`` go both ways, infinities and NaN included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Proposal(_Record):
+    """A trial before it is trained.
+
+    Parameters
+    ----------
+    number : int
+        The trial's number in its study, from 0.
+    configuration : dict
+        A point of the space: nested, plain values.
+    params : dict
+        The same point flat, ``{"model.linear.learning_rate": 0.01, ...}``.
+    seed : int
+        The trial's own seed (initial weights, bootstraps), derived from the search's.
+    """
+
+    number: int
+    configuration: dict[str, Any]
+    params: dict[str, Any]
+    seed: int
+
+
+class Curve(_Record):
+    """A trial's history, means over the folds.
+
+    Parameters
+    ----------
+    losses : tuple of float
+        Training loss of epoch 1, 2, ...; empty for a family without epochs.
+    learning_rates : tuple of float
+        Learning rate at the end of epoch 1, 2, ....
+    rungs : tuple of int
+        Epochs at which the trial was judged.
+    scores : tuple of float
+        Validation score at each rung.
+    """
+
+    losses: tuple[float, ...] = ()
+    learning_rates: tuple[float, ...] = ()
+    rungs: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+
+
+class TrialRecord(_Record):
+    """A trial as it ended.
+
+    Parameters
+    ----------
+    number, configuration, params, seed
+        As in the `Proposal`.
+    state : {"complete", "pruned", "failed"}
+        How it ended.
+    family : str
+        The model family's name.
+    score : float or None
+        Mean validation score over the folds, in scikit-learn's sense (greater is better); None where it failed.
+    fold_scores : tuple of float
+        The score of each fold.
+    metrics : dict
+        Final metrics by plain name (``accuracy``, ``rmse``, ...), means over the folds.
+    curve : Curve
+        The history.
+    started : float
+        When its cohort started, seconds since 1970.
+    seconds : float
+        Its share of its cohort's training time.
+    reason : str
+        Why it was pruned or failed; empty where it completed.
+    """
+
+    number: int
+    configuration: dict[str, Any]
+    params: dict[str, Any]
+    seed: int
+    state: State
+    family: str
+    score: float | None = None
+    fold_scores: tuple[float, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    curve: Curve = Curve()
+    started: float = 0.0
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class SearchRecord(_Record):
+    """What a search is about; the same for all its trials.
+
+    Parameters
+    ----------
+    study_name : str
+        The Optuna study's name.
+    task : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    target : str
+        The target's name.
+    scoring : str
+        The scikit-learn scorer that ranks the trials.
+    space : str
+        The space's name.
+    space_digest : str
+        Its fingerprint.
+    n_rows, n_columns, n_folds : int
+        Size of the table and of its split.
+    random_state : int
+        The seed everything else is derived from.
+    """
+
+    study_name: str
+    task: Task
+    target: str
+    scoring: str
+    space: str
+    space_digest: str
+    n_rows: int
+    n_columns: int
+    n_folds: int
+    random_state: int
