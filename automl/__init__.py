@@ -1,0 +1,62 @@
+"""Declarative AutoML search: say what may be tried, see everything that was tried, keep the best pipeline.
+
+The public names load what they need when first used, so that ``import automl`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automl.errors import AutomlError, InputError, NoModelError, SettingError, SpaceError, StoreError, TableError
+    from automl.export import load_model
+    from automl.families import load_space
+    from automl.search import Search
+    from automl.space import Space
+    from automl.table import read_table
+
+__all__ = [
+    "AutomlError",
+    "InputError",
+    "NoModelError",
+    "Search",
+    "SettingError",
+    "Space",
+    "SpaceError",
+    "StoreError",
+    "TableError",
+    "__version__",
+    "load_model",
+    "load_space",
+    "read_table",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AutomlError": "automl.errors",
+    "InputError": "automl.errors",
+    "NoModelError": "automl.errors",
+    "Search": "automl.search",
+    "SettingError": "automl.errors",
+    "Space": "automl.space",
+    "SpaceError": "automl.errors",
+    "StoreError": "automl.errors",
+    "TableError": "automl.errors",
+    "load_model": "automl.export",
+    "load_space": "automl.families",
+    "read_table": "automl.table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'automl' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
