@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 __all__ = [
     "Anything",
     "Boolean",
@@ -67,15 +69,18 @@ class Number(Constraint):
     open_low: bool = False
     open_high: bool = False
 
+    @override
     def accepts(self, value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(value):
             return False
         if self.integer and not isinstance(value, numbers.Integral):
             return False
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return bool(above and below)
+        number = float(value)
+        above = number > self.low if self.open_low else number >= self.low
+        below = number < self.high if self.open_high else number <= self.high
+        return above and below
 
+    @override
     def describe(self) -> str:
         parts = []
         if self.low > -math.inf:
@@ -90,9 +95,11 @@ class Number(Constraint):
 class Boolean(Constraint):
     """True or false."""
 
+    @override
     def accepts(self, value: Any) -> bool:
         return isinstance(value, bool)
 
+    @override
     def describe(self) -> str:
         return "true or false"
 
@@ -103,9 +110,11 @@ class OneOf(Constraint):
 
     values: tuple[Any, ...]
 
+    @override
     def accepts(self, value: Any) -> bool:
         return any(type(value) is type(known) and value == known for known in self.values)
 
+    @override
     def describe(self) -> str:
         shown = ", ".join("null" if value is None else str(value) for value in self.values)
         return f"one of {shown}" if len(self.values) > 1 else shown
@@ -118,6 +127,7 @@ class ListOf(Constraint):
     item: Constraint
     min_length: int = 0
 
+    @override
     def accepts(self, value: Any) -> bool:
         return (
             isinstance(value, Sequence)
@@ -126,6 +136,7 @@ class ListOf(Constraint):
             and all(self.item.accepts(item) for item in value)
         )
 
+    @override
     def describe(self) -> str:
         return f"a list, each item {self.item.describe()}"
 
@@ -136,9 +147,11 @@ class Union(Constraint):
 
     options: tuple[Constraint, ...]
 
+    @override
     def accepts(self, value: Any) -> bool:
         return any(option.accepts(value) for option in self.options)
 
+    @override
     def describe(self) -> str:
         return " or ".join(option.describe() for option in self.options)
 
@@ -147,9 +160,11 @@ class Union(Constraint):
 class Anything(Constraint):
     """Any plain value."""
 
+    @override
     def accepts(self, value: Any) -> bool:
         return True
 
+    @override
     def describe(self) -> str:
         return "any value"
 
@@ -179,12 +194,14 @@ class Section(Constraint):
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
+    @override
     def accepts(self, value: Any) -> bool:
         return isinstance(value, Mapping) and all(
             key in self.parameters and self.parameters[key].constraint.accepts(item)
             for key, item in value.items()
         )
 
+    @override
     def describe(self) -> str:
         return f"a mapping of {', '.join(self.parameters)}" if self.parameters else "an empty mapping"
 
@@ -211,12 +228,14 @@ class Variants(Constraint):
 
     options: Mapping[str, Section]
 
+    @override
     def accepts(self, value: Any) -> bool:
         if not isinstance(value, str | Mapping) or (isinstance(value, Mapping) and len(value) != 1):
             return False
         name, parameters = named(value)
         return name in self.options and self.options[name].accepts(parameters)
 
+    @override
     def describe(self) -> str:
         return f"one of {', '.join(self.options)}"
 

@@ -72,7 +72,7 @@ class TrialRecord(_Record):
     family : str
         The model family's name.
     score : float or None
-        Mean validation score over the folds, in scikit-learn's sense (greater is better); None where it failed.
+        Mean validation score over the folds, greater is better; None where it failed.
     fold_scores : tuple of float
         The score of each fold.
     metrics : dict

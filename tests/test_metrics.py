@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
+
+from automl.errors import SettingError
+from automl.metrics import Predictions, final_metrics, metric_for
+
+RNG = np.random.default_rng(0)
+
+
+def classes(n_classes, n=60):
+    y = np.arange(n) % n_classes
+    probabilities = RNG.dirichlet(np.ones(n_classes), size=n)
+    return y, Predictions(probabilities.argmax(axis=1), probabilities)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "n_classes", "expected"),
+    [
+        (None, 2, lambda y, p: roc_auc_score(y, p.probabilities[:, 1])),
+        ("neg_log_loss", 3, lambda y, p: -log_loss(y, p.probabilities)),
+        ("f1_macro", 3, lambda y, p: f1_score(y, p.values, average="macro")),
+    ],
+)
+def test_score_is_scikit_learns(scoring, n_classes, expected):
+    y, predictions = classes(n_classes)
+    metric = metric_for(scoring, "binary" if n_classes == 2 else "multiclass", n_classes)
+    assert metric(y, predictions) == pytest.approx(expected(y, predictions))
+
+
+def test_regression_score_is_negative_error():
+    metric = metric_for(None, "regression")
+    assert metric(np.array([1.0, 3.0]), Predictions(np.array([2.0, 5.0]))) == pytest.approx(-np.sqrt(2.5))
+
+
+def test_log_loss_is_defined_on_a_fold_without_a_class():
+    metric = metric_for("neg_log_loss", "multiclass", 3)
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]])
+    score = metric(np.array([0, 1]), Predictions(probabilities.argmax(axis=1), probabilities))
+    assert score == pytest.approx(np.log(0.5))
+
+
+@pytest.mark.parametrize(("scoring", "needs"), [("roc_auc", False), ("accuracy", False), ("neg_log_loss", True)])
+def test_needs_probabilities(scoring, needs):
+    assert metric_for(scoring, "binary", 2).needs_probabilities() is needs
+
+
+def test_unknown_scorer_offers_the_nearest():
+    with pytest.raises(SettingError, match='scoring: must be a scorer of scikit-learn; got "roc_acu".*"roc_auc"'):
+        metric_for("roc_acu", "binary", 2)
+
+
+def test_scorer_that_cannot_score_the_task_is_refused():
+    with pytest.raises(SettingError, match='must be able to score a multiclass target; got "f1"'):
+        metric_for("f1", "multiclass", 3)
+
+
+def test_final_metrics_by_task():
+    y, predictions = classes(2)
+    assert set(final_metrics("binary", 2, y, predictions)) == {
+        "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss",
+    }  # fmt: skip
+    y, predictions = classes(4)
+    report = final_metrics("multiclass", 4, y, predictions)
+    assert report["log_loss"] == pytest.approx(log_loss(y, predictions.probabilities))
+    assert report["f1"] == pytest.approx(f1_score(y, predictions.values, average="macro"))
+    report = final_metrics("regression", 0, np.array([1.0, 3.0]), Predictions(np.array([2.0, 5.0])))
+    assert report == pytest.approx({"rmse": np.sqrt(2.5), "mae": 1.5, "r2": -1.5})
+
+
+def test_decision_scores_alone_give_no_log_loss():
+    y = np.array([0, 1, 0, 1])
+    report = final_metrics("binary", 2, y, Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1])))
+    assert report["roc_auc"] == 1.0
+    assert "log_loss" not in report
