@@ -1,0 +1,220 @@
+"""Models on disk: written whole or not at all, read with nothing trusted that was not named."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from automl.errors import Fault, SettingError, StoreError
+from automl.tracking import fetch_model, find_model, trusted_types, write_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["export_run", "load_model", "model_metadata", "save_model"]
+
+
+def save_model(
+    estimator: Any,
+    path: str | Path,
+    X_example: pd.DataFrame,
+    metadata: Mapping[str, Any],
+    trusted: Sequence[str] = (),
+) -> Path:
+    """Write a fitted pipeline as an MLflow model folder.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted scikit-learn pipeline.
+    path : str or Path
+        The folder to make; it may exist if it is empty.
+    X_example : DataFrame
+        Some rows of the table: signature and input example come from them.
+    metadata : mapping
+        Plain values kept with the model, e.g. task, target, classes, scoring. The version of automl is added.
+    trusted : sequence of str
+        Types outside this package and scikit-learn that the pipeline may hold, by full name.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    SettingError
+        If the folder holds something already, or the pipeline types that are not trusted.
+    StoreError
+        If it cannot be written.
+    """
+    with _whole(Path(path)) as folder:
+        write_model(estimator, folder, X_example, metadata, trusted)
+    return Path(path)
+
+
+def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -> Path:
+    """Copy the model of a search out of its tracking store.
+
+    Parameters
+    ----------
+    run_id : str
+        The search's run, or its winning trial's.
+    path : str or Path
+        The folder to make.
+    tracking_uri : str or None
+        The store; None for the default one.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    NoModelError
+        If the run holds no model.
+    SettingError
+        If there is no such run, or the folder holds something already.
+    StoreError
+        If there is no such store, or the folder cannot be written.
+    """
+    model_uri = find_model(run_id, tracking_uri)
+    with _whole(Path(path)) as folder, tempfile.TemporaryDirectory() as scratch:
+        shutil.copytree(fetch_model(model_uri, Path(scratch), tracking_uri), folder, dirs_exist_ok=True)
+    return Path(path)
+
+
+def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Sequence[str] = ()) -> Any:
+    """Load a pipeline that was saved, exported or logged.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder, or a URI ``models:/m-...`` or ``models:/name/version``.
+    tracking_uri : str or None
+        The store a URI is looked up in; None for the default one.
+    trusted : sequence of str
+        Types outside this package and scikit-learn that it may hold. What the folder itself lists is not
+        believed.
+
+    Returns
+    -------
+    Pipeline
+        Fitted, with ``predict`` and, for classification, ``predict_proba``.
+
+    Raises
+    ------
+    SettingError
+        If there is no such folder, it is no model of ours, or holds types that are not trusted.
+    StoreError
+        If a URI cannot be found.
+
+    Warns
+    -----
+    UserWarning
+        If it was written with another minor version of scikit-learn or automl.
+    """
+    import skops.io
+
+    if isinstance(path, str) and path.startswith("models:/"):
+        with tempfile.TemporaryDirectory() as scratch:
+            return load_model(fetch_model(path, Path(scratch), tracking_uri), trusted=trusted)
+    content = _read(Path(path))
+    flavor = content.get("flavors", {}).get("sklearn", {})
+    if flavor.get("serialization_format") != "skops":
+        remedy = "Load it with mlflow.sklearn.load_model if you trust where it comes from."
+        raise SettingError(
+            Fault(str(path), "must be a scikit-learn model in skops format", "another format", remedy)
+        )
+    _compare_versions(flavor, content.get("metadata") or {})
+    file = Path(path) / str(flavor["pickled_model"])
+    if not file.is_file():
+        raise SettingError(
+            Fault(str(path), f"must hold {file.name}", "a folder without it", "Export the model again.")
+        )
+    return skops.io.load(file, trusted=trusted_types(file, trusted))
+
+
+def model_metadata(path: str | Path) -> dict[str, Any]:
+    """Return what was kept with a model: task, target, classes, versions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A model folder.
+
+    Returns
+    -------
+    dict
+        As it was given to `save_model`, with ``automl_version``.
+
+    Raises
+    ------
+    SettingError
+        If there is no such folder, or it is no MLflow model.
+    """
+    return dict(_read(Path(path)).get("metadata") or {})
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Return the content of a folder's MLmodel file."""
+    file = folder / "MLmodel"
+    if not folder.exists():
+        raise SettingError(Fault("model", "must be a folder that exists", str(folder), "Export one first."))
+    if not file.is_file():
+        remedy = "Name the folder that `export` made; it holds a file called MLmodel."
+        raise SettingError(Fault("model", "must be an MLflow model folder", str(folder), remedy))
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        content = None
+    if not isinstance(content, dict):
+        raise SettingError(
+            Fault(str(file), "must be a YAML mapping", "something else", "Export the model again.")
+        )
+    return content
+
+
+def _compare_versions(flavor: dict[str, Any], metadata: dict[str, Any]) -> None:
+    import sklearn
+
+    from automl import __version__
+
+    for name, written, here in (
+        ("scikit-learn", flavor.get("sklearn_version"), sklearn.__version__),
+        ("automl", metadata.get("automl_version"), __version__),
+    ):
+        if written and str(written).split(".")[:2] != here.split(".")[:2]:
+            warnings.warn(
+                f"The model was written with {name} {written}, this is {name} {here}: predictions may "
+                f"differ. Install {name}=={written}, or train it again.",
+                stacklevel=3,
+            )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a neighbour of ``path`` to write to, and put it in place if all went well."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        came = f"{path}, {'a file' if path.is_file() else 'which holds something already'}"
+        raise SettingError(
+            Fault("the folder of a model", "must be new or empty", came, "Name another folder, or remove it.")
+        )
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as scratch:
+            folder = Path(scratch) / "model"
+            yield folder
+            folder.replace(path)
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

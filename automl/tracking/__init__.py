@@ -1,0 +1,24 @@
+"""The only room that knows MLflow: a search turned into runs, models written and found, and the live display.
+
+MLflow is a mirror of the study, never the truth: a store that fails harms no search. Importing this room loads
+no MLflow.
+"""
+
+from __future__ import annotations
+
+from automl.tracking.models import fetch_model, find_model, trusted_types, write_model
+from automl.tracking.progress import Progress, Silent
+from automl.tracking.store import default_tracking_uri, ui_command
+from automl.tracking.tracker import Tracker
+
+__all__ = [
+    "Progress",
+    "Silent",
+    "Tracker",
+    "default_tracking_uri",
+    "fetch_model",
+    "find_model",
+    "trusted_types",
+    "ui_command",
+    "write_model",
+]

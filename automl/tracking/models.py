@@ -1,0 +1,277 @@
+"""Models as MLflow keeps them: written as a folder, logged with their run, registered, found again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.tracking.store import open_store, quiet, resolve_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+
+__all__ = ["fetch_model", "find_model", "log_model", "trusted_types", "write_model"]
+
+# Whose types may be in a model without being named: skops' own list does not cover all of scikit-learn's.
+_TRUSTED_PACKAGES = ("automl", "sklearn")
+_EXAMPLE_ROWS = 5
+
+
+def trusted_types(file: Path, trusted: Sequence[str] = ()) -> list[str]:
+    """Return the types a skops file needs trust for, if all of them have it.
+
+    Parameters
+    ----------
+    file : Path
+        A file written by skops.
+    trusted : sequence of str
+        Types to trust besides this package's and scikit-learn's, by full name.
+
+    Returns
+    -------
+    list of str
+        Full names.
+
+    Raises
+    ------
+    SettingError
+        If there are others; all of them are named.
+    """
+    import skops.io
+
+    needed: list[str] = skops.io.get_untrusted_types(file=file)
+    foreign = [
+        name for name in needed if name.partition(".")[0] not in _TRUSTED_PACKAGES and name not in trusted
+    ]
+    if foreign:
+        names = ", ".join(foreign)
+        remedy = f"If they are safe to load, hand them in: trusted={foreign!r}."
+        raise SettingError(
+            Fault("the model", "must hold types of scikit-learn and automl only", names, remedy)
+        )
+    return needed
+
+
+def write_model(
+    estimator: Any,
+    folder: Path,
+    X_example: pd.DataFrame,
+    metadata: Mapping[str, Any],
+    trusted: Sequence[str] = (),
+    **identity: Any,
+) -> None:
+    """Write a fitted pipeline as an MLflow model folder in skops format.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted scikit-learn pipeline.
+    folder : Path
+        Must not exist, or be empty.
+    X_example : DataFrame
+        Some rows of the table; the signature comes from them, the first five become the input example.
+    metadata : mapping
+        Kept in the model, plain values only; ``automl_version`` is added.
+    trusted : sequence of str
+        Types besides this package's and scikit-learn's that it may hold.
+    **identity
+        What ties it to a run, for ``mlflow.models.Model``.
+
+    Raises
+    ------
+    SettingError
+        If the pipeline holds types that are not trusted.
+    """
+    import skops.io
+
+    from automl import __version__
+
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "model.skops"
+        skops.io.dump(estimator, file)
+        names = trusted_types(file, trusted)
+    with quiet():
+        import mlflow.sklearn
+        from mlflow.models import Model, infer_signature
+
+        example = X_example.head(_EXAMPLE_ROWS)
+        mlflow.sklearn.save_model(
+            estimator,
+            str(folder),
+            mlflow_model=Model(metadata={**metadata, "automl_version": __version__}, **identity),
+            serialization_format="skops",
+            skops_trusted_types=names,
+            signature=infer_signature(example, estimator.predict(example)),
+            input_example=example,
+            # Named, so that MLflow does not load the model in a process of its own to find out.
+            pip_requirements=_requirements(),
+        )
+
+
+def _requirements() -> list[str]:
+    from automl import __version__
+
+    installed = [
+        f"{name}=={version(name)}" for name in ("numpy", "pandas", "scikit-learn", "skops", "mlflow")
+    ]
+    return [f"automl=={__version__}", *installed]
+
+
+def log_model(
+    client: MlflowClient,
+    experiment_id: str,
+    run_id: str,
+    estimator: Any,
+    X_example: pd.DataFrame,
+    *,
+    registered_model_name: str | None,
+    metadata: Mapping[str, Any],
+    trusted: Sequence[str],
+) -> str:
+    """Write a model into the store as an output of a run, register it, and return its URI."""
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+    plain = {name: str(value) for name, value in metadata.items()}
+    model = client.create_logged_model(experiment_id, name="model", source_run_id=run_id, tags=plain)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        write_model(
+            estimator,
+            folder,
+            X_example,
+            metadata,
+            trusted,
+            artifact_path=model.artifact_location,
+            run_id=run_id,
+            model_uuid=model.model_id,
+            model_id=model.model_id,
+        )
+        client.log_model_artifacts(model.model_id, str(folder))
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    client.set_tag(run_id, "automl.model_uri", model.model_uri)
+    if registered_model_name is not None:
+        _register(client, registered_model_name, model, run_id)
+    return str(model.model_uri)
+
+
+def _register(client: MlflowClient, name: str, model: LoggedModel, run_id: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # A database store looks "models:/..." up in MLflow's global store, not in its own; a server does not.
+    source = model.model_uri if client.tracking_uri.startswith("http") else model.artifact_location
+    client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
+
+
+def find_model(run_id: str, tracking_uri: str | None = None) -> str:
+    """Return the URI of the model a search left in a store.
+
+    Parameters
+    ----------
+    run_id : str
+        The search's run, or the run of its winning trial.
+    tracking_uri : str or None
+        The store; None for `default_tracking_uri`.
+
+    Returns
+    -------
+    str
+        ``models:/m-...``, for `fetch_model`.
+
+    Raises
+    ------
+    SettingError
+        If there is no such run.
+    NoModelError
+        If the run has no model; the message says which one has.
+    StoreError
+        If there is no such store.
+    """
+    uri = resolve_uri(tracking_uri)
+    client = open_store(uri, create=False)
+    run = _get_run(client, run_id, uri)
+    parent_id = run.data.tags.get("mlflow.parentRunId")
+    if parent_id is not None:
+        search = _get_run(client, parent_id, uri)
+        best_id = search.data.tags.get("automl.best_run_id")
+        if best_id != run_id:
+            winner = f", that of the winning trial is {best_id}" if best_id else ""
+            raise NoModelError(
+                f"Run {run_id} is the trial {run.info.run_name!r}, and only a search's winner is kept as a "
+                f"model. The run of its search is {parent_id}{winner}."
+            )
+        run = search
+    model_uri = run.data.tags.get("automl.model_uri")
+    if model_uri is None:
+        state = run.info.status.lower()
+        raise NoModelError(
+            f"Run {run.info.run_id} ({run.info.run_name!r}, {state}) holds no model: its search has not "
+            "finished, was not refitted, or no trial of it completed."
+        )
+    return str(model_uri)
+
+
+def _get_run(client: MlflowClient, run_id: str, uri: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise StoreError(f"tracking_uri: {uri} failed: {error.message}") from error
+        remedy = "`automl ui` shows the runs; or name another store with tracking_uri."
+        raise SettingError(Fault("run_id", f"must be a run of {uri}", repr(run_id), remedy)) from error
+
+
+def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -> Path:
+    """Copy a model out of a store.
+
+    Parameters
+    ----------
+    model_uri : str
+        ``models:/m-...``, or ``models:/name/version`` of MLflow's registry.
+    folder : Path
+        Where to; made where it is missing.
+    tracking_uri : str or None
+        The store; None for `default_tracking_uri`.
+
+    Returns
+    -------
+    Path
+        The MLflow model folder.
+
+    Raises
+    ------
+    StoreError
+        If there is no such model or store.
+    """
+    uri = resolve_uri(tracking_uri)
+    client = open_store(uri, create=False)
+    with quiet():
+        from mlflow.artifacts import download_artifacts
+
+        try:
+            # MLflow would look the model up in its global store, so it is given the place itself.
+            place = _place(client, model_uri)
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(download_artifacts(place, dst_path=str(folder), tracking_uri=uri, registry_uri=uri))
+        except Exception as error:
+            raise StoreError(f"{model_uri} cannot be read from {uri}: {str(error).strip()}") from error
+
+
+def _place(client: MlflowClient, model_uri: str) -> str:
+    name, _, number = model_uri.removeprefix("models:/").strip("/").partition("/")
+    if number:
+        return str(client.get_model_version_download_uri(name, number))
+    return str(client.get_logged_model(name).artifact_location)

@@ -1,0 +1,214 @@
+"""The live view of a search in a terminal, and plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from automl.records import SearchRecord, State, TrialRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+__all__ = ["Progress", "Silent"]
+
+_LINE_SECONDS = 10.0
+
+
+class Progress:
+    """Show what a search is doing: time left, trials by state, best score so far, what is training.
+
+    In a terminal it redraws itself; elsewhere (a file, a pipe) it prints a line at most every ten seconds, and
+    one for each stage.
+
+    Parameters
+    ----------
+    console : rich.console.Console or None
+        Where to; None for standard error, so that output can be piped.
+
+    Examples
+    --------
+    ::
+
+        with Progress() as progress:
+            progress.started(search_record, timeout=60, n_trials=None)
+            progress.training("mlp", 8)
+            progress.trial(trial_record)
+            progress.stage("refitting the winner")
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(stderr=True)
+        self._record: SearchRecord | None = None
+        self._timeout: float | None = None
+        self._n_trials: int | None = None
+        self._began = time.monotonic()
+        self._counts: dict[State, int] = {"complete": 0, "pruned": 0, "failed": 0}
+        self._best: TrialRecord | None = None
+        self._doing = "starting"
+        self._live: Live | None = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=5)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._doing = "interrupted" if error is not None else "done"
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        elif self._record is not None:
+            self._line()
+
+    def started(self, search: SearchRecord, timeout: float | None, n_trials: int | None) -> None:
+        """Begin the clock.
+
+        Parameters
+        ----------
+        search : SearchRecord
+            What the search is about.
+        timeout : float or None
+            Its limit in seconds.
+        n_trials : int or None
+            Its limit in trials.
+        """
+        self._record, self._timeout, self._n_trials = search, timeout, n_trials
+        self._began = time.monotonic()
+        if self._live is None:
+            self._print(self._title())
+            self._last_line = time.monotonic()
+
+    def training(self, cohort_description: str, n: int) -> None:
+        """Say that ``n`` trials are training together."""
+        self._doing = f"training {n} {'trials' if n > 1 else 'trial'}: {cohort_description}"
+
+    def trial(self, record: TrialRecord) -> None:
+        """Count a trial that ended."""
+        self._counts[record.state] += 1
+        beaten = (
+            self._best is None
+            or self._best.score is None
+            or (record.score or -float("inf")) > self._best.score
+        )
+        if record.state == "complete" and record.score is not None and beaten:
+            self._best = record
+        if self._live is None and time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._line()
+
+    def stage(self, text: str) -> None:
+        """Say what the search does besides training, e.g. ``"refitting the winner"``."""
+        self._doing = text
+        if self._live is None:
+            self._line()
+
+    def _line(self) -> None:
+        self._last_line = time.monotonic()
+        self._print(f"{self._clock()}  {self._tally()}  {self._winner()}  {self._doing}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _title(self) -> str:
+        record = self._record
+        if record is None:
+            return "search"
+        return (
+            f"{record.study_name}: {record.target} ({record.task}), {record.scoring}, "
+            f"{record.n_rows:,} rows, {record.n_folds} folds"
+        )
+
+    def _clock(self) -> str:
+        passed = time.monotonic() - self._began
+        if self._timeout is None:
+            return _time(passed)
+        left = self._timeout - passed
+        return f"{_time(left)} left of {_time(self._timeout)}" if left > 0 else f"{_time(passed)} passed"
+
+    def _tally(self) -> str:
+        done = sum(self._counts.values())
+        of = f" of {self._n_trials}" if self._n_trials else ""
+        return f"{done}{of} {'trial' if done == 1 and not of else 'trials'}: " + ", ".join(
+            f"{count} {state}" for state, count in self._counts.items()
+        )
+
+    def _winner(self) -> str:
+        best = self._best
+        if best is None:
+            return "no score yet"
+        return f"best {best.score:.5g} (trial {best.number}, {best.family})"
+
+    def _share(self) -> float:
+        """Return how far the search is, by whichever limit is nearer; 0 where there is none."""
+        by_time = (time.monotonic() - self._began) / self._timeout if self._timeout else 0.0
+        by_count = sum(self._counts.values()) / self._n_trials if self._n_trials else 0.0
+        return min(1.0, max(by_time, by_count))
+
+    def _draw(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.spinner import Spinner
+        from rich.table import Table
+        from rich.text import Text
+
+        head = Table.grid(expand=True)
+        head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        head.add_column(justify="right", no_wrap=True)
+        head.add_row(Text(self._title(), "bold"), Text(self._clock(), "cyan"))
+        body = Table.grid(expand=True)
+        body.add_column(ratio=1)
+        body.add_column(justify="right", no_wrap=True)
+        body.add_row(self._tally(), Text(self._winner(), "green" if self._best else "dim"))
+        doing = Text(self._doing, "dim", no_wrap=True, overflow="ellipsis")
+        if self._timeout or self._n_trials:
+            return Group(head, ProgressBar(total=1.0, completed=self._share()), body, doing)
+        return (
+            Group(head, body, Spinner("dots", doing)) if self._doing != "done" else Group(head, body, doing)
+        )
+
+
+class Silent:
+    """A `Progress` that shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to restore."""
+
+    def started(self, search: SearchRecord, timeout: float | None, n_trials: int | None) -> None:
+        """Do nothing."""
+
+    def training(self, cohort_description: str, n: int) -> None:
+        """Do nothing."""
+
+    def trial(self, record: TrialRecord) -> None:
+        """Do nothing."""
+
+    def stage(self, text: str) -> None:
+        """Do nothing."""
+
+
+def _time(seconds: float) -> str:
+    """Return seconds as ``m:ss`` or ``h:mm:ss``.
+
+    Examples
+    --------
+    >>> _time(75), _time(3725.9)
+    ('1:15', '1:02:05')
+    """
+    minutes, rest = divmod(int(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

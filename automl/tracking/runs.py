@@ -1,0 +1,209 @@
+"""What a run of MLflow holds: records translated into names, tags, parameters and metrics."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from automl.records import SearchRecord, State, TrialRecord
+
+__all__ = ["Point", "RunContent", "plain_params", "plain_tags", "search_run", "summary_points", "trial_run"]
+
+# https://mlflow.org/docs/latest/api_reference/rest-api.html#request-limits
+_MAX_KEY = 250
+_MAX_PARAM = 6_000
+_MAX_TAG = 8_000
+
+_STATUS: dict[State, str] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+
+
+class Point(NamedTuple):
+    """One value of a metric: ``timestamp`` in milliseconds since 1970, ``step`` an epoch, a fold or 0."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+
+@dataclass(frozen=True)
+class RunContent:
+    """Everything a run is written with.
+
+    Parameters
+    ----------
+    name : str
+        Shown in MLflow's table of runs.
+    tags, params : dict of str
+        Within MLflow's limits.
+    points : list of Point
+        Metrics with their histories; every value is finite or NaN.
+    status : str
+        MLflow's word for how it ended.
+    start, end : int
+        Milliseconds since 1970.
+    """
+
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    status: str = "RUNNING"
+    start: int = 0
+    end: int = 0
+
+
+def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
+    """Return the content of a search's parent run.
+
+    Parameters
+    ----------
+    record : SearchRecord
+        What the search is about; every field becomes a tag.
+    params : mapping
+        The search's settings.
+
+    Returns
+    -------
+    RunContent
+        Still running.
+    """
+    fields = record.model_dump()
+    tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
+    note = (
+        f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "
+        f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, {record.n_folds} folds."
+    )
+    return RunContent(
+        name=record.study_name,
+        tags=plain_tags({**tags, "mlflow.note.content": note, **_origin()}),
+        params=plain_params(params),
+        start=_milliseconds(time.time()),
+    )
+
+
+def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
+    """Return the content of a trial's child run.
+
+    Parameters
+    ----------
+    record : TrialRecord
+        The trial as it ended.
+    parent_run_id : str
+        The run of its search.
+
+    Returns
+    -------
+    RunContent
+        With the whole learning curve: ``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung,
+        ``fold_score`` by fold, and the final metrics.
+    """
+    tags = {
+        "mlflow.parentRunId": parent_run_id,
+        "automl.kind": "trial",
+        "automl.number": record.number,
+        "automl.state": record.state,
+        "automl.family": record.family,
+        "automl.seed": record.seed,
+        "automl.configuration": json.dumps(record.configuration, default=str),
+    }
+    if record.reason:
+        tags |= {"automl.reason": record.reason, "mlflow.note.content": record.reason}
+    started = record.started or time.time()
+    return RunContent(
+        name=f"{record.number} {record.family}",
+        tags=plain_tags({**tags, **_origin()}),
+        params=plain_params(record.params),
+        points=list(_points(record, started)),
+        status=_STATUS[record.state],
+        start=_milliseconds(started),
+        end=_milliseconds(started + record.seconds),
+    )
+
+
+def _points(record: TrialRecord, started: float) -> Iterable[Point]:
+    curve = record.curve
+    epochs = max(len(curve.losses), *curve.rungs, 1) if curve.rungs else max(len(curve.losses), 1)
+
+    def point(key: str, value: float, step: int, epoch: int) -> Point:
+        return Point(
+            _key(key), _finite(value), _milliseconds(started + record.seconds * epoch / epochs), step
+        )
+
+    for epoch, loss in enumerate(curve.losses, start=1):
+        yield point("train_loss", loss, epoch, epoch)
+    for epoch, rate in enumerate(curve.learning_rates, start=1):
+        yield point("learning_rate", rate, epoch, epoch)
+    scores = dict(zip(curve.rungs, curve.scores, strict=False))
+    if record.score is not None:
+        scores[max([*curve.rungs, len(curve.losses)])] = record.score
+    for epoch, score in scores.items():
+        yield point("score", score, epoch, epoch)
+    for fold, score in enumerate(record.fold_scores):
+        yield point("fold_score", score, fold, epochs)
+    for name, value in record.metrics.items():
+        yield point(name, value, 0, epochs)
+    yield point("seconds", record.seconds, 0, epochs)
+
+
+def summary_points(metrics: Mapping[str, float], now: float) -> list[Point]:
+    """Return metrics without a history as points at ``now``, seconds since 1970."""
+    return [Point(_key(key), _finite(value), _milliseconds(now), 0) for key, value in metrics.items()]
+
+
+def plain_params(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as MLflow takes them: allowed characters, cut to its limits.
+
+    Examples
+    --------
+    >>> plain_params({"model.linear.l2": 1e-05, "space name?": None})
+    {'model.linear.l2': '1e-05', 'space name_': 'None'}
+    """
+    return {_key(name): _cut(_text(value), _MAX_PARAM) for name, value in params.items()}
+
+
+def plain_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags as MLflow takes them: text, cut to its limits."""
+    return {_key(name): _cut(_text(value), _MAX_TAG) for name, value in tags.items()}
+
+
+def _text(value: Any) -> str:
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, default=str)
+        if isinstance(value, dict | list)
+        else str(value)
+    )
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^\w\-. /]", "_", str(name), flags=re.ASCII)[:_MAX_KEY]
+
+
+def _finite(value: float) -> float:
+    # MLflow keeps infinity as 1.8e308, which flattens every chart it is part of.
+    return float(value) if math.isfinite(value) else math.nan
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _origin() -> dict[str, str]:
+    """Return what MLflow's table shows as a run's user and source."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        user = "unknown"
+    return {"mlflow.user": user, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

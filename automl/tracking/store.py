@@ -1,0 +1,239 @@
+"""Opening an MLflow tracking store: where it is, whether it can be written, and the user interface on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
+
+from automl.errors import Fault, SettingError, StoreError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["artifact_folder", "default_tracking_uri", "open_store", "quiet", "resolve_uri", "ui_command"]
+
+_SQLITE = "sqlite:///"
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_REACH_SECONDS = 5.0
+
+# No usage reports over the network, no lines about URLs and no bars of artifacts on the terminal.
+_UNASKED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+def default_tracking_uri() -> str:
+    """Return the store used where none is named: ``MLFLOW_TRACKING_URI``, else ``mlruns/mlflow.db`` here.
+
+    Returns
+    -------
+    str
+        A tracking URI in MLflow's own form.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlruns/mlflow.db"
+
+
+def resolve_uri(tracking_uri: str | None) -> str:
+    """Return a usable tracking URI; the path of an SQLite file is made absolute.
+
+    Parameters
+    ----------
+    tracking_uri : str or None
+        A database or a server; None for `default_tracking_uri`.
+
+    Returns
+    -------
+    str
+        The URI that every later call should be given.
+
+    Raises
+    ------
+    StoreError
+        If it names something MLflow does not write runs to, a plain folder above all.
+
+    Examples
+    --------
+    >>> resolve_uri("sqlite:////data/mlflow.db")
+    'sqlite:////data/mlflow.db'
+    """
+    uri = default_tracking_uri() if tracking_uri is None else str(tracking_uri)
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if uri.startswith(_SQLITE):
+        return f"{_SQLITE}{Path(unquote(uri.removeprefix(_SQLITE))).absolute()}"
+    if scheme in ("http", "https", "databricks", *_DATABASES) or uri == "databricks":
+        return uri
+    folder = unquote(urlsplit(uri).path) if scheme == "file" else uri
+    raise StoreError(
+        f"tracking_uri: must name a database or an MLflow server; got {uri!r}. MLflow no longer keeps "
+        f"runs in plain folders. Give {_SQLITE}{Path(folder) / 'mlflow.db'}, or http://host:port of a server."
+    )
+
+
+def artifact_folder(uri: str) -> Path | None:
+    """Return the folder next to an SQLite file that holds its artifacts; None where a server decides."""
+    return Path(uri.removeprefix(_SQLITE)).parent / "artifacts" if uri.startswith(_SQLITE) else None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow, its migrations and its hints off the terminal; their errors still come through."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for name, value in _UNASKED.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow  # noqa: F401  # its import sets the level of its loggers
+
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def open_store(uri: str, create: bool = True) -> MlflowClient:
+    """Open a tracking store, creating its database where there is none yet.
+
+    Parameters
+    ----------
+    uri : str
+        As `resolve_uri` gives it.
+    create : bool
+        Whether a missing SQLite file is made, and the store must be writable.
+
+    Returns
+    -------
+    MlflowClient
+        A client bound to this store; nothing global is set.
+
+    Raises
+    ------
+    StoreError
+        If the store is missing, cannot be reached or cannot be written; the message says what to do.
+    """
+    if uri.startswith(_SQLITE):
+        _check_file(Path(uri.removeprefix(_SQLITE)), create)
+    elif uri.startswith("http"):
+        _check_server(uri)
+    with quiet():
+        from mlflow import MlflowClient
+
+        try:
+            client = MlflowClient(uri, registry_uri=uri)
+            client.search_experiments(max_results=1)
+        except Exception as error:
+            raise StoreError(_explain(uri, error)) from error
+    return client
+
+
+def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
+    """Return the command line that starts MLflow's own user interface on a store.
+
+    Parameters
+    ----------
+    tracking_uri : str or None
+        The store; None for `default_tracking_uri`.
+    host, port : str and int
+        Where it listens.
+
+    Returns
+    -------
+    list of str
+        For ``subprocess.run``.
+
+    Raises
+    ------
+    StoreError
+        If there is no store yet.
+    SettingError
+        If the URI is a server's, which has a user interface of its own.
+
+    Examples
+    --------
+    >>> ui_command("postgresql://db/mlflow", port=5001)[1:7]
+    ['-m', 'mlflow', 'ui', '--backend-store-uri', 'postgresql://db/mlflow', '--host']
+    """
+    uri = resolve_uri(tracking_uri)
+    if uri.startswith(("http", "databricks")):
+        raise SettingError(
+            Fault(
+                "tracking_uri",
+                "must be a database",
+                uri,
+                "A server has a user interface of its own: open its address.",
+            )
+        )
+    folder = artifact_folder(uri)
+    if folder is not None:
+        _check_file(Path(uri.removeprefix(_SQLITE)), create=False)
+    artifacts = [] if folder is None else ["--default-artifact-root", folder.as_uri()]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *artifacts]
+    return [*command, "--host", host, "--port", str(port)]
+
+
+def _check_file(file: Path, create: bool) -> None:
+    """Raise a StoreError where an SQLite file cannot be there, or cannot be written."""
+    if not create:
+        if not file.is_file():
+            raise StoreError(
+                f"tracking_uri: there is no MLflow store at {file}. Run a search first, or name another."
+            )
+        return
+    advice = f"Name a place that can be written, e.g. tracking_uri='{_SQLITE}/path/to/mlflow.db'."
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreError(
+            f"tracking_uri: the folder of {file} cannot be made, a file is in its place. {advice}"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"tracking_uri: the folder of {file} cannot be made ({error.strerror}). {advice}"
+        ) from error
+    if file.is_dir():
+        raise StoreError(f"tracking_uri: {file} is a folder, not a database. {advice}")
+    # SQLite writes its journal next to the file, so the folder must be writable too.
+    for place in (file, file.parent) if file.exists() else (file.parent,):
+        if not os.access(place, os.W_OK):
+            raise StoreError(f"tracking_uri: {place} cannot be written. {advice}")
+
+
+def _check_server(uri: str) -> None:
+    """Raise a StoreError where no server answers; MLflow itself would retry for minutes."""
+    try:
+        urlopen(f"{uri.rstrip('/')}/health", timeout=_REACH_SECONDS).close()  # scheme checked: http or https
+    except HTTPError:
+        return  # something answers; whether it is MLflow and lets us in, the client finds out
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise StoreError(
+            f"tracking_uri: no MLflow server answers at {uri} ({reason}). Start it, or leave tracking_uri out to "
+            "write to a local database."
+        ) from error
+
+
+def _explain(uri: str, error: Exception) -> str:
+    """Return what to do about an error of MLflow's while it opened a store."""
+    text = str(error).strip() or type(error).__name__
+    if "out-of-date database schema" in text:
+        return (
+            f"tracking_uri: {uri} was written by another version of MLflow. Make a copy of it, then run: "
+            f"{sys.executable} -m mlflow db upgrade {uri}"
+        )
+    if "not a database" in text:
+        return f"tracking_uri: {uri} is not an SQLite database. Name another file, or move this one away."
+    return f"tracking_uri: {uri} cannot be opened: {text.splitlines()[0]}"

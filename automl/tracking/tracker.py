@@ -1,0 +1,296 @@
+"""A search as MLflow runs: one parent, a child for each trial, the model of the winner."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from automl.errors import AutomlError, StoreError
+from automl.records import SearchRecord, TrialRecord
+from automl.tracking.models import log_model
+from automl.tracking.runs import RunContent, plain_params, plain_tags, search_run, summary_points, trial_run
+from automl.tracking.store import artifact_folder, open_store, quiet, resolve_uri
+from automl.tracking.writer import Writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Tracker"]
+
+_STATUS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
+
+
+class Tracker:
+    """Write one search to MLflow, off the critical path.
+
+    Parameters
+    ----------
+    tracking_uri : str or None
+        A database or a server; None for `default_tracking_uri`. An SQLite file is created with its folder, and
+        its artifacts lie next to it in ``artifacts/``.
+    experiment_name : str or None
+        MLflow's experiment, created where it is missing; None for ``"automl"``.
+
+    Attributes
+    ----------
+    tracking_uri : str
+        The store, an SQLite path made absolute.
+    parent_run_id : str or None
+        The search's run, once started.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be opened or written. Later failures never raise from `log_trial`: they are tried
+        again, counted, and reported once as a warning by `close`.
+
+    Examples
+    --------
+    ::
+
+        tracker = Tracker("sqlite:////data/mlflow.db")
+        tracker.start(search_record, {"n_trials": 100})
+        tracker.log_trial(trial_record)
+        tracker.log_best(0, {"best_score": 0.93})
+        tracker.close("finished")
+    """
+
+    def __init__(self, tracking_uri: str | None = None, experiment_name: str | None = None) -> None:
+        self.tracking_uri = resolve_uri(tracking_uri)
+        self.parent_run_id: str | None = None
+        self._client = open_store(self.tracking_uri)
+        self._experiment_id = self._experiment(experiment_name or "automl")
+        self._writer = Writer()
+        self._created: dict[int, str] = {}
+        self._written: dict[int, str] = {}
+        self._submitted = 0
+        self._started = time.time()
+        self._closed = False
+
+    def start(self, record: SearchRecord, params: Mapping[str, Any]) -> str:
+        """Create the search's run and return its id.
+
+        Parameters
+        ----------
+        record : SearchRecord
+            What the search is about; its ``study_name`` names the run.
+        params : mapping
+            The search's settings, shown as the run's parameters.
+
+        Returns
+        -------
+        str
+            The parent run's id.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        """
+        content = search_run(record, params)
+        self._started = time.time()
+        with _translated(self.tracking_uri):
+            self.parent_run_id = self._create(content)
+            self._fill(self.parent_run_id, content)
+        return self.parent_run_id
+
+    def log_trial(self, record: TrialRecord) -> None:
+        """Queue a trial's run; returns at once and never raises because of the store."""
+        self._submitted += 1
+        self._writer.submit(partial(self._write_trial, record))
+
+    def run_id(self, number: int) -> str | None:
+        """Return the run of a trial, once it is written."""
+        return self._written.get(number)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything queued is written; return whether it was within ``timeout`` seconds."""
+        return self._writer.flush(timeout)
+
+    @property
+    def seconds(self) -> float:
+        """Time the writing thread was busy."""
+        return self._writer.seconds
+
+    def log_best(
+        self,
+        number: int | None,
+        metrics: Mapping[str, float],
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Queue the summary of the search for its own run; returns at once.
+
+        The time spent in the store is added as ``tracking_seconds``, and as ``tracking_share`` of the time
+        since `start`.
+
+        Parameters
+        ----------
+        number : int or None
+            The winning trial, if there is one; its `log_trial` comes first. The parent's tags
+            ``automl.best_trial`` and ``automl.best_run_id`` name it, and its own run gets ``automl.best``.
+        metrics, params, tags : mapping
+            What else the parent's run should show.
+        """
+        self._writer.submit(
+            partial(self._write_best, number, dict(metrics), dict(params or {}), dict(tags or {}))
+        )
+
+    def log_model(
+        self,
+        estimator: Any,
+        X_example: pd.DataFrame,
+        *,
+        registered_model_name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        trusted: Sequence[str] = (),
+    ) -> str:
+        """Write a fitted pipeline as an MLflow model of the search's run, and register it.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted scikit-learn pipeline.
+        X_example : DataFrame
+            Some rows of the table: signature and input example come from them.
+        registered_model_name : str or None
+            Its name in MLflow's registry; None leaves it out.
+        metadata : mapping or None
+            Kept in the model, plain values only.
+        trusted : sequence of str
+            Types outside this package and scikit-learn that the pipeline may hold, by full name.
+
+        Returns
+        -------
+        str
+            The model's URI, ``models:/m-...``.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        SettingError
+            If the pipeline holds types that are not trusted.
+        """
+        if self.parent_run_id is None:
+            raise RuntimeError("Tracker.start comes before log_model")
+        with _translated(self.tracking_uri):
+            return log_model(
+                self._client,
+                self._experiment_id,
+                self.parent_run_id,
+                estimator,
+                X_example,
+                registered_model_name=registered_model_name,
+                metadata=metadata or {},
+                trusted=trusted,
+            )
+
+    def close(self, state: Literal["finished", "killed", "failed"], timeout: float | None = None) -> None:
+        """Write what is queued, end the search's run, and warn once of what could not be written.
+
+        Parameters
+        ----------
+        state : {"finished", "killed", "failed"}
+            How the search ended.
+        timeout : float or None
+            Seconds to wait for the store; None waits as long as it takes.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self.parent_run_id is not None:
+            self._writer.submit(partial(self._terminate, self.parent_run_id, _STATUS[state]))
+        self._writer.flush(timeout)
+        unfinished = self._writer.lost + self._writer.pending
+        self._writer.close()
+        if unfinished:
+            missing = self._submitted - len(self._written)
+            what = (
+                f"{missing} of {self._submitted} trials have no complete run"
+                if missing
+                else "its summary is missing"
+            )
+            reason = str(self._writer.error or "it did not answer in time").strip().splitlines()[0]
+            warnings.warn(
+                f"The MLflow store {self.tracking_uri} failed during the search: {what} ({reason}). "
+                "The study itself is complete.",
+                stacklevel=2,
+            )
+
+    def _experiment(self, name: str) -> str:
+        """Return the id of the experiment of that name, made where it is missing."""
+        folder = artifact_folder(self.tracking_uri)
+        with _translated(self.tracking_uri):
+            found = self._client.get_experiment_by_name(name)
+            if found is not None and found.lifecycle_stage == "active":
+                return str(found.experiment_id)
+            if found is not None:
+                raise StoreError(
+                    f"experiment_name: the experiment {name!r} was deleted in {self.tracking_uri}. "
+                    "Restore it there, or give another name."
+                )
+            location = None if folder is None else (folder / quote(name, safe=" ")).as_uri()
+            return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _create(self, content: RunContent) -> str:
+        run = self._client.create_run(self._experiment_id, content.start, content.tags, content.name)
+        return str(run.info.run_id)
+
+    def _fill(self, run_id: str, content: RunContent) -> None:
+        from mlflow.entities import Metric, Param
+
+        metrics = [Metric(*point) for point in content.points]
+        params = [Param(name, value) for name, value in content.params.items()]
+        self._client.log_batch(run_id, metrics, params)  # cuts itself into requests within MLflow's limits
+
+    def _write_trial(self, record: TrialRecord) -> None:
+        """Write one child run; called again after a failure, it goes on with the run it made."""
+        if self.parent_run_id is None:
+            raise RuntimeError("Tracker.start comes before log_trial")
+        content = trial_run(record, self.parent_run_id)
+        if record.number not in self._created:
+            self._created[record.number] = self._create(content)
+        run_id = self._created[record.number]
+        self._fill(run_id, content)
+        self._terminate(run_id, content.status, content.end)
+        self._written[record.number] = run_id
+
+    def _write_best(
+        self, number: int | None, metrics: dict[str, float], params: dict[str, Any], tags: dict[str, Any]
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = time.time()
+        metrics |= {"tracking_seconds": self.seconds, "tracking_share": self.seconds / (now - self._started)}
+        if number is not None:
+            tags |= {"automl.best_trial": number}
+        if number in self._written:
+            tags |= {"automl.best_run_id": self._written[number]}
+            self._client.set_tag(self._written[number], "automl.best", "true")
+        self._client.log_batch(
+            self.parent_run_id,
+            [Metric(*point) for point in summary_points(metrics, now)],
+            [Param(name, value) for name, value in plain_params(params).items()],
+            [RunTag(name, value) for name, value in plain_tags(tags).items()],
+        )
+
+    def _terminate(self, run_id: str, status: str, end: int | None = None) -> None:
+        self._client.set_terminated(run_id, status, end)
+
+
+@contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    """Raise MLflow's and a driver's errors as a StoreError."""
+    with quiet():
+        try:
+            yield
+        except AutomlError:
+            raise
+        except Exception as error:
+            raise StoreError(f"tracking_uri: {uri} failed: {str(error).strip().splitlines()[0]}") from error
