@@ -1,0 +1,119 @@
+"""Ranges: their words, their rules, and whether they are of whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from automl.constraints import Anything, Constraint
+from automl.errors import nearest
+from automl.space.nodes import Constant, Range
+from automl.space.raw import Raw, show
+from automl.space.words import RANGE_WORDS, SYNONYMS
+from automl.space.yaml_text import EXPONENT
+
+__all__ = ["read_range"]
+
+Report = Callable[[Raw, str, str, str, str], None]
+
+
+def read_range(raw: Raw, rule: Constraint, path: str, report: Report) -> Range | Constant | None:
+    """Compile ``{low: ..., high: ..., log: ..., step: ...}``; None where it has a fault.
+
+    Both ends whole makes it a range of whole numbers, unless the parameter is known to take fractions.
+    ``integer`` says it outright.
+    """
+    return _Reader(raw, rule, path, report).read()
+
+
+class _Reader:
+    def __init__(self, raw: Raw, rule: Constraint, path: str, report: Report) -> None:
+        self.raw = raw
+        self.rule = rule
+        self.path = path
+        self.report = report
+        self.sound = True
+
+    def fault(self, at: Raw, rule: str, came: str, remedy: str = "") -> None:
+        self.sound = False
+        self.report(at, self.path, rule, came, remedy)
+
+    def read(self) -> Range | Constant | None:
+        words = self.words()
+        for word in ("low", "high"):
+            if self.sound and word not in words:
+                self.fault(self.raw, f"a range must have `{word}`", show(self.raw))
+        numbers = {word: self.number(words, word) for word in ("low", "high", "step") if word in words}
+        flags = {word: self.flag(words, word) for word in ("log", "integer", "fidelity")}
+        if not self.sound:
+            return None
+        low, high, step = numbers["low"], numbers["high"], numbers.get("step")
+        log = bool(flags["log"])
+        if low > high:
+            self.fault(words["low"], "`low` must be at most `high`", f"low {show(low)} and high {show(high)}")
+        if log and low <= 0:
+            self.fault(words["low"], "`low` of a range with `log: true` must be above 0", show(low))
+        if step is not None and step <= 0:
+            self.fault(words["step"], "`step` must be above 0", show(step))
+        if step is not None and log:
+            self.fault(words["step"], "`step` and `log: true` must not stand together", f"step {show(step)}")
+        if not self.sound:
+            return None
+        integer = _integer(low, high, step, flags["integer"], self.rule)
+        if integer and any(end != int(end) for end in (low, high, step or 0)):
+            rule = "the ends and the step of a range of whole numbers must be whole"
+            self.fault(self.raw, rule, show(self.raw))
+            return None
+        kind: Callable[[float], float] = int if integer else float
+        for word, end in (("low", low), ("high", high)):
+            if not self.rule.accepts(kind(end)):
+                self.fault(words[word], f"`{word}` must be {self.rule.describe()}", show(end))
+        if not self.sound:
+            return None
+        if low == high:
+            return Constant(kind(low))
+        step = None if step is None or (integer and step == 1) else kind(step)
+        return Range(kind(low), kind(high), log, step, integer, bool(flags["fidelity"]))
+
+    def words(self) -> dict[str, Raw]:
+        words: dict[str, Raw] = {}
+        for key, item in self.raw.value.items():
+            word = SYNONYMS.get(key, key)
+            if word not in RANGE_WORDS:
+                rule = f"must be {self.rule.describe()}, or a range of it"
+                self.fault(item, rule, f"the key {key}", nearest(key, RANGE_WORDS))
+            elif word in words:
+                self.fault(item, "a key must stand once", f"{key}, another word for {word}")
+            elif not (word == "step" and item.value is None):
+                words[word] = item
+        return words
+
+    def number(self, words: dict[str, Raw], word: str) -> float:
+        value = words[word].value
+        if isinstance(value, str) and EXPONENT.fullmatch(value):
+            return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        self.fault(words[word], f"`{word}` must be a number", show(value))
+        return 0.0
+
+    def flag(self, words: dict[str, Raw], word: str) -> bool | None:
+        if word not in words:
+            return None
+        value = words[word].value
+        if not isinstance(value, bool):
+            self.fault(words[word], f"`{word}` must be true or false", show(value))
+        return bool(value)
+
+
+def _integer(low: float, high: float, step: float | None, said: bool | None, rule: Constraint) -> bool:
+    if said is not None:
+        return said
+    fractional = low + min(0.5, (high - low) / 3) if step is None or step != int(step) else low + 0.5
+    if fractional == int(fractional):
+        fractional += min(0.25, (high - low) / 7)
+    whole = all(isinstance(number, int) for number in (low, high, 1 if step is None else step))
+    if isinstance(rule, Anything):
+        return whole
+    if whole and rule.accepts(low) and rule.accepts(high):
+        return not rule.accepts(fractional)
+    return not rule.accepts(fractional) and rule.accepts(int(low))

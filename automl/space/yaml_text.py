@@ -1,0 +1,160 @@
+"""YAML text to `Raw`, safely: no tags, no duplicate keys, nothing deeper or larger than a space can be.
+
+Built from the parser's events, which come one by one without recursion, so neither a nest of brackets nor
+an alias of aliases costs more than reading it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from automl.errors import Fault, SpaceError
+from automl.space.raw import MAX_DEPTH, MAX_VALUES, Place, Raw, number_fault, show
+
+__all__ = ["EXPONENT", "MAX_BYTES", "parse_yaml"]
+
+MAX_BYTES = 200_000
+EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+")  # YAML 1.1 reads 1e-4 as text
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str")}
+
+
+def parse_yaml(text: str, file: str, faults: list[Fault]) -> Raw:
+    """Read YAML text.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    file : str
+        The name its faults are reported under.
+    faults : list of Fault
+        Tags, duplicate keys and the like are added to it; what stands beside them is read all the same.
+
+    Returns
+    -------
+    Raw
+        The document.
+
+    Raises
+    ------
+    SpaceError
+        Broken YAML, at its line, and documents beyond the limits.
+    """
+    if len(text) > MAX_BYTES:
+        raise SpaceError(Fault(file, f"must be at most {MAX_BYTES // 1000} kB", f"{len(text) // 1000} kB"))
+    reader = _Reader(file, faults)
+    try:
+        return reader.document(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        came = (error.problem or error.context or "broken text").replace("\n", " ")
+        raise SpaceError(Fault(str(Place(file, line)), "must be valid YAML", came)) from None
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise SpaceError(Fault(file, "must be valid YAML", str(error).splitlines()[0])) from None
+
+
+class _Reader:
+    def __init__(self, file: str, faults: list[Fault]) -> None:
+        self.file = file
+        self.faults = faults
+        self.anchors: dict[str, Raw] = {}
+        self.sizes: dict[int, int] = {}  # of anchored values, by identity
+        self.count = 0
+        self.scalars = yaml.SafeLoader("")
+
+    def document(self, events: Iterator[Any]) -> Raw:
+        documents = []
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents.append(self.value(next(events), events, 0))
+        if len(documents) > 1:
+            raise SpaceError(Fault(self.file, "must hold one YAML document", str(len(documents))))
+        return documents[0] if documents else Raw(None, Place(self.file, 1))
+
+    def value(self, event: Any, events: Iterator[Any], depth: int) -> Raw:
+        place = Place(self.file, event.start_mark.line + 1)
+        before = self.count
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event, place)
+        self.take(1, depth, place)
+        if event.tag is not None:
+            self.fault(place, "a tag must not be used", event.tag, "Write the value without it.")
+        if isinstance(event, yaml.ScalarEvent):
+            raw = Raw(self.scalar(event, place), place)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not isinstance(inner := next(events), yaml.SequenceEndEvent):
+                items.append(self.value(inner, events, depth + 1))
+            raw = Raw(items, place)
+        else:
+            raw = Raw(self.mapping(events, depth), place)
+        if event.anchor:
+            self.anchors[event.anchor] = raw
+            self.sizes[id(raw)] = self.count - before
+        return raw
+
+    def alias(self, event: Any, place: Place) -> Raw:
+        """Return what an alias stands for; it counts as much, so that a bomb is full before it goes off."""
+        if event.anchor not in self.anchors:
+            rule = "an alias must stand after the end of its anchor"
+            self.fault(place, rule, f"*{event.anchor}")
+            return Raw(None, place)
+        raw = self.anchors[event.anchor]
+        self.take(self.sizes[id(raw)], 0, place)
+        return raw
+
+    def mapping(self, events: Iterator[Any], depth: int) -> dict[str, Raw]:
+        items: dict[str, Raw] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            place = Place(self.file, event.start_mark.line + 1)
+            if not isinstance(event, yaml.ScalarEvent):
+                self.fault(place, "a key must be text", "a list, a mapping or an alias")
+                if not isinstance(event, yaml.AliasEvent):
+                    self.value(event, events, depth + 1)
+                self.value(next(events), events, depth + 1)
+                continue
+            if event.tag is not None:
+                self.fault(place, "a tag must not be used", event.tag, "Write the key without it.")
+            raw = self.value(next(events), events, depth + 1)
+            if event.value in items:
+                first = items[event.value].place.line
+                self.fault(place, "a key must stand once", f"{event.value} again (first in line {first})")
+                continue
+            items[event.value] = Raw(raw.value, place)
+        return items
+
+    def scalar(self, event: Any, place: Place) -> Any:
+        text: str = event.value
+        if not event.implicit[0]:
+            return text
+        if EXPONENT.fullmatch(text):
+            value: Any = float(text.replace("_", ""))
+        else:
+            tag = self.scalars.resolve(yaml.ScalarNode, text, (True, False))
+            if tag not in _PLAIN_TAGS:
+                return text
+            try:
+                value = self.scalars.construct_object(yaml.ScalarNode(tag, text))
+            except (ValueError, OverflowError):  # such as 0x_ or a whole number of 5,000 digits
+                self.fault(place, "must be a value", show(text))
+                return None
+        fault = number_fault(value, str(place))
+        if fault:
+            self.faults.append(fault)
+            return None
+        return value
+
+    def take(self, values: int, depth: int, place: Place) -> None:
+        self.count += values
+        if depth > MAX_DEPTH or self.count > MAX_VALUES:
+            rule = f"must be nested at most {MAX_DEPTH} deep and hold at most {MAX_VALUES:,} values"
+            raise SpaceError(Fault(str(place), rule, "more"))
+
+    def fault(self, place: Place, rule: str, came: str, remedy: str = "") -> None:
+        self.faults.append(Fault(str(place), rule, show(came), remedy))
