@@ -1,7 +1,7 @@
 """The only room that knows MLflow: a search turned into runs, models written and found, and the live display.
 
-MLflow is a mirror of the study, never the truth: a store that fails harms no search. Importing this room loads
-no MLflow.
+MLflow is a mirror of the study, never the truth: a store that fails harms no search.
+Importing this room loads no MLflow.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _LINE_SECONDS = 10.0
 class Progress:
     """Show what a search is doing: time left, trials by state, best score so far, what is training.
 
-    In a terminal it redraws itself; elsewhere (a file, a pipe) it prints a line at most every ten seconds, and
-    one for each stage.
+    In a terminal it redraws itself; elsewhere (a file, a pipe) it prints a line at most every ten seconds,
+    and one for each stage.
 
     Parameters
     ----------

@@ -78,7 +78,8 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
     note = (
         f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "
-        f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, {record.n_folds} folds."
+        f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, "
+        f"{record.n_folds} folds."
     )
     return RunContent(
         name=record.study_name,

@@ -221,8 +221,8 @@ def _check_server(uri: str) -> None:
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise StoreError(
-            f"tracking_uri: no MLflow server answers at {uri} ({reason}). Start it, or leave tracking_uri out to "
-            "write to a local database."
+            f"tracking_uri: no MLflow server answers at {uri} ({reason}). Start it, or leave tracking_uri "
+            "out to write to a local database."
         ) from error
 
 

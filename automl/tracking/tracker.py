@@ -31,8 +31,8 @@ class Tracker:
     Parameters
     ----------
     tracking_uri : str or None
-        A database or a server; None for `default_tracking_uri`. An SQLite file is created with its folder, and
-        its artifacts lie next to it in ``artifacts/``.
+        A database or a server; None for `default_tracking_uri`. An SQLite file is created with its folder,
+        and its artifacts lie next to it in ``artifacts/``.
     experiment_name : str or None
         MLflow's experiment, created where it is missing; None for ``"automl"``.
 

@@ -15,8 +15,8 @@ _PAUSES = (0.1, 0.5, 2.0)
 class Writer:
     """Run jobs in their order on one thread of its own.
 
-    A job that raises is tried again after 0.1, 0.5 and 2 seconds. Once one is given up, the next ones are tried
-    only once until the store answers again, so that a dead store does not hold up the end of a search.
+    A job that raises is tried again after 0.1, 0.5 and 2 seconds. Once one is given up, the next ones are
+    tried only once until the store answers again, so that a dead store does not hold up the end of a search.
 
     Attributes
     ----------
