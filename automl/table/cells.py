@@ -1,0 +1,127 @@
+"""The cells of one column, as they come, turned into the values of one kind.
+
+Every converter returns the values and a few of the cells it could make nothing of.
+Cells not native to their kind (texts, objects, categories) are converted once for each distinct cell.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "distinct_texts", "spoil"]
+
+Converted = tuple[np.ndarray, list[str]]
+
+TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), 1.0),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), 0.0),
+}
+# What people write for "no value" in a column of numbers, booleans or dates. Among categories only a blank
+# counts as missing: there, "NA" or "none" may well be a category.
+NOTHING = frozenset({"", "na", "n/a", "nan", "nat", "null", "none", "?", "-"})
+
+
+def label(cell: Any) -> str:
+    """Return the text of a cell, the same for every type a value may come in (20, 20.0, " 20")."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, datetime.date):
+        return cell.isoformat()
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell))
+    if isinstance(cell, float | np.floating | decimal.Decimal) and float(cell).is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's code, shape (n,), -1 where missing, and the texts the codes stand for.
+
+    Raises
+    ------
+    TypeError
+        Where cells are lists, mappings or other containers.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, cells = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        codes, cells = pd.factorize(column)
+    return codes, np.array([label(cell) for cell in cells], dtype=object)
+
+
+def spread(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
+    """Return the distinct values row by row, ``missing`` where the code is -1."""
+    table = np.empty(len(values) + 1, dtype=values.dtype)
+    table[:-1], table[-1] = values, missing
+    rows: np.ndarray = table[codes]
+    return rows
+
+
+def spoil(texts: np.ndarray, failed: np.ndarray) -> list[str]:
+    """Return up to three of the texts that failed and are not just a way to say "no value"."""
+    return [text for text in texts[failed] if text.casefold() not in NOTHING][:3]
+
+
+def as_numbers(column: pd.Series) -> Converted:
+    """Return float64, NaN where missing or infinite; durations in seconds, booleans as 0 and 1."""
+    dtype = column.dtype
+    bad: list[str] = []
+    if pd.api.types.is_timedelta64_dtype(dtype):
+        values = column.dt.total_seconds().to_numpy(dtype=float)
+    elif pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+    else:
+        codes, texts = distinct_texts(column)
+        found = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=float)
+        bad = spoil(texts, np.isnan(found))
+        values = spread(codes, found, np.nan)
+    if np.isinf(values).any():
+        values = np.where(np.isinf(values), np.nan, values)
+    return values, bad
+
+
+def as_booleans(column: pd.Series) -> Converted:
+    """Return 0.0, 1.0 or NaN; a word that is no truth value is missing, as an unseen category would be."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values, bad = as_numbers(column)
+        wrong = ~np.isnan(values) & (values != 0) & (values != 1)
+        return np.where(wrong, np.nan, values), [*bad, *(f"{value:g}" for value in values[wrong][:3])]
+    codes, texts = distinct_texts(column)
+    found = np.array([TRUTH.get(text.casefold(), np.nan) for text in texts], dtype=float)
+    return spread(codes, found, np.nan), []
+
+
+def as_dates(column: pd.Series, layout: str) -> Converted:
+    """Return datetime64[us] in UTC, without a zone; ``layout`` is the `strptime` format of texts."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        return column.to_numpy(dtype="datetime64[us]"), []
+    if pd.api.types.is_numeric_dtype(dtype):
+        return np.full(len(column), np.datetime64("NaT", "us")), [f"numbers ({dtype})"]
+    codes, texts = distinct_texts(column)
+    found = parse_dates(texts, layout)
+    if layout != "ISO8601":
+        found = np.where(np.isnat(found), parse_dates(texts, "ISO8601"), found)
+    return spread(codes, found, np.datetime64("NaT", "us")), spoil(texts, np.isnat(found))
+
+
+def parse_dates(texts: np.ndarray, layout: str) -> np.ndarray:
+    """Return datetime64[us] in UTC, NaT where a text does not keep to the layout."""
+    dates = pd.to_datetime(pd.Series(texts, dtype=object), format=layout, errors="coerce", utc=True)
+    return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+
+
+def as_labels(column: pd.Series) -> Converted:
+    """Return an object array of texts, NaN where missing or blank."""
+    codes, texts = distinct_texts(column)
+    texts[texts == ""] = np.nan
+    return spread(codes, texts, np.nan), []

@@ -1,0 +1,80 @@
+"""Everything that is wrong with a table, said at once and before any training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from automl.errors import Fault, InputError, TableError
+from automl.table.columns import TypedColumns, as_frame, repeated_names
+from automl.table.kinds import usable
+from automl.table.splits import default_folds
+from automl.table.target import Target, Task, as_series, class_faults, target_faults
+
+__all__ = ["check_table"]
+
+FEWEST_ROWS = 10
+
+
+def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None) -> None:
+    """Raise one error that lists every fault of a training table.
+
+    Parameters
+    ----------
+    X : DataFrame, or array-like of shape (n, d)
+        The raw table.
+    y : array-like of shape (n,)
+        The target.
+    n_folds : int, optional
+        Rows a class must have; by default what `default_folds` gives, and 2 at least.
+    task : {"binary", "multiclass", "regression"}, optional
+        As in `Target.of`.
+
+    Raises
+    ------
+    TableError
+        The faults: no columns, repeated names, fewer than 10 rows, cells that are no plain values, no column
+        to learn from; a target with missing or infinite values, a single class, a class with fewer rows than
+        folds; X and y of different length.
+    """
+    faults: list[Fault] = []
+    frame = column = None
+    try:
+        frame = as_frame(X)
+        faults += _table_faults(frame)
+    except TableError as error:
+        faults += error.faults
+    try:
+        column = as_series(y)
+        faults += target_faults(column, task) or _rare_classes(column, n_folds, task)
+    except InputError as error:
+        faults += error.faults
+    if frame is not None and column is not None and len(frame) != len(column):
+        faults.append(
+            Fault("X and y", "must have the same number of rows", f"{len(frame)} and {len(column)}")
+        )
+    if faults:
+        raise TableError(faults)
+
+
+def _table_faults(frame: pd.DataFrame) -> list[Fault]:
+    faults = repeated_names(frame)
+    if len(frame) < FEWEST_ROWS:
+        faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"{len(frame)}"))
+    if faults:
+        return faults
+    kinds = TypedColumns().fit(frame).kinds_
+    if usable(kinds):
+        return []
+    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(kinds.items())[:10])
+    remedy = "Constants, identifiers and free text are left out: give columns that describe the rows."
+    return [Fault("X", "must have a column to learn from", came, remedy)]
+
+
+def _rare_classes(column: pd.Series, n_folds: int | None, task: Task | None) -> list[Fault]:
+    target = Target.of(column, task=task)
+    if target.classes is None:
+        return []
+    n_folds = default_folds(len(column)) if n_folds is None else n_folds
+    return class_faults(target.values, target.classes, max(2, n_folds), target.name)

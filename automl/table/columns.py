@@ -1,0 +1,211 @@
+"""The first step of every pipeline: whatever table comes, the same columns of the same types go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from automl.errors import Fault, TableError, nearest
+from automl.table.cells import as_booleans, as_dates, as_labels, as_numbers
+from automl.table.kinds import kind_of, usable
+
+__all__ = ["TypedColumns", "as_frame", "repeated_names"]
+
+
+def as_frame(X: Any) -> pd.DataFrame:
+    """Return a table with its columns named by texts; an array's are ``x0``, ``x1``, ....
+
+    Parameters
+    ----------
+    X : DataFrame, or array-like of shape (n, d)
+        The table.
+
+    Raises
+    ------
+    TableError
+        Where it has no rows and columns, or no columns at all.
+    """
+    if isinstance(X, pd.DataFrame):
+        frame = X.set_axis([str(name) for name in X.columns], axis=1)
+    else:
+        array = np.asarray(X)
+        if array.ndim != 2:
+            came = f"{type(X).__name__} with {array.ndim} axes"
+            raise TableError(
+                Fault("X", "must be a table of rows and columns", came, "Give a DataFrame or a 2-d array.")
+            )
+        frame = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])], copy=False)
+    if frame.shape[1] == 0:
+        raise TableError(Fault("X", "must have at least one column", "no columns"))
+    return frame
+
+
+def repeated_names(frame: pd.DataFrame) -> list[Fault]:
+    """Return a fault where column names occur more than once."""
+    repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+    if not repeated:
+        return []
+    return [
+        Fault("X", "every column name must occur once", f"{_quoted(repeated)} more than once", "Rename them.")
+    ]
+
+
+class TypedColumns(TransformerMixin, BaseEstimator):
+    """Decide what each column of a table is, and bring every later table to the same columns.
+
+    Numbers and dates written as text become numbers and dates; blanks and infinite numbers become missing
+    values. Constant columns, identifiers and free text are left out. `kinds.kind_of` has the rules.
+
+    Attributes
+    ----------
+    kinds_ : dict of str to str
+        Each column's kind: numeric, categorical, boolean, datetime, or (left out) text, constant, identifier.
+    layouts_ : dict of str to str
+        How the dates of each datetime column are written.
+    named_ : bool
+        Whether the columns had names of their own.
+    n_features_in_ : int
+        The number of columns that came, left-out ones included.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X = pd.DataFrame({"delay": ["1.5", " "], "left": ["2013-01-01", None], "to": ["A", "B"]})
+    >>> columns = TypedColumns().fit(X)
+    >>> columns.kinds_
+    {'delay': 'numeric', 'left': 'datetime', 'to': 'categorical'}
+    >>> columns.transform(X)["delay"].tolist()
+    [1.5, nan]
+    """
+
+    def fit(self, X: Any, y: Any = None) -> TypedColumns:
+        """Decide each column's kind.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, d)
+            The raw table.
+        y : object
+            Not used.
+
+        Raises
+        ------
+        TableError
+            Where names repeat, or cells are not plain values.
+        """
+        frame = as_frame(X)
+        faults = repeated_names(frame)
+        if len(frame) == 0:
+            faults.append(Fault("X", "must have at least one row", "no rows"))
+        if faults:
+            raise TableError(faults)
+        kinds: dict[str, str] = {}
+        layouts: dict[str, str] = {}
+        for name in frame.columns:
+            try:
+                kinds[name], layout = kind_of(frame[name])
+            except TypeError as error:
+                faults.append(
+                    Fault(
+                        f'column "{name}"',
+                        "cells must be plain values",
+                        str(error),
+                        "Flatten or drop the column.",
+                    )
+                )
+                continue
+            if layout:
+                layouts[name] = layout
+        if faults:
+            raise TableError(faults)
+        self.kinds_ = kinds
+        self.layouts_ = layouts
+        self.named_ = isinstance(X, pd.DataFrame)
+        self.n_features_in_ = len(kinds)
+        self.feature_names_in_ = np.array(list(kinds), dtype=object)
+        return self
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Return the columns a model can learn from, each of its kind's type.
+
+        Parameters
+        ----------
+        X : DataFrame, or array-like of shape (n, n_features_in_)
+            A table with the columns seen in `fit`, in any order and of any type that can be converted.
+
+        Returns
+        -------
+        DataFrame of shape (n, number of columns kept)
+            numeric and boolean columns as float64, datetime columns as datetime64[us] in UTC, categorical
+            columns as texts (object); NaN or NaT where missing.
+
+        Raises
+        ------
+        TableError
+            Every missing, extra and inconvertible column.
+        """
+        check_is_fitted(self)
+        frame = self._with_known_names(X)
+        converted, faults = {}, []
+        for name in usable(self.kinds_):
+            try:
+                converted[name], bad = self._convert(frame[name], self.kinds_[name])
+            except TypeError as error:
+                bad = [str(error)]
+            if bad:
+                rule = f"must hold what can be read as {self.kinds_[name]}, as in training"
+                faults.append(Fault(f'column "{name}"', rule, _quoted(bad)))
+        if faults:
+            raise TableError(faults)
+        return pd.DataFrame(converted, index=frame.index, copy=False)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns that are kept, shape (number of columns kept,)."""
+        check_is_fitted(self)
+        return np.array(usable(self.kinds_), dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
+    def _convert(self, column: pd.Series, kind: str) -> tuple[np.ndarray, list[str]]:
+        if kind == "datetime":
+            return as_dates(column, self.layouts_[str(column.name)])
+        return {"numeric": as_numbers, "boolean": as_booleans, "categorical": as_labels}[kind](column)
+
+    def _with_known_names(self, X: Any) -> pd.DataFrame:
+        frame, known = as_frame(X), list(self.kinds_)
+        # A model trained on names still takes a bare array, and the other way round: by place.
+        by_place = self.named_ != isinstance(X, pd.DataFrame) and not set(known) <= set(frame.columns)
+        if by_place and frame.shape[1] == len(known):
+            return frame.set_axis(known, axis=1)
+        faults = repeated_names(frame)
+        extra = [name for name in dict.fromkeys(frame.columns) if name not in self.kinds_]
+        missing = [name for name in known if name not in frame.columns]
+        if by_place:
+            rule = f"must have the {len(known)} columns of the training table"
+            faults.append(Fault("X", rule, f"{frame.shape[1]} columns"))
+        else:
+            rule = "must be in the table, as in training"
+            faults += [
+                Fault(f'column "{name}"', rule, "no such column", nearest(name, extra) if extra else "")
+                for name in missing
+            ]
+            if extra:
+                rule, remedy = "must have only the columns of the training table", "Drop or rename them."
+                faults.append(Fault("X", rule, f"also {_quoted(extra)}", remedy))
+        if faults:
+            raise TableError(faults)
+        return frame
+
+
+def _quoted(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -1,0 +1,195 @@
+"""The `preprocess` part of a configuration turned into a transformer, fitted inside each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+
+from automl.constraints import Number, OneOf, Parameter, Section
+from automl.errors import Fault, SpaceError, TableError, nearest
+from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
+
+__all__ = ["PREPROCESS", "preprocessor"]
+
+SCALERS: dict[str, Any] = {
+    "standard": StandardScaler,
+    "robust": SpreadScaler,
+    "minmax": MinMaxScaler,
+    "quantile": NormalScores,
+}
+
+TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
+
+PREPROCESS = Section(
+    {
+        "numeric": Parameter(
+            Section(
+                {
+                    "impute": Parameter(
+                        OneOf(("median", "mean", "most_frequent")),
+                        "median",
+                        "What stands for a missing number; a column of its own says where it stands.",
+                    ),
+                    "scale": Parameter(
+                        OneOf((*SCALERS, "none")),
+                        "standard",
+                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not.",
+                    ),
+                }
+            ),
+            {},
+            "Columns of numbers; dates, ordinal and target codes are imputed and scaled like them.",
+        ),
+        "categorical": Parameter(
+            Section(
+                {
+                    "encode": Parameter(
+                        OneOf(("onehot", "ordinal", "target")),
+                        "onehot",
+                        "A column a category; a whole number a category; or the target's mean, cross-fitted.",
+                    ),
+                    "max_categories": Parameter(
+                        Number(2, integer=True),
+                        32,
+                        "One-hot columns a table column may give; the rarest categories share one.",
+                    ),
+                }
+            ),
+            {},
+            "Columns of categories; missing is a category, an unseen one is none of the known.",
+        ),
+        "datetime": Parameter(
+            Section(
+                {
+                    "encode": Parameter(
+                        OneOf(("cyclic", "calendar")),
+                        "cyclic",
+                        "Year, week and day as sine and cosine; or year, month, day, weekday, hour, minute.",
+                    ),
+                }
+            ),
+            {},
+            "Columns of dates; each also gives its days since the first one.",
+        ),
+    }
+)
+
+
+def preprocessor(
+    configuration: Mapping[str, Any], kinds: Mapping[str, str], *, task: str | None = None
+) -> ColumnTransformer:
+    """Return the transformer a configuration asks for, not fitted.
+
+    It takes what `TypedColumns` gives and returns a dense float32 matrix of shape (n, d).
+
+    Parameters
+    ----------
+    configuration : mapping
+        ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
+        "datetime": {"encode": ...}}``; what is left out has the default of `PREPROCESS`.
+    kinds : mapping of str to str
+        ``TypedColumns.kinds_``.
+    task : {"binary", "multiclass", "regression"}, optional
+        What the target asks for; only ``encode: target`` needs it, and without it a target of whole numbers
+        counts as classes.
+
+    Raises
+    ------
+    SpaceError
+        Where the configuration has unknown keys or values.
+    TableError
+        Where no column is left to learn from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X = pd.DataFrame({"delay": [1.0, None, 3.0], "to": ["A", "B", "A"]})
+    >>> prepare = preprocessor({"numeric": {"scale": "none"}}, {"delay": "numeric", "to": "categorical"})
+    >>> prepare.fit_transform(X).tolist()
+    [[1.0, 0.0, 1.0, 0.0], [2.0, 1.0, 0.0, 1.0], [3.0, 0.0, 1.0, 0.0]]
+    >>> prepare.get_feature_names_out().tolist()
+    ['numeric__delay', 'missing__missingindicator_delay', 'categorical__to_A', 'categorical__to_B']
+    """
+    settings = _settings(configuration)
+    impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
+    named = {
+        kind: [name for name, is_kind in kinds.items() if is_kind == kind] for kind in set(kinds.values())
+    }
+    numeric, boolean = named.get("numeric", []), named.get("boolean", [])
+    datetime, categorical = named.get("datetime", []), named.get("categorical", [])
+    blocks = [
+        ("numeric", _chain(_imputer(impute), *_scaler(scale)), numeric),
+        ("boolean", _chain(_imputer("most_frequent")), boolean),
+        ("missing", MissingIndicator(error_on_new=False), numeric + boolean),
+        ("datetime", _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale)), datetime),
+        ("categorical", _categories(settings["categorical"], scale, task), categorical),
+    ]
+    kept = [block for block in blocks if block[2]]
+    if not kept:
+        came = ", ".join(f'"{name}" ({kind})' for name, kind in kinds.items()) or "no columns"
+        raise TableError(Fault("X", "must have a column to learn from", came))
+    return ColumnTransformer(kept, sparse_threshold=0.0)
+
+
+def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    faults, settings = [], {}
+    for name in configuration:
+        if name not in PREPROCESS.parameters:
+            known = list(PREPROCESS.parameters)
+            faults.append(
+                Fault(f"preprocess.{name}", "must be a known part", str(name), nearest(name, known))
+            )
+    for name, part in PREPROCESS.parameters.items():
+        section, given = part.constraint, configuration.get(name) or {}
+        assert isinstance(section, Section)
+        for key, value in given.items():
+            where = f"preprocess.{name}.{key}"
+            if key not in section.parameters:
+                remedy = nearest(key, list(section.parameters))
+                faults.append(Fault(where, "must be a known parameter", str(key), remedy))
+            elif not section.parameters[key].constraint.accepts(value):
+                faults.append(
+                    Fault(where, f"must be {section.parameters[key].constraint.describe()}", repr(value))
+                )
+        settings[name] = section.defaults() | dict(given)
+    if faults:
+        raise SpaceError(faults)
+    return settings
+
+
+def _chain(*steps: Any) -> Pipeline:
+    return Pipeline([(type(step).__name__.lower(), step) for step in (*steps, Float32())])
+
+
+def _imputer(strategy: str) -> SimpleImputer:
+    # A column without a single value in this fold stays, as zeros: the matrix keeps its width and its names.
+    return SimpleImputer(strategy=strategy, keep_empty_features=True)
+
+
+def _scaler(name: str) -> list[Any]:
+    return [] if name == "none" else [SCALERS[name]()]
+
+
+def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> Any:
+    if settings["encode"] == "onehot":
+        return OneHotEncoder(
+            max_categories=settings["max_categories"],
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+            dtype=np.float32,
+        )
+    if settings["encode"] == "ordinal":
+        encoder = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
+        )
+    else:
+        folds = KFold(5, shuffle=True, random_state=0)
+        encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
+    return _chain(encoder, *_scaler(scale))

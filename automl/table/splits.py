@@ -1,0 +1,135 @@
+"""How rows are split for validation; decided once, before the first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+
+from automl.errors import Fault, SettingError, TableError
+from automl.table.target import class_faults
+
+__all__ = ["Folds", "default_folds", "make_folds"]
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
+HOLD_OUT = 0.2
+
+
+def default_folds(n_rows: int) -> int:
+    """Return 5 folds below 2,500 rows, 3 below 25,000, and from there on 1: a hold-out of a fifth.
+
+    Examples
+    --------
+    >>> [default_folds(n) for n in (1_000, 10_000, 100_000)]
+    [5, 3, 1]
+    """
+    return 5 if n_rows < 2_500 else 3 if n_rows < 25_000 else 1
+
+
+def make_folds(
+    y_values: Any, task: str, cv: Any = None, random_state: int | None = 0, groups: Any = None
+) -> Folds:
+    """Split rows into training and validation rows, shuffled, and stratified by class.
+
+    Parameters
+    ----------
+    y_values : array-like of shape (n,)
+        Class codes or numbers.
+    task : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    cv : int, splitter, iterable of (train, validation) or None
+        The number of folds, a scikit-learn splitter, or the splits themselves (indices or masks). None: see
+        `default_folds`.
+    random_state : int or None
+        Seed of the shuffle.
+    groups : array-like of shape (n,), optional
+        Rows of one group never stand on both sides.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Sorted row numbers to train on and to validate on.
+
+    Raises
+    ------
+    SettingError
+        Where ``cv`` is none of these, or its splits make no sense.
+    TableError
+        Where a class has fewer rows than there are folds.
+
+    Examples
+    --------
+    >>> [len(valid) for _, valid in make_folds([0, 1] * 10, "binary", cv=5)]
+    [4, 4, 4, 4, 4]
+    """
+    y = np.asarray(y_values)
+    if groups is not None and len(groups) != len(y):
+        raise SettingError(Fault("groups", f"must have one value a row, {len(y)}", f"{len(groups)}"))
+    if cv is None or (isinstance(cv, int | np.integer) and not isinstance(cv, bool)):
+        n_folds = default_folds(len(y)) if cv is None else int(cv)
+        if cv is not None and not 2 <= n_folds <= len(y):
+            raise SettingError(Fault("cv", f"must be from 2 to the number of rows, {len(y)}", str(cv)))
+        if task != "regression":
+            codes = y.astype(np.int64)
+            if faults := class_faults(codes, np.arange(codes.max() + 1), max(2, n_folds), "y"):
+                raise TableError(faults)
+        splits = _splitter(n_folds, task, random_state, groups is not None).split(np.zeros(len(y)), y, groups)
+    elif hasattr(cv, "split"):
+        splits = cv.split(np.zeros((len(y), 1)), y, groups)
+    elif isinstance(cv, Iterable) and not isinstance(cv, str):
+        splits = iter(cv)
+    else:
+        rule = "must be a number of folds, a scikit-learn splitter or an iterable of (train, validation)"
+        raise SettingError(Fault("cv", rule, repr(cv)))
+    return _checked(splits, len(y))
+
+
+def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool) -> Any:
+    if n_folds == 1:
+        kinds = (GroupShuffleSplit,) * 2 if grouped else (ShuffleSplit, StratifiedShuffleSplit)
+        return kinds[task != "regression"](1, test_size=HOLD_OUT, random_state=random_state)
+    kinds = (GroupKFold, StratifiedGroupKFold) if grouped else (KFold, StratifiedKFold)
+    return kinds[task != "regression"](n_folds, shuffle=True, random_state=random_state)
+
+
+def _checked(splits: Any, n: int) -> Folds:
+    folds: Folds = []
+    try:
+        for train, valid in splits:
+            folds.append((_row_numbers(train), _row_numbers(valid)))
+    except (TypeError, ValueError, IndexError) as error:
+        raise SettingError(
+            Fault("cv", "must give (train, validation) rows for this table", str(error))
+        ) from error
+    faults = [] if folds else [Fault("cv", "must give at least one split", "none")]
+    for i, (train, valid) in enumerate(folds):
+        rows = np.concatenate([train, valid])
+        if len(train) == 0 or len(valid) == 0:
+            faults.append(
+                Fault(f"cv, split {i}", "both sides must have rows", f"{len(train)} and {len(valid)}")
+            )
+        elif rows.min() < 0 or rows.max() >= n:
+            faults.append(
+                Fault(f"cv, split {i}", f"rows must be in 0 .. {n - 1}", f"{rows.min()} .. {rows.max()}")
+            )
+        elif both := len(np.intersect1d(train, valid)):
+            faults.append(Fault(f"cv, split {i}", "no row may stand on both sides", f"{both} that do"))
+    if faults:
+        raise SettingError(faults)
+    return folds
+
+
+def _row_numbers(rows: Any) -> np.ndarray:
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else np.sort(rows.astype(np.intp))

@@ -1,0 +1,209 @@
+"""The target: what the task is, and the numbers models are trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from automl.errors import Fault, TableError
+
+__all__ = ["Target", "Task", "as_series", "class_faults", "target_faults"]
+
+Task = Literal["binary", "multiclass", "regression"]
+
+MOST_INTEGER_CLASSES = 20
+ROWS_A_CLASS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target as numbers, and the way back to the user's labels. Made by `Target.of`.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    values : ndarray of shape (n,)
+        Class codes 0 .. c - 1 (int64), or the numbers (float64).
+    classes : ndarray of shape (c,) or None
+        The labels the codes stand for, sorted; None for regression.
+    name : str
+        The target's name.
+
+    Examples
+    --------
+    >>> target = Target.of(["late", "on time", "late"])
+    >>> target.task, target.values.tolist(), target.decode([1, 0]).tolist()
+    ('binary', [0, 1, 0], ['on time', 'late'])
+    """
+
+    task: Task
+    values: np.ndarray
+    classes: np.ndarray | None
+    name: str
+
+    @classmethod
+    def of(cls, y: Any, name: str | None = None, *, task: Task | None = None) -> Target:
+        """Read a target.
+
+        Without ``task``, texts, booleans and categories are classes; numbers with fractions are a regression;
+        whole numbers are classes where there are two of them, or at most 20 with 10 rows each on average.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            Texts, booleans, numbers or categories, none missing.
+        name : str, optional
+            The target's name; by default that of the Series, or "y".
+        task : {"binary", "multiclass", "regression"}, optional
+            What the target asks for, where the rule would be wrong.
+
+        Raises
+        ------
+        TableError
+            Where values are missing or infinite, there is a single class, or the values do not fit the task.
+        """
+        column = as_series(y, name)
+        if faults := target_faults(column, task):
+            raise TableError(faults)
+        if _task_of(column, task) == "regression":
+            return cls("regression", column.to_numpy(dtype=float), None, str(column.name))
+        classes = np.sort(column.unique() if column.dtype != bool else np.array([False, True]))
+        kind: Task = "binary" if len(classes) == 2 else "multiclass"
+        return cls(
+            kind, pd.Index(classes).get_indexer(pd.Index(column)).astype(np.int64), classes, str(column.name)
+        )
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Return codes or numbers for values of the same target, shape (n,).
+
+        Raises
+        ------
+        TableError
+            Where a label is not one of `classes`, or a value is no number.
+        """
+        column = as_series(y, self.name)
+        if self.classes is None:
+            if faults := target_faults(column, "regression"):
+                raise TableError(faults)
+            return column.to_numpy(dtype=float)
+        codes: np.ndarray = pd.Index(self.classes).get_indexer(pd.Index(column)).astype(np.int64)
+        if (codes < 0).any():
+            rule = f"labels must be among the {len(self.classes)} seen in training"
+            came = ", ".join(repr(label) for label in column[codes < 0].unique()[:5].tolist())
+            raise TableError(Fault(_where(column), rule, came))
+        return codes
+
+    def decode(self, codes: Any) -> np.ndarray:
+        """Return the labels of class codes, or the numbers as they are, shape (n,)."""
+        if self.classes is None:
+            return np.asarray(codes, dtype=float)
+        labels: np.ndarray = self.classes[np.asarray(codes, dtype=np.int64)]
+        return labels
+
+
+def as_series(y: Any, name: str | None = None) -> pd.Series:
+    """Return the target as a Series of plain values: categories and nullable types undone.
+
+    Raises
+    ------
+    TableError
+        Where it is not one column.
+    """
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+    if not isinstance(y, pd.Series):
+        array = y if isinstance(y, list | tuple) else np.asarray(y)
+        array = (
+            array.ravel()
+            if isinstance(array, np.ndarray) and array.ndim == 2 and array.shape[1] == 1
+            else array
+        )
+        if np.ndim(array) != 1:
+            came = f"{type(y).__name__} with {np.ndim(array)} axes"
+            raise TableError(Fault(name or "y", "must be one column of values", came))
+        y = pd.Series(array, dtype=None if len(array) else object)
+    label = name if name is not None else y.name if y.name is not None else "y"
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        y = y.astype(object)
+    if y.dtype != object and not isinstance(y.dtype, np.dtype):
+        y = y.astype(object).where(y.notna(), np.nan)
+    column = y.infer_objects() if y.dtype == object else y
+    # pandas infers its own type for texts; labels and predictions are plain objects.
+    column = column if isinstance(column.dtype, np.dtype) else column.astype(object)
+    named: pd.Series = column.rename(str(label))
+    return named
+
+
+def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
+    """Return every rule a target, as `as_series` gives it, breaks."""
+    where, n = _where(column), len(column)
+    if n == 0:
+        return [Fault(where, "must have values", "none")]
+    if missing := int(column.isna().sum()):
+        rule, remedy = "must have a value in every row", "Drop those rows, or fill them in."
+        return [Fault(where, rule, f"{missing} of {n} rows without", remedy)]
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    types = sorted({type(value).__name__ for value in column}) if not numeric else []
+    if len(types) > 1:
+        return [Fault(where, "labels must be of one type", ", ".join(types), "Write all of them as text.")]
+    if not numeric and column.map(pd.api.types.is_hashable).eq(False).any():
+        return [Fault(where, "must hold plain values", type(column.iloc[0]).__name__)]
+    if numeric and (endless := int(np.isinf(column.to_numpy(dtype=float)).sum())):
+        return [Fault(where, "must be finite", f"{endless} of {n} values infinite", "Drop those rows.")]
+    if task == "regression" and not numeric:
+        return [Fault(where, "must be numbers for a regression", repr(column.iloc[0]))]
+    known = column.nunique()
+    if known == 1:
+        what = "value" if _task_of(column, task) == "regression" else "class"
+        return [
+            Fault(where, "must have at least two classes, or values", f"one {what} only, {column.iloc[0]!r}")
+        ]
+    if (task == "binary" and known != 2) or (task == "multiclass" and known == 2):
+        return [Fault(where, f"must fit task={task!r}", f"{known} classes")]
+    return []
+
+
+def class_faults(values: np.ndarray, classes: np.ndarray, n_folds: int, name: str) -> list[Fault]:
+    """Return a fault where a class has fewer rows than there are folds.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Class codes.
+    classes : ndarray of shape (c,)
+        Their labels.
+    n_folds : int
+        Rows a class must have.
+    name : str
+        The target's name.
+    """
+    rows = np.bincount(values, minlength=len(classes))
+    rare = np.flatnonzero(rows < n_folds)
+    if len(rare) == 0:
+        return []
+    came = ", ".join(f"{classes.tolist()[i]!r} with {rows[i]}" for i in rare[:5])
+    came += f" and {len(rare) - 5} more classes" if len(rare) > 5 else ""
+    remedy = "Drop or merge rare classes, or use fewer folds (cv)."
+    return [Fault(f'target "{name}"', f"every class must have at least {n_folds} rows", came, remedy)]
+
+
+def _task_of(column: pd.Series, task: str | None) -> str:
+    """Return "regression" or "classification"; the number of classes says which one."""
+    if task is not None:
+        return "regression" if task == "regression" else "classification"
+    if column.dtype == bool or not pd.api.types.is_numeric_dtype(column.dtype):
+        return "classification"
+    values = column.to_numpy()
+    if (values % 1 != 0).any():
+        return "regression"
+    known = column.nunique()
+    few = known <= MOST_INTEGER_CLASSES and len(values) >= ROWS_A_CLASS * known
+    return "classification" if known == 2 or few else "regression"
+
+
+def _where(column: pd.Series) -> str:
+    return f'target "{column.name}"'

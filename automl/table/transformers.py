@@ -1,0 +1,220 @@
+"""Transformers scikit-learn does not have; each is fitted inside a fold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.preprocessing import QuantileTransformer, RobustScaler
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler"]
+
+DAY = 86_400.0
+# Days a year has on average, so that the same date of another year stands at nearly the same angle.
+YEAR = 365.25
+# The scores of the least and the greatest value would be 5.2 away from the median, however many rows share them.
+FARTHEST_SCORE = 3.0
+
+
+class DateParts(TransformerMixin, BaseEstimator):
+    """Dates as numbers: a linear time, and where in the year, the week and the day it falls.
+
+    Parameters
+    ----------
+    encode : {"cyclic", "calendar"}
+        "cyclic": each cycle as a sine and a cosine, so that 23:59 stands next to 0:00. "calendar": whole
+        numbers (year, month, day, weekday from Monday = 0, hour, minute), as trees like them.
+
+    Attributes
+    ----------
+    origins_ : dict of str to float
+        The day of each column's first date, in days since 1970; the linear time counts from there.
+    parts_ : dict of str to list of str
+        The parts of each column that vary in training, the linear time always.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> left = pd.DataFrame({"left": pd.to_datetime(["2013-01-01", "2013-01-03", "2013-02-03"])})
+    >>> parts = DateParts("calendar").fit(left)
+    >>> parts.get_feature_names_out().tolist()
+    ['left_days', 'left_weekday', 'left_month', 'left_day']
+    >>> parts.transform(left)[1].tolist()
+    [2.0, 3.0, 1.0, 3.0]
+    """
+
+    def __init__(self, encode: str = "cyclic") -> None:
+        self.encode = encode
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> DateParts:
+        """Note where each column starts and which of its parts vary.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, d)
+            datetime64 columns.
+        y : object
+            Not used.
+        """
+        self.origins_: dict[str, float] = {}
+        self.parts_: dict[str, list[str]] = {}
+        for name in map(str, X.columns):
+            days = _days(X[name])
+            known = ~np.isnan(days)
+            self.origins_[name] = float(np.floor(days[known].min())) if known.any() else 0.0
+            parts = self._parts_of(X[name], self.origins_[name])
+            self.parts_[name] = [
+                part for part, values in parts.items() if part == "days" or _varies(values[known])
+            ]
+        self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.array(list(self.parts_), dtype=object)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the parts column by column, shape (n, number of parts), NaN where a date is missing."""
+        check_is_fitted(self)
+        columns = []
+        for name, kept in self.parts_.items():
+            parts = self._parts_of(X[name], self.origins_[name])
+            columns += [parts[part] for part in kept]
+        return np.column_stack(columns)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return ``column_part`` for every part."""
+        check_is_fitted(self)
+        return np.array(
+            [f"{name}_{part}" for name, parts in self.parts_.items() for part in parts], dtype=object
+        )
+
+    def _parts_of(self, column: pd.Series, origin: float) -> dict[str, np.ndarray]:
+        days = _days(column)
+        parts = {"days": days - origin}
+        when = column.dt
+        if self.encode == "calendar":
+            parts["weekday"] = when.day_of_week.to_numpy(dtype=float)
+            names = ("year", "month", "day", "hour", "minute")
+            return parts | {name: getattr(when, name).to_numpy(dtype=float) for name in names}
+        time = days % 1
+        cycles = {
+            "year": (when.day_of_year.to_numpy(dtype=float) - 1 + time) / YEAR,
+            "week": ((np.floor(days) + 3) % 7 + time) / 7,  # 1970-01-01 was a Thursday
+            "day": time,
+        }
+        for name, turn in cycles.items():
+            parts |= {f"{name}_sin": np.sin(2 * np.pi * turn), f"{name}_cos": np.cos(2 * np.pi * turn)}
+        return parts
+
+
+def _days(column: pd.Series) -> np.ndarray:
+    dates = column.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(dates), np.nan, dates.astype(np.int64) / (DAY * 1e6))
+
+
+def _varies(values: np.ndarray) -> bool:
+    return len(values) > 0 and float(np.ptp(values)) > 1e-9
+
+
+class SpreadScaler(RobustScaler):
+    """Centre by the median and scale by the quartiles' distance, or the deviation where that is zero.
+
+    A column that is mostly one value has equal quartiles; scikit-learn then leaves its tail as wide as it
+    came, which sends gradient descent off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(SpreadScaler().fit_transform(np.array([[0.0]] * 9 + [[1e6]])).max().round(2))
+    3.33
+    """
+
+    def fit(self, X: np.ndarray, y: Any = None) -> SpreadScaler:
+        """Learn the medians and the scales.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Numbers.
+        y : object
+            Not used.
+        """
+        super().fit(X)
+        unscaled = np.flatnonzero(self.scale_ == 1.0)
+        low, high = np.percentile(X[:, unscaled], [25, 75], axis=0)
+        flat = unscaled[low == high]
+        deviations = X[:, flat].std(axis=0)
+        self.scale_[flat] = np.where(deviations > 0, deviations, 1.0)
+        return self
+
+
+class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Replace numbers by the normal quantiles of their ranks, with as many quantiles as the rows allow.
+
+    Attributes
+    ----------
+    quantiles_ : QuantileTransformer
+        The fitted transformer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> NormalScores().fit_transform(np.array([[1.0], [2.0], [1000.0]])).round(1).ravel().tolist()
+    [-3.0, 0.0, 3.0]
+    """
+
+    def fit(self, X: np.ndarray, y: Any = None) -> NormalScores:
+        """Learn the quantiles.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Numbers.
+        y : object
+            Not used.
+        """
+        n = min(1000, len(X))
+        # The seed only picks which rows the quantiles are taken from where there are more than 10,000.
+        self.quantiles_ = QuantileTransformer(
+            n_quantiles=n, output_distribution="normal", random_state=0
+        ).fit(X)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the scores, shape (n, d)."""
+        check_is_fitted(self)
+        scores: np.ndarray = self.quantiles_.transform(X)
+        return np.clip(scores, -FARTHEST_SCORE, FARTHEST_SCORE, out=scores)
+
+
+class Float32(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Bring a matrix to float32, rows contiguous; what is out of its range ends at the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Float32().fit_transform(np.array([[1e300, 1.0]])).tolist()
+    [[3.4028234663852886e+38, 1.0]]
+    """
+
+    def fit(self, X: np.ndarray, y: Any = None) -> Float32:
+        """Note the number of columns.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Numbers.
+        y : object
+            Not used.
+        """
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return float32, shape (n, d)."""
+        limit = np.finfo(np.float32).max
+        with np.errstate(over="ignore"):
+            small = np.array(X, dtype=np.float32, order="C")
+        return np.clip(small, -limit, limit, out=small)
