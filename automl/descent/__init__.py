@@ -1,0 +1,39 @@
+"""The gradient-descent core: cohorts of linear models and multilayer perceptrons, trained together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.optimizers import OPTIMIZERS
+from automl.descent.recipe import PARAMETERS, Architecture, Recipe, from_configuration, parameters
+from automl.descent.schedules import SCHEDULES
+from automl.descent.train import Failure, Training
+
+if TYPE_CHECKING:
+    from automl.descent.estimators import GradientDescentClassifier, GradientDescentRegressor
+
+__all__ = [
+    "DEFAULT_LOSSES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "PARAMETERS",
+    "SCHEDULES",
+    "Architecture",
+    "Failure",
+    "GradientDescentClassifier",
+    "GradientDescentRegressor",
+    "Recipe",
+    "Training",
+    "from_configuration",
+    "parameters",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes a second to import, and whoever trains cohorts may never need it
+    if name in ("GradientDescentClassifier", "GradientDescentRegressor"):
+        from automl.descent import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

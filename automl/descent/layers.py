@@ -1,0 +1,222 @@
+"""Layers: forward next to its backward, for all trials of a cohort at once.
+
+A `Layer` knows its shape; ``bind`` gives a *pass*: the layer with the trials' weights, gradients and buffers
+for a fixed number of rows. Hidden arrays are ``(k, h + 1, n)``, the last row of units being one, so that the
+bias is a column of the next layer's weights and its gradient falls out of the same product.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl.descent.arrays import Array
+
+__all__ = ["ACTIVATIONS", "Dense", "Dropout", "Layer", "Noise", "Pass"]
+
+
+class Pass(ABC):
+    """A layer bound to weights ``(k, size)``, gradients of the same shape and ``n`` rows."""
+
+    @abstractmethod
+    def forward(self, a: Array) -> Array:
+        """Return the outputs for inputs ``a``; both may share memory."""
+
+    @abstractmethod
+    def backward(self, d: Array) -> Array:
+        """Return the derivative by the inputs for ``d``, that by the outputs; fill the gradients."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What makes training random: each trial's dropout rate and its own generator."""
+
+    dropout: tuple[float, ...]
+    generators: tuple[np.random.Generator, ...]
+
+
+class Layer(ABC):
+    """A layer's shape and start values."""
+
+    size: int = 0
+
+    @abstractmethod
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass | None:
+        """Return the pass for weights and gradients ``(k, size)`` and ``n`` rows; None: it does nothing."""
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Return initial weights ``(size,)``."""
+        return np.zeros(self.size)
+
+    def penalised(self) -> Array:
+        """Return which of the ``(size,)`` weights l1, l2 and decay act on."""
+        return np.zeros(self.size, bool)
+
+
+class Dense(Layer):
+    """``a -> W a + b``, the bias being the last column of ``(n_out, n_in + 1)``.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Units.
+    gain : float
+        Initial weights are uniform with variance ``gain / n_in`` (He et al., arXiv 1502.01852: 2 for ReLU;
+        1 keeps the variance); 0 starts at zero.
+    first, last : bool
+        Whether the inputs are the shared rows of the table; whether the outputs are the model's.
+    """
+
+    def __init__(self, n_in: int, n_out: int, gain: float, first: bool, last: bool) -> None:
+        self.n_in, self.n_out, self.gain, self.first, self.last = n_in, n_out, gain, first, last
+        self.size = n_out * (n_in + 1)
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Return uniform weights and zero biases."""
+        weights = np.zeros((self.n_out, self.n_in + 1))
+        if self.gain > 0:
+            limit = np.sqrt(3 * self.gain / self.n_in)
+            weights[:, :-1] = rng.uniform(-limit, limit, (self.n_out, self.n_in))
+        return weights.ravel()
+
+    def penalised(self) -> Array:
+        """Return all but the biases."""
+        mask = np.ones((self.n_out, self.n_in + 1), bool)
+        mask[:, -1] = False
+        return mask.ravel()
+
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+        """Return the product with shared rows for the first layer, stacked products for the others."""
+        return (
+            _SharedDensePass(self, weights, gradient, n)
+            if self.first
+            else _DensePass(self, weights, gradient, n)
+        )
+
+
+class _DensePass(Pass):
+    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int) -> None:
+        k, shape = len(weights), (layer.n_out, layer.n_in + 1)
+        self.weights = weights.reshape(k, *shape)
+        self.gradient = None if gradient is None else gradient.reshape(k, *shape)
+        if layer.last:
+            self.buffer = np.empty((k, layer.n_out, n), weights.dtype)
+            self.out = self.buffer
+        else:
+            self.buffer = np.empty((k, layer.n_out + 1, n), weights.dtype)
+            self.buffer[:, -1] = 1
+            self.out = self.buffer[:, :-1]
+        if gradient is not None and not layer.first:
+            self.back = np.empty((k, layer.n_in, n), weights.dtype)
+
+    def forward(self, a: Array) -> Array:
+        self.inputs = a
+        np.matmul(self.weights, a, out=self.out)
+        return self.buffer
+
+    def backward(self, d: Array) -> Array:
+        np.matmul(d, self.inputs.transpose(0, 2, 1), out=self.gradient)
+        return np.matmul(self.weights[:, :, :-1].transpose(0, 2, 1), d, out=self.back)
+
+
+class _SharedDensePass(_DensePass):
+    """All trials read the same rows ``(n, d + 1)``: one wide product where the weights lie wide."""
+
+    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int) -> None:
+        super().__init__(layer, weights, gradient, n)
+        self.wide = layer.last
+        if self.wide:
+            self.flat_weights = weights.reshape(-1, layer.n_in + 1)
+            self.flat_out = self.out.reshape(-1, n)
+            if gradient is not None:
+                self.flat_gradient = gradient.reshape(-1, layer.n_in + 1)
+
+    def forward(self, a: Array) -> Array:
+        self.inputs = a
+        if self.wide:
+            np.matmul(self.flat_weights, a.T, out=self.flat_out)
+        else:
+            np.matmul(self.weights, a.T, out=self.out)
+        return self.buffer
+
+    def backward(self, d: Array) -> Array:
+        if self.wide:
+            np.matmul(d.reshape(len(self.flat_gradient), -1), self.inputs, out=self.flat_gradient)
+        else:
+            np.matmul(d, self.inputs, out=self.gradient)
+        return d
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An elementwise function without weights; ``kind`` is its pass."""
+
+    kind: type[Pass]
+    gain: float
+    about: str
+
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+        return self.kind()
+
+
+class _ReluPass(Pass):
+    def forward(self, a: Array) -> Array:
+        self.outputs = a[:, :-1]
+        np.maximum(self.outputs, 0, out=self.outputs)
+        return a
+
+    def backward(self, d: Array) -> Array:
+        d *= self.outputs > 0
+        return d
+
+
+class _TanhPass(Pass):
+    def forward(self, a: Array) -> Array:
+        self.outputs = a[:, :-1]
+        np.tanh(self.outputs, out=self.outputs)
+        return a
+
+    def backward(self, d: Array) -> Array:
+        slope = self.outputs * self.outputs
+        np.subtract(1, slope, out=slope)
+        d *= slope
+        return d
+
+
+class Dropout(Layer):
+    """Units set to zero at random while training, the others scaled up (Srivastava et al. 2014)."""
+
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass | None:
+        """Return None where no trial drops anything."""
+        return _DropoutPass(noise) if noise is not None and any(noise.dropout) else None
+
+
+class _DropoutPass(Pass):
+    def __init__(self, noise: Noise) -> None:
+        self.noise = noise
+
+    def forward(self, a: Array) -> Array:
+        units = a[:, :-1]
+        self.masks: list[tuple[int, Array]] = []
+        for i, (rate, generator) in enumerate(zip(self.noise.dropout, self.noise.generators, strict=True)):
+            if rate > 0:
+                # 16 random bits a unit: four units from each word of the generator
+                words = generator.bit_generator.random_raw(-(-units[i].size // 4))
+                bits = words.view(np.uint16)[: units[i].size].reshape(units[i].shape)
+                mask = np.multiply(bits >= np.uint16(rate * 65536), units.dtype.type(1 / (1 - rate)))
+                units[i] *= mask
+                self.masks.append((i, mask))
+        return a
+
+    def backward(self, d: Array) -> Array:
+        for i, mask in self.masks:
+            d[i] *= mask
+        return d
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(_ReluPass, 2.0, "max(z, 0)"),
+    "tanh": Activation(_TanhPass, 1.0, "hyperbolic tangent"),
+}

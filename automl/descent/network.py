@@ -1,0 +1,109 @@
+"""The one model: a stack of layers whose parameters lie flat, ``(k, p)``, trial by trial."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from automl.descent.arrays import Array
+from automl.descent.batches import fill
+from automl.descent.layers import ACTIVATIONS, Dense, Dropout, Layer, Noise, Pass
+from automl.descent.recipe import Architecture
+
+__all__ = ["Network", "NetworkPass"]
+
+_FLOATS = 1 << 21
+
+
+class Network:
+    """Layers of an architecture for ``d`` inputs and ``c`` outputs.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Hidden layers and activation.
+    d, c : int
+        Inputs and outputs.
+    """
+
+    def __init__(self, architecture: Architecture, d: int, c: int) -> None:
+        sizes = [d, *architecture.hidden_layer_sizes, c]
+        activation = ACTIVATIONS[architecture.activation]
+        self.d, self.c = d, c
+        self.widest = max(sizes[1:])
+        self.layers: list[Layer] = []
+        last = len(sizes) - 2
+        for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+            gain = activation.gain if i < last else float(last > 0)
+            self.layers.append(Dense(n_in, n_out, gain, first=i == 0, last=i == last))
+            if i < last:
+                self.layers += [activation, Dropout()]
+        ends = np.cumsum([layer.size for layer in self.layers]).tolist()
+        self._slices = [slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)]
+        self.size: int = ends[-1]
+
+    def start(self, rng: np.random.Generator, intercept: Array) -> Array:
+        """Return initial parameters ``(p,)``; the output's bias is ``intercept`` ``(c,)``."""
+        theta = np.concatenate([layer.start(rng) for layer in self.layers])
+        theta[self._slices[-1]].reshape(self.c, -1)[:, -1] = intercept
+        return theta
+
+    def penalised(self) -> Array:
+        """Return which of the ``(p,)`` parameters penalties act on: weights, not biases."""
+        return np.concatenate([layer.penalised() for layer in self.layers])
+
+    def bind(self, theta: Array, gradient: Array | None, n: int, noise: Noise | None = None) -> NetworkPass:
+        """Return the passes for parameters ``(k, p)`` and ``n`` rows; no gradient: for prediction."""
+        passes = [
+            layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, noise)
+            for layer, part in zip(self.layers, self._slices, strict=True)
+        ]
+        return NetworkPass([step for step in passes if step is not None])
+
+    def outputs(self, theta: Array, X: Any) -> Array:
+        """Return raw outputs ``(k, n, c)`` for parameters ``(k, p)`` and rows ``(n, d)``, chunk by chunk.
+
+        Nothing but the result grows with the rows.
+        """
+        n, k = X.shape[0], len(theta)
+        out = np.empty((k, n, self.c), np.float32)
+        size = max(1, min(n, _FLOATS // (k * self.widest + self.d)))
+        x = np.empty((size, self.d + 1), np.float32)
+        bound = self.bind(theta, None, size)
+        for start in range(0, n, size):
+            m = min(size, n - start)
+            if m < size:
+                bound, x = self.bind(theta, None, m), x[:m]
+            fill(x, X[start : start + m])
+            out[:, start : start + m] = bound.forward(x).transpose(0, 2, 1)
+        return out
+
+    def weights(self, theta: Array) -> list[tuple[Array, Array]]:
+        """Return ``(W (d, h), b (h,))`` of each dense layer for one trial's parameters ``(p,)``."""
+        dense = [
+            theta[part].reshape(layer.n_out, layer.n_in + 1)
+            for layer, part in zip(self.layers, self._slices, strict=True)
+            if isinstance(layer, Dense)
+        ]
+        return [(block[:, :-1].T.copy(), block[:, -1].copy()) for block in dense]
+
+
+class NetworkPass:
+    """All layers bound: from rows ``(n, d + 1)`` to outputs ``(k, c, n)``, and back."""
+
+    def __init__(self, passes: list[Pass]) -> None:
+        self._forward = [step.forward for step in passes]
+        self._backward = [step.backward for step in reversed(passes)]
+
+    def forward(self, x: Array) -> Array:
+        """Return raw outputs ``(k, c, n)`` in a buffer that the next call overwrites."""
+        for forward in self._forward:
+            x = forward(x)
+        return x
+
+    def backward(self, d: Array) -> None:
+        """Fill the gradients for the derivative ``(k, c, n)`` by the outputs."""
+        for backward in self._backward:
+            d = backward(d)

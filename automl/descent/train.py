@@ -1,0 +1,318 @@
+"""The loop: a cohort trained on one fold, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.descent.arrays import Array
+from automl.descent.batches import Rows, epoch_order
+from automl.descent.cohort import Lane
+from automl.descent.losses import LOSSES, Loss
+from automl.descent.network import Network
+from automl.descent.recipe import Architecture, Recipe, check
+from automl.errors import Fault, InputError
+
+__all__ = ["Failure", "Training"]
+
+EXPLODED = 1000.0
+"""A trial whose loss is this many times that of the best constant prediction has diverged."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why and when a trial ended early.
+
+    Parameters
+    ----------
+    reason : str
+        In words.
+    epoch : int
+        The epoch in which it happened, from 1.
+    """
+
+    reason: str
+    epoch: int
+
+
+class Training:
+    """A cohort being trained on one fold.
+
+    Every trial trains as it would alone (but for rounding), whoever its neighbours are and whenever they are
+    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights and dropout, of
+    each recipe's seed.
+
+    Regression targets are standardised inside (Poisson-like losses: divided by their mean), so that learning
+    rates, penalties and the parameters of losses mean the same whatever the target's unit. `decision`,
+    `predict` and `weights` are in the target's own unit; the losses of `history` are not: 0.5 is the squared
+    loss of the mean.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What the trials share.
+    recipes : sequence of Recipe
+        The trials.
+    X : array of shape (n, d)
+        Features, best float32; may be read-only, memory-mapped or a sparse array; never written to.
+    y : array of shape (n,)
+        Regression targets, or class codes 0, 1, ....
+    n_outputs : int
+        1 for regression and two classes; the number of classes for more of them.
+    sample_weight : array of shape (n,), optional
+        Row weights; only their proportions count.
+    order_seed : int or sequence of int
+        What the order of rows is derived from.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    failures : dict
+        Recipe position to its `Failure`; failed trials have left the arrays.
+
+    Raises
+    ------
+    InputError
+        Where a recipe, the architecture or the data breaks a rule.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3)).astype(np.float32)
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> recipes = [Recipe(learning_rate=rate, batch_size=20) for rate in (0.001, 0.1)]
+    >>> training = Training(Architecture("logistic"), recipes, X, y)
+    >>> training.advance(20)
+    >>> losses, rates = training.history(1)
+    >>> len(losses), bool(losses[-1] < 0.2), training.predict(X).shape
+    (20, True, (2, 200, 2))
+    >>> training.keep(np.array([False, True]))
+    >>> training.trials
+    array([1])
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipes: Sequence[Recipe],
+        X: Any,
+        y: Any,
+        *,
+        n_outputs: int = 1,
+        sample_weight: Any = None,
+        order_seed: int | Sequence[int] = 0,
+    ) -> None:
+        check(architecture, recipes)
+        self.architecture, self.recipes = architecture, list(recipes)
+        self.loss: Loss = LOSSES[architecture.loss](**architecture.loss_params)
+        y = np.asarray(y)
+        _check_data(self.loss, architecture.loss, X, y, sample_weight, n_outputs)
+        self._order_seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
+        weight = _mean_one(sample_weight)
+        n, d = X.shape
+        self._shift, self._factor = self.loss.scale(y, np.ones(n) if weight is None else weight)
+        if self._shift != 0.0 or self._factor != 1.0:
+            y = ((y - self._shift) / self._factor).astype(np.float32)
+        elif y.dtype.kind == "f":
+            y = y.astype(np.float32, copy=False)
+        self._rows = Rows(X, y, weight, self.loss, n_outputs)
+        intercept = self.loss.start(y, np.ones(n) if weight is None else weight, n_outputs)
+        self._limit = EXPLODED * self._constant_loss(y, intercept)
+        self._network = Network(architecture, d, n_outputs)
+        self._lanes = self._start_lanes(intercept)
+        self._rested: list[Lane] = []
+        self._losses: list[list[float]] = [[] for _ in self.recipes]
+        self._rates: list[list[float]] = [[] for _ in self.recipes]
+        self.epoch = 0
+        self.failures: dict[int, Failure] = {}
+
+    def _constant_loss(self, y: Array, intercept: Array) -> float:
+        some = y[:: max(1, len(y) // 65536)]
+        z = np.tile(intercept.astype(np.float32)[None, :, None], (1, 1, len(some)))
+        weight = np.full(len(some), 1 / len(some), np.float32)
+        targets = self.loss.targets(some, len(intercept))
+        return max(float(self.loss.backward(z, targets, weight)[0]), 0.01)
+
+    def _start_lanes(self, intercept: Array) -> list[Lane]:
+        n = self._rows.n
+        by_batch: dict[int, list[int]] = {}
+        for i, recipe in enumerate(self.recipes):
+            batch = n if recipe.batch_size == "full" else min(int(recipe.batch_size), n)
+            by_batch.setdefault(batch, []).append(i)
+        lanes = []
+        for batch, positions in sorted(by_batch.items()):
+            theta = np.stack(
+                [
+                    self._network.start(np.random.default_rng(self.recipes[i].seed), intercept)
+                    for i in positions
+                ]
+            )
+            lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch))
+        return lanes
+
+    @property
+    def trials(self) -> Array:
+        """Positions, in the recipes, of the trials still in the arrays, ascending ``(k,)``."""
+        found = [lane.positions for lane in self._lanes + self._rested]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+
+    def advance(self, epoch: int, stop: Callable[[], bool] | None = None) -> None:
+        """Train on until ``epoch``.
+
+        Parameters
+        ----------
+        epoch : int
+            Trials whose ``max_epochs`` is reached before stay at their weights.
+        stop : callable, optional
+            Asked between epochs and now and then within; when it says yes the method returns. An epoch cut
+            short is not counted, but its steps so far are in the weights.
+        """
+        stop = stop or (lambda: False)
+        while self.epoch < epoch:
+            self._rest()
+            if stop() or not self._train_epoch(stop):
+                return
+            self.epoch += 1
+
+    def _rest(self) -> None:
+        """Move trials that reached their last epoch out of the lanes that train."""
+        for lane in list(self._lanes):
+            done = np.array([recipe.max_epochs <= self.epoch for recipe in lane.recipes])
+            if done.all():
+                self._lanes.remove(lane)
+                self._rested.append(lane)
+            elif done.any():
+                self._rested.append(lane.split(done))
+
+    def _train_epoch(self, stop: Callable[[], bool]) -> bool:
+        n = self._rows.n
+        order = None
+        for lane in list(self._lanes):
+            if order is None and lane.batch < n:
+                order = epoch_order(self._order_seed, self.epoch, n)
+            # a diverging trial overflows; that is found below and is no error
+            with np.errstate(all="ignore"):
+                result = lane.train_epoch(self._rows, order if lane.batch < n else None, self.epoch, stop)
+            if result is None:
+                return False
+            self._record(lane, *result)
+        return True
+
+    def _record(self, lane: Lane, losses: Array, rates: Array) -> None:
+        finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
+        exploded = losses > self._limit
+        for slot, i in enumerate(lane.positions.tolist()):
+            self._losses[i].append(float(losses[slot]))
+            self._rates[i].append(float(rates[slot]))
+            if not finite[slot]:
+                self.failures[i] = Failure("loss or weights are not finite", self.epoch + 1)
+            elif exploded[slot]:
+                reason = f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
+                self.failures[i] = Failure(reason, self.epoch + 1)
+        lane.take(finite & ~exploded)
+        if not len(lane.positions):
+            self._lanes.remove(lane)
+
+    def keep(self, mask: Any) -> None:
+        """Drop the trials of `trials` where ``mask`` ``(k,)`` is false."""
+        trials, mask = self.trials, np.asarray(mask, bool)
+        if mask.shape != trials.shape:
+            raise InputError(Fault("mask", f"must have shape {trials.shape}", str(mask.shape)))
+        kept = trials[mask]
+        for lane in self._lanes + self._rested:
+            lane.take(np.isin(lane.positions, kept))
+        self._lanes = [lane for lane in self._lanes if len(lane.positions)]
+        self._rested = [lane for lane in self._rested if len(lane.positions)]
+
+    def decision(self, X: Any) -> Array:
+        """Return raw outputs ``(k, n, c)`` for rows ``(n, d)``, in the order of `trials`.
+
+        Rows pass in chunks, so that nothing but the result grows with them.
+        """
+        if X.shape[1] != self._network.d:
+            raise InputError(Fault("X", f"must have {self._network.d} columns", str(X.shape[1])))
+        trials, n = self.trials, X.shape[0]
+        out = np.empty((len(trials), n, self._network.c), np.float32)
+        for lane in self._lanes + self._rested:
+            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(lane.theta, X)
+        return self.loss.restore(out, self._shift, self._factor)
+
+    def predict(self, X: Any) -> Array:
+        """Return values ``(k, n)`` for regression, else probabilities ``(k, n, classes)``.
+
+        Raises
+        ------
+        InputError
+            Where the loss has no probabilities (hinge); `decision` has its outputs.
+        """
+        if "regression" not in self.loss.tasks and not self.loss.probabilities:
+            raise InputError(
+                Fault("predict", "needs a loss with probabilities", self.architecture.loss, "Use decision.")
+            )
+        return self.loss.link(self.decision(X))
+
+    def history(self, i: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return training losses and learning rates by epoch of recipe ``i``, also after it left."""
+        return tuple(self._losses[i]), tuple(self._rates[i])
+
+    @property
+    def target_scale(self) -> tuple[float, float]:
+        """``(shift, factor)``: training sees ``(y - shift) / factor``."""
+        return self._shift, self._factor
+
+    def theta(self, i: int) -> Array:
+        """Return the flat parameters ``(p,)`` of recipe ``i``, as trained."""
+        for lane in self._lanes + self._rested:
+            for slot in np.flatnonzero(lane.positions == i):
+                return np.asarray(lane.theta[slot].copy())
+        raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
+
+    def weights(self, i: int) -> list[tuple[Array, Array]]:
+        """Return ``(W (d, h), b (h,))`` of each layer of recipe ``i``, the last in the target's own unit."""
+        layers = self._network.weights(self.theta(i))
+        weight, bias = layers[-1]
+        slope = self.loss.restore(np.ones(1, np.float32), 0.0, self._factor)
+        slope -= self.loss.restore(np.zeros(1, np.float32), 0.0, self._factor)
+        layers[-1] = weight * slope, self.loss.restore(bias, self._shift, self._factor)
+        return layers
+
+
+def _mean_one(sample_weight: Any) -> Array | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, float)
+    return np.asarray(weight / weight.mean(), np.float32)
+
+
+def _check_data(loss: Loss, name: str, X: Any, y: Array, sample_weight: Any, n_outputs: int) -> None:
+    found = []
+    if getattr(X, "ndim", 0) != 2:
+        raise InputError(Fault("X", "must have two dimensions", str(getattr(X, "shape", type(X).__name__))))
+    n = X.shape[0]
+    if y.shape != (n,) or not n:
+        found.append(Fault("y", f"must have one value for each of {n} rows, at least one", str(y.shape)))
+    elif rule := loss.fault(y):
+        found.append(Fault("y", rule, f"values from {y.min()} to {y.max()}"))
+    elif "regression" not in loss.tasks and y.max() >= max(2, n_outputs):
+        found.append(Fault("y", f"must be codes below {max(2, n_outputs)}", str(y.max())))
+    if (n_outputs != 1) != ("multiclass" in loss.tasks and n_outputs > 1) or n_outputs < 1:
+        found.append(Fault("n_outputs", f"must be 1 for the loss {name}", str(n_outputs)))
+    elif n_outputs == 1 and "binary" not in loss.tasks and "regression" not in loss.tasks:
+        found.append(Fault("n_outputs", f"must be the number of classes for the loss {name}", "1"))
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight, float)
+        if (
+            weight.shape != (n,)
+            or not np.isfinite(weight).all()
+            or (weight < 0).any()
+            or not weight.sum() > 0
+        ):
+            found.append(
+                Fault("sample_weight", "must be one finite number of at least 0 a row, not all 0", "others")
+            )
+    if found:
+        raise InputError(found)

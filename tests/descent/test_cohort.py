@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from automl.descent import LOSSES, OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
+from automl.errors import InputError
+
+N, D, EPOCHS = 60, 4, 20
+
+
+def table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return read-only rows, targets and the number of outputs for a loss."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(N, D)).astype(np.float32)
+    score = X @ [1.0, -2.0, 0.5, 0.0] + 0.3 * rng.normal(size=N)
+    X.flags.writeable = False
+    if "regression" in LOSSES[loss].tasks:
+        return X, np.exp(score / 3), 1
+    if "binary" in LOSSES[loss].tasks:
+        return X, (score > 0).astype(int), 1
+    return X, np.digitize(score, [-1, 1]), 3
+
+
+recipes = st.builds(
+    Recipe,
+    optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    learning_rate=st.sampled_from([0.003, 0.01]),
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    warmup=st.sampled_from([0.0, 1.5]),
+    batch_size=st.sampled_from([1, 7, 16, N, "full"]),
+    max_epochs=st.sampled_from([5, EPOCHS]),
+    l1=st.sampled_from([0.0, 0.01]),
+    l2=st.sampled_from([0.0, 0.1]),
+    weight_decay=st.sampled_from([0.0, 0.1]),
+    dropout=st.sampled_from([0.0, 0.3]),
+    clip_norm=st.sampled_from([None, 0.5]),
+    label_smoothing=st.sampled_from([0.0, 0.1]),
+    seed=st.integers(0, 3),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    loss=st.sampled_from(sorted(LOSSES)),
+    hidden=st.sampled_from([(), (5,), (4, 3)]),
+    cohort=st.lists(recipes, min_size=2, max_size=5),
+    drops=st.lists(st.tuples(st.integers(1, EPOCHS - 1), st.integers(0, 4)), max_size=3),
+)
+def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, cohort, drops):
+    X, y, c = table(loss)
+    architecture = Architecture(loss, hidden, "tanh")
+    together = Training(architecture, cohort, X, y, n_outputs=c)
+    for epoch, position in sorted(drops):
+        together.advance(epoch)
+        together.keep(together.trials != position)
+    together.advance(EPOCHS)
+    outputs = together.decision(X)
+    for i, recipe in enumerate(cohort):
+        alone = Training(architecture, [recipe], X, y, n_outputs=c)
+        alone.advance(EPOCHS)
+        losses, rates = together.history(i)
+        assert np.allclose(losses, alone.history(0)[0][: len(losses)], rtol=1e-4, atol=1e-6)
+        assert rates == alone.history(0)[1][: len(rates)]
+        if i in together.trials:
+            assert len(losses) == recipe.max_epochs
+            mine = outputs[np.flatnonzero(together.trials == i)[0]]
+            # Adam makes whole steps of rounding errors where a gradient is zero, as the intercept's at first
+            assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
+
+
+def test_a_diverging_trial_ends_alone_with_a_reason():
+    X, y, _ = table("squared")
+    steady = Recipe(optimizer="sgd", learning_rate=0.01)
+    wild = Recipe(optimizer="sgd", learning_rate=1e4)
+    training = Training(Architecture("squared"), [wild, steady], X, y)
+    training.advance(10)
+    alone = Training(Architecture("squared"), [steady], X, y)
+    alone.advance(10)
+    assert training.trials.tolist() == [1]
+    assert training.failures[0].epoch == 1
+    assert training.history(1) == alone.history(0)
+
+
+def test_targets_may_have_any_unit():
+    X, y, _ = table("squared")
+    recipes = [Recipe(learning_rate=0.01)]
+    plain = Training(Architecture("squared"), recipes, X, y)
+    prices = Training(Architecture("squared"), recipes, X, 5e5 + 1e5 * y)
+    for training in (plain, prices):
+        training.advance(20)
+    assert np.allclose(prices.predict(X), 5e5 + 1e5 * plain.predict(X), rtol=1e-4)
+    (weight, bias), *_ = prices.weights(0)
+    assert np.allclose(X @ weight[:, 0] + bias, prices.predict(X)[0], rtol=1e-5)
+
+
+def test_every_fault_of_every_recipe_is_told_at_once():
+    X, y, _ = table("squared")
+    with pytest.raises(InputError) as caught:
+        Training(
+            Architecture("sqared"),
+            [Recipe(optimizer="momentum", optimizer_params={"beta1": 0.5}), Recipe(learning_rate=-1)],
+            X,
+            y,
+        )
+    assert len(caught.value.faults) == 3
+    assert 'Did you mean "squared"?' in str(caught.value)
