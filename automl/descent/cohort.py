@@ -21,7 +21,7 @@ from automl.descent.losses import Loss, Targets
 from automl.descent.network import Network, NetworkPass
 from automl.descent.optimizers import OPTIMIZERS, Optimizer, State
 from automl.descent.recipe import Recipe
-from automl.descent.schedules import SCHEDULES
+from automl.descent.schedules import SCHEDULES, Plateau
 
 __all__ = ["Lane"]
 
@@ -71,6 +71,7 @@ class Lane:
         self.recipes = [recipes[i] for i in self.positions]
         self.theta = np.ascontiguousarray(theta[order], np.float32)
         self._generators = [np.random.default_rng([recipe.seed, 1]) for recipe in self.recipes]
+        self._plateaus = [_plateau(recipe) for recipe in self.recipes]
         self._groups = [
             _Group(part, OPTIMIZERS[kind], OPTIMIZERS[kind].init(self.theta[part]), {})
             for kind, part in _runs([recipe.optimizer for recipe in self.recipes])
@@ -87,7 +88,7 @@ class Lane:
         mask = self.network.penalised()
         self._l1 = _penalty([recipe.l1 for recipe in recipes], mask)
         self._l2 = _penalty([recipe.l2 for recipe in recipes], mask)
-        self._decay = _penalty([recipe.weight_decay for recipe in recipes], mask)
+        self._decay = _penalty([_decay(recipe) for recipe in recipes], mask)
         clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
         self._clip = clip[:, None] if np.isfinite(clip).any() else None
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
@@ -112,6 +113,7 @@ class Lane:
         self.positions, self.theta = self.positions[kept], self.theta[kept]
         self.recipes = [self.recipes[i] for i in kept]
         self._generators = [self._generators[i] for i in kept]
+        self._plateaus = [self._plateaus[i] for i in kept]
         self._arrange()
 
     def split(self, mask: Array) -> Lane:
@@ -131,18 +133,19 @@ class Lane:
             chosen = [self.recipes[i] for i in slots]
             warmup = np.array([recipe.warmup for recipe in chosen], float)
             total = np.array([recipe.max_epochs for recipe in chosen]) - warmup
-            params = {
-                name: np.array([recipe.schedule_params.get(name, rule.default) for recipe in chosen], float)
-                for name, rule in SCHEDULES[kind].parameters.items()
-            }
+            params = SCHEDULES[kind].columns([recipe.schedule_params for recipe in chosen])
             since = times[:, None] - warmup
             rates[:, slots] = SCHEDULES[kind].factor(np.maximum(since, 0), np.maximum(total, 0), params)
-            rates[:, slots] *= [recipe.learning_rate for recipe in chosen]
+            rates[:, slots] *= [self.recipes[i].learning_rate * self._level(i) for i in slots]
             if warmup.any():
                 step = times[1] - times[0] if len(times) > 1 else 1.0
                 ramp = (times[:, None] + step) / np.where(warmup > 0, warmup, 1)
                 rates[:, slots] *= np.where(since < 0, np.minimum(ramp, 1), 1)
         return rates
+
+    def _level(self, slot: int) -> float:
+        plateau = self._plateaus[slot]
+        return 1.0 if plateau is None else plateau.level
 
     def train_epoch(
         self, rows: Rows, order: Array | None, epoch: int, stop: Callable[[], bool]
@@ -195,7 +198,11 @@ class Lane:
                 total += self._accumulate(x, targets, weight / np.float32(m), fresh) * m
                 if end == first * batch + m:
                     self._update(rates[0])
-        return total / n, rates[-1, :, 0]
+        losses = total / n
+        for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
+            if plateau is not None:
+                plateau.observe(loss)
+        return losses, rates[-1, :, 0]
 
     def _steps_rates(self, epoch: int, first: int, count: int, steps: int) -> Array:
         times = epoch + np.arange(first, first + count + 1) / steps
@@ -250,6 +257,22 @@ def _shrink(theta: Array, threshold: Array) -> None:
     size -= threshold
     np.maximum(size, 0, out=size)
     np.copysign(size, theta, out=theta)
+
+
+def _plateau(recipe: Recipe) -> Plateau | None:
+    schedule = SCHEDULES[recipe.schedule]
+    if not schedule.watches:
+        return None
+    params = {name: rule.default for name, rule in schedule.parameters.items()} | dict(recipe.schedule_params)
+    return Plateau(**params)
+
+
+def _decay(recipe: Recipe) -> float:
+    """Return the decoupled decay of a recipe, its optimizer's own included."""
+    own = OPTIMIZERS[recipe.optimizer].parameters.get("weight_decay")
+    return recipe.weight_decay + (
+        0.0 if own is None else recipe.optimizer_params.get("weight_decay", own.default)
+    )
 
 
 def _penalty(strengths: list[float], mask: Array) -> Array | None:

@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automl.constraints import Parameter
+from automl.constraints import Number, Parameter
 from automl.descent.arrays import Array
 
 __all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss"]
 
 Targets = tuple[Array, ...]
+
+_POSITIVE = Number(0, open_low=True)
 
 
 class Loss(ABC):
@@ -110,6 +112,130 @@ class Squared(_Regression):
         sums = np.multiply(z, z)[:, 0] @ weight
         z *= weight
         return np.asarray(0.5 * sums)
+
+
+class Huber(_Regression):
+    """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964)."""
+
+    about = "squared near, absolute far: robust to outliers"
+    parameters = {
+        "delta": Parameter(_POSITIVE, 1.35, "where it turns absolute, in standard deviations of the target")
+    }
+    delta: float
+
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([_quantile(y, weight, 0.5)])
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        z -= targets[0]
+        value = np.clip(z, -self.delta, self.delta)
+        z -= 0.5 * value
+        z *= value
+        sums = z[:, 0] @ weight
+        np.multiply(value, weight, out=z)
+        return np.asarray(sums)
+
+
+class Absolute(_Regression):
+    """``|r|``."""
+
+    about = "absolute error; predicts the median"
+
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([_quantile(y, weight, 0.5)])
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        z -= targets[0]
+        sums = np.abs(z)[:, 0] @ weight
+        np.sign(z, out=z)
+        z *= weight
+        return np.asarray(sums)
+
+
+class Quantile(_Regression):
+    """``q max(-r, 0) + (1 - q) max(r, 0)`` with ``r = z - t`` (Koenker and Bassett 1978)."""
+
+    about = "pinball loss; predicts a quantile"
+    parameters = {"quantile": Parameter(Number(0, 1, open_low=True, open_high=True), 0.5, "which one")}
+    quantile: float
+
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([_quantile(y, weight, self.quantile)])
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        z -= targets[0]
+        slope = np.where(z > 0, z.dtype.type(1 - self.quantile), z.dtype.type(-self.quantile))
+        z *= slope
+        sums = z[:, 0] @ weight
+        np.multiply(slope, weight, out=z)
+        return np.asarray(sums)
+
+
+class EpsilonInsensitive(_Regression):
+    """``max(|r| - epsilon, 0)`` (Vapnik 1995)."""
+
+    about = "absolute error beyond a margin: linear support vector regression"
+    parameters = {"epsilon": Parameter(Number(0), 0.1, "the margin, in standard deviations of the target")}
+    epsilon: float
+
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([_quantile(y, weight, 0.5)])
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        z -= targets[0]
+        beyond = np.abs(z)
+        beyond -= self.epsilon
+        np.maximum(beyond, 0, out=beyond)
+        sums = beyond[:, 0] @ weight
+        np.sign(z, out=z)
+        z *= np.sign(beyond)
+        z *= weight
+        return np.asarray(sums)
+
+
+class Poisson(_Regression):
+    """``exp(z) - t z + t log t - t``: half the Poisson deviance, with the log link."""
+
+    about = "half the Poisson deviance; predicts a positive mean by its logarithm"
+
+    def fault(self, y: Array) -> str:
+        known = np.isfinite(y).all() and (y >= 0).all() and (y > 0).any()
+        return "" if known else "must be finite and at least 0, not all 0"
+
+    def scale(self, y: Array, weight: Array) -> tuple[float, float]:
+        return 0.0, float(np.average(y, weights=weight))
+
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([np.log(np.average(y, weights=weight))])
+
+    def targets(self, y: Array, c: int) -> Targets:
+        y = y[None, :]
+        return y, y * np.log(np.where(y > 0, y, 1)) - y
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        t, constant = targets
+        mean = np.exp(z)
+        z *= -t
+        z += mean
+        z += constant
+        sums = z[:, 0] @ weight
+        np.subtract(mean, t, out=z)
+        z *= weight
+        return np.asarray(sums)
+
+    def link(self, z: Array) -> Array:
+        return np.asarray(np.exp(z[..., 0]))
+
+    def restore(self, z: Array, shift: float, factor: float) -> Array:
+        z += z.dtype.type(np.log(factor))
+        return z
+
+
+def _quantile(y: Array, weight: Array, q: float) -> float:
+    """Return the smallest value with at least the share ``q`` of the weight up to it."""
+    order = np.argsort(y)
+    share = np.cumsum(weight[order], dtype=float)
+    return float(y[order[np.searchsorted(share, q * share[-1] * (1 - 1e-12))]])
 
 
 class _Classification(Loss):
@@ -233,11 +359,32 @@ class Hinge(_Classification):
         return np.asarray(sums)
 
 
+class SquaredHinge(Hinge):
+    """``max(0, 1 - s z)^2`` with ``s`` of -1 or 1; several classes: the sum over one against the rest."""
+
+    about = "support vector machine with a smooth loss; several classes one against the rest"
+
+    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
+        sign = targets[0]
+        z *= sign
+        np.subtract(1, z, out=z)
+        np.maximum(z, 0, out=z)
+        sums = (np.multiply(z, z) @ weight).sum(axis=1)
+        z *= -2 * weight * sign
+        return np.asarray(sums)
+
+
 LOSSES: dict[str, type[Loss]] = {
     "squared": Squared,
+    "huber": Huber,
+    "absolute": Absolute,
+    "quantile": Quantile,
+    "epsilon_insensitive": EpsilonInsensitive,
+    "poisson": Poisson,
     "logistic": Logistic,
     "softmax": Softmax,
     "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
 }
 
 DEFAULT_LOSSES = {"regression": "squared", "binary": "logistic", "multiclass": "softmax"}

@@ -1,21 +1,21 @@
 """Learning-rate schedules: a factor by fractional epoch, for many trials at once, in one table.
 
 ``factor(t, total, h)`` takes times ``t`` ``(s, k)`` in epochs since the end of the warm-up, the trials'
-``total`` ``(k,)`` epochs after it, and parameters ``h`` ``(k,)`` by name; it returns ``(s, k)`` factors of
-the learning rate.
+``total`` ``(k,)`` epochs after it, and parameters ``h`` by name, ``(k,)`` each (lists: ``(k, m)``, filled up
+with infinity); it returns ``(s, k)`` factors of the learning rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from automl.constraints import Number, Parameter
+from automl.constraints import ListOf, Number, Parameter
 from automl.descent.arrays import Array
 
-__all__ = ["SCHEDULES", "Schedule"]
+__all__ = ["SCHEDULES", "Plateau", "Schedule"]
 
 Params = Mapping[str, Array]
 
@@ -32,11 +32,55 @@ class Schedule:
         ``(t, total, h) -> factors``.
     parameters : mapping
         Name, rule and default of each parameter.
+    watches : bool
+        Whether the factor also falls with the trial's `Plateau`, made from the same parameters.
     """
 
     about: str
     factor: Callable[[Array, Array, Params], Array]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    watches: bool = False
+
+    def columns(self, given: Sequence[Mapping[str, object]]) -> dict[str, Array]:
+        """Return the parameters of several trials as arrays, defaults filled in."""
+        columns = {}
+        for name, rule in self.parameters.items():
+            values: list[object] = [params.get(name, rule.default) for params in given]
+            if isinstance(rule.constraint, ListOf):
+                lists = [list(value) for value in values if isinstance(value, Sequence)]
+                longest = max(map(len, lists))
+                columns[name] = np.array([[*items, *[np.inf] * (longest - len(items))] for items in lists])
+            else:
+                columns[name] = np.array(values, float)
+        return columns
+
+
+class Plateau:
+    """Divides a trial's learning rate when its training loss stops falling.
+
+    Parameters
+    ----------
+    factor : float
+        Factor at each reduction.
+    patience : int
+        Epochs without a new best loss that are borne.
+    threshold : float
+        Share of the best loss by which a new one must be lower.
+    """
+
+    def __init__(self, factor: float, patience: int, threshold: float) -> None:
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.level, self._best, self._waited = 1.0, np.inf, 0
+
+    def observe(self, loss: float) -> None:
+        """Take note of the loss of one more epoch."""
+        if loss < self._best * (1 - self.threshold):
+            self._best, self._waited = loss, 0
+            return
+        self._waited += 1
+        if self._waited > self.patience:
+            self.level *= self.factor
+            self._waited = 0
 
 
 def _constant(t: Array, total: Array, h: Params) -> Array:
@@ -51,20 +95,63 @@ def _step(t: Array, total: Array, h: Params) -> Array:
     return np.asarray(h["factor"] ** np.floor(t / h["every"]))
 
 
+def _multi_step(t: Array, total: Array, h: Params) -> Array:
+    passed = (t[:, :, None] >= h["milestones"]).sum(axis=-1)
+    return np.asarray(h["factor"] ** passed)
+
+
+def _inverse_time(t: Array, total: Array, h: Params) -> Array:
+    return np.asarray(1 / (1 + h["rate"] * t))
+
+
+def _done(t: Array, total: Array) -> Array:
+    return np.clip(t / np.maximum(total, 1e-9), 0, 1)
+
+
+def _polynomial(t: Array, total: Array, h: Params) -> Array:
+    return np.asarray(h["final"] + (1 - h["final"]) * (1 - _done(t, total)) ** h["power"])
+
+
+def _linear(t: Array, total: Array, h: Params) -> Array:
+    return np.asarray(h["final"] + (1 - h["final"]) * (1 - _done(t, total)))
+
+
+def _fall(done: Array, final: Array | float) -> Array:
+    """Return half a cosine from 1 at 0 to ``final`` at 1."""
+    return np.asarray(final + (1 - final) * 0.5 * (1 + np.cos(np.pi * done)))
+
+
 def _cosine(t: Array, total: Array, h: Params) -> Array:
-    done = np.clip(t / np.maximum(total, 1e-9), 0, 1)
-    return np.asarray(h["final"] + (1 - h["final"]) * 0.5 * (1 + np.cos(np.pi * done)))
+    return _fall(_done(t, total), h["final"])
+
+
+def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
+    period, growth = h["period"], h["growth"]
+    grows = growth > 1
+    base = np.where(grows, growth, 2.0)
+    # cycles before t, from the geometric sum period (growth^i - 1) / (growth - 1) <= t
+    cycle = np.where(grows, np.log(t / period * (base - 1) + 1) / np.log(base), t / period)
+    cycle = np.floor(cycle + 1e-9)
+    begin = np.where(grows, period * (base**cycle - 1) / (base - 1), period * cycle)
+    length = np.where(grows, period * base**cycle, period)
+    return _fall(np.clip((t - begin) / length, 0, 1), h["final"])
+
+
+def _one_cycle(t: Array, total: Array, h: Params) -> Array:
+    done, rise = _done(t, total), h["rise"]
+    up = 1 - _fall(np.minimum(done / rise, 1), 0.0) * (1 - h["start"])
+    return np.where(done < rise, up, _fall(np.maximum(done - rise, 0) / (1 - rise), h["final"]))
 
 
 _FRACTION = Number(0, 1)
 _FACTOR = Number(0, 1, open_low=True)
+_OPEN = Number(0, 1, open_low=True, open_high=True)
+_FINAL = {"final": Parameter(_FRACTION, 0.0, "fraction of the learning rate at the end")}
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": Schedule("the learning rate itself", _constant),
     "exponential": Schedule(
-        "rate^epoch",
-        _exponential,
-        {"rate": Parameter(_FACTOR, 0.95, "factor for each epoch")},
+        "rate^epoch", _exponential, {"rate": Parameter(_FACTOR, 0.95, "factor for each epoch")}
     ),
     "step": Schedule(
         "factor^floor(epoch / every)",
@@ -74,9 +161,54 @@ SCHEDULES: dict[str, Schedule] = {
             "every": Parameter(Number(1, integer=True), 10, "epochs between steps"),
         },
     ),
+    "multi_step": Schedule(
+        "factor^(milestones passed)",
+        _multi_step,
+        {
+            "factor": Parameter(_FACTOR, 0.1, "factor at each milestone"),
+            "milestones": Parameter(ListOf(Number(0)), (30, 60, 90), "epochs at which to step"),
+        },
+    ),
+    "inverse_time": Schedule(
+        "1 / (1 + rate * epoch)", _inverse_time, {"rate": Parameter(Number(0), 0.1, "how fast it falls")}
+    ),
+    "linear": Schedule("a line from one to `final` over the epochs", _linear, _FINAL),
+    "polynomial": Schedule(
+        "(1 - done)^power from one to `final` over the epochs",
+        _polynomial,
+        {"power": Parameter(Number(0, open_low=True), 2.0, "1 is a line")} | _FINAL,
+    ),
     "cosine": Schedule(
         "half a cosine from one to `final` over the epochs (Loshchilov and Hutter, arXiv 1608.03983)",
         _cosine,
-        {"final": Parameter(_FRACTION, 0.0, "fraction of the learning rate at the end")},
+        _FINAL,
+    ),
+    "cosine_restarts": Schedule(
+        "half cosines, each cycle starting anew (Loshchilov and Hutter, arXiv 1608.03983)",
+        _cosine_restarts,
+        {
+            "period": Parameter(Number(0, open_low=True), 10, "epochs of the first cycle"),
+            "growth": Parameter(Number(1), 2.0, "each cycle is so many times longer"),
+        }
+        | _FINAL,
+    ),
+    "one_cycle": Schedule(
+        "half cosines from `start` up to one, then down to `final` (Smith and Topin, arXiv 1708.07120)",
+        _one_cycle,
+        {
+            "rise": Parameter(_OPEN, 0.3, "share of the epochs on the way up"),
+            "start": Parameter(_FRACTION, 0.04, "fraction of the learning rate at the start"),
+            "final": Parameter(_FRACTION, 4e-6, "fraction of the learning rate at the end"),
+        },
+    ),
+    "plateau": Schedule(
+        "a factor each time the training loss stops falling",
+        _constant,
+        {
+            "factor": Parameter(_FACTOR, 0.5, "factor at each reduction"),
+            "patience": Parameter(Number(0, integer=True), 5, "epochs without progress that are borne"),
+            "threshold": Parameter(_OPEN, 1e-4, "share of the best loss that counts as progress"),
+        },
+        watches=True,
     ),
 }
