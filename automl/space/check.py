@@ -34,6 +34,7 @@ class Checker:
         self.estimators = estimators
         self.shared = shared
         self.faults: list[Fault] = []
+        self.places: dict[tuple[str, str], Raw] = {}  # of values and kinds, by path and text
         self._seen: set[tuple[str, str, str]] = set()
 
     def fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
@@ -105,6 +106,7 @@ class Checker:
     def branch(self, name: str, raw: Raw, rule: Variants, path: str) -> Group | None:
         """Compile one branch: a kind of the vocabulary, or any class by ``estimator``."""
         here = join(path, name)
+        self.places[here, name] = self.places[path, name] = raw
         if raw.is_mapping and "estimator" in raw.value and name not in rule.options and path == "model":
             return self.estimator(raw, here)
         if name not in rule.options:
@@ -168,6 +170,7 @@ class Checker:
     def constant(self, raw: Raw, rule: Constraint, path: str) -> Constant | None:
         """Compile one value."""
         value = raw.plain()
+        self.places[path, show(value)] = raw
         if not rule.accepts(value) and isinstance(value, str) and EXPONENT.fullmatch(value):
             value = float(value)
         if (

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from automl.space.nodes import Range
-from automl.space.walk import Scalar
+from automl.space.index import takes
+from automl.space.nodes import Branches, Choices, Node, Range
+from automl.space.walk import Scalar, labels, range_path
 
-__all__ = ["RandomChooser", "TrialChooser", "slots"]
+__all__ = ["RandomChooser", "TrialChooser", "encode", "slots"]
 
 _MOST_SLOTS = 60
 
@@ -79,6 +80,23 @@ class TrialChooser:
             step = 1 if node.step is None else int(node.step)
             return int(self.trial.suggest_int(path, int(node.low), int(node.last), step=step, log=node.log))
         return float(self.trial.suggest_float(path, node.low, node.last, step=node.step, log=node.log))
+
+
+def encode(node: Node, path: str, value: Any) -> dict[str, Any]:
+    """Return what `TrialChooser` would have been answered, by name, where ``value`` came out.
+
+    Empty for what is not asked: constants, fidelities, and the only branch there is.
+    """
+    match node:
+        case Range() if not node.fidelity:
+            return {path: value}
+        case Branches(branches) if len(branches) > 1:
+            return {path: value}
+        case Choices(options):
+            index = next(index for index, option in enumerate(options) if takes(option, value))
+            return {path: labels(node)[index], **encode(options[index], range_path(path, node, index), value)}
+        case _:
+            return {}
 
 
 def slots(options: list[Scalar], weights: tuple[float, ...] | None) -> dict[Scalar, int]:

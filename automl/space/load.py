@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from automl.constraints import Section
 from automl.errors import Fault, SpaceError, nearest
-from automl.space.check import Checker
+from automl.space.check import Checker, Estimators
+from automl.space.choosers import RandomChooser
 from automl.space.estimators import estimator_section
 from automl.space.files import read_source
+from automl.space.index import spots
 from automl.space.nodes import Group
 from automl.space.parts import Parts
 from automl.space.raw import Raw, show
+from automl.space.restrict import Fits, misfits
+from automl.space.rules import Rule, read_rule, read_start
 from automl.space.space import Space
+from automl.space.walk import build
 from automl.space.words import DOCUMENT, TASKS, VERSION
 
 __all__ = ["load_space"]
+
+_MAX_DRAWS = 2000
+_ENOUGH = 40
+_LEAST_ROOM = 0.02
 
 
 def load_space(
@@ -27,6 +39,8 @@ def load_space(
     vocabulary: Section,
     folder: Path | None = None,
     allow_imports: Iterable[str] = (),
+    structural: Callable[[str], bool] | None = None,
+    fits: Fits | None = None,
 ) -> Space:
     """Load and check a search space.
 
@@ -41,6 +55,11 @@ def load_space(
         Where names are looked up; by default among the spaces that ship.
     allow_imports : iterable of str
         Packages, besides scikit-learn and its like, that ``estimator:`` may import classes from.
+    structural : callable, optional
+        ``structural(path)`` tells which values must be equal for trials to train together; all by default.
+    fits : callable, optional
+        ``fits(task, family, params)`` says why a family, alone or with one parameter, is not for a task.
+        What is for none of the tasks of the space is a fault.
 
     Returns
     -------
@@ -57,17 +76,22 @@ def load_space(
     faults: list[Fault] = []
     raw = read_source(source, faults, folder)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
-    document = _Document(vocabulary, tuple(allow_imports), faults)
+    document = _Document(
+        vocabulary, partial(estimator_section, allow_imports=tuple(allow_imports)), fits, faults
+    )
     space = document.compile(raw, name)
     if faults or space is None:
         raise SpaceError(faults)
-    return space
+    return replace(space, structural=structural) if structural else space
 
 
 class _Document:
-    def __init__(self, vocabulary: Section, allow_imports: tuple[str, ...], faults: list[Fault]) -> None:
+    def __init__(
+        self, vocabulary: Section, estimators: Estimators, fits: Fits | None, faults: list[Fault]
+    ) -> None:
         self.vocabulary = vocabulary
-        self.estimators = partial(estimator_section, allow_imports=allow_imports)
+        self.estimators = estimators
+        self.fits = fits
         self.faults = faults
 
     def compile(self, raw: Raw, name: str) -> Space | None:
@@ -83,10 +107,15 @@ class _Document:
         name = self.text(entries, "name", name)
         about = self.text(entries, "about", "")
         tasks = self.tasks(entries)
-        root = self.tree(raw, entries)
-        return Space(name, about, tasks, root) if root is not None else None
+        root = self.tree(raw, entries, tasks)
+        if self.faults or root is None:
+            return None
+        space = Space(name, about, tasks, root, *self.rules(entries, root))
+        if space.forbid and not self.faults:
+            self.room(space, entries["forbid"])
+        return space
 
-    def tree(self, raw: Raw, entries: dict[str, Raw]) -> Group | None:
+    def tree(self, raw: Raw, entries: dict[str, Raw], tasks: tuple[str, ...]) -> Group | None:
         define = entries.get("define", Raw({}))
         if not define.is_mapping and not define.is_empty:
             self.fault(define, "define", "must be a mapping of named parts", show(define))
@@ -105,7 +134,44 @@ class _Document:
         self.faults += checker.faults
         if root is not None and "model" in self.vocabulary.parameters and "model" not in expanded.value:
             self.fault(entries["space"], "model", "must be given", "nothing", "Say which families to try.")
+        if root is not None and not checker.faults and self.fits is not None:
+            for path, value, reason in misfits(root, tasks, self.fits):
+                rule = f"must fit {' or '.join(tasks)} ({reason})"
+                self.fault(checker.places.get((path, show(value)), raw), path, rule, show(value))
         return root
+
+    def rules(
+        self, entries: dict[str, Raw], root: Group
+    ) -> tuple[tuple[Rule, ...], tuple[dict[str, Any], ...]]:
+        known = list(spots(root))
+        found: dict[str, list[Any]] = {"forbid": [], "enqueue": []}
+        for word, read in (("forbid", read_rule), ("enqueue", read_start)):
+            items = entries.get(word, Raw([]))
+            if not items.is_list and not items.is_empty:
+                self.fault(items, word, "must be a list of mappings", show(items))
+                continue
+            for index, item in enumerate(items.value or []):
+                compiled = read(item, known, f"{word}[{index}]", self.fault)
+                found[word] += [] if compiled is None else [compiled]
+                rule = next(
+                    (r for r in found["forbid"] if word == "enqueue" and compiled and r.forbids(compiled)),
+                    None,
+                )
+                if rule:
+                    self.fault(item, f"{word}[{index}]", "a start must not be forbidden", str(rule))
+        return tuple(found["forbid"]), tuple(found["enqueue"])
+
+    def room(self, space: Space, forbid: Raw) -> None:
+        """Draw until enough is found that is not forbidden, or it is plain that there is hardly any."""
+        rng = np.random.default_rng(0)
+        free = drawn = 0
+        while drawn < _MAX_DRAWS and free < _ENOUGH:
+            drawn += 1
+            free += not space.forbidden(build(space.root, RandomChooser(rng)))
+        if free < drawn * _LEAST_ROOM:
+            rule = f"must leave at least {_LEAST_ROOM:.0%} of the space"
+            came = "rules that forbid everything" if not free else f"{free / drawn:.1%} that is not forbidden"
+            self.fault(forbid, "forbid", rule, came)
 
     def tasks(self, entries: dict[str, Raw]) -> tuple[str, ...]:
         if "task" not in entries:

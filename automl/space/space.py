@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.errors import Fault, SpaceError
-from automl.space.choosers import RandomChooser, TrialChooser
-from automl.space.nodes import Branches, Choices, Constant, Group, Node, canonical
+from automl.space.choosers import RandomChooser, TrialChooser, encode
+from automl.space.describe import tree
+from automl.space.diff import Change, changes
+from automl.space.grid import Size, grid, size
+from automl.space.index import spots
+from automl.space.nodes import Group, Range, canonical, leaves
+from automl.space.restrict import Fits, restricted
+from automl.space.rules import Rule
 from automl.space.walk import Decision, build, follow
+from automl.space.words import TASKS, VERSION
+from automl.space.write import plain, to_yaml
 
-__all__ = ["Fits", "Space"]
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+__all__ = ["Space"]
 
 Configuration = dict[str, Any]
-Fits = Callable[[str, str, Mapping[str, Any]], str | None]
-"""From task, family and some of its parameters to why they do not go together; None where they do."""
 
-_MODEL = "model"
+_MAX_DRAWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +46,34 @@ class Space:
         The tasks it is for.
     root : Group
         The tree.
+    forbid : tuple of Rule
+        What must not meet.
+    enqueue : tuple of mapping
+        Known good starts: values by path.
+    structural : callable
+        ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
     """
 
     name: str
     about: str
     tasks: tuple[str, ...]
     root: Group
+    forbid: tuple[Rule, ...] = ()
+    enqueue: tuple[Mapping[str, Any], ...] = ()
+    structural: Callable[[str], bool] = lambda path: True
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return (self.name, self.about, self.digest()) == (other.name, other.about, other.digest())
+        return self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
         return hash(self.digest())
 
+    # Points of the space
+
     def suggest(self, trial: Any) -> Configuration:
-        """Return the configuration an Optuna trial proposes.
+        """Return the configuration an Optuna trial proposes; see `forbidden` before training it.
 
         Parameters
         ----------
@@ -63,27 +83,126 @@ class Space:
         return build(self.root, TrialChooser(trial))
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Return a random configuration, weights and logarithms kept."""
-        return build(self.root, RandomChooser(rng))
+        """Return a random configuration that is not forbidden, weights and logarithms kept."""
+        for _ in range(_MAX_DRAWS):
+            configuration = build(self.root, RandomChooser(rng))
+            if not self.forbid or not self.forbidden(configuration):
+                return configuration
+        raise SpaceError(Fault(f"space {self.name}", "must have room beside what it forbids", "none found"))
+
+    def grid(self, resolution: int = 5) -> Iterator[Configuration]:
+        """Yield every configuration of a grid with ``resolution`` numbers a range, but for forbidden ones."""
+        for configuration in grid(self.root, resolution):
+            if not self.forbid or not self.forbidden(configuration):
+                yield deepcopy(configuration)
 
     def validate(self, configuration: Mapping[str, Any]) -> None:
-        """Raise unless the configuration is a point of the space.
+        """Raise unless the configuration is a point of the space and not forbidden.
 
         Raises
         ------
         SpaceError
             Everything by which it leaves the space.
         """
-        self._decisions(configuration)
+        rule = self.forbidden(configuration)
+        if rule:
+            raise SpaceError(Fault("configuration", "must not be forbidden", rule))
 
     def params(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration flat: every value by its dotted path, constants too."""
         return {decision.path: decision.value for decision in self._decisions(configuration)}
 
+    def forbidden(self, configuration: Mapping[str, Any]) -> str:
+        """Return the rule that forbids a configuration; empty where none does."""
+        params = self.params(configuration)
+        return next((str(rule) for rule in self.forbid if rule.forbids(params)), "")
+
+    def structure(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what must be equal for trials to train together, by path."""
+        return {path: value for path, value in self.params(configuration).items() if self.structural(path)}
+
+    # Optuna's side of it
+
+    def to_trial(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of the Optuna trial that `suggest` makes this configuration of."""
+        found: dict[str, Any] = {}
+        for decision in self._decisions(configuration):
+            found |= encode(decision.node, decision.path, decision.value)
+        return found
+
+    @property
+    def starts(self) -> tuple[dict[str, Any], ...]:
+        """The known good starts as Optuna's parameters, for ``study.enqueue_trial``; they may be partial."""
+        nodes = dict(leaves(self.root))
+        return tuple(
+            {
+                name: part
+                for path, value in start.items()
+                for name, part in encode(nodes[path], path, value).items()
+            }
+            for start in self.enqueue
+        )
+
+    @property
+    def fidelity(self) -> dict[str, tuple[float, float]]:
+        """The least and the full amount of training, by path, where the space gives a range of it."""
+        return {
+            path: (node.low, node.last)
+            for path, node in leaves(self.root)
+            if isinstance(node, Range) and node.fidelity
+        }
+
+    # The space as a whole
+
+    def size(self) -> Size:
+        """Return how many points there are, and how many dimensions each family has."""
+        return size(self.root)
+
     def digest(self) -> str:
-        """Return 16 hexadecimal digits that equal trees share, in whatever form or order written."""
-        text = json.dumps([sorted(self.tasks), canonical(self.root)])
+        """Return 16 hexadecimal digits that spaces of the same points share.
+
+        Names, remarks and starts do not count, nor does the order or the form in which it was written.
+        """
+        rules = sorted(json.dumps(rule.plain(), sort_keys=True) for rule in self.forbid)
+        text = json.dumps([sorted(self.tasks), canonical(self.root), rules])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> Tree:
+        """Return the space as a tree that `rich.print` shows."""
+        about = f"\n[dim]{self.about}[/]" if self.about else ""
+        return tree(self.root, f"[bold]{self.name}[/] for {', '.join(self.tasks)}{about}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the space in the language, as plain values; parts and included files stand written out."""
+        document: dict[str, Any] = {"version": VERSION, "name": self.name}
+        document |= {"about": self.about} if self.about else {}
+        document |= {"task": list(self.tasks)} if self.tasks != TASKS else {}
+        document["space"] = plain(self.root)
+        document |= {"forbid": [rule.plain() for rule in self.forbid]} if self.forbid else {}
+        return document | ({"enqueue": [dict(start) for start in self.enqueue]} if self.enqueue else {})
+
+    def to_yaml(self) -> str:
+        """Return the space as YAML that loads to an equal space."""
+        return to_yaml(self.to_dict())
+
+    def diff(self, other: Space) -> tuple[Change, ...]:
+        """Return what came, went, widened, narrowed or changed on the way to another space.
+
+        Whether a trial of this space is a point of the other is ``other.accepts(configuration)``.
+        """
+        found = list(changes(self.root, other.root))
+        old, new = ({str(rule): rule for rule in space.forbid} for space in (self, other))
+        found += [Change("went", "forbid", text, "", True) for text in old.keys() - new.keys()]
+        found += [Change("came", "forbid", "", text, False) for text in new.keys() - old.keys()]
+        return tuple(found)
+
+    def accepts(self, configuration: Mapping[str, Any]) -> bool:
+        """Return whether a configuration, perhaps of an older space, is a point of this one."""
+        try:
+            self.validate(configuration)
+        except SpaceError:
+            return False
+        return True
 
     def restrict(self, task: str, fits: Fits | None = None) -> Space:
         """Return what is left of the space for one task.
@@ -104,12 +223,17 @@ class Space:
         if task not in self.tasks:
             came = f"a space for {', '.join(self.tasks)}"
             raise SpaceError(Fault(f"space {self.name}", f"must be for {task}", came, "Change its `task`."))
-        root, reasons = _restricted(self.root, task, fits or (lambda task, family, params: None))
-        model = root.children.get(_MODEL)
-        if isinstance(model, Branches) and not model.options:
+        root, reasons = restricted(self.root, task, fits or (lambda task, family, params: None))
+        if root is None:
             came = "; ".join(f"{family}: {reason}" for family, reason in reasons.items())
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
-        return replace(self, tasks=(task,), root=root)
+        left = {spot.path: spot for spot in spots(root)}
+        starts = tuple(
+            start
+            for start in self.enqueue
+            if all(path in left and left[path].takes(value) for path, value in start.items())
+        )
+        return replace(self, tasks=(task,), root=root, enqueue=starts)
 
     def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
         found = list(follow(self.root, configuration))
@@ -117,55 +241,3 @@ class Space:
         if faults:
             raise SpaceError(faults)
         return [item for item in found if isinstance(item, Decision)]
-
-
-def _restricted(root: Group, task: str, fits: Fits) -> tuple[Group, dict[str, str]]:
-    model = root.children.get(_MODEL)
-    reasons: dict[str, str] = {}
-    if not isinstance(model, Branches):
-        return root, reasons
-    kept: dict[str, Group] = {}
-    for family, branch in model.options.items():
-        reason = fits(task, family, {})
-        children: dict[str, Node] = {}
-        for key, child in branch.children.items():
-            left, why = _fitting(child, partial(_with_value, fits, task, family, key))
-            if left is None:
-                reason = reason or f"{key}: {why}"
-            else:
-                children[key] = left
-        if reason:
-            reasons[family] = reason
-        else:
-            kept[family] = Group(children)
-    weights = model.weights and tuple(
-        weight for family, weight in zip(model.options, model.weights, strict=True) if family in kept
-    )
-    return Group({**root.children, _MODEL: Branches(kept, weights or None)}), reasons
-
-
-def _with_value(fits: Fits, task: str, family: str, key: str, value: Any) -> str | None:
-    return fits(task, family, {key: value})
-
-
-def _fitting(node: Node, reason: Callable[[Any], str | None]) -> tuple[Node | None, str]:
-    """Return what is left of a parameter once values that do not fit are gone, and why one went."""
-    match node:
-        case Constant(value):
-            why = reason(value) or ""
-            return (None if why else node), why
-        case Choices(options, weights):
-            reasons = [reason(option.value) if isinstance(option, Constant) else None for option in options]
-            left = [index for index, why in enumerate(reasons) if not why]
-            kept = tuple(options[index] for index in left)
-            shares = tuple(weights[index] for index in left) if weights else None
-            found: Node | None = Choices(kept, shares) if len(kept) > 1 else kept[0] if kept else None
-        case Branches(branches, weights):
-            reasons = [reason({name: {}}) for name in branches]
-            left = [index for index, why in enumerate(reasons) if not why]
-            names = [list(branches)[index] for index in left]
-            shares = tuple(weights[index] for index in left) if weights else None
-            found = Branches({name: branches[name] for name in names}, shares) if names else None
-        case _:
-            return node, ""
-    return found, next((why for why in reasons if why), "")

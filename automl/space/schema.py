@@ -1,0 +1,187 @@
+"""The language as a JSON Schema, so that editors complete and check while one writes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from automl.constraints import (
+    Boolean,
+    Constraint,
+    ListOf,
+    Number,
+    OneOf,
+    Parameter,
+    Section,
+    Union,
+    Variants,
+)
+from automl.space.words import TASKS, VERSION
+from automl.space.yaml_text import EXPONENT
+
+__all__ = ["json_schema"]
+
+Schema = dict[str, Any]
+
+_NUMBER: Schema = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{EXPONENT.pattern}$"}]}
+_NAMES: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_WEIGHTS: Schema = {
+    "description": "How likely each choice is, in the same order or by name.",
+    "anyOf": [
+        {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}},
+        {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
+    ],
+}
+_FLAG: Schema = {"type": "boolean"}
+_ENDS: Schema = {
+    "log": {**_FLAG, "description": "Equal ratios are equally likely."},
+    "step": {**_NUMBER, "description": "Distance between the values."},
+    "integer": {**_FLAG, "description": "Only whole numbers."},
+    "fidelity": {**_FLAG, "description": "How long to train: a trial is given `high`."},
+}
+_USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["use"]}
+
+
+def json_schema(vocabulary: Section) -> Schema:
+    """Return a JSON Schema (draft 2020-12) of the files that `load_space` takes.
+
+    A schema knows no arithmetic and no names defined elsewhere, so `load_space` checks more than it does.
+
+    Parameters
+    ----------
+    vocabulary : Section
+        What keys there are, and what they may be.
+    """
+    return _Writer().document(vocabulary)
+
+
+class _Writer:
+    """Writes every schema that stands in several places once, under ``$defs``."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.defs: dict[str, Schema] = {}
+
+    def document(self, vocabulary: Section) -> Schema:
+        keys = {key: self.parameter(rule) for key, rule in vocabulary.parameters.items()}
+        model = vocabulary.parameters.get("model")
+        if model is not None and isinstance(model.constraint, Variants):
+            shared = {key: schema for key, schema in keys.items() if key != "model"}
+            path = {"type": "string", "description": "Path of a class, such as sklearn.svm.SVC."}
+            estimator = {
+                "type": "object",
+                "properties": {"estimator": path, **shared},
+                "required": ["estimator"],
+            }
+            keys["model"] = self.variants(model.constraint, estimator)
+        rules = {"type": "array", "items": {"type": "object", "minProperties": 1}}
+        properties = {
+            "version": {"const": VERSION},
+            "name": {"type": "string", "description": "What people call it."},
+            "about": {"type": "string", "description": "One line for people."},
+            "task": {"anyOf": [{"enum": list(TASKS)}, {"type": "array", "items": {"enum": list(TASKS)}}]},
+            "include": {**_NAMES, "description": "Files whose parts, tree and rules are taken over."},
+            "define": {"type": "object", "description": "Named parts, put where `use` names them."},
+            "space": {**self.mapping(keys), "description": "What may be tried."},
+            "forbid": {**rules, "description": "Values that must not meet."},
+            "enqueue": {**rules, "description": "Known good starts, tried first."},
+        }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "automl search space",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+            "$defs": self.defs,
+        }
+
+    def shared(self, schema: Schema) -> Schema:
+        text = json.dumps(schema, sort_keys=True)
+        name = self.names.setdefault(text, f"part{len(self.names) + 1}")
+        self.defs[name] = schema
+        return {"$ref": f"#/$defs/{name}"}
+
+    def parameter(self, parameter: Parameter) -> Schema:
+        schema = self.node(parameter.constraint)
+        return {**schema, "description": parameter.about} if parameter.about else schema
+
+    def node(self, rule: Constraint) -> Schema:
+        if isinstance(rule, Section):
+            return self.section(rule)
+        options = rule.options if isinstance(rule, Union) else (rule,)
+        variants = next((option for option in options if isinstance(option, Variants)), None)
+        return self.leaf(rule) if variants is None else self.shared(self.variants(variants))
+
+    def leaf(self, rule: Constraint) -> Schema:
+        value = self.shared(_value(rule))
+        ranges = [self.range("low", "high"), self.range("min", "max")]
+        several = {"type": "array", "items": {"anyOf": [value, *ranges]}, "minItems": 1}
+        one = {"type": "object", "properties": {"value": value}, "required": ["value"]}
+        words = {
+            "type": "object",
+            "properties": {"values": several, "weights": _WEIGHTS},
+            "required": ["values"],
+        }
+        return self.shared({"anyOf": [value, several, *ranges, one, words, _USE]})
+
+    def range(self, low: str, high: str) -> Schema:
+        ends = {low: _NUMBER, high: _NUMBER, **_ENDS}
+        required = [low, high]
+        return self.shared(
+            {"type": "object", "properties": ends, "required": required, "additionalProperties": False}
+        )
+
+    def section(self, rule: Section) -> Schema:
+        return self.shared(self.mapping({key: self.parameter(item) for key, item in rule.parameters.items()}))
+
+    def mapping(self, keys: Schema) -> Schema:
+        return {
+            "type": ["object", "null"],
+            "properties": {**keys, "use": _NAMES},
+            "additionalProperties": False,
+        }
+
+    def variants(self, rule: Variants, others: Schema | bool = False) -> Schema:
+        kinds = {name: self.section(section) for name, section in rule.options.items()}
+        names = {"enum": list(kinds)}
+        choice: Schema = {
+            "type": "object",
+            "properties": {**kinds, "use": _NAMES},
+            "minProperties": 1,
+            "additionalProperties": others,
+        }
+        one: Schema = {
+            "type": "object",
+            "properties": kinds,
+            "maxProperties": 1,
+            "additionalProperties": others,
+        }
+        words = {
+            "type": "object",
+            "properties": {"choice": choice, "weights": _WEIGHTS},
+            "required": ["choice"],
+        }
+        several = {"type": "array", "items": {"anyOf": [names, one]}, "minItems": 1}
+        return {"anyOf": [names, several, words, one, _USE]}
+
+
+def _value(rule: Constraint) -> Schema:
+    match rule:
+        case Number():
+            schema: Schema = {"type": "integer" if rule.integer else "number"}
+            if math.isfinite(rule.low):
+                schema["exclusiveMinimum" if rule.open_low else "minimum"] = rule.low
+            if math.isfinite(rule.high):
+                schema["exclusiveMaximum" if rule.open_high else "maximum"] = rule.high
+            return schema
+        case Boolean():
+            return {"type": "boolean"}
+        case OneOf(values):
+            return {"enum": list(values)}
+        case ListOf(item, least):
+            return {"type": "array", "items": _value(item), "minItems": least}
+        case Union(options):
+            return {"anyOf": [_value(option) for option in options]}
+        case _:
+            return {}
