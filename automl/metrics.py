@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ __all__ = ["DEFAULT_SCORING", "DIRECTION", "Metric", "Predictions", "final_metri
 
 Array = npt.NDArray[Any]
 
-DIRECTION = "maximize"  # of every score, as in scikit-learn
+DIRECTION: Literal["maximize"] = "maximize"  # of every score, as in scikit-learn
 
 DEFAULT_SCORING = {
     "binary": "roc_auc",

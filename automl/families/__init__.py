@@ -1,0 +1,19 @@
+"""Model families: a configuration becomes something that trains."""
+
+from automl.families.base import Array, Family, Fold, Problem, Trainer, ladder
+from automl.families.catalog import FAMILIES, family_of, fitting, load_space, structural, vocabulary
+
+__all__ = [
+    "FAMILIES",
+    "Array",
+    "Family",
+    "Fold",
+    "Problem",
+    "Trainer",
+    "family_of",
+    "fitting",
+    "ladder",
+    "load_space",
+    "structural",
+    "vocabulary",
+]

@@ -1,0 +1,170 @@
+"""What a family is: how configurations of one kind of model train on a fold, and what is built from the winner."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl.constraints import Section
+from automl.metrics import Metric, Predictions
+
+__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "ladder", "predictions_from"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is asked of a model.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    n_classes : int
+        Classes of the target; 0 for regression.
+    """
+
+    task: str
+    n_classes: int = 0
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Prepared rows to train on.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32
+        The prepared matrix.
+    y : ndarray of shape (n,)
+        Class codes 0, 1, ... or numbers.
+    order_seed : tuple of int
+        What the order of the rows in every epoch is derived from: the search's seed and the fold's number.
+    """
+
+    X: Array
+    y: Array
+    order_seed: tuple[int, ...]
+
+
+class Trainer(ABC):
+    """Trials of one structure, training on one fold.
+
+    Attributes
+    ----------
+    failures : dict of int to str
+        Reasons, by position, of trials that failed; these leave by themselves.
+    """
+
+    failures: dict[int, str]
+
+    @property
+    @abstractmethod
+    def trials(self) -> Array:
+        """Positions, in the configurations handed in, of the trials still training; shape (k,)."""
+
+    @abstractmethod
+    def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
+        """Train on until ``rung``; return False if ``stop`` answered True before it was reached."""
+
+    @abstractmethod
+    def predict(self, X: Array) -> list[Predictions]:
+        """Return what each of ``trials`` says about rows ``X`` of shape (m, d)."""
+
+    @abstractmethod
+    def keep(self, positions: Sequence[int]) -> None:
+        """Let only these positions train on."""
+
+    def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return a trial's training losses and learning rates by epoch; empty without epochs."""
+        return (), ()
+
+
+class Family(ABC):
+    """A kind of model a configuration can build.
+
+    Attributes
+    ----------
+    name : str
+        The word for it in a space.
+    section : Section
+        Its parameters as data.
+    structural : frozenset of str
+        Names of the parameters that must be equal for trials to train together.
+    cohort_limit : int
+        How many trials may train together.
+    unit_seconds : float
+        A first guess at the seconds that a unit of `work` takes, until it is measured.
+    alone : float
+        How many times dearer a trial is alone than in a cohort.
+    """
+
+    name: str
+    section: Section
+    structural: frozenset[str]
+    cohort_limit: int
+    unit_seconds: float
+    alone: float
+
+    @abstractmethod
+    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric) -> str:
+        """Return why a configuration cannot serve this problem and metric; empty if it can."""
+
+    @abstractmethod
+    def last_rung(self, params: dict[str, Any]) -> int:
+        """Return the rung at which a trial is complete: its epochs, or 1 where there are none."""
+
+    def until(self, params: dict[str, Any], rung: int) -> dict[str, Any]:
+        """Return the configuration of a training that ends at ``rung``."""
+        return params
+
+    @abstractmethod
+    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+        """Return the size of one training in units of this family's own, proportional to its time."""
+
+    @abstractmethod
+    def trainer(
+        self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
+    ) -> Trainer:
+        """Return trials of equal structure, ready to train on ``fold``."""
+
+    @abstractmethod
+    def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
+        """Return the unfitted scikit-learn estimator that the configuration describes."""
+
+
+def ladder(last: int) -> set[int]:
+    """Return the rungs up to ``last``, each about half as far again: 1, 2, 3, 4, 6, 9, ....
+
+    They are the same for every trial of a study, so that a pruner compares like with like.
+
+    Examples
+    --------
+    >>> sorted(ladder(20))
+    [1, 2, 3, 4, 6, 9, 14]
+    """
+    rung, found = 1, set()
+    while rung <= last:
+        found.add(rung)
+        rung = max(rung + 1, int(rung * 1.6))
+    return found
+
+
+def predictions_from(
+    problem: Problem, *, probabilities: Array | None = None, decision: Array | None = None
+) -> Predictions:
+    """Return predictions whose class codes follow from probabilities or decision scores."""
+    if probabilities is not None:
+        return Predictions(probabilities.argmax(axis=1), probabilities=probabilities)
+    if decision is None:
+        raise ValueError("either probabilities or decision scores")
+    if problem.n_classes == 2:
+        decision = decision.reshape(len(decision))
+        return Predictions((decision > 0).astype(np.int64), decision=decision)
+    return Predictions(decision.argmax(axis=1), decision=decision)

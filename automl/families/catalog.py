@@ -1,0 +1,179 @@
+"""Every family that a space may name: the one table, and what spaces are checked against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
+from automl.families.base import Family, Problem
+from automl.families.descent import DescentFamily
+from automl.families.sklearn import SklearnFamily
+from automl.metrics import Metric
+from automl.space import Space
+from automl.space import load_space as load
+from automl.table import PREPROCESS
+
+__all__ = ["FAMILIES", "family_of", "fitting", "load_space", "structural", "vocabulary"]
+
+_WHOLE = Number(1, integer=True)
+_SHARE = Number(0, 1, open_low=True)
+_NONE = OneOf((None,))
+
+_CLASS_WEIGHT = {"class_weight": Parameter(OneOf(("balanced", None)), None, "Weights of the classes.")}
+
+_TREE = {
+    "splitter": Parameter(OneOf(("best", "random")), "best", "How a split is chosen."),
+    "max_depth": Parameter(Union((_WHOLE, _NONE)), None, "Levels at most; null grows until pure."),
+    "min_samples_split": Parameter(Number(2, integer=True), 2, "Rows a node needs to be split."),
+    "min_samples_leaf": Parameter(_WHOLE, 1, "Rows a leaf holds at least."),
+    "max_features": Parameter(
+        Union((OneOf(("sqrt", "log2", None)), _SHARE)), None, "Columns looked at for a split."
+    ),
+    "max_leaf_nodes": Parameter(Union((Number(2, integer=True), _NONE)), None, "Leaves at most."),
+    "min_impurity_decrease": Parameter(Number(0), 0.0, "Impurity a split must take away."),
+    "ccp_alpha": Parameter(Number(0), 0.0, "Strength of cost-complexity pruning."),
+}
+_IMPURITIES = OneOf(("gini", "entropy", "log_loss"))
+_ERRORS = OneOf(("squared_error", "absolute_error", "friedman_mse", "poisson"))
+_LOSSES = OneOf(("squared_error", "absolute_error", "poisson"))
+
+_BOOSTING = {
+    "learning_rate": Parameter(Number(0, open_low=True), 0.1, "Shrinkage of every tree."),
+    "max_iter": Parameter(_WHOLE, 100, "Trees (for each class, where there are more than two)."),
+    "max_leaf_nodes": Parameter(Union((Number(2, integer=True), _NONE)), 31, "Leaves of a tree at most."),
+    "max_depth": Parameter(Union((_WHOLE, _NONE)), None, "Levels of a tree at most."),
+    "min_samples_leaf": Parameter(_WHOLE, 20, "Rows a leaf holds at least."),
+    "l2_regularization": Parameter(Number(0), 0.0, "Penalty on the leaves' squared values."),
+    "max_features": Parameter(_SHARE, 1.0, "Share of the columns looked at for a split."),
+    "max_bins": Parameter(Number(2, 255, integer=True), 255, "Bins a column is cut into."),
+    "early_stopping": Parameter(
+        OneOf(("auto", True, False)), "auto", "Whether to end when nothing improves."
+    ),
+    "n_iter_no_change": Parameter(_WHOLE, 10, "Trees without improvement before stopping."),
+    "validation_fraction": Parameter(
+        Number(0, 1, open_low=True, open_high=True), 0.1, "Share of the rows held out to stop early."
+    ),
+}
+
+
+def _tree_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    levels = min(params["max_depth"] or math.inf, math.log2(n_rows + 1))
+    return n_rows * n_columns * levels
+
+
+def _boosting_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    # Every level reads all rows once; a tree's fixed cost weighs as much as some thousand rows.
+    levels = math.log2(params["max_leaf_nodes"] or 256)
+    return float(params["max_iter"] * (n_rows * n_columns + 20_000) * levels)
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        DescentFamily("linear", hidden=False),
+        DescentFamily("mlp", hidden=True),
+        SklearnFamily(
+            "decision_tree",
+            classifier="sklearn.tree.DecisionTreeClassifier",
+            classification=Section(
+                {
+                    "criterion": Parameter(_IMPURITIES, "gini", "What a split lessens."),
+                    **_TREE,
+                    **_CLASS_WEIGHT,
+                }
+            ),
+            regressor="sklearn.tree.DecisionTreeRegressor",
+            regression=Section(
+                {"criterion": Parameter(_ERRORS, "squared_error", "What a split lessens."), **_TREE}
+            ),
+            work=_tree_work,
+            unit_seconds=3e-8,
+        ),
+        SklearnFamily(
+            "hist_gradient_boosting",
+            classifier="sklearn.ensemble.HistGradientBoostingClassifier",
+            classification=Section({**_BOOSTING, **_CLASS_WEIGHT}),
+            regressor="sklearn.ensemble.HistGradientBoostingRegressor",
+            regression=Section(
+                {"loss": Parameter(_LOSSES, "squared_error", "What the trees lessen."), **_BOOSTING}
+            ),
+            work=_boosting_work,
+            unit_seconds=3e-9,
+        ),
+    )
+}
+
+
+def vocabulary() -> Section:
+    """Return what a configuration may hold: preprocessing, and a model of one of the families."""
+    preprocess = Parameter(
+        PREPROCESS, {}, "How columns become numbers; inside a family it is that family's own."
+    )
+    models = {
+        name: Section({**family.section.parameters, "preprocess": preprocess})
+        for name, family in FAMILIES.items()
+    }
+    return Section(
+        {"preprocess": preprocess, "model": Parameter(Variants(models), None, "The model family.")}
+    )
+
+
+def load_space(source: str | Path | Mapping[str, Any] | Space) -> Space:
+    """Read and check a search space.
+
+    Parameters
+    ----------
+    source : str, path, dict or Space
+        The name of a space that ships (``"tabular"``), a YAML file, the same as a dict, or a space already read.
+
+    Returns
+    -------
+    Space
+
+    Raises
+    ------
+    SpaceError
+        With every fault that the space has.
+
+    Examples
+    --------
+    >>> space = load_space({"space": {"model": {"choice": {"decision_tree": {"max_depth": [2, 4]}}}}})
+    >>> space.params({"model": {"decision_tree": {"max_depth": 4}}})
+    {'model': 'decision_tree', 'model.decision_tree.max_depth': 4}
+    """
+    return load(source, vocabulary=vocabulary(), structural=structural)
+
+
+def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any], dict[str, Any]]:
+    """Return a configuration's family, the model's parameters, and its preprocessing."""
+    name, params = named(configuration["model"])
+    preprocess = params.pop("preprocess", configuration.get("preprocess", {}))
+    return FAMILIES[name], params, preprocess
+
+
+def structural(path: str) -> bool:
+    """Return whether the value at this path of a configuration must be equal for trials to train together.
+
+    Examples
+    --------
+    >>> [structural(path) for path in ("preprocess.numeric.scale", "model.mlp.loss", "model.mlp.l2")]
+    [True, True, False]
+    """
+    room, _, rest = path.partition(".")
+    family, _, rest = rest.partition(".")
+    if room != "model" or not rest:
+        return True
+    key = rest.split(".")[0]
+    return key == "preprocess" or family not in FAMILIES or key in FAMILIES[family].structural
+
+
+def fitting(problem: Problem, metric: Metric) -> Any:
+    """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
+
+    def fits(task: str, family: str, params: dict[str, Any]) -> str:
+        return FAMILIES[family].unfit(params, problem, metric)
+
+    return fits

@@ -1,0 +1,147 @@
+"""Families that the gradient-descent core trains, whole cohorts at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from typing_extensions import override
+
+from automl.constraints import Parameter, Section
+from automl.descent import (
+    LOSSES,
+    GradientDescentClassifier,
+    GradientDescentRegressor,
+    Training,
+    from_configuration,
+    parameters,
+)
+from automl.families.base import Array, Family, Fold, Problem, Trainer, predictions_from
+from automl.metrics import Metric, Predictions
+
+__all__ = ["DescentFamily"]
+
+_HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
+_OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "dropout")
+
+
+class _CohortTrainer(Trainer):
+    """A cohort of the core on one fold."""
+
+    def __init__(self, training: Training, problem: Problem) -> None:
+        self._training, self._problem = training, problem
+        self.failures = {}
+
+    @property
+    @override
+    def trials(self) -> Array:
+        return self._training.trials
+
+    @override
+    def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
+        self._training.advance(rung, stop)
+        for position, failure in self._training.failures.items():
+            self.failures[position] = f"diverged in epoch {failure.epoch}: {failure.reason}"
+        return self._training.epoch >= rung
+
+    @override
+    def predict(self, X: Array) -> list[Predictions]:
+        if self._problem.task == "regression":
+            return [Predictions(values) for values in self._training.predict(X)]
+        if self._training.loss.probabilities:
+            return [predictions_from(self._problem, probabilities=p) for p in self._training.predict(X)]
+        return [predictions_from(self._problem, decision=scores) for scores in self._training.decision(X)]
+
+    @override
+    def keep(self, positions: Sequence[int]) -> None:
+        self._training.keep(np.isin(self._training.trials, positions))
+
+    @override
+    def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self._training.history(position)
+
+
+class DescentFamily(Family):
+    """Linear models, or multilayer perceptrons, of the core.
+
+    Parameters
+    ----------
+    name : str
+        The word for it in a space.
+    hidden : bool
+        Whether there are hidden layers.
+    """
+
+    cohort_limit = 8
+    unit_seconds = 1e-10
+    alone = 3.0
+
+    def __init__(self, name: str, *, hidden: bool) -> None:
+        self.name, self.hidden = name, hidden
+        rules = {key: rule for key, rule in parameters().items() if hidden or key not in _OF_HIDDEN_LAYERS}
+        if hidden:
+            sizes = rules["hidden_layer_sizes"]
+            rules["hidden_layer_sizes"] = Parameter(
+                sizes.constraint, _HIDDEN["hidden_layer_sizes"], "units of each hidden layer"
+            )
+        # What the loss is left to when it is not named depends on the task.
+        rules["loss"] = Parameter(
+            rules["loss"].constraint, None, "what is minimised; by the task if left out"
+        )
+        self.section = Section(rules)
+        self.structural = frozenset({"loss", "hidden_layer_sizes", "activation"} & rules.keys())
+
+    def _whole(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {**_HIDDEN, **params} if self.hidden else params
+
+    @override
+    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric) -> str:
+        loss = (
+            from_configuration({"loss": params["loss"]}, problem.task)[0].loss if "loss" in params else None
+        )
+        if loss is None:
+            return ""
+        if not LOSSES[loss].probabilities and problem.n_classes and metric.needs_probabilities():
+            return f"loss {loss} gives no probabilities, which {metric.name} needs"
+        return ""
+
+    @override
+    def last_rung(self, params: dict[str, Any]) -> int:
+        return int(params.get("max_epochs", self.section.parameters["max_epochs"].default))
+
+    @override
+    def until(self, params: dict[str, Any], rung: int) -> dict[str, Any]:
+        return {**params, "max_epochs": rung}
+
+    @override
+    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+        sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
+        products = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
+        return float(self.last_rung(params) * n_rows * products)
+
+    @override
+    def trainer(
+        self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
+    ) -> Trainer:
+        built = [
+            from_configuration(self._whole(params), problem.task, seed)
+            for params, seed in zip(configurations, seeds, strict=True)
+        ]
+        training = Training(
+            built[0][0],
+            [recipe for _, recipe in built],
+            fold.X,
+            fold.y,
+            n_outputs=problem.n_classes if problem.n_classes > 2 else 1,
+            order_seed=fold.order_seed,
+        )
+        return _CohortTrainer(training, problem)
+
+    @override
+    def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
+        architecture, recipe = from_configuration(self._whole(params), problem.task, seed)
+        kind = GradientDescentRegressor if problem.task == "regression" else GradientDescentClassifier
+        names = kind().get_params()
+        values = {**vars(architecture), **vars(recipe), "random_state": seed}
+        return kind(**{name: value for name, value in values.items() if name in names})

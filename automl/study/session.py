@@ -1,0 +1,118 @@
+"""A study at work: it proposes cohorts, judges them at rungs, and is told how their trials ended."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import PartialFixedSampler
+from optuna.trial import TrialState
+
+from automl.errors import Fault, SpaceError
+from automl.records import Proposal, SearchRecord, TrialRecord
+from automl.space import Space
+
+__all__ = ["Session", "read_records", "read_search"]
+
+_MOST_FORBIDDEN = 1000  # proposals in a row that the space's rules may refuse
+
+_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+class Session:
+    """The only one who speaks to the study while a search runs.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        The study.
+    space : Space
+        What may be tried.
+    search : SearchRecord
+        What the study is about; kept in it.
+    """
+
+    def __init__(self, study: optuna.Study, space: Space, search: SearchRecord) -> None:
+        self.study = study
+        self._space, self._seed = space, search.random_state
+        self._sampler = study.sampler
+        self._live: dict[int, optuna.Trial] = {}
+        # Known good starts come first, then one cohort of each family, before the sampler decides.
+        families = space.size().dimensions
+        self._leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
+        study.set_user_attr("search", search.model_dump(mode="json"))
+
+    def propose(self, size: Callable[[Proposal], int]) -> tuple[Proposal, ...]:
+        """Return the next cohort: a leader, and others that share its structure.
+
+        Parameters
+        ----------
+        size : callable
+            ``size(leader)``: how many trials the cohort shall have.
+        """
+        leader = self._ask(self._leads.pop(0) if self._leads else {})
+        params = self._live[leader.number].params
+        shared = {name: value for name, value in params.items() if self._space.structural(name)}
+        return (leader, *(self._ask(shared) for _ in range(size(leader) - 1)))
+
+    def judge(self, rung: int, scores: dict[int, float]) -> set[int]:
+        """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune."""
+        for number, score in scores.items():
+            self._live[number].report(score, step=rung)
+        return {number for number in scores if self._live[number].should_prune()}
+
+    def tell(self, record: TrialRecord) -> None:
+        """Keep how a trial ended."""
+        trial = self._live.pop(record.number)
+        trial.set_user_attr("record", record.model_dump(mode="json"))
+        value = record.score if record.state == "complete" else None
+        self.study.tell(trial, value, state=_STATES[record.state])
+
+    def _ask(self, fixed: dict[str, Any]) -> Proposal:
+        for _ in range(_MOST_FORBIDDEN):
+            trial, configuration = self._suggest(fixed)
+            rule = self._space.forbidden(configuration)
+            if not rule:
+                break
+            trial.set_user_attr("forbidden", rule)
+            self.study.tell(trial, state=TrialState.FAIL)
+        else:
+            raise SpaceError(
+                Fault(
+                    f"space {self._space.name}",
+                    "must leave something to try",
+                    f"only what it forbids: {rule}",
+                )
+            )
+        self._live[trial.number] = trial
+        return Proposal(
+            number=trial.number,
+            configuration=configuration,
+            params=self._space.params(configuration),
+            seed=int(np.random.SeedSequence([self._seed, trial.number]).generate_state(1)[0]),
+        )
+
+    def _suggest(self, fixed: dict[str, Any]) -> tuple[optuna.Trial, dict[str, Any]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self.study.sampler = PartialFixedSampler(fixed, self._sampler) if fixed else self._sampler
+        try:
+            trial = self.study.ask()
+            return trial, self._space.suggest(trial)
+        finally:
+            self.study.sampler = self._sampler
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """Return the record of every trial that ended, by number."""
+    kept = (trial.user_attrs.get("record") for trial in study.get_trials(deepcopy=False))
+    return [TrialRecord.model_validate(record) for record in kept if record is not None]
+
+
+def read_search(study: optuna.Study) -> SearchRecord | None:
+    """Return what a study is about; None if no search of ours made it."""
+    kept = study.user_attrs.get("search")
+    return None if kept is None else SearchRecord.model_validate(kept)

@@ -1,0 +1,138 @@
+"""Where studies are kept: a journal file each by default, or any storage of Optuna."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from automl.errors import Fault, SettingError, StoreError, nearest
+from automl.metrics import DIRECTION
+
+__all__ = ["STUDIES", "create_study", "known_studies", "load_study"]
+
+STUDIES = Path("mlruns") / "studies"  # one journal file a study
+_SUFFIX = ".journal"
+
+
+def create_study(
+    study_name: str, storage: str | Path | BaseStorage | None, *, sampler: Any, pruner: Any
+) -> optuna.Study:
+    """Create a study.
+
+    Parameters
+    ----------
+    study_name : str
+        Its name, new in the storage.
+    storage : str, path, BaseStorage or None
+        None keeps it in ``mlruns/studies/NAME.journal``; a path is a journal file; a URL or an object is Optuna's.
+    sampler, pruner : optuna objects
+        What proposes and what prunes.
+
+    Raises
+    ------
+    SettingError
+        If the storage already holds a study of that name.
+    StoreError
+        If the storage cannot be opened or written.
+    """
+    with _quiet():
+        try:
+            return optuna.create_study(
+                study_name=study_name,
+                storage=_open(study_name, storage, create=True),
+                sampler=sampler,
+                pruner=pruner,
+                direction=DIRECTION,
+            )
+        except optuna.exceptions.DuplicatedStudyError as error:
+            raise SettingError(
+                Fault("study_name", "must be new in its storage", f'"{study_name}"', "Choose another name.")
+            ) from error
+        except Exception as error:
+            raise _store_error(storage, error) from error
+
+
+def load_study(
+    study_name: str | None = None, storage: str | Path | BaseStorage | None = None
+) -> optuna.Study:
+    """Open a study to read it; the newest one if no name is given.
+
+    Raises
+    ------
+    SettingError
+        If there is no such study.
+    """
+    names = known_studies(storage)
+    if not names:
+        place = STUDIES if storage is None else storage
+        raise SettingError(
+            Fault(
+                "study_name",
+                "needs a study to read",
+                f"none in {place}",
+                "Run a search first, in this folder.",
+            )
+        )
+    if study_name is not None and study_name not in names:
+        raise SettingError(
+            Fault(
+                "study_name",
+                "must name a study of the storage",
+                f'"{study_name}"',
+                nearest(study_name, names),
+            )
+        )
+    name = study_name or names[-1]
+    with _quiet():
+        return optuna.load_study(study_name=name, storage=_open(name, storage, create=False))
+
+
+def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
+    """Return the names of the studies a storage holds, oldest first where their age is known."""
+    if storage is None:
+        files = sorted(STUDIES.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
+        return [file.name.removesuffix(_SUFFIX) for file in files]
+    with _quiet():
+        try:
+            return list(optuna.get_all_study_names(_open("", storage, create=False)))
+        except Exception as error:
+            raise _store_error(storage, error) from error
+
+
+def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> str | BaseStorage:
+    if isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
+        return storage
+    file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
+    if create:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    elif not file.is_file():
+        raise FileNotFoundError(f"there is no journal file {file}")
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+def _store_error(storage: object, error: Exception) -> StoreError:
+    place = STUDIES if storage is None else storage
+    return StoreError(
+        f"storage: must be a place where the study can be kept; got {place}, which says: {error}. "
+        "Give a folder you may write to, or another storage."
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna's greetings and warnings about its experimental parts are not for our users."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)

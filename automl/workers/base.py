@@ -1,0 +1,69 @@
+"""The protocol between a search and the places where its cohorts run."""
+
+from __future__ import annotations
+
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from automl.records import TrialRecord
+from automl.workers.evaluate import Cohort
+
+__all__ = ["Crashed", "Event", "Finished", "JudgeRequest", "Workers"]
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """A cohort stands at a rung and waits for ``reply`` to be called with the numbers of trials to prune."""
+
+    cohort: Cohort
+    rung: int
+    scores: dict[int, float]
+    reply: Callable[[set[int]], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cohort has ended, with what became of its trials."""
+
+    cohort: Cohort
+    records: list[TrialRecord]
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """The place where a cohort ran is gone."""
+
+    cohort: Cohort
+    reason: str
+
+
+Event = JudgeRequest | Finished | Crashed
+
+
+class Workers(ABC):
+    """Where cohorts run, side by side up to ``slots``.
+
+    Everything that happens arrives as an event in the order in which it happened; the caller's thread alone
+    decides what to do about it.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._events: queue.Queue[Event] = queue.Queue()
+
+    @abstractmethod
+    def submit(self, cohort: Cohort) -> None:
+        """Start a cohort; returns at once."""
+
+    def next(self, timeout: float | None = None) -> Event | None:
+        """Wait for the next event, ``timeout`` seconds at most."""
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop whatever still runs, without waiting for its result."""
