@@ -9,7 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from automl.errors import AutomlError, InputError, NoModelError, SettingError, SpaceError, StoreError, TableError
+    from automl.errors import (
+        AutomlError,
+        InputError,
+        NoModelError,
+        SettingError,
+        SpaceError,
+        StoreError,
+        TableError,
+    )
     from automl.export import load_model
     from automl.families import load_space
     from automl.search import Search

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fetch_model", "find_model", "log_model", "trusted_types", "write_model"]
 
-# Whose types may be in a model without being named: skops' own list does not cover all of scikit-learn's.
-_TRUSTED_PACKAGES = ("automl", "sklearn")
+# Whose types may be in a model without being named: skops' own list does not cover all of theirs.
+_TRUSTED_PACKAGES = ("automl", "numpy", "sklearn")
 _EXAMPLE_ROWS = 5
 
 

@@ -1,0 +1,88 @@
+"""What a search will train on, checked completely before anything trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from automl.families import Array, Problem, fitting, load_space
+from automl.metrics import Metric, metric_for
+from automl.table import Target, TypedColumns, as_frame, check_table, default_folds, make_folds
+from automl.workers import Assignment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.space import Space
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked search.
+
+    Parameters
+    ----------
+    columns : TypedColumns
+        The first step of every pipeline, fitted.
+    frame : DataFrame of shape (n, p)
+        The typed columns.
+    example : DataFrame
+        Some rows as they came.
+    target : Target
+        The target as numbers.
+    problem : Problem
+        Task and number of classes.
+    metric : Metric
+        What ranks the trials.
+    space : Space
+        What is left of the space for this task.
+    folds : list of (train, valid)
+        Row numbers.
+    """
+
+    columns: TypedColumns
+    frame: pd.DataFrame
+    example: pd.DataFrame
+    target: Target
+    problem: Problem
+    metric: Metric
+    space: Space
+    folds: list[tuple[Array, Array]]
+
+    def assignment(self, scoring: Any, random_state: int) -> Assignment:
+        """Return what workers need of it."""
+        return Assignment(
+            frame=self.frame,
+            kinds=self.columns.kinds_,
+            y=self.target.values,
+            problem=self.problem,
+            folds=self.folds,
+            scoring=scoring,
+            random_state=random_state,
+        )
+
+
+def make_plan(X: Any, y: Any, *, space: Any, scoring: Any, cv: Any, groups: Any, random_state: int) -> Plan:
+    """Check a table, a space and how they are to be judged.
+
+    Raises
+    ------
+    InputError
+        With every fault of what is wrong first: the space's text, the table, the metric, what of the space is left
+        for the task.
+    """
+    loaded = load_space(space)
+    n_folds = (
+        cv if isinstance(cv, int) else default_folds(len(X)) if cv is None and hasattr(X, "__len__") else None
+    )
+    check_table(X, y, n_folds=n_folds)
+    target = Target.of(y)
+    problem = Problem(target.task, 0 if target.classes is None else len(target.classes))
+    metric = metric_for(scoring, problem.task, problem.n_classes)
+    left = loaded.restrict(problem.task, fitting(problem, metric))
+    folds = make_folds(target.values, problem.task, cv, random_state, groups)
+    columns = TypedColumns()
+    frame = columns.fit_transform(X)
+    return Plan(columns, frame, as_frame(X).head(5), target, problem, metric, left, folds)

@@ -1,0 +1,411 @@
+"""`Search`: a table and a space in, every trial recorded, the best pipeline out."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+import joblib
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from automl.constraints import Boolean, Number, OneOf, Parameter, Union
+from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.export import save_model
+from automl.families import family_of
+from automl.loop import Loop
+from automl.metrics import Predictions
+from automl.plan import Plan, make_plan
+from automl.records import SearchRecord, TrialRecord
+from automl.select import best_record, leaderboard
+from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.table import TypedColumns, preprocessor
+from automl.tracking import Progress, Silent, Tracker
+from automl.workers import open_workers
+
+if TYPE_CHECKING:
+    from automl.space import Space
+
+__all__ = ["Search"]
+
+_NONE = OneOf((None,))
+_WHOLE = Number(1, integer=True)
+
+# The settings that are plain values, as data; the others are checked by the rooms they belong to.
+SETTINGS: dict[str, Parameter] = {
+    "n_trials": Parameter(Union((_WHOLE, _NONE)), None, "trials in all"),
+    "timeout": Parameter(Union((Number(0, open_low=True), _NONE)), 60, "seconds for everything"),
+    "n_jobs": Parameter(
+        Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
+    ),
+    "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
+    "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
+    "progress": Parameter(Boolean(), True, "whether to show what happens"),
+}
+
+
+def _best_has(method: str) -> Callable[[Search], bool]:
+    return lambda search: hasattr(getattr(search, "best_estimator_", None), method)
+
+
+class Search(BaseEstimator):
+    """Search a space of pipelines for the best one for a table.
+
+    Trials of equal structure train together, in cohorts; every trial is an Optuna trial and an MLflow run with its
+    whole learning curve.
+
+    Parameters
+    ----------
+    space : str, path, dict or Space, default="tabular"
+        What may be tried: a name in ``search_spaces/``, a YAML file, the same as a dict, or a space already read.
+    scoring : str, callable or None, default=None
+        A scikit-learn scorer or its name. None: ``roc_auc`` for two classes, ``neg_log_loss`` for more,
+        ``neg_root_mean_squared_error`` for numbers.
+    n_trials : int or None, default=None
+        Trials in all.
+    timeout : float or None, default=60
+        Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
+        one of them must be given.
+    cv : int, splitter, iterable or None, default=None
+        Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
+    n_jobs : int or None, default=None
+        Cohorts trained side by side; 1 trains in this process, None or -1 in as many processes as there are cores.
+    random_state : int, default=0
+        The seed of the sampler, the folds, the order of rows and initial weights.
+    study_name : str or None, default=None
+        Name of the Optuna study, new in its storage. None makes one up from the target and the time.
+    storage : str, path, optuna storage or None, default=None
+        Where the study is kept. None: ``mlruns/studies/NAME.journal``.
+    sampler : str, optuna sampler or None, default=None
+        What proposes: ``tpe`` (None), ``random``, ``qmc``, ``nsgaii``, ``cmaes``, ``gp``, or an object.
+    pruner : str, optuna pruner or None, default=None
+        What prunes: ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``none``, or an object.
+    tracking_uri : str or None, default=None
+        MLflow's store. None: ``sqlite:///mlruns/mlflow.db``.
+    experiment_name : str or None, default=None
+        MLflow's experiment. None: ``automl``.
+    refit : bool, default=True
+        Train the winner on all rows, log it as a model and register it.
+    progress : bool, default=True
+        Show what happens while it happens.
+
+    Attributes
+    ----------
+    best_estimator_ : sklearn.pipeline.Pipeline
+        The winner, fitted on all rows; predicts the original labels. Only with ``refit``.
+    best_params_ : dict
+        Its configuration, flat under dotted names.
+    best_score_ : float
+        Its mean validation score; greater is better. It is the score it was chosen by, so it flatters a little.
+    best_trial_ : TrialRecord
+        Its record.
+    leaderboard_ : DataFrame
+        All trials, best first.
+    study_ : optuna.Study
+        The study.
+    run_id_ : str
+        MLflow's run of the search; the trials' runs are its children.
+    model_uri_ : str
+        The logged model. Only with ``refit``.
+    task_ : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    classes_ : ndarray
+        The labels, for classification.
+    feature_names_in_ : ndarray of str
+        The columns.
+    n_features_in_ : int
+        How many.
+
+    Raises
+    ------
+    InputError
+        By `fit`, before any training: everything that is wrong with the table, the space or the settings.
+    StoreError
+        By `fit`, before any training, if the study or the MLflow store cannot be written.
+    NoModelError
+        By `fit`, if no trial came to a score.
+
+    Examples
+    --------
+    ::
+
+        search = automl.Search(space="quick", timeout=30)
+        search.fit(X, y)
+        search.best_estimator_.predict(X)
+    """
+
+    def __init__(
+        self,
+        space: str | Path | Mapping[str, Any] | Space = "tabular",
+        *,
+        scoring: str | Callable[..., float] | None = None,
+        n_trials: int | None = None,
+        timeout: float | None = 60,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        random_state: int = 0,
+        study_name: str | None = None,
+        storage: Any = None,
+        sampler: Any = None,
+        pruner: Any = None,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
+        refit: bool = True,
+        progress: bool = True,
+    ) -> None:
+        self.space = space
+        self.scoring = scoring
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.study_name = study_name
+        self.storage = storage
+        self.sampler = sampler
+        self.pruner = pruner
+        self.tracking_uri = tracking_uri
+        self.experiment_name = experiment_name
+        self.refit = refit
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+        """Search, and refit the winner.
+
+        Ctrl-C ends the search in order: what is finished is kept, the best so far is refitted and ``fit`` returns.
+        A second Ctrl-C stops at once.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            The table.
+        y : array-like of shape (n,)
+            The target: texts, booleans or numbers.
+        groups : array-like of shape (n,), optional
+            Rows of one group never stand on both sides of a fold.
+
+        Returns
+        -------
+        Search
+            Itself.
+        """
+        _check_settings(self.get_params(deep=False))
+        budget = Budget(self.timeout, self.n_trials)
+        plan = make_plan(
+            X,
+            y,
+            space=self.space,
+            scoring=self.scoring,
+            cv=self.cv,
+            groups=groups,
+            random_state=self.random_state,
+        )
+        sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
+        with Progress() if self.progress else Silent() as progress:
+            progress.stage("opening the stores")
+            tracker = Tracker(self.tracking_uri, self.experiment_name)
+            about = self._about(plan)
+            self.study_ = create_study(about.study_name, self.storage, sampler=sampler, pruner=pruner)
+            self.run_id_ = tracker.start(about, self._shown())
+            session = Session(self.study_, plan.space, about)
+            state: Literal["finished", "killed", "failed"] = "failed"
+            try:
+                progress.started(about, self.timeout, self.n_trials)
+                loop = Loop(
+                    session,
+                    open_workers(plan.assignment(self.scoring, self.random_state), _cores(self.n_jobs)),
+                    budget,
+                    tracker,
+                    progress,
+                    problem=plan.problem,
+                    shape=(*plan.frame.shape, len(plan.folds)),
+                    refit=self.refit,
+                )
+                loop.run()
+                self._keep(plan, loop.records)
+                if self.refit:
+                    progress.stage("refitting the winner")
+                    self._refit(plan, X)
+                    progress.stage("logging the model")
+                    self._log_model(tracker, plan)
+                progress.stage("writing the last runs")
+                self._finish(tracker, loop.records, budget)
+                state = "killed" if loop.interrupted else "finished"
+            except KeyboardInterrupt:
+                state = "killed"
+                raise
+            finally:
+                tracker.close(state)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the winner's predictions, original labels or numbers, for rows ``X``; shape (n,)."""
+        return self._best().predict(X)
+
+    @available_if(_best_has("predict_proba"))
+    def predict_proba(self, X: Any) -> Any:
+        """Return the winner's class probabilities, shape (n, n_classes), in the order of ``classes_``."""
+        return self._best().predict_proba(X)
+
+    @available_if(_best_has("decision_function"))
+    def decision_function(self, X: Any) -> Any:
+        """Return the winner's decision scores, shape (n,) or (n, n_classes)."""
+        return self._best().decision_function(X)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the winner's score, by ``scoring``, on other rows than it was chosen by."""
+        best = self._best()
+        codes = self._plan.target.encode(y)
+        if self._plan.problem.task == "regression":
+            return self._plan.metric(codes, Predictions(best.predict(X)))
+        probabilities = best.predict_proba(X) if hasattr(best, "predict_proba") else None
+        decision = best.decision_function(X) if probabilities is None else None
+        values = self._plan.target.encode(best.predict(X))
+        return self._plan.metric(codes, Predictions(values, probabilities, decision))
+
+    def export(self, path: str | Path) -> Path:
+        """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.
+
+        Parameters
+        ----------
+        path : str or Path
+            A folder that does not exist, or is empty.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        SettingError
+            If the folder holds something already.
+        """
+        return save_model(self._best(), path, self._example, self._metadata())
+
+    def _about(self, plan: Plan) -> SearchRecord:
+        n_rows, n_columns = plan.frame.shape
+        return SearchRecord(
+            study_name=self.study_name or _new_name(plan.target.name),
+            task=plan.target.task,
+            target=plan.target.name,
+            scoring=plan.metric.name,
+            space=plan.space.name,
+            space_digest=plan.space.digest(),
+            n_rows=n_rows,
+            n_columns=n_columns,
+            n_folds=len(plan.folds),
+            random_state=self.random_state,
+        )
+
+    def _shown(self) -> dict[str, Any]:
+        """Return the settings that the search's run shows as parameters."""
+        plain = {"n_trials", "timeout", "cv", "n_jobs", "sampler", "pruner", "refit"}
+        return {name: value for name, value in self.get_params(deep=False).items() if name in plain}
+
+    def _keep(self, plan: Plan, records: Sequence[TrialRecord]) -> None:
+        best = best_record(records)
+        if best is None:
+            reasons = [record.reason.strip().splitlines()[-1] for record in records if record.reason]
+            raise NoModelError(
+                f"no trial came to a score, of {len(records)}"
+                + (f"; the first ended with: {reasons[0]}" if reasons else "")
+                + '. Give the search more time, or a space that trains faster (space="quick").'
+            )
+        self._plan = plan
+        self.task_ = plan.target.task
+        self.best_trial_ = best
+        self.best_params_, self.best_score_ = best.params, cast(float, best.score)
+        self.feature_names_in_ = plan.columns.feature_names_in_
+        self.n_features_in_ = plan.columns.n_features_in_
+        if plan.target.classes is not None:
+            self.classes_ = plan.target.classes
+
+    def _refit(self, plan: Plan, X: Any) -> None:
+        family, params, preprocess = family_of(self.best_trial_.configuration)
+        if self.best_trial_.state != "complete" and self.best_trial_.curve.rungs:
+            # Nothing came to its end: what was reached is what the score speaks of.
+            params = family.until(params, self.best_trial_.curve.rungs[-1])
+        self.best_estimator_ = Pipeline(
+            [
+                ("columns", TypedColumns()),
+                ("prepare", preprocessor(preprocess, plan.columns.kinds_)),
+                ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
+            ]
+        ).fit(X, plan.target.decode(plan.target.values))
+        self._example = plan.example
+
+    def _log_model(self, tracker: Tracker, plan: Plan) -> None:
+        name = f"automl-{_plain(plan.target.name)}"
+        try:
+            self.model_uri_ = tracker.log_model(
+                self.best_estimator_, self._example, registered_model_name=name, metadata=self._metadata()
+            )
+        except StoreError as error:
+            # The search is worth more than its mirror: the estimator is here, and can be exported.
+            warnings.warn(f"The model was not logged: {error}", stacklevel=3)
+
+    def _finish(self, tracker: Tracker, records: Sequence[TrialRecord], budget: Budget) -> None:
+        states = Counter(record.state for record in records)
+        tracker.log_best(
+            self.best_trial_.number,
+            {
+                "best_score": self.best_score_,
+                **self.best_trial_.metrics,
+                **{f"n_{state}": states[state] for state in ("complete", "pruned", "failed")},
+                "seconds": budget.elapsed,
+            },
+        )
+        tracker.flush()
+        runs = {record.number: tracker.run_id(record.number) for record in records}
+        self.leaderboard_ = leaderboard(records, runs)
+
+    def _metadata(self) -> dict[str, Any]:
+        classes = self._plan.target.classes
+        return {
+            "task": self.task_,
+            "target": self._plan.target.name,
+            "classes": None if classes is None else classes.tolist(),
+            "scoring": self._plan.metric.name,
+            "study_name": self.study_.study_name,
+            "run_id": self.run_id_,
+            "trial": self.best_trial_.number,
+        }
+
+    def _best(self) -> Any:
+        check_is_fitted(self, "best_trial_")
+        if not hasattr(self, "best_estimator_"):
+            raise NoModelError("the winner was not refitted: the search was made with refit=False")
+        return self.best_estimator_
+
+
+def _check_settings(values: dict[str, Any]) -> None:
+    faults = [
+        Fault(name, f"must be {rule.constraint.describe()}", repr(values[name]), f"It is {rule.about}.")
+        for name, rule in SETTINGS.items()
+        if not rule.constraint.accepts(values[name])
+    ]
+    if values["n_trials"] is None and values["timeout"] is None:
+        faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
+    if faults:
+        raise SettingError(faults)
+
+
+def _cores(n_jobs: int | None) -> int:
+    return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+
+
+def _plain(name: str) -> str:
+    """Return a name that files, studies and models may carry."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "target"
+
+
+def _new_name(target: str) -> str:
+    return f"{_plain(target)}-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3]
