@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,7 +43,8 @@ class RunContent:
     tags, params : dict of str
         Within MLflow's limits.
     points : list of Point
-        Metrics with their histories; every value is finite or NaN.
+        Metrics with their histories. Only finite values: MLflow keeps infinity as 1.8e308, which flattens
+        every chart, and its user interface hides a metric whose last value is NaN, with the history before it.
     status : str
         MLflow's word for how it ended.
     start, end : int
@@ -121,41 +122,42 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
         name=f"{record.number} {record.family}",
         tags=plain_tags({**tags, **_origin()}),
         params=plain_params(record.params),
-        points=list(_points(record, started)),
+        points=_points(record, started),
         status=_STATUS[record.state],
         start=_milliseconds(started),
         end=_milliseconds(started + record.seconds),
     )
 
 
-def _points(record: TrialRecord, started: float) -> Iterable[Point]:
+def _points(record: TrialRecord, started: float) -> list[Point]:
+    """Return a trial's finite values, each at the moment its epoch ended."""
     curve = record.curve
-    epochs = max(len(curve.losses), *curve.rungs, 1) if curve.rungs else max(len(curve.losses), 1)
-
-    def point(key: str, value: float, step: int, epoch: int) -> Point:
-        return Point(
-            _key(key), _finite(value), _milliseconds(started + record.seconds * epoch / epochs), step
-        )
-
-    for epoch, loss in enumerate(curve.losses, start=1):
-        yield point("train_loss", loss, epoch, epoch)
-    for epoch, rate in enumerate(curve.learning_rates, start=1):
-        yield point("learning_rate", rate, epoch, epoch)
+    last = max([len(curve.losses), *curve.rungs])
     scores = dict(zip(curve.rungs, curve.scores, strict=False))
     if record.score is not None:
-        scores[max([*curve.rungs, len(curve.losses)])] = record.score
-    for epoch, score in scores.items():
-        yield point("score", score, epoch, epoch)
-    for fold, score in enumerate(record.fold_scores):
-        yield point("fold_score", score, fold, epochs)
-    for name, value in record.metrics.items():
-        yield point(name, value, 0, epochs)
-    yield point("seconds", record.seconds, 0, epochs)
+        scores[last] = record.score
+    # Name, value, step, and the epoch that dates it.
+    values: list[tuple[str, float, int, int]] = [
+        *(("train_loss", loss, epoch, epoch) for epoch, loss in enumerate(curve.losses, start=1)),
+        *(("learning_rate", rate, epoch, epoch) for epoch, rate in enumerate(curve.learning_rates, start=1)),
+        *(("score", score, epoch, epoch) for epoch, score in scores.items()),
+        *(("fold_score", score, fold, last) for fold, score in enumerate(record.fold_scores)),
+        *((name, value, 0, last) for name, value in record.metrics.items()),
+        ("seconds", record.seconds, 0, last),
+    ]
+    return [
+        Point(_key(name), float(value), _milliseconds(started + record.seconds * epoch / max(last, 1)), step)
+        for name, value, step, epoch in values
+        if math.isfinite(value)
+    ]
 
 
 def summary_points(metrics: Mapping[str, float], now: float) -> list[Point]:
-    """Return metrics without a history as points at ``now``, seconds since 1970."""
-    return [Point(_key(key), _finite(value), _milliseconds(now), 0) for key, value in metrics.items()]
+    """Return the finite ones of metrics without a history as points at ``now``, seconds since 1970."""
+    stamp = _milliseconds(now)
+    return [
+        Point(_key(key), float(value), stamp, 0) for key, value in metrics.items() if math.isfinite(value)
+    ]
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, str]:
@@ -186,11 +188,6 @@ def _text(value: Any) -> str:
 
 def _key(name: str) -> str:
     return re.sub(r"[^\w\-. /]", "_", str(name), flags=re.ASCII)[:_MAX_KEY]
-
-
-def _finite(value: float) -> float:
-    # MLflow keeps infinity as 1.8e308, which flattens every chart it is part of.
-    return float(value) if math.isfinite(value) else math.nan
 
 
 def _cut(text: str, length: int) -> str:

@@ -182,7 +182,8 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
         _check_file(Path(uri.removeprefix(_SQLITE)), create=False)
     artifacts = [] if folder is None else ["--default-artifact-root", folder.as_uri()]
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *artifacts]
-    return [*command, "--host", host, "--port", str(port)]
+    # One person looks: one worker starts sooner than MLflow's four and takes a quarter of their memory.
+    return [*command, "--host", host, "--port", str(port), "--workers", "1"]
 
 
 def _check_file(file: Path, create: bool) -> None:

@@ -24,6 +24,9 @@ __all__ = ["Tracker"]
 
 _STATUS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
 
+# Without it the user interface takes an experiment for one about language models, and shows their pages.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
 
 class Tracker:
     """Write one search to MLflow, off the critical path.
@@ -236,7 +239,7 @@ class Tracker:
                     "Restore it there, or give another name."
                 )
             location = None if folder is None else (folder / quote(name, safe=" ")).as_uri()
-            return str(self._client.create_experiment(name, artifact_location=location))
+            return str(self._client.create_experiment(name, location, _EXPERIMENT_TAGS))
 
     def _create(self, content: RunContent) -> str:
         run = self._client.create_run(self._experiment_id, content.start, content.tags, content.name)

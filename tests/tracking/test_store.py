@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from automl.errors import SettingError, StoreError
+from automl.tracking import Tracker, default_tracking_uri, ui_command
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
+def test_a_folder_is_refused_with_the_uri_to_use(uri: str) -> None:
+    with pytest.raises(StoreError, match=r"database or an MLflow server.*sqlite:///.*mlruns/mlflow\.db"):
+        Tracker(uri)
+
+
+def test_an_unknown_scheme_is_refused() -> None:
+    with pytest.raises(StoreError, match="must name a database or an MLflow server; got 'oracle://db'"):
+        Tracker("oracle://db")
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "mlruns").write_text("")
+    with pytest.raises(StoreError, match="a file is in its place"):
+        Tracker(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is a folder, not a database"):
+        Tracker(f"sqlite:///{tmp_path}")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not chmod: root may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(StoreError, match="cannot be written. Name a place"):
+        Tracker(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("a,b\n1,2\n" * 1000)
+    with pytest.raises(StoreError, match="is not an SQLite database"):
+        Tracker(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_store_of_another_version_names_the_command(store: str) -> None:
+    with sqlite3.connect(store.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '39d1c3be5f05'")
+    connection.close()
+    with pytest.raises(StoreError, match="another version of MLflow.*db upgrade sqlite:///"):
+        Tracker(store)
+
+
+def test_a_server_that_does_not_answer_is_reported_within_seconds() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(StoreError, match=f"no MLflow server answers at http://127.0.0.1:{port}"):
+        Tracker(f"http://127.0.0.1:{port}")
+
+
+def test_the_default_follows_mlflows_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert default_tracking_uri() == "sqlite:///mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking:5000")
+    assert default_tracking_uri() == "http://tracking:5000"
+
+
+def test_ui_command(store: str, tmp_path: Path) -> None:
+    command = ui_command(store, port=5001)
+    assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
+    assert command[command.index("--backend-store-uri") + 1] == store
+    assert command[command.index("--port") + 1] == "5001"
+    with pytest.raises(StoreError, match="Run a search first"):
+        ui_command(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(SettingError, match="open its address"):
+        ui_command("http://tracking:5000")
+
+
+def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_path: Path) -> None:
+    script = (
+        "import sys, automl.tracking, automl.export\n"
+        "assert not {'mlflow', 'sklearn', 'pandas'} & set(sys.modules), 'loaded early'\n"
+        "automl.tracking.Tracker().close('finished')\n"
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "default"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    root = Path(__file__).parents[2]
+    environment["PYTHONPATH"] = str(root)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
+    assert (tmp_path / "mlruns" / "mlflow.db").is_file()
