@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from automl.descent.activations import ACTIVATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.recipe import PARAMETERS, Architecture, Recipe, from_configuration, parameters
 from automl.descent.schedules import SCHEDULES
-from automl.descent.train import Failure, Training
+from automl.descent.train import Failure, Snapshot, Training
 
 if TYPE_CHECKING:
-    from automl.descent.estimators import GradientDescentClassifier, GradientDescentRegressor
+    from automl.descent.estimators import (
+        ESTIMATOR_PARAMETERS,
+        GradientDescentClassifier,
+        GradientDescentRegressor,
+    )
 
 __all__ = [
+    "ACTIVATIONS",
     "DEFAULT_LOSSES",
+    "ESTIMATOR_PARAMETERS",
     "LOSSES",
+    "NORMALIZATIONS",
     "OPTIMIZERS",
     "PARAMETERS",
     "SCHEDULES",
@@ -24,6 +33,7 @@ __all__ = [
     "GradientDescentClassifier",
     "GradientDescentRegressor",
     "Recipe",
+    "Snapshot",
     "Training",
     "from_configuration",
     "parameters",
@@ -32,7 +42,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # scikit-learn takes a second to import, and whoever trains cohorts may never need it
-    if name in ("GradientDescentClassifier", "GradientDescentRegressor"):
+    if name in ("ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"):
         from automl.descent import estimators
 
         return getattr(estimators, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +23,7 @@ from automl.descent.optimizers import OPTIMIZERS, Optimizer, State
 from automl.descent.recipe import Recipe
 from automl.descent.schedules import SCHEDULES, Plateau
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "Snapshot"]
 
 
 @dataclass
@@ -34,6 +34,31 @@ class _Group:
     optimizer: Optimizer
     state: State
     params: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A trial between two epochs.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (p,)
+        Parameters.
+    state : dict
+        The optimizer's arrays; none: it starts anew.
+    mean : ndarray of shape (p,), optional
+        Averaged parameters, and
+    count : int
+        over how many epochs.
+    plateau : tuple of float, optional
+        State of a schedule that watches the loss.
+    """
+
+    theta: Array
+    state: dict[str, Array] = field(default_factory=dict)
+    mean: Array | None = None
+    count: int = 0
+    plateau: tuple[float, float, float] | None = None
 
 
 class Lane:
@@ -70,8 +95,10 @@ class Lane:
         self.positions = np.asarray(positions, np.intp)[order]
         self.recipes = [recipes[i] for i in self.positions]
         self.theta = np.ascontiguousarray(theta[order], np.float32)
-        self._generators = [np.random.default_rng([recipe.seed, 1]) for recipe in self.recipes]
         self._plateaus = [_plateau(recipe) for recipe in self.recipes]
+        averages = any(recipe.average > 0 for recipe in self.recipes)
+        self._mean = np.zeros_like(self.theta) if averages else None
+        self._counts = np.zeros(len(self.theta), np.intp)
         self._groups = [
             _Group(part, OPTIMIZERS[kind], OPTIMIZERS[kind].init(self.theta[part]), {})
             for kind, part in _runs([recipe.optimizer for recipe in self.recipes])
@@ -93,7 +120,9 @@ class Lane:
         self._clip = clip[:, None] if np.isfinite(clip).any() else None
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.smooths_labels else None
-        self._noise = Noise(tuple(recipe.dropout for recipe in recipes), tuple(self._generators))
+        self._noise = Noise(
+            tuple(recipe.dropout for recipe in recipes), tuple(recipe.seed for recipe in recipes)
+        )
         for group, (_, part) in zip(self._groups, _runs([r.optimizer for r in recipes]), strict=True):
             group.part = part
             given = [recipe.optimizer_params for recipe in recipes[part]]
@@ -112,8 +141,10 @@ class Lane:
         self._groups = [group for group in self._groups if mask[group.part].any()]
         self.positions, self.theta = self.positions[kept], self.theta[kept]
         self.recipes = [self.recipes[i] for i in kept]
-        self._generators = [self._generators[i] for i in kept]
         self._plateaus = [self._plateaus[i] for i in kept]
+        self._counts = self._counts[kept]
+        if self._mean is not None:
+            self._mean = self._mean[kept]
         self._arrange()
 
     def split(self, mask: Array) -> Lane:
@@ -123,6 +154,49 @@ class Lane:
         other.take(mask)
         self.take(~mask)
         return other
+
+    def snapshot(self, slot: int) -> Snapshot:
+        """Return everything a trial needs to go on elsewhere."""
+        group = next(group for group in self._groups if group.part.start <= slot < group.part.stop)
+        plateau = self._plateaus[slot]
+        return Snapshot(
+            self.theta[slot].copy(),
+            {name: array[slot - group.part.start].copy() for name, array in group.state.items()},
+            None if self._mean is None else self._mean[slot].copy(),
+            int(self._counts[slot]),
+            None if plateau is None else plateau.state,
+        )
+
+    def restore(self, snapshots: Sequence[Snapshot]) -> None:
+        """Go on from snapshots of all recipes of the cohort."""
+        for group in self._groups:
+            for slot in range(group.part.start, group.part.stop):
+                taken = snapshots[self.positions[slot]]
+                self.theta[slot] = taken.theta
+                for name, row in taken.state.items():
+                    group.state[name][slot - group.part.start] = row
+                self._counts[slot] = taken.count
+                if self._mean is not None and taken.mean is not None:
+                    self._mean[slot] = taken.mean
+                plateau = self._plateaus[slot]
+                if plateau is not None and taken.plateau is not None:
+                    plateau.state = taken.plateau
+
+    @property
+    def weights(self) -> Array:
+        """Parameters ``(k, p)`` to predict with: as they are, or their average where that has begun."""
+        if self._mean is None:
+            return self.theta
+        return np.where(self._counts[:, None] > 0, self._mean, self.theta)
+
+    def _average(self, epochs: int) -> None:
+        """Take the weights after so many epochs into the averages of the trials that are in their tail."""
+        if self._mean is None:
+            return
+        tail = np.array([epochs > r.max_epochs * (1 - r.average) for r in self.recipes])
+        self._counts += tail
+        share = tail / np.maximum(self._counts, 1)
+        self._mean += share[:, None].astype(np.float32) * (self.theta - self._mean)
 
     def rates(self, times: Array) -> Array:
         """Return the learning rates ``(s, k)`` at fractional epochs ``(s,)``, the warm-up's ramp included."""
@@ -175,6 +249,7 @@ class Lane:
         n, batch = rows.n, min(self.batch, rows.n)
         steps = -(-n // batch)
         total = np.zeros(len(self.recipes))
+        self._noise.renew(epoch)
         for start, end in chunks(n, batch, rows.d):
             if stop():
                 return None
@@ -202,6 +277,7 @@ class Lane:
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
                 plateau.observe(loss)
+        self._average(epoch + 1)
         return losses, rates[-1, :, 0]
 
     def _steps_rates(self, epoch: int, first: int, count: int, steps: int) -> Array:

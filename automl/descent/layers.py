@@ -8,13 +8,13 @@ bias is a column of the next layer's weights and its gradient falls out of the s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from automl.descent.arrays import Array
 
-__all__ = ["ACTIVATIONS", "Dense", "Dropout", "Layer", "Noise", "Pass"]
+__all__ = ["Dense", "Dropout", "Layer", "Noise", "Pass"]
 
 
 class Pass(ABC):
@@ -34,7 +34,14 @@ class Noise:
     """What makes training random: each trial's dropout rate and its own generator."""
 
     dropout: tuple[float, ...]
-    generators: tuple[np.random.Generator, ...]
+    seeds: tuple[int, ...]
+    generators: dict[int, np.random.Generator] = field(default_factory=dict)
+
+    def renew(self, epoch: int) -> None:
+        """Start an epoch's generators: what is dropped is a function of the trial's seed and the epoch."""
+        for i, rate in enumerate(self.dropout):
+            if rate > 0:
+                self.generators[i] = np.random.default_rng([self.seeds[i], epoch])
 
 
 class Layer(ABC):
@@ -149,42 +156,6 @@ class _SharedDensePass(_DensePass):
         return d
 
 
-@dataclass(frozen=True)
-class Activation(Layer):
-    """An elementwise function without weights; ``kind`` is its pass."""
-
-    kind: type[Pass]
-    gain: float
-    about: str
-
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
-        return self.kind()
-
-
-class _ReluPass(Pass):
-    def forward(self, a: Array) -> Array:
-        self.outputs = a[:, :-1]
-        np.maximum(self.outputs, 0, out=self.outputs)
-        return a
-
-    def backward(self, d: Array) -> Array:
-        d *= self.outputs > 0
-        return d
-
-
-class _TanhPass(Pass):
-    def forward(self, a: Array) -> Array:
-        self.outputs = a[:, :-1]
-        np.tanh(self.outputs, out=self.outputs)
-        return a
-
-    def backward(self, d: Array) -> Array:
-        slope = self.outputs * self.outputs
-        np.subtract(1, slope, out=slope)
-        d *= slope
-        return d
-
-
 class Dropout(Layer):
     """Units set to zero at random while training, the others scaled up (Srivastava et al. 2014)."""
 
@@ -200,23 +171,17 @@ class _DropoutPass(Pass):
     def forward(self, a: Array) -> Array:
         units = a[:, :-1]
         self.masks: list[tuple[int, Array]] = []
-        for i, (rate, generator) in enumerate(zip(self.noise.dropout, self.noise.generators, strict=True)):
-            if rate > 0:
-                # 16 random bits a unit: four units from each word of the generator
-                words = generator.bit_generator.random_raw(-(-units[i].size // 4))
-                bits = words.view(np.uint16)[: units[i].size].reshape(units[i].shape)
-                mask = np.multiply(bits >= np.uint16(rate * 65536), units.dtype.type(1 / (1 - rate)))
-                units[i] *= mask
-                self.masks.append((i, mask))
+        for i, generator in self.noise.generators.items():
+            rate = self.noise.dropout[i]
+            # 16 random bits a unit: four units from each word of the generator
+            words = generator.bit_generator.random_raw(-(-units[i].size // 4))
+            bits = words.view(np.uint16)[: units[i].size].reshape(units[i].shape)
+            mask = np.multiply(bits >= np.uint16(rate * 65536), units.dtype.type(1 / (1 - rate)))
+            units[i] *= mask
+            self.masks.append((i, mask))
         return a
 
     def backward(self, d: Array) -> Array:
         for i, mask in self.masks:
             d[i] *= mask
         return d
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(_ReluPass, 2.0, "max(z, 0)"),
-    "tanh": Activation(_TanhPass, 1.0, "hyperbolic tangent"),
-}

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from automl.descent.activations import ACTIVATIONS
 from automl.descent.arrays import Array
 from automl.descent.batches import fill
-from automl.descent.layers import ACTIVATIONS, Dense, Dropout, Layer, Noise, Pass
+from automl.descent.layers import Dense, Dropout, Layer, Noise, Pass
+from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.recipe import Architecture
 
 __all__ = ["Network", "NetworkPass"]
@@ -39,6 +41,8 @@ class Network:
             gain = activation.gain if i < last else float(last > 0)
             self.layers.append(Dense(n_in, n_out, gain, first=i == 0, last=i == last))
             if i < last:
+                if architecture.normalization is not None:
+                    self.layers.append(NORMALIZATIONS[architecture.normalization](n_out))
                 self.layers += [activation, Dropout()]
         ends = np.cumsum([layer.size for layer in self.layers]).tolist()
         self._slices = [slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from automl.constraints import ListOf, Number, OneOf, Parameter, Section, Union, Variants, named
-from automl.descent.layers import ACTIVATIONS
+from automl.descent.activations import ACTIVATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.schedules import SCHEDULES
 from automl.errors import Fault, InputError, nearest
@@ -30,11 +31,14 @@ class Architecture:
         Units of each hidden layer; none: a linear model.
     activation : str
         A key of the activations: what follows each hidden layer.
+    normalization : {"layer", "batch"}, optional
+        What stands between a hidden layer and its activation.
     """
 
     loss: str
     hidden_layer_sizes: tuple[int, ...] = ()
     activation: str = "relu"
+    normalization: str | None = None
     loss_params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,6 +60,7 @@ class Recipe:
     dropout: float = 0.0
     clip_norm: float | None = None
     label_smoothing: float = 0.0
+    average: float = 0.0
     seed: int = 0
 
 
@@ -89,6 +94,9 @@ def parameters(task: str | None = None) -> dict[str, Parameter]:
             ListOf(Number(1, integer=True)), (), "units of each hidden layer; empty for a linear model"
         ),
         "activation": Parameter(OneOf(tuple(ACTIVATIONS)), "relu", "function after each hidden layer"),
+        "normalization": Parameter(
+            OneOf((None, *NORMALIZATIONS)), None, "of hidden units: each row over its units, or by batch"
+        ),
         "optimizer": Parameter(
             Variants({name: Section(row.parameters) for name, row in OPTIMIZERS.items()}),
             "adam",
@@ -117,6 +125,9 @@ def parameters(task: str | None = None) -> dict[str, Parameter]:
             Union((_POSITIVE, OneOf((None,)))), None, "longest gradient; null: gradients are not clipped"
         ),
         "label_smoothing": Parameter(_SHARE, 0.0, "share of each label spread over all classes"),
+        "average": Parameter(
+            _SHARE, 0.0, "share of the epochs, the last ones, over which weights are averaged"
+        ),
     }
 
 

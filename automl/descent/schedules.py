@@ -70,7 +70,16 @@ class Plateau:
 
     def __init__(self, factor: float, patience: int, threshold: float) -> None:
         self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.level, self._best, self._waited = 1.0, np.inf, 0
+        self.level, self._best, self._waited = 1.0, np.inf, 0.0
+
+    @property
+    def state(self) -> tuple[float, float, float]:
+        """The factor so far, the best loss and the epochs since."""
+        return self.level, self._best, self._waited
+
+    @state.setter
+    def state(self, state: tuple[float, float, float]) -> None:
+        self.level, self._best, self._waited = state
 
     def observe(self, loss: float) -> None:
         """Take note of the loss of one more epoch."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from automl.descent.arrays import Array
 from automl.descent.batches import Rows, epoch_order
-from automl.descent.cohort import Lane
+from automl.descent.cohort import Lane, Snapshot
 from automl.descent.losses import LOSSES, Loss
 from automl.descent.network import Network
 from automl.descent.recipe import Architecture, Recipe, check
 from automl.errors import Fault, InputError
 
-__all__ = ["Failure", "Training"]
+__all__ = ["Failure", "Snapshot", "Training"]
 
 EXPLODED = 1000.0
 """A trial whose loss is this many times that of the best constant prediction has diverged."""
@@ -66,6 +66,12 @@ class Training:
         Row weights; only their proportions count.
     order_seed : int or sequence of int
         What the order of rows is derived from.
+    resume : sequence of Snapshot, optional
+        One for each recipe: go on from there.
+    epoch : int
+        Epochs done before; where training resumes.
+    target_scale : tuple of float, optional
+        The ``(shift, factor)`` of an earlier training; default: from ``y``.
 
     Attributes
     ----------
@@ -105,6 +111,9 @@ class Training:
         n_outputs: int = 1,
         sample_weight: Any = None,
         order_seed: int | Sequence[int] = 0,
+        resume: Sequence[Snapshot] | None = None,
+        epoch: int = 0,
+        target_scale: tuple[float, float] | None = None,
     ) -> None:
         check(architecture, recipes)
         self.architecture, self.recipes = architecture, list(recipes)
@@ -114,21 +123,28 @@ class Training:
         self._order_seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
         weight = _mean_one(sample_weight)
         n, d = X.shape
-        self._shift, self._factor = self.loss.scale(y, np.ones(n) if weight is None else weight)
-        if self._shift != 0.0 or self._factor != 1.0:
-            y = ((y - self._shift) / self._factor).astype(np.float32)
-        elif y.dtype.kind == "f":
-            y = y.astype(np.float32, copy=False)
+        row_weight = np.ones(n) if weight is None else weight
+        self._shift, self._factor = target_scale or self.loss.scale(y, row_weight)
+        y = self._scaled(y)
         self._rows = Rows(X, y, weight, self.loss, n_outputs)
-        intercept = self.loss.start(y, np.ones(n) if weight is None else weight, n_outputs)
+        intercept = self.loss.start(y, row_weight, n_outputs)
         self._limit = EXPLODED * self._constant_loss(y, intercept)
         self._network = Network(architecture, d, n_outputs)
         self._lanes = self._start_lanes(intercept)
         self._rested: list[Lane] = []
         self._losses: list[list[float]] = [[] for _ in self.recipes]
         self._rates: list[list[float]] = [[] for _ in self.recipes]
-        self.epoch = 0
+        self.epoch = epoch
+        if resume is not None:
+            for lane in self._lanes:
+                lane.restore(resume)
         self.failures: dict[int, Failure] = {}
+
+    def _scaled(self, y: Array) -> Array:
+        """Return targets as the loss sees them."""
+        if self._shift != 0.0 or self._factor != 1.0:
+            return np.asarray((y - self._shift) / self._factor, np.float32)
+        return y.astype(np.float32, copy=False) if y.dtype.kind == "f" else y
 
     def _constant_loss(self, y: Array, intercept: Array) -> float:
         some = y[:: max(1, len(y) // 65536)]
@@ -238,8 +254,21 @@ class Training:
         trials, n = self.trials, X.shape[0]
         out = np.empty((len(trials), n, self._network.c), np.float32)
         for lane in self._lanes + self._rested:
-            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(lane.theta, X)
+            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(lane.weights, X)
         return self.loss.restore(out, self._shift, self._factor)
+
+    def loss_on(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
+        """Return the mean loss ``(k,)`` on other rows, in the sense of `history`: without penalties."""
+        y = self._scaled(np.asarray(y))
+        weight = _mean_one(sample_weight)
+        row = np.full(len(y), 1 / len(y), np.float32) if weight is None else weight / np.float32(len(y))
+        found = np.empty(len(self.trials))
+        for lane in self._lanes + self._rested:
+            z = np.ascontiguousarray(self._network.outputs(lane.weights, X).transpose(0, 2, 1))
+            with np.errstate(all="ignore"):
+                sums = self.loss.backward(z, self.loss.targets(y, self._network.c), row)
+            found[np.searchsorted(self.trials, lane.positions)] = sums
+        return found
 
     def predict(self, X: Any) -> Array:
         """Return values ``(k, n)`` for regression, else probabilities ``(k, n, classes)``.
@@ -259,6 +288,17 @@ class Training:
         """Return training losses and learning rates by epoch of recipe ``i``, also after it left."""
         return tuple(self._losses[i]), tuple(self._rates[i])
 
+    def snapshot(self, i: int) -> Snapshot:
+        """Return what recipe ``i`` needs to go on from here in another `Training`."""
+        lane, slot = self._find(i)
+        return lane.snapshot(slot)
+
+    def _find(self, i: int) -> tuple[Lane, int]:
+        for lane in self._lanes + self._rested:
+            for slot in np.flatnonzero(lane.positions == i).tolist():
+                return lane, slot
+        raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
+
     @property
     def target_scale(self) -> tuple[float, float]:
         """``(shift, factor)``: training sees ``(y - shift) / factor``."""
@@ -266,14 +306,15 @@ class Training:
 
     def theta(self, i: int) -> Array:
         """Return the flat parameters ``(p,)`` of recipe ``i``, as trained."""
-        for lane in self._lanes + self._rested:
-            for slot in np.flatnonzero(lane.positions == i):
-                return np.asarray(lane.theta[slot].copy())
-        raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
+        lane, slot = self._find(i)
+        return np.asarray(lane.weights[slot].copy())
 
-    def weights(self, i: int) -> list[tuple[Array, Array]]:
-        """Return ``(W (d, h), b (h,))`` of each layer of recipe ``i``, the last in the target's own unit."""
-        layers = self._network.weights(self.theta(i))
+    def weights(self, i: int, theta: Array | None = None) -> list[tuple[Array, Array]]:
+        """Return ``(W (d, h), b (h,))`` of each dense layer of recipe ``i``, the last in the target's unit.
+
+        ``theta`` ``(p,)`` are other parameters to read, such as the best of an earlier epoch.
+        """
+        layers = self._network.weights(self.theta(i) if theta is None else theta)
         weight, bias = layers[-1]
         slope = self.loss.restore(np.ones(1, np.float32), 0.0, self._factor)
         slope -= self.loss.restore(np.zeros(1, np.float32), 0.0, self._factor)

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automl.descent import LOSSES, OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
+from automl.descent import (
+    ACTIVATIONS,
+    LOSSES,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Architecture,
+    Recipe,
+    Training,
+)
 from automl.errors import InputError
 
 N, D, EPOCHS = 60, 4, 20
@@ -38,6 +47,7 @@ recipes = st.builds(
     dropout=st.sampled_from([0.0, 0.3]),
     clip_norm=st.sampled_from([None, 0.5]),
     label_smoothing=st.sampled_from([0.0, 0.1]),
+    average=st.sampled_from([0.0, 0.25]),
     seed=st.integers(0, 3),
 )
 
@@ -46,12 +56,14 @@ recipes = st.builds(
 @given(
     loss=st.sampled_from(sorted(LOSSES)),
     hidden=st.sampled_from([(), (5,), (4, 3)]),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    normalization=st.sampled_from([None, *NORMALIZATIONS]),
     cohort=st.lists(recipes, min_size=2, max_size=5),
     drops=st.lists(st.tuples(st.integers(1, EPOCHS - 1), st.integers(0, 4)), max_size=3),
 )
-def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, cohort, drops):
+def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normalization, cohort, drops):
     X, y, c = table(loss)
-    architecture = Architecture(loss, hidden, "tanh")
+    architecture = Architecture(loss, hidden, activation, normalization)
     together = Training(architecture, cohort, X, y, n_outputs=c)
     for epoch, position in sorted(drops):
         together.advance(epoch)

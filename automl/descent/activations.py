@@ -1,0 +1,120 @@
+"""Elementwise functions between layers, forward next to backward, in one table.
+
+They work in place on the units of ``(k, h + 1, n)`` arrays and leave the last row, the ones, alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl.descent.arrays import Array
+from automl.descent.layers import Layer, Noise, Pass
+
+__all__ = ["ACTIVATIONS", "Activation"]
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """One row of the table.
+
+    Parameters
+    ----------
+    kind : type
+        Its pass.
+    gain : float
+        Variance of the initial weights before it, times the number of inputs.
+    about : str
+        One line with the formula.
+    """
+
+    kind: type[Pass]
+    gain: float
+    about: str
+
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+        """Return a fresh pass."""
+        return self.kind()
+
+
+class _ReluPass(Pass):
+    def forward(self, a: Array) -> Array:
+        self.outputs = a[:, :-1]
+        np.maximum(self.outputs, 0, out=self.outputs)
+        return a
+
+    def backward(self, d: Array) -> Array:
+        d *= self.outputs > 0
+        return d
+
+
+class _TanhPass(Pass):
+    def forward(self, a: Array) -> Array:
+        self.outputs = a[:, :-1]
+        np.tanh(self.outputs, out=self.outputs)
+        return a
+
+    def backward(self, d: Array) -> Array:
+        slope = self.outputs * self.outputs
+        np.subtract(1, slope, out=slope)
+        d *= slope
+        return d
+
+
+class _SiluPass(Pass):
+    def forward(self, a: Array) -> Array:
+        z = a[:, :-1]
+        gate = np.multiply(z, 0.5)
+        np.tanh(gate, out=gate)
+        gate += 1
+        gate *= 0.5
+        # s + z s (1 - s), with s the gate
+        slope = 1 - gate
+        slope *= z
+        slope += 1
+        slope *= gate
+        self.slope = slope
+        z *= gate
+        return a
+
+    def backward(self, d: Array) -> Array:
+        d *= self.slope
+        return d
+
+
+_ROOT = float(np.sqrt(2 / np.pi))
+
+
+class _GeluPass(Pass):
+    def forward(self, a: Array) -> Array:
+        z = a[:, :-1]
+        square = z * z
+        inner = square * (0.044715 * _ROOT)
+        inner += _ROOT
+        inner *= z
+        np.tanh(inner, out=inner)
+        # z / 2 (1 + t) has the slope (1 + t) / 2 + z / 2 (1 - t^2) u', where u' = root (1 + 0.134145 z^2)
+        square *= 3 * 0.044715 * _ROOT
+        square += _ROOT
+        square *= z
+        square *= 1 - inner * inner
+        inner += 1
+        square += inner
+        square *= 0.5
+        self.slope = square
+        inner *= 0.5
+        z *= inner
+        return a
+
+    def backward(self, d: Array) -> Array:
+        d *= self.slope
+        return d
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(_ReluPass, 2.0, "max(z, 0)"),
+    "tanh": Activation(_TanhPass, 1.0, "hyperbolic tangent"),
+    "gelu": Activation(_GeluPass, 2.0, "z Phi(z) by its tanh form (Hendrycks and Gimpel, arXiv 1606.08415)"),
+    "silu": Activation(_SiluPass, 2.0, "z / (1 + exp(-z)) (Elfwing et al., arXiv 1702.03118)"),
+}
