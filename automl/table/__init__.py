@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from automl.table.categories import CategoryCodes, OneHot
 from automl.table.check import check_table
-from automl.table.columns import TypedColumns
+from automl.table.columns import TypedColumns, as_frame
 from automl.table.prepare import PREPROCESS, preprocessor
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, make_folds
@@ -13,13 +14,16 @@ from automl.table.transformers import DateParts, Float32, NormalScores, SpreadSc
 __all__ = [
     "PREPROCESS",
     "TRUSTED",
+    "CategoryCodes",
     "DateParts",
     "Float32",
     "Folds",
     "NormalScores",
+    "OneHot",
     "SpreadScaler",
     "Target",
     "TypedColumns",
+    "as_frame",
     "check_table",
     "default_folds",
     "make_folds",
@@ -30,5 +34,5 @@ __all__ = [
 # The types of a fitted pipeline that skops must be told to trust.
 TRUSTED: tuple[str, ...] = tuple(
     f"{kind.__module__}.{kind.__qualname__}"
-    for kind in (TypedColumns, DateParts, Float32, NormalScores, SpreadScaler)
+    for kind in (TypedColumns, CategoryCodes, OneHot, DateParts, Float32, NormalScores, SpreadScaler)
 )

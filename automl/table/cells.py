@@ -120,8 +120,9 @@ def parse_dates(texts: np.ndarray, layout: str) -> np.ndarray:
     return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
 
 
-def as_labels(column: pd.Series) -> Converted:
-    """Return an object array of texts, NaN where missing or blank."""
+def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
+    """Return a categorical of texts in their order, missing where blank."""
     codes, texts = distinct_texts(column)
     texts[texts == ""] = np.nan
-    return spread(codes, texts, np.nan), []
+    places, known = pd.factorize(texts, sort=True)
+    return pd.Categorical.from_codes(spread(codes, places, -1), categories=pd.Index(known)), []

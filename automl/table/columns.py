@@ -49,9 +49,7 @@ def repeated_names(frame: pd.DataFrame) -> list[Fault]:
     repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
     if not repeated:
         return []
-    return [
-        Fault("X", "every column name must occur once", f"{_quoted(repeated)} more than once", "Rename them.")
-    ]
+    return [Fault("X", "every column name must occur once", f"{_quoted(repeated)} repeated", "Rename them.")]
 
 
 class TypedColumns(TransformerMixin, BaseEstimator):
@@ -143,7 +141,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         -------
         DataFrame of shape (n, number of columns kept)
             numeric and boolean columns as float64, datetime columns as datetime64[us] in UTC, categorical
-            columns as texts (object); NaN or NaT where missing.
+            columns as pandas categories of texts; NaN or NaT where missing.
 
         Raises
         ------
@@ -175,10 +173,12 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
 
-    def _convert(self, column: pd.Series, kind: str) -> tuple[np.ndarray, list[str]]:
+    def _convert(self, column: pd.Series, kind: str) -> tuple[np.ndarray | pd.Categorical, list[str]]:
         if kind == "datetime":
             return as_dates(column, self.layouts_[str(column.name)])
-        return {"numeric": as_numbers, "boolean": as_booleans, "categorical": as_labels}[kind](column)
+        if kind == "categorical":
+            return as_labels(column)
+        return as_booleans(column) if kind == "boolean" else as_numbers(column)
 
     def _with_known_names(self, X: Any) -> pd.DataFrame:
         frame, known = as_frame(X), list(self.kinds_)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import MinMaxScaler, StandardScaler, TargetEncoder
 
 from automl.constraints import Number, OneOf, Parameter, Section
 from automl.errors import Fault, SpaceError, TableError, nearest
+from automl.table.categories import CategoryCodes, OneHot
 from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
 
 __all__ = ["PREPROCESS", "preprocessor"]
@@ -179,17 +179,9 @@ def _scaler(name: str) -> list[Any]:
 
 def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> Any:
     if settings["encode"] == "onehot":
-        return OneHotEncoder(
-            max_categories=settings["max_categories"],
-            handle_unknown="infrequent_if_exist",
-            sparse_output=False,
-            dtype=np.float32,
-        )
-    if settings["encode"] == "ordinal":
-        encoder = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
-        )
-    else:
+        return OneHot(settings["max_categories"])
+    encoders: list[Any] = [CategoryCodes()]
+    if settings["encode"] == "target":
         folds = KFold(5, shuffle=True, random_state=0)
-        encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
-    return _chain(encoder, *_scaler(scale))
+        encoders.append(TargetEncoder(target_type=TARGET_TYPES[task], cv=folds))
+    return _chain(*encoders, *_scaler(scale))

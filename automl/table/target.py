@@ -87,14 +87,13 @@ class Target:
         """
         column = as_series(y, self.name)
         if self.classes is None:
-            if faults := target_faults(column, "regression"):
+            if faults := _value_faults(column, "regression"):
                 raise TableError(faults)
             return column.to_numpy(dtype=float)
         codes: np.ndarray = pd.Index(self.classes).get_indexer(pd.Index(column)).astype(np.int64)
         if (codes < 0).any():
             rule = f"labels must be among the {len(self.classes)} seen in training"
-            came = ", ".join(repr(label) for label in column[codes < 0].unique()[:5].tolist())
-            raise TableError(Fault(_where(column), rule, came))
+            raise TableError(Fault(_where(column), rule, _shown(column[codes < 0])))
         return codes
 
     def decode(self, codes: Any) -> np.ndarray:
@@ -139,31 +138,40 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
 
 
 def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
-    """Return every rule a target, as `as_series` gives it, breaks."""
+    """Return every rule a training target, as `as_series` gives it, breaks."""
+    if faults := _value_faults(column, task):
+        return faults
+    where, known = _where(column), column.nunique()
+    if known == 1:
+        what = "value" if _task_of(column, task) == "regression" else "class"
+        came = f"one {what} only, {_shown(column)}"
+        return [Fault(where, "must have at least two classes, or values", came)]
+    if (task == "binary" and known != 2) or (task == "multiclass" and known == 2):
+        return [Fault(where, f"must fit task={task!r}", f"{known} classes")]
+    return []
+
+
+def _value_faults(column: pd.Series, task: str | None) -> list[Fault]:
+    """Return the faults of the values one by one, which new values of a known target may have, too."""
     where, n = _where(column), len(column)
     if n == 0:
         return [Fault(where, "must have values", "none")]
+    if column.dtype.kind not in "biufO":
+        return [Fault(where, "must be numbers, texts, booleans or categories", str(column.dtype))]
     if missing := int(column.isna().sum()):
         rule, remedy = "must have a value in every row", "Drop those rows, or fill them in."
         return [Fault(where, rule, f"{missing} of {n} rows without", remedy)]
-    numeric = pd.api.types.is_numeric_dtype(column.dtype)
-    types = sorted({type(value).__name__ for value in column}) if not numeric else []
+    if column.dtype != object:
+        if endless := int(np.isinf(column.to_numpy(dtype=float)).sum()):
+            return [Fault(where, "must be finite", f"{endless} of {n} values infinite", "Drop those rows.")]
+        return []
+    types = sorted({type(value).__name__ for value in column})
     if len(types) > 1:
         return [Fault(where, "labels must be of one type", ", ".join(types), "Write all of them as text.")]
-    if not numeric and column.map(pd.api.types.is_hashable).eq(False).any():
-        return [Fault(where, "must hold plain values", type(column.iloc[0]).__name__)]
-    if numeric and (endless := int(np.isinf(column.to_numpy(dtype=float)).sum())):
-        return [Fault(where, "must be finite", f"{endless} of {n} values infinite", "Drop those rows.")]
-    if task == "regression" and not numeric:
-        return [Fault(where, "must be numbers for a regression", repr(column.iloc[0]))]
-    known = column.nunique()
-    if known == 1:
-        what = "value" if _task_of(column, task) == "regression" else "class"
-        return [
-            Fault(where, "must have at least two classes, or values", f"one {what} only, {column.iloc[0]!r}")
-        ]
-    if (task == "binary" and known != 2) or (task == "multiclass" and known == 2):
-        return [Fault(where, f"must fit task={task!r}", f"{known} classes")]
+    if not all(map(pd.api.types.is_hashable, column)):
+        return [Fault(where, "must hold plain values", types[0])]
+    if task == "regression":
+        return [Fault(where, "must be numbers for a regression", _shown(column))]
     return []
 
 
@@ -203,6 +211,11 @@ def _task_of(column: pd.Series, task: str | None) -> str:
     known = column.nunique()
     few = known <= MOST_INTEGER_CLASSES and len(values) >= ROWS_A_CLASS * known
     return "classification" if known == 2 or few else "regression"
+
+
+def _shown(values: pd.Series) -> str:
+    """Return up to five different values as a person would write them."""
+    return ", ".join(repr(value) for value in values.unique()[:5].tolist())
 
 
 def _where(column: pd.Series) -> str:

@@ -15,7 +15,7 @@ __all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler"]
 DAY = 86_400.0
 # Days a year has on average, so that the same date of another year stands at nearly the same angle.
 YEAR = 365.25
-# The scores of the least and the greatest value would be 5.2 away from the median, however many rows share them.
+# The least and the greatest value would score 5.2 below and above the median, however many rows share them.
 FARTHEST_SCORE = 3.0
 
 
@@ -33,7 +33,7 @@ class DateParts(TransformerMixin, BaseEstimator):
     origins_ : dict of str to float
         The day of each column's first date, in days since 1970; the linear time counts from there.
     parts_ : dict of str to list of str
-        The parts of each column that vary in training, the linear time always.
+        The parts of each column that vary in training, the linear time always; whether the date is missing.
 
     Examples
     --------
@@ -66,9 +66,8 @@ class DateParts(TransformerMixin, BaseEstimator):
             known = ~np.isnan(days)
             self.origins_[name] = float(np.floor(days[known].min())) if known.any() else 0.0
             parts = self._parts_of(X[name], self.origins_[name])
-            self.parts_[name] = [
-                part for part, values in parts.items() if part == "days" or _varies(values[known])
-            ]
+            kept = [part for part, values in parts.items() if part == "days" or _varies(values[known])]
+            self.parts_[name] = kept if known.all() else [*kept, "missing"]
         self.n_features_in_ = X.shape[1]
         self.feature_names_in_ = np.array(list(self.parts_), dtype=object)
         return self
@@ -91,7 +90,7 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     def _parts_of(self, column: pd.Series, origin: float) -> dict[str, np.ndarray]:
         days = _days(column)
-        parts = {"days": days - origin}
+        parts = {"days": days - origin, "missing": np.isnan(days).astype(float)}
         when = column.dt
         if self.encode == "calendar":
             parts["weekday"] = when.day_of_week.to_numpy(dtype=float)
