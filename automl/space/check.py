@@ -9,14 +9,14 @@ from automl.constraints import Constraint, OneOf, Section, Union, Variants
 from automl.errors import Fault, nearest
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range, canonical, join
 from automl.space.ranges import read_range
-from automl.space.raw import Raw, show
+from automl.space.raw import BROKEN, Raw, show
 from automl.space.words import CHOICE_WORDS, NODE_WORDS, SYNONYMS
 from automl.space.yaml_text import EXPONENT
 
 __all__ = ["Checker", "Estimators"]
 
 Estimators = Callable[[str], Section]
-"""From the path of a class to its parameters; raises ValueError, with a text for people, for what is none."""
+"""From the path of a class to its parameters; for what is none, raises ValueError with the rule and a remedy."""
 
 
 class Checker:
@@ -40,7 +40,7 @@ class Checker:
     def fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
         """Note a fault; one of a part used in several places is told once."""
         key = (str(raw.place) or path, rule, came)
-        if key not in self._seen:
+        if key not in self._seen and raw.value is not BROKEN:
             self._seen.add(key)
             self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
 
@@ -65,6 +65,9 @@ class Checker:
         children = {}
         for key, item in (raw.value or {}).items():
             here = join(path, key)
+            if not rule.parameters:
+                self.fault(item, here, f"{path} must be empty: it has no parameters", key)
+                continue
             if key not in rule.parameters:
                 self.fault(
                     item,
@@ -85,6 +88,11 @@ class Checker:
         if raw.is_mapping and "choice" not in raw.value and "values" not in raw.value:
             if len(raw.value) != 1:
                 self.fault(raw, path, "must name one kind, or several under `choice`", show(list(raw.value)))
+                return None
+            ((name, item),) = raw.value.items()
+            if name not in rule.options and not (item.is_mapping and "estimator" in item.value):
+                words = [*rule.options, "choice"]
+                self.fault(item, path, "must name one of its kinds, or `choice`", name, nearest(name, words))
                 return None
         elif raw.is_mapping:
             items, weights = self._several(raw, path)
@@ -124,7 +132,8 @@ class Checker:
                 raise ValueError("must be the path of a class, such as sklearn.ensemble.ExtraTreesClassifier")
             parameters = self.estimators(given.value).parameters
         except ValueError as error:
-            self.fault(given, join(path, "estimator"), str(error), show(given))
+            rule, remedy = (*error.args, "")[:2]
+            self.fault(given, join(path, "estimator"), rule, show(given), remedy)
             return None
         rest = Raw({key: item for key, item in raw.value.items() if key != "estimator"}, raw.place)
         group = self.section(rest, Section({**parameters, **self.shared.parameters}), path)
@@ -136,6 +145,12 @@ class Checker:
         """Compile a list of values and ranges, any one of which may be taken."""
         if not items:
             self.fault(raw, path, "must have at least one choice", "[]")
+            return None
+        if rule.accepts([item.plain() for item in items]) and not any(item.is_list for item in items):
+            came = show([item.plain() for item in items])
+            self.fault(
+                raw, path, "must be a list of values, here of lists", came, f"For one list write [{came}]."
+            )
             return None
         options: list[Constant | Range] = []
         for item in items:
@@ -170,6 +185,8 @@ class Checker:
     def constant(self, raw: Raw, rule: Constraint, path: str) -> Constant | None:
         """Compile one value."""
         value = raw.plain()
+        if value is BROKEN:
+            return None
         self.places[path, show(value)] = raw
         if not rule.accepts(value) and isinstance(value, str) and EXPONENT.fullmatch(value):
             value = float(value)
@@ -186,7 +203,7 @@ class Checker:
             if isinstance(value, str) and names:
                 remedy = nearest(value, names)
             elif rule.accepts([value]):
-                remedy = f"For a list write [[{show(value)}]]: a list is a choice of values."
+                remedy = f"For a list of one write [[{show(value)}]]."
             self.fault(raw, path, f"must be {rule.describe()}", show(value), remedy)
             return None
         return Constant(value)

@@ -6,6 +6,7 @@ before it looks at the data, so that fitting on nothing tells a wrong value from
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,12 +40,12 @@ def estimator_section(path: str, allow_imports: Iterable[str] = ()) -> Section:
     Raises
     ------
     ValueError
-        With a text for people, where the path must not be imported or holds no such class.
+        With the rule, and perhaps a remedy, where the path must not be imported or holds no such class.
     """
     package, _, _ = path.partition(".")
     allowed = (*IMPORTABLE, *allow_imports)
     if package not in allowed:
-        raise ValueError(f"must be of {', '.join(allowed)}, or of a package in allow_imports")
+        raise ValueError(f"must be of {', '.join(allowed)}", "Other packages must be named in allow_imports.")
     return _section(path)
 
 
@@ -60,8 +61,8 @@ def _section(path: str) -> Section:
         hasattr(make, method) for method in ("fit", "predict", "get_params")
     ):
         close = get_close_matches(name, dir(module), n=1)
-        hint = f'; did you mean "{module_name}.{close[0]}"' if close and make is None else ""
-        raise ValueError(f"must be a class with fit, predict and get_params{hint}")
+        hint = f'Did you mean "{module_name}.{close[0]}"?' if close and make is None else ""
+        raise ValueError("must be a class with fit, predict and get_params", hint)
     try:
         defaults = make().get_params(deep=False)
     except Exception as error:  # any class of any package, so anything may come
@@ -82,6 +83,7 @@ class _Accepted(Constraint):
     def describe(self) -> str:
         # A value that nothing accepts brings out the rule: "... must be an int in the range [1, inf). Got"
         _, found, rule = self._complaint(_Nothing()).partition(" must be ")
+        rule = re.sub(r"\{([^}]*)\}", lambda names: ", ".join(sorted(names[1].split(", "))), rule)
         return rule.partition(". Got ")[0] if found else f"what {getattr(self.make, '__name__', 'it')} takes"
 
     def _complaint(self, value: Any) -> str:

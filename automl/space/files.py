@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def read_source(source: Any, faults: list[Fault], folder: Path | None = None) ->
     if isinstance(source, str) and "\n" in source:
         return reader.included(parse_yaml(source, "<text>", faults), Path(), ())
     if isinstance(source, str | Path):
-        return reader.file(reader.find(str(source), Path(), Place()), ())
+        return reader.file(reader.find(str(source), Path(), Place()), (), Place())
     rule = "must be a name, a path, a mapping or a Space"
     raise SpaceError(Fault("space", rule, type(source).__name__))
 
@@ -71,22 +72,29 @@ class _Files:
                 return path
         except (OSError, ValueError):  # a name no file system takes
             pass
-        known = shipped_names(self.folder) if self.folder.is_dir() else []
-        if path.parent.is_dir() and Path(name).suffix:
-            known = [
-                str(Path(name).parent / file.name) for file in sorted(path.parent.glob("*.y*ml"))
-            ] or known
         rule = "must be a file, or the name of a space that ships"
-        raise SpaceError(Fault(place.at(word), rule, show(name), nearest(name, known) if known else ""))
+        raise SpaceError(Fault(place.at(word), rule, show(name), self.near(name, path)))
 
-    def file(self, path: Path, stack: tuple[Path, ...]) -> Raw:
+    def near(self, name: str, path: Path) -> str:
+        if not Path(name).suffix:
+            return nearest(name, shipped_names(self.folder))
+        try:
+            files = {file.stem: file.name for file in sorted(path.parent.glob("*.y*ml"))}
+        except (OSError, ValueError):
+            return ""
+        close = get_close_matches(path.stem, list(files), n=1)
+        return f'Did you mean "{Path(name).parent / files[close[0]]}"?' if close else ""
+
+    def file(self, path: Path, stack: tuple[Path, ...], place: Place) -> Raw:
         here = path.resolve()
         self.count += 1
         if here in stack:
             circle = " -> ".join(file.name for file in (*stack[stack.index(here) :], here))
-            raise SpaceError(Fault(str(path), "a file must not include itself", circle))
+            raise SpaceError(Fault(place.at("include"), "a file must not include itself", circle))
         if self.count > _MAX_INCLUDES:
-            raise SpaceError(Fault(str(path), f"must include at most {_MAX_INCLUDES} files", "more"))
+            raise SpaceError(
+                Fault(place.at("include"), f"must include at most {_MAX_INCLUDES} files", "more")
+            )
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
@@ -109,7 +117,7 @@ class _Files:
         for name in names:
             if not isinstance(name.value, str) or not name.value:
                 raise SpaceError(Fault(include.place.at("include"), "must be a file's name", show(name)))
-            other = self.file(self.find(name.value, beside, name.place, "include"), stack)
+            other = self.file(self.find(name.value, beside, name.place, "include"), stack, name.place)
             merged = _documents(merged, other)
         own = Raw({key: item for key, item in raw.value.items() if key != "include"}, raw.place)
         return _documents(merged, own)

@@ -19,7 +19,7 @@ from automl.space.files import read_source
 from automl.space.index import spots
 from automl.space.nodes import Group
 from automl.space.parts import Parts
-from automl.space.raw import Raw, show
+from automl.space.raw import BROKEN, Raw, show
 from automl.space.restrict import Fits, misfits
 from automl.space.rules import Rule, read_rule, read_start
 from automl.space.space import Space
@@ -190,9 +190,10 @@ class _Document:
             return default
         value = entries[key].value
         if not isinstance(value, str) or not value:
-            self.fault(entries[key], key, "must be text", show(value))
+            self.fault(entries[key], key, "must be text", show(entries[key]))
             return default
         return value
 
     def fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
-        self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
+        if raw.value is not BROKEN:
+            self.faults.append(Fault(raw.place.at(path), rule, came, remedy))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl.errors import Fault, SpaceError, nearest
-from automl.space.raw import MAX_VALUES, Raw, show
+from automl.space.raw import BROKEN, MAX_VALUES, Raw, key_path, show
 from automl.space.words import NODE_WORDS
 
 __all__ = ["Parts", "merge"]
@@ -48,7 +48,7 @@ class Parts:
         if not raw.is_mapping:
             return raw
         own = {
-            key: self.expand(item, f"{path}.{key}" if path else key, using)
+            key: self.expand(item, key_path(path, key), using)
             for key, item in raw.value.items()
             if key != "use"
         }
@@ -85,4 +85,5 @@ class Parts:
         return self.expand(self.define[name.value], path, (*using, name.value))
 
     def _fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
-        self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
+        if raw.value is not BROKEN:
+            self.faults.append(Fault(raw.place.at(path), rule, came, remedy))

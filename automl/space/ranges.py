@@ -65,14 +65,21 @@ class _Reader:
             return None
         kind: Callable[[float], float] = int if integer else float
         for word, end in (("low", low), ("high", high)):
-            if not self.rule.accepts(kind(end)):
+            if not self.rule.accepts(kind(end)) and not (end == int(end) and self.rule.accepts(int(end))):
                 self.fault(words[word], f"`{word}` must be {self.rule.describe()}", show(end))
+        if self.sound and not integer and low < high and not self.inside(low, high, step):
+            self.fault(self.raw, f"every number of a range must be {self.rule.describe()}", show(self.raw))
         if not self.sound:
             return None
         if low == high:
             return Constant(kind(low))
         step = None if step is None or (integer and step == 1) else kind(step)
         return Range(kind(low), kind(high), log, step, integer, bool(flags["fidelity"]))
+
+    def inside(self, low: float, high: float, step: float | None) -> bool:
+        """Whether numbers between the ends are allowed too: some parameters take shares, or whole numbers."""
+        probes = (low + (high - low) * share for share in (0.21, 0.53, 0.87))
+        return all(map(self.rule.accepts, probes if step is None else (float(low + step),)))
 
     def words(self) -> dict[str, Raw]:
         words: dict[str, Raw] = {}
@@ -108,12 +115,10 @@ class _Reader:
 def _integer(low: float, high: float, step: float | None, said: bool | None, rule: Constraint) -> bool:
     if said is not None:
         return said
-    fractional = low + min(0.5, (high - low) / 3) if step is None or step != int(step) else low + 0.5
-    if fractional == int(fractional):
-        fractional += min(0.25, (high - low) / 7)
-    whole = all(isinstance(number, int) for number in (low, high, 1 if step is None else step))
+    numbers = (low, high, 1 if step is None else step)
     if isinstance(rule, Anything):
-        return whole
-    if whole and rule.accepts(low) and rule.accepts(high):
-        return not rule.accepts(fractional)
-    return not rule.accepts(fractional) and rule.accepts(int(low))
+        return all(isinstance(number, int) for number in numbers)
+    if any(number != int(number) for number in numbers):
+        return False
+    # Fractions inside the range, none of them whole since the ends are.
+    return not any(rule.accepts(number) for number in (low + 0.5, (low + high) / 2 + 0.25, high - 0.5))

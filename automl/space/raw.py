@@ -11,11 +11,28 @@ import numpy as np
 
 from automl.errors import Fault, SpaceError
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Place", "Raw", "from_python", "show"]
+__all__ = [
+    "BROKEN",
+    "MAX_DEPTH",
+    "MAX_VALUES",
+    "Place",
+    "Raw",
+    "from_python",
+    "key_path",
+    "number_fault",
+    "show",
+]
 
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
 _MAX_WHOLE = 2**53  # beyond it a float no longer tells neighbours apart
+
+
+class _Broken(str):
+    """Stands where a value was that has had its fault told; nothing more is said about it."""
+
+
+BROKEN = _Broken("?")
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,13 @@ class Raw:
         if isinstance(self.value, list):
             return [item.plain() for item in self.value]
         return self.value
+
+
+def key_path(path: str, key: str) -> str:
+    """Return the path of a key below ``path``; words that only hold the tree together are not part of it."""
+    if key == "choice" or (key == "space" and not path):
+        return path
+    return f"{path}.{key}" if path else key
 
 
 def show(value: Any) -> str:
@@ -143,10 +167,10 @@ class _Python:
         if value is None or isinstance(value, bool | int | float | str):
             fault = number_fault(value, self.place.at(path))
             self.faults += [fault] if fault else []
-            return Raw(0 if fault else value, self.place)
+            return Raw(BROKEN if fault else value, self.place)
         rule = "must be a plain value: a number, text, true, false, null, a list or a mapping"
         self.faults.append(Fault(self.place.at(path), rule, type(value).__name__))
-        return Raw(None, self.place)
+        return Raw(BROKEN, self.place)
 
     def _mapping(self, value: Mapping[Any, Any], path: str, depth: int) -> dict[str, Raw]:
         items: dict[str, Raw] = {}
@@ -154,5 +178,5 @@ class _Python:
             if not isinstance(key, str):
                 self.faults.append(Fault(self.place.at(path), "a key must be text", show(key)))
                 continue
-            items[key] = self.read(item, f"{path}.{key}" if path else key, depth + 1)
+            items[key] = self.read(item, key_path(path, key), depth + 1)
         return items

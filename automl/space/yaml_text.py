@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from automl.errors import Fault, SpaceError
-from automl.space.raw import MAX_DEPTH, MAX_VALUES, Place, Raw, number_fault, show
+from automl.space.raw import BROKEN, MAX_DEPTH, MAX_VALUES, Place, Raw, key_path, number_fault, show
 
 __all__ = ["EXPONENT", "MAX_BYTES", "parse_yaml"]
 
@@ -72,64 +72,65 @@ class _Reader:
         documents = []
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
-                documents.append(self.value(next(events), events, 0))
+                documents.append(self.value(next(events), events, "", 0))
         if len(documents) > 1:
             raise SpaceError(Fault(self.file, "must hold one YAML document", str(len(documents))))
         return documents[0] if documents else Raw(None, Place(self.file, 1))
 
-    def value(self, event: Any, events: Iterator[Any], depth: int) -> Raw:
+    def value(self, event: Any, events: Iterator[Any], path: str, depth: int) -> Raw:
         place = Place(self.file, event.start_mark.line + 1)
         before = self.count
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event, place)
-        self.take(1, depth, place)
-        if event.tag is not None:
-            self.fault(place, "a tag must not be used", event.tag, "Write the value without it.")
+            return self.alias(event, path, place)
+        self.take(1, depth, path, place)
         if isinstance(event, yaml.ScalarEvent):
-            raw = Raw(self.scalar(event, place), place)
+            raw = Raw(self.scalar(event, path, place), place)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not isinstance(inner := next(events), yaml.SequenceEndEvent):
-                items.append(self.value(inner, events, depth + 1))
+                items.append(self.value(inner, events, path, depth + 1))
             raw = Raw(items, place)
         else:
-            raw = Raw(self.mapping(events, depth), place)
+            raw = Raw(self.mapping(events, path, depth), place)
+        raw = raw if self.untagged(event, path, place) else Raw(BROKEN, place)
         if event.anchor:
             self.anchors[event.anchor] = raw
             self.sizes[id(raw)] = self.count - before
         return raw
 
-    def alias(self, event: Any, place: Place) -> Raw:
+    def alias(self, event: Any, path: str, place: Place) -> Raw:
         """Return what an alias stands for; it counts as much, so that a bomb is full before it goes off."""
         if event.anchor not in self.anchors:
             rule = "an alias must stand after the end of its anchor"
-            self.fault(place, rule, f"*{event.anchor}")
-            return Raw(None, place)
+            self.fault(place, path, rule, f"*{event.anchor}")
+            return Raw(BROKEN, place)
         raw = self.anchors[event.anchor]
-        self.take(self.sizes[id(raw)], 0, place)
+        self.take(self.sizes[id(raw)], 0, path, place)
         return raw
 
-    def mapping(self, events: Iterator[Any], depth: int) -> dict[str, Raw]:
+    def mapping(self, events: Iterator[Any], path: str, depth: int) -> dict[str, Raw]:
         items: dict[str, Raw] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             place = Place(self.file, event.start_mark.line + 1)
             if not isinstance(event, yaml.ScalarEvent):
-                self.fault(place, "a key must be text", "a list, a mapping or an alias")
+                self.fault(place, path, "a key must be text", "a list, a mapping or an alias")
                 if not isinstance(event, yaml.AliasEvent):
-                    self.value(event, events, depth + 1)
-                self.value(next(events), events, depth + 1)
+                    self.value(event, events, path, depth + 1)
+                self.value(next(events), events, path, depth + 1)
                 continue
-            if event.tag is not None:
-                self.fault(place, "a tag must not be used", event.tag, "Write the key without it.")
-            raw = self.value(next(events), events, depth + 1)
+            here = key_path(path, event.value)
+            self.untagged(event, here, place)
+            raw = self.value(next(events), events, here, depth + 1)
             if event.value in items:
                 first = items[event.value].place.line
-                self.fault(place, "a key must stand once", f"{event.value} again (first in line {first})")
+                self.fault(
+                    place, here, "a key must stand once", f"{event.value} again (first in line {first})"
+                )
                 continue
             items[event.value] = Raw(raw.value, place)
         return items
 
-    def scalar(self, event: Any, place: Place) -> Any:
+    def scalar(self, event: Any, path: str, place: Place) -> Any:
         text: str = event.value
         if not event.implicit[0]:
             return text
@@ -142,19 +143,26 @@ class _Reader:
             try:
                 value = self.scalars.construct_object(yaml.ScalarNode(tag, text))
             except (ValueError, OverflowError):  # such as 0x_ or a whole number of 5,000 digits
-                self.fault(place, "must be a value", show(text))
-                return None
-        fault = number_fault(value, str(place))
+                self.fault(place, path, "must be a value", show(text))
+                return BROKEN
+        fault = number_fault(value, place.at(path))
         if fault:
             self.faults.append(fault)
-            return None
+            return BROKEN
         return value
 
-    def take(self, values: int, depth: int, place: Place) -> None:
+    def take(self, values: int, depth: int, path: str, place: Place) -> None:
         self.count += values
         if depth > MAX_DEPTH or self.count > MAX_VALUES:
             rule = f"must be nested at most {MAX_DEPTH} deep and hold at most {MAX_VALUES:,} values"
-            raise SpaceError(Fault(str(place), rule, "more"))
+            raise SpaceError(Fault(place.at(path), rule, "more"))
 
-    def fault(self, place: Place, rule: str, came: str, remedy: str = "") -> None:
-        self.faults.append(Fault(str(place), rule, show(came), remedy))
+    def untagged(self, event: Any, path: str, place: Place) -> bool:
+        if event.tag is None:
+            return True
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        self.fault(place, path, "a tag must not be used", tag, "Leave it out.")
+        return False
+
+    def fault(self, place: Place, path: str, rule: str, came: str, remedy: str = "") -> None:
+        self.faults.append(Fault(place.at(path), rule, show(came), remedy))

@@ -1,0 +1,33 @@
+"""Every way to get a space wrong that we could think of, each a file, beside what is said about it."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from automl.errors import SpaceError
+
+FAULTY = Path(__file__).parent / "faulty"
+CLASSIFICATION = {"logistic", "softmax", "hinge"}
+
+
+def fits(task, family, params):
+    """Hinges and the like are for classes, the rest for numbers."""
+    loss = params.get("loss")
+    if loss is not None and (loss in CLASSIFICATION) == (task == "regression"):
+        return f"{loss} is not for {task}"
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FAULTY.glob("*.yaml")))
+def test_the_error_says_what_is_wrong(load, name):
+    began = time.perf_counter()
+    with pytest.raises(SpaceError) as caught:
+        load(FAULTY / f"{name}.yaml", fits=fits)
+    assert time.perf_counter() - began < 2
+    said = str(caught.value).replace(f"{FAULTY}/", "")
+    assert said == (FAULTY / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_there_is_a_fault_for_every_message():
+    assert {path.stem for path in FAULTY.glob("*.txt")} == {path.stem for path in FAULTY.glob("*.yaml")}
