@@ -52,7 +52,7 @@ recipes = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     loss=st.sampled_from(sorted(LOSSES)),
     hidden=st.sampled_from([(), (5,), (4, 3)]),

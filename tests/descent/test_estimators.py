@@ -1,8 +1,25 @@
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from automl.descent import GradientDescentClassifier, GradientDescentRegressor
+from automl.descent import (
+    Architecture,
+    GradientDescentClassifier,
+    GradientDescentRegressor,
+    Recipe,
+    Training,
+)
+from automl.errors import InputError
 
 # scikit-learn's own SGDClassifier and SGDRegressor except the same check for the same reason.
 EXCEPTED = {
@@ -17,3 +34,136 @@ EXCEPTED = {
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+@pytest.fixture(scope="module")
+def flowers():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), np.array(["setosa", "versicolor", "virginica"])[y]
+
+
+def test_an_estimator_is_a_cohort_of_one(flowers):
+    X, y = flowers
+    model = GradientDescentClassifier(hidden_layer_sizes=[5], dropout=0.1, max_epochs=5, random_state=3).fit(
+        X, y
+    )
+    recipe = Recipe(dropout=0.1, max_epochs=5, seed=3)
+    codes = np.searchsorted(model.classes_, y)
+    training = Training(
+        Architecture("softmax", (5,)), [recipe], X.astype(np.float32), codes, n_outputs=3, order_seed=3
+    )
+    training.advance(5)
+    assert np.array_equal(model.predict_proba(X), training.predict(X.astype(np.float32))[0])
+    assert tuple(model.loss_curve_) == training.history(0)[0]
+
+
+def test_linear_weights_are_the_decision(flowers):
+    X, y = flowers
+    model = GradientDescentClassifier(max_epochs=20, random_state=0).fit(X, y)
+    assert np.allclose(X @ model.coef_.T + model.intercept_, model.decision_function(X), atol=1e-5)
+    binary = GradientDescentClassifier("hinge", max_epochs=20, random_state=0).fit(X, y == "setosa")
+    assert binary.predict(X).dtype == bool
+    assert np.allclose(X @ binary.coef_[0] + binary.intercept_, binary.decision_function(X), atol=1e-5)
+    assert not hasattr(binary, "predict_proba")
+    assert not hasattr(GradientDescentClassifier(hidden_layer_sizes=(3,), max_epochs=1).fit(X, y), "coef_")
+
+
+def test_early_stopping_restores_the_best_weights():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 30)), rng.integers(0, 2, 80)
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=(30,),
+        learning_rate=0.02,
+        max_epochs=200,
+        early_stopping=True,
+        patience=4,
+        validation_fraction=0.3,
+        random_state=1,
+    )
+    model.fit(X, y)
+    best = int(np.argmin(model.validation_curve_))
+    assert model.n_iter_ == best + 1 + 4 < 200
+    # the held-out rows are a function of the seed: the best value must come out of the restored weights again
+    _, X_held, _, y_held = train_test_split(X, y, test_size=0.3, random_state=1, stratify=y)
+    p = model.predict_proba(X_held)[np.arange(len(y_held)), y_held]
+    assert -np.log(p).mean() == pytest.approx(min(model.validation_curve_), rel=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_partial_fit_on_all_rows_is_fit(flowers, optimizer):
+    X, y = flowers
+    settings = {"optimizer": optimizer, "schedule": "cosine", "dropout": 0.2, "hidden_layer_sizes": (4,)}
+    whole = GradientDescentClassifier(max_epochs=6, random_state=0, **settings).fit(X, y)
+    parts = GradientDescentClassifier(max_epochs=6, random_state=0, **settings)
+    for _ in range(6):
+        parts.partial_fit(X, y, classes=np.unique(y))
+    assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, rel=1e-6)
+    assert np.allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-6)
+
+
+def test_warm_start_goes_on_from_the_weights():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3))
+    y = 50 + X @ [10.0, 20, 0]
+    model = GradientDescentRegressor(learning_rate=0.01, max_epochs=30, warm_start=True, random_state=0).fit(
+        X, y
+    )
+    end = model.loss_curve_[-1]
+    assert model.fit(X, y).loss_curve_[0] < 2 * end
+
+
+def test_balanced_classes_move_the_border():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(-1, 1, (300, 2)), rng.normal(1, 1, (20, 2))])
+    y = np.repeat([0, 1], [300, 20])
+    plain, balanced = (
+        GradientDescentClassifier(learning_rate=0.05, class_weight=weight, random_state=0).fit(X, y)
+        for weight in (None, "balanced")
+    )
+    assert balanced.predict(X).sum() > plain.predict(X).sum() + 5
+    weighted = GradientDescentClassifier(learning_rate=0.05, random_state=0)
+    weighted.fit(X, y, sample_weight=np.where(y == 1, 320 / 40, 320 / 600))
+    assert np.allclose(weighted.coef_, balanced.coef_, atol=1e-5)
+
+
+def test_a_diverging_fit_says_so():
+    X, y = np.ones((10, 1)) * 100, np.arange(10.0)
+    X[::2] = -100
+    with pytest.raises(FloatingPointError, match="epoch 2: .* Lower learning_rate"):
+        GradientDescentRegressor(optimizer="sgd", learning_rate=1e3).fit(X, y)
+
+
+def test_wrong_arguments_are_told_at_once(flowers):
+    with pytest.raises(InputError) as caught:
+        GradientDescentClassifier("squared", optimizer="adm", patience=0, batch_size="all").fit(*flowers)
+    assert [fault.where for fault in caught.value.faults] == ["loss", "optimizer", "batch_size", "patience"]
+
+
+@pytest.mark.parametrize("hidden", [(), (4,)])
+def test_models_survive_storage(flowers, tmp_path, hidden):
+    X, y = flowers
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=hidden, normalization="batch", max_epochs=3, random_state=0
+    )
+    model.fit(X, y)
+    skops.io.dump(model, tmp_path / "model.skops")
+    unknown = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
+    assert unknown == ["automl.descent.estimators.GradientDescentClassifier"]
+    again = skops.io.load(tmp_path / "model.skops", trusted=unknown)
+    for other in (again, pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+def test_the_same_seed_gives_the_same_weights_in_another_process():
+    script = (
+        "import numpy as np; from automl.descent import *;"
+        "X = np.sin(np.arange(300.0)).reshape(100, 3).astype(np.float32);"
+        "t = Training(Architecture('logistic', (4,)), [Recipe(dropout=.2, seed=5)], X, (X[:, 0] > 0).astype(int));"
+        "t.advance(3); print(t.theta(0).tobytes().hex())"
+    )
+    runs = {
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(runs) == 1
+    assert len(runs.pop()) > 100

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.descent import LOSSES, Architecture, Recipe, Training
+from automl.errors import InputError
+
+K, N = 3, 8
+CLASSES = 4
+
+# (loss, raw output, target, value, derivative): by hand, from the formula in the loss's docstring
+HAND = [
+    ("squared", [3.0], 1.0, 2.0, [2.0]),
+    ("huber", [1.0], 0.5, 0.125, [0.5]),
+    ("huber", [3.0], 0.0, 1.35 * (3 - 1.35 / 2), [1.35]),
+    ("absolute", [1.0], 3.0, 2.0, [-1.0]),
+    ("quantile", [1.0], 3.0, 1.0, [-0.5]),
+    ("epsilon_insensitive", [1.0], 1.05, 0.0, [0.0]),
+    ("epsilon_insensitive", [3.0], 1.0, 1.9, [1.0]),
+    ("poisson", [0.0], 2.0, 1 + 2 * np.log(2) - 2, [-1.0]),
+    ("logistic", [0.0], 1, np.log(2), [-0.5]),
+    ("logistic", [np.log(3)], 0, np.log(4), [0.75]),
+    ("softmax", [0.0, 0.0, np.log(2)], 2, np.log(2), [0.25, 0.25, -0.5]),
+    ("hinge", [0.5], 0, 1.5, [1.0]),
+    ("hinge", [2.0, 0.0], 0, 1.0, [0.0, 1.0]),
+    ("squared_hinge", [0.5], 1, 0.25, [-1.0]),
+]
+
+
+def outputs(loss: str) -> list[int]:
+    tasks = LOSSES[loss].tasks
+    return [c for task, c in (("regression", 1), ("binary", 1), ("multiclass", CLASSES)) if task in tasks]
+
+
+CASES = sorted({(loss, c) for loss in LOSSES for c in outputs(loss)})
+
+
+def target(loss: str, c: int, rng: np.random.Generator) -> np.ndarray:
+    if "regression" in LOSSES[loss].tasks:
+        return np.abs(rng.normal(size=N)) + 0.1
+    return rng.integers(0, max(2, c), N)
+
+
+def test_every_loss_has_a_hand_value():
+    assert {case[0] for case in HAND} == set(LOSSES)
+
+
+@pytest.mark.parametrize(("loss", "z", "y", "value", "derivative"), HAND)
+def test_hand_values(loss, z, y, value, derivative):
+    row = LOSSES[loss]()
+    raw = np.array(z)[None, :, None]
+    with np.errstate(all="raise"):
+        got = row.backward(raw, row.targets(np.array([y]), len(z)), np.ones(1))
+    assert got == pytest.approx([value])
+    assert raw[0, :, 0] == pytest.approx(derivative)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_derivative_is_the_central_difference(loss, c, smooth):
+    rng = np.random.default_rng(3)
+    row = LOSSES[loss]()
+    targets = row.targets(target(loss, c, rng), c)
+    weight = rng.uniform(0.5, 2, N)
+    smoothing = np.array([0.0, 0.1, 0.3]) if smooth else None
+    z = rng.normal(size=(K, c, N))
+    derivative = z.copy()
+    with np.errstate(all="raise"):
+        row.backward(derivative, targets, weight, smoothing)
+        step = 1e-6
+        for position in np.ndindex(K, c, N):
+            ends = []
+            for sign in (-1, 1):
+                moved = z.copy()
+                moved[position] += sign * step
+                ends.append(row.backward(moved, targets, weight, smoothing)[position[0]])
+            assert (ends[1] - ends[0]) / (2 * step) == pytest.approx(derivative[position], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_huge_outputs_stay_finite_and_single_precision_stays(loss, c):
+    rng = np.random.default_rng(4)
+    row = LOSSES[loss]()
+    huge = 50.0 if loss == "poisson" else 1e6
+    z = (huge * rng.choice([-1.0, 1.0], size=(K, c, N))).astype(np.float32)
+    targets = row.targets(target(loss, c, rng).astype(np.float32), c)
+    with np.errstate(all="raise", under="ignore"):
+        values = row.backward(z, targets, np.ones(N, np.float32))
+    assert np.isfinite(values).all()
+    assert np.isfinite(z).all()
+    assert z.dtype == values.dtype == np.float32
+
+
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_start_value_is_the_best_constant(loss, c):
+    rng = np.random.default_rng(5)
+    row = LOSSES[loss]()
+    y = target(loss, c, rng)
+    weight = rng.uniform(0.5, 2, N)
+    weight /= weight.mean()
+    targets = row.targets(y, c)
+
+    def value(z: np.ndarray) -> float:
+        return float(row.backward(np.tile(z[None, :, None], (1, 1, N)), targets, weight)[0])
+
+    start = row.start(y, weight, c)
+    assert start.shape == (c,)
+    if loss in ("logistic", "softmax", "squared", "absolute", "quantile", "poisson"):
+        near = start + rng.normal(scale=0.2, size=(200, c))
+        assert all(value(other) >= value(start) - 1e-12 for other in near)
+
+
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_link_gives_predictions_in_their_domain(loss, c):
+    row = LOSSES[loss]()
+    z = np.linspace(-90, 40, K * N * c, dtype=np.float32).reshape(K, N, c)
+    with np.errstate(all="raise", under="ignore"):
+        predictions = row.link(z)
+    if row.probabilities:
+        assert predictions.shape == (K, N, max(2, c))
+        assert np.allclose(predictions.sum(axis=-1), 1)
+        assert (predictions >= 0).all()
+    else:
+        assert predictions.shape == (K, N)
+        assert loss != "poisson" or (predictions >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [("poisson", [-1.0, 1.0]), ("poisson", [0.0, 0.0]), ("squared", [np.nan, 1.0]), ("logistic", [0.5, 1.0])],
+)
+def test_targets_outside_the_domain_are_refused(loss, y):
+    with pytest.raises(InputError, match="y: must be"):
+        Training(Architecture(loss), [Recipe()], np.ones((2, 1), np.float32), np.array(y))

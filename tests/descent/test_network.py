@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
+from automl.descent.layers import Noise
+from automl.descent.network import Network
+
+K, N, D, C = 2, 7, 3, 2
+
+
+def stack(
+    activation: str, normalization: str | None, hidden: tuple[int, ...] = (5, 4)
+) -> tuple[Network, np.ndarray]:
+    network = Network(Architecture("softmax", hidden, activation, normalization), D, C)
+    rng = np.random.default_rng(1)
+    theta = np.stack([network.start(rng, np.zeros(C)) for _ in range(K)])
+    return network, theta + 0.1 * rng.normal(size=theta.shape)
+
+
+def rows(n: int = N) -> np.ndarray:
+    x = np.random.default_rng(2).normal(size=(n, D + 1))
+    x[:, -1] = 1
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradient_is_the_central_difference(activation, normalization):
+    network, theta = stack(activation, normalization)
+    x, loss = rows(), LOSSES["softmax"]()
+    targets = loss.targets(np.arange(N) % C, C)
+    weight = np.full(N, 1 / N)
+
+    def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gradient = np.full_like(parameters, np.nan)
+        bound = network.bind(parameters.copy(), gradient, N)
+        z = bound.forward(x)
+        values = loss.backward(z, targets, weight)
+        bound.backward(z)
+        return values, gradient
+
+    with np.errstate(all="raise"):
+        _, gradient = run(theta)
+        step = 1e-6
+        for j in range(network.size):
+            move = np.zeros(network.size)
+            move[j] = step
+            slope = (run(theta + move)[0] - run(theta - move)[0]) / (2 * step)
+            assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+def test_a_layer_by_hand():
+    network = Network(Architecture("squared", (2,), "relu"), 1, 1)
+    # hidden: relu(2 x + 1), relu(-x); output: 3 u - v + 0.5
+    theta = np.array([[2.0, 1.0, -1.0, 0.0, 3.0, -1.0, 0.5]])
+    z = network.outputs(theta, np.array([[1.0], [-2.0]]))
+    assert z[0, :, 0].tolist() == [9.5, -1.5]
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_normalized_units_do_not_see_the_scale_before(normalization):
+    network, theta = stack("tanh", normalization, (6,))
+    scaled = theta.copy()
+    scaled[:, : 6 * (D + 1)] *= 100
+    before, after = (network.bind(t, np.empty_like(t), N).forward(rows()).copy() for t in (theta, scaled))
+    assert np.allclose(before, after, atol=1e-3)
+
+
+def test_batch_normalization_predicts_with_running_values():
+    network, theta = stack("relu", "batch", (4,))
+    x = rows(50)
+    bound = network.bind(theta, np.empty_like(theta), 50)
+    for _ in range(200):
+        trained = bound.forward(x).copy()
+    predicted = network.outputs(theta, x[:, :-1])
+    # running variances are the unbiased ones
+    assert np.allclose(predicted, trained.transpose(0, 2, 1), atol=0.05)
+
+
+def test_dropout_keeps_the_mean_and_depends_on_seed_and_epoch_alone():
+    network = Network(Architecture("squared", (4000,), "relu"), 1, 1)
+    theta = np.ones((3, network.size))
+    x = np.ones((5, 2))
+    plain = network.bind(theta, np.empty_like(theta), 5).forward(x).copy()
+
+    def dropped(rates: tuple[float, ...], seeds: tuple[int, ...], epoch: int) -> np.ndarray:
+        noise = Noise(rates, seeds)
+        noise.renew(epoch)
+        return network.bind(theta, np.empty_like(theta), 5, noise).forward(x).copy()
+
+    first = dropped((0.0, 0.5, 0.5), (1, 2, 3), 0)
+    assert np.array_equal(first[0], plain[0])
+    assert np.allclose(first, plain, rtol=0.1)
+    assert not np.array_equal(first[1], first[2])
+    assert np.array_equal(dropped((0.1, 0.5, 0.0), (9, 2, 9), 0)[1], first[1])
+    assert not np.array_equal(dropped((0.0, 0.5, 0.5), (1, 2, 3), 1)[1], first[1])
+
+
+@pytest.mark.parametrize("hidden", [(), (5,)])
+def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
+    network, theta = stack("relu", None, hidden)
+    whole = network.outputs(theta, rows(40)[:, :-1])
+    monkeypatch.setattr("automl.descent.network._FLOATS", 100)
+    assert np.allclose(network.outputs(theta, rows(40)[:, :-1]), whole, atol=1e-6)
+
+
+def test_start_values_keep_the_variance():
+    network = Network(Architecture("squared", (400, 400), "relu"), 400, 1)
+    theta = network.start(np.random.default_rng(0), np.zeros(1))[None]
+    x = np.random.default_rng(1).normal(size=(200, 400))
+    assert 0.3 < network.outputs(theta, x).std() < 3

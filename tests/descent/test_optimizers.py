@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso
+
+from automl.descent import OPTIMIZERS, Architecture, Recipe, Training
+from automl.descent.arrays import Array
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "optax_trajectories.json").read_text())
+CURVATURE = np.array(GOLDEN["curvature"])
+
+
+def gradient(theta: Array, step: int) -> Array:
+    return CURVATURE * theta + 0.3 * np.sin(step + np.arange(4))
+
+
+def path(name: str, given: list[dict[str, float]], theta: Array, steps: int = 10, rate: float = 0.1) -> Array:
+    """Return the parameters after each step ``(steps, k, p)``."""
+    row, theta = OPTIMIZERS[name], theta.copy()
+    state = row.init(theta)
+    h = {
+        key: np.array([[float(params.get(key, rule.default))] for params in given])
+        for key, rule in row.parameters.items()
+    }
+    found = []
+    for step in range(steps):
+        g = gradient(theta, step)
+        if "weight_decay" in h:
+            theta *= 1 - rate * h["weight_decay"]
+        row.update(g, state, h)
+        theta -= rate * g
+        found.append(theta.copy())
+    return np.array(found)
+
+
+# the fixed values of one step from a gradient of 2, with the default parameters; all else zero at the start
+FIRST_STEP = {
+    "sgd": 2.0,
+    "momentum": 2.0,
+    "adagrad": 1.0,
+    "adadelta": 2 * np.sqrt(1e-6 / (0.4 + 1e-6)),
+    "rmsprop": 2 / np.sqrt(0.4),
+    "adam": 1.0,
+    "amsgrad": 1.0,
+    "nadam": 0.9 / (1 - 0.81) * 0.2 / 2 + 1.0,
+    "adamw": 1.0,
+    "lion": 1.0,
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_first_step_by_hand(name):
+    row = OPTIMIZERS[name]
+    theta = np.zeros((1, 1))
+    g = np.full((1, 1), 2.0)
+    h = {key: np.array([[float(rule.default)]]) for key, rule in row.parameters.items()}
+    with np.errstate(all="raise"):
+        row.update(g, row.init(theta), h)
+    assert g[0, 0] == pytest.approx(FIRST_STEP[name])
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["optimizer"])
+def test_ten_steps_are_those_of_optax(case):
+    theta = np.array([GOLDEN["start"]])
+    found = path(case["optimizer"], [case["params"]], theta)[:, 0]
+    assert np.allclose(found, case["path"], rtol=1e-6, atol=1e-9)
+
+
+def test_amsgrad_never_forgets_a_large_gradient():
+    row = OPTIMIZERS["amsgrad"]
+    theta = np.zeros((1, 1))
+    state = row.init(theta)
+    h = {key: np.array([[float(rule.default)]]) for key, rule in row.parameters.items()} | {
+        "beta2": np.array([[0.5]])
+    }
+    steps = []
+    for value in (100.0, 1.0, 1.0, 1.0):
+        g = np.array([[value]])
+        row.update(g, state, h)
+        steps.append(g[0, 0])
+    mean = 0.1 * (100 * 0.9**3 + 0.9**2 + 0.9 + 1) / (1 - 0.9**4)
+    largest = 0.5 * 100.0**2
+    assert steps[-1] == pytest.approx(mean / np.sqrt(largest / (1 - 0.5**4)))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_trials_do_not_see_each_other(name):
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(3, 4))
+    rules = OPTIMIZERS[name].parameters
+    given = [
+        {},
+        {key: 0.5 for key in rules if key != "nesterov"},
+        {"nesterov": 1.0} if "nesterov" in rules else {},
+    ]
+    together = path(name, given, theta)
+    for i in range(3):
+        alone = path(name, [given[i]], theta[i : i + 1])
+        assert np.allclose(together[:, i], alone[:, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_single_precision_stays_and_zero_gradients_do_not_move(name):
+    row = OPTIMIZERS[name]
+    theta = np.ones((2, 3), np.float32)
+    h = {key: np.full((2, 1), rule.default, np.float32) for key, rule in row.parameters.items()}
+    state, g = row.init(theta), np.zeros_like(theta)
+    with np.errstate(all="raise"):
+        denominator = row.update(g, state, h)
+    assert not g.any()
+    assert g.dtype == np.float32
+    assert np.asarray(denominator, dtype=getattr(denominator, "dtype", np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "lion"])
+def test_l1_has_the_same_optimum_for_every_optimizer(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5)).astype(np.float32)
+    y = X @ [1.0, -2, 0, 0, 0.5] + 0.5 * rng.normal(size=200)
+    y = (y - y.mean()) / y.std()
+    rate = {"sgd": 0.3, "momentum": 0.05, "adagrad": 0.5, "adadelta": 5.0, "rmsprop": 0.005}.get(name, 0.02)
+    params = {"weight_decay": 0.0} if name == "adamw" else {}
+    recipe = Recipe(name, params, rate, "cosine", batch_size="full", max_epochs=800, l1=0.1, l2=0.0)
+    training = Training(Architecture("squared"), [recipe], X, y)
+    training.advance(800)
+    peer = Lasso(alpha=0.1, tol=1e-8).fit(X.astype(float), y)
+    (weight, _), *_ = training.weights(0)
+    assert np.allclose(weight[:, 0], peer.coef_, atol=1e-3)
+    assert ((weight[:, 0] == 0) == (peer.coef_ == 0)).all()
+
+
+def test_clipping_bounds_the_step():
+    X = np.array([[1.0], [-1.0]], np.float32)
+    recipes = [
+        Recipe("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
+        for clip in (None, 0.25)
+    ]
+    training = Training(Architecture("squared"), recipes, X, np.array([1.0, -1.0]))
+    training.advance(1)
+    assert [training.weights(i)[0][0][0, 0] for i in (0, 1)] == pytest.approx([1.0, 0.25])
+
+
+def test_decoupled_decay_and_averages_by_hand():
+    X, y = np.zeros((2, 1), np.float32), np.array([1.0, -1.0])
+    X[:, 0] = [1, -1]
+    # w <- (1 - 0.5 * 0.2) w + 0.5 (1 - w): 0.5, 0.7, 0.78; with l2: w <- w - 0.5 (w - 1 + 0.2 w)
+    base = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": "full", "max_epochs": 3, "l2": 0.0}
+    recipes = [
+        Recipe(**base | {"weight_decay": 0.2}),
+        Recipe(**base | {"l2": 0.2}),
+        Recipe(**base | {"weight_decay": 0.2, "average": 0.5}),
+    ]
+    training = Training(Architecture("squared"), recipes, X, y)
+    training.advance(3)
+    found = [training.weights(i)[0][0][0, 0] for i in range(3)]
+    assert found == pytest.approx([0.78, 0.78, (0.7 + 0.78) / 2])
