@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from automl.tracking.models import fetch_model, find_model, trusted_types, write_model
 from automl.tracking.progress import Progress, Silent
-from automl.tracking.store import default_tracking_uri, ui_command
+from automl.tracking.store import default_tracking_uri, ui_command, ui_url
 from automl.tracking.tracker import Tracker
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "find_model",
     "trusted_types",
     "ui_command",
+    "ui_url",
     "write_model",
 ]

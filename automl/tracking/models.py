@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
+    from mlflow.models import ModelSignature
 
 __all__ = ["fetch_model", "find_model", "log_model", "trusted_types", "write_model"]
 
@@ -98,7 +100,7 @@ def write_model(
         names = trusted_types(file, trusted)
     with quiet():
         import mlflow.sklearn
-        from mlflow.models import Model, infer_signature
+        from mlflow.models import Model
 
         example = X_example.head(_EXAMPLE_ROWS)
         mlflow.sklearn.save_model(
@@ -107,11 +109,21 @@ def write_model(
             mlflow_model=Model(metadata={**metadata, "automl_version": __version__}, **identity),
             serialization_format="skops",
             skops_trusted_types=names,
-            signature=infer_signature(example, estimator.predict(example)),
+            signature=_signature(X_example, estimator.predict(X_example)),
             input_example=example,
             # Named, so that MLflow does not load the model in a process of its own to find out.
             pip_requirements=_requirements(),
         )
+
+
+def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
+    """Return the types of the columns; none is required to be filled, for a gap can turn up anywhere."""
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, Schema
+
+    inferred = infer_signature(X_example, predictions)
+    columns = [ColSpec(column.type, column.name, required=False) for column in inferred.inputs]
+    return ModelSignature(inputs=Schema(columns), outputs=inferred.outputs)
 
 
 def _requirements() -> list[str]:
@@ -171,7 +183,10 @@ def _register(client: MlflowClient, name: str, model: LoggedModel, run_id: str) 
             raise
     # A database store looks "models:/..." up in MLflow's global store, not in its own; a server does not.
     source = model.model_uri if client.tracking_uri.startswith("http") else model.artifact_location
-    client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
+    registered = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
+    # What MLflow's own `register_model` adds, so that the page of the model names its version.
+    versions = json.dumps([{"name": registered.name, "version": registered.version}])
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
 
 
 def find_model(run_id: str, tracking_uri: str | None = None) -> str:

@@ -19,7 +19,18 @@ from automl.errors import Fault, SettingError, StoreError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["artifact_folder", "default_tracking_uri", "open_store", "quiet", "resolve_uri", "ui_command"]
+__all__ = [
+    "DEFAULT_EXPERIMENT",
+    "artifact_folder",
+    "default_tracking_uri",
+    "open_store",
+    "quiet",
+    "resolve_uri",
+    "ui_command",
+    "ui_url",
+]
+
+DEFAULT_EXPERIMENT = "automl"
 
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -184,6 +195,39 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *artifacts]
     # One person looks: one worker starts sooner than MLflow's four and takes a quarter of their memory.
     return [*command, "--host", host, "--port", str(port), "--workers", "1"]
+
+
+def ui_url(
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+) -> str:
+    """Return the address to open in a browser once `ui_command` runs: the runs of an experiment.
+
+    Parameters
+    ----------
+    tracking_uri, experiment_name : str or None
+        As a `Tracker` took them.
+    host, port : str and int
+        As `ui_command` took them.
+
+    Returns
+    -------
+    str
+        The start page where there is no such experiment.
+
+    Raises
+    ------
+    StoreError
+        If there is no store yet.
+    """
+    client = open_store(resolve_uri(tracking_uri), create=False)
+    experiment = client.get_experiment_by_name(experiment_name or DEFAULT_EXPERIMENT)
+    if experiment is None:
+        return f"http://{host}:{port}"
+    # Without the query, the user interface opens on its pages about language models.
+    return f"http://{host}:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
 
 
 def _check_file(file: Path, create: bool) -> None:

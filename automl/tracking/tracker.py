@@ -14,7 +14,7 @@ from automl.errors import AutomlError, StoreError
 from automl.records import SearchRecord, TrialRecord
 from automl.tracking.models import log_model
 from automl.tracking.runs import RunContent, plain_params, plain_tags, search_run, summary_points, trial_run
-from automl.tracking.store import artifact_folder, open_store, quiet, resolve_uri
+from automl.tracking.store import DEFAULT_EXPERIMENT, artifact_folder, open_store, quiet, resolve_uri
 from automl.tracking.writer import Writer
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Tracker"]
 
 _STATUS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
-
-# Without it the user interface takes an experiment for one about language models, and shows their pages.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 class Tracker:
@@ -67,7 +64,7 @@ class Tracker:
         self.tracking_uri = resolve_uri(tracking_uri)
         self.parent_run_id: str | None = None
         self._client = open_store(self.tracking_uri)
-        self._experiment_id = self._experiment(experiment_name or "automl")
+        self._experiment_id = self._experiment(experiment_name or DEFAULT_EXPERIMENT)
         self._writer = Writer()
         self._created: dict[int, str] = {}
         self._written: dict[int, str] = {}
@@ -239,7 +236,7 @@ class Tracker:
                     "Restore it there, or give another name."
                 )
             location = None if folder is None else (folder / quote(name, safe=" ")).as_uri()
-            return str(self._client.create_experiment(name, location, _EXPERIMENT_TAGS))
+            return str(self._client.create_experiment(name, artifact_location=location))
 
     def _create(self, content: RunContent) -> str:
         run = self._client.create_run(self._experiment_id, content.start, content.tags, content.name)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from automl import __version__
+from automl.errors import InputError, NoModelError, SettingError, StoreError
+from automl.export import export_run, load_model, model_metadata, save_model
+from automl.records import SearchRecord, TrialRecord
+from automl.tracking import Tracker
+
+Fit = Callable[[str], Pipeline]
+METADATA = {"task": "binary", "target": "late", "classes": ["in time", "late"], "scoring": "roc_auc"}
+
+
+@pytest.mark.parametrize("name", ["logistic", "boosting", "ridge"])
+def test_a_clean_process_predicts_the_same(name: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+    pipeline = fit(name)
+    folder = save_model(pipeline, tmp_path / "new" / "model", table, METADATA)
+    table.to_parquet(tmp_path / "table.parquet")
+    script = (
+        "import sys, numpy, pandas\n"
+        "from automl.export import load_model\n"
+        "model, X = load_model('new/model'), pandas.read_parquet('table.parquet')\n"
+        "numpy.save('labels.npy', model.predict(X).astype(str))\n"
+        "if hasattr(model, 'predict_proba'): numpy.save('probabilities.npy', model.predict_proba(X))\n"
+        "assert 'mlflow' not in sys.modules, 'reading a folder needs no MLflow'\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert folder == tmp_path / "new" / "model"
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), pipeline.predict(table).astype(str))
+    if name != "ridge":
+        np.testing.assert_array_equal(np.load(tmp_path / "probabilities.npy"), pipeline.predict_proba(table))
+
+
+def test_the_folder_is_an_mlflow_model_any_tool_of_mlflows_can_serve(
+    fit: Fit, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    import mlflow.pyfunc
+
+    pipeline = fit("logistic")
+    folder = save_model(pipeline, tmp_path / "model", table, METADATA)
+    served = mlflow.pyfunc.load_model(str(folder))
+    assert set(served.metadata.get_input_schema().input_names()) == set(table.columns)
+    gaps = table.astype({"kind": str})  # MLflow knows text, but no categories
+    gaps.loc[3, ["colour", "kind"]] = None
+    np.testing.assert_array_equal(served.predict(gaps), pipeline.predict(gaps))
+    assert len(served.input_example) == 5
+    requirements = (folder / "requirements.txt").read_text()
+    assert f"automl=={__version__}" in requirements
+    assert "scikit-learn==" in requirements
+
+
+def test_metadata_comes_back(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+    folder = save_model(fit("logistic"), tmp_path / "model", table, METADATA)
+    assert model_metadata(folder) == {**METADATA, "automl_version": __version__}
+
+
+@pytest.mark.parametrize("what", ["a file", "a folder with something in it"])
+def test_nothing_is_overwritten(what: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    if what == "a file":
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        (path / "mine").write_text("mine")
+    with pytest.raises(SettingError, match="the folder of a model: must be new or empty"):
+        save_model(fit("logistic"), path, table, METADATA)
+    assert [item.name for item in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_empty_folder_is_filled(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    load_model(save_model(fit("logistic"), tmp_path / "model", table, METADATA))
+
+
+def test_foreign_types_are_trusted_only_when_named(table: pd.DataFrame, tmp_path: Path) -> None:
+    X, y = table[["count"]], table["count"] * 2.0
+    pipeline = make_pipeline(FunctionTransformer(os.path.basename), LinearRegression())
+    pipeline.steps[1][1].fit(X, y)
+    with pytest.raises(SettingError, match=r"types of scikit-learn and automl only; got posixpath.basename"):
+        save_model(pipeline, tmp_path / "model", X, METADATA)
+    assert not list(tmp_path.iterdir())  # nothing half written stays behind
+
+    # A folder that lists a type itself is not believed.
+    folder = save_model(LinearRegression().fit(X, y), tmp_path / "model", X, METADATA)
+    import skops.io
+
+    skops.io.dump(pipeline, folder / "model.skops")
+    content = yaml.safe_load((folder / "MLmodel").read_text())
+    content["flavors"]["sklearn"]["skops_trusted_types"] = ["posixpath.basename"]
+    (folder / "MLmodel").write_text(yaml.safe_dump(content))
+    with pytest.raises(SettingError, match=r"hand them in: trusted=\['posixpath.basename'\]"):
+        load_model(folder)
+    assert len(load_model(folder, trusted=["posixpath.basename"])) == 2
+
+
+def test_other_versions_are_named(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+    folder = save_model(fit("logistic"), tmp_path / "model", table, METADATA)
+    content = yaml.safe_load((folder / "MLmodel").read_text())
+    content["metadata"]["automl_version"] = "99.1.0"
+    (folder / "MLmodel").write_text(yaml.safe_dump(content))
+    with pytest.warns(UserWarning, match=r"written with automl 99\.1\.0, this is automl"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "must be a folder that exists"),
+        ({}, "must be an MLflow model folder"),
+        ({"MLmodel": "just text"}, "must be a YAML mapping"),
+        ({"MLmodel": "flavors: {sklearn: {serialization_format: pickle}}"}, "model in skops format"),
+        (
+            {"MLmodel": "flavors: {sklearn: {serialization_format: skops, pickled_model: model.skops}}"},
+            "must hold model.skops",
+        ),
+    ],
+)
+def test_what_is_not_a_model_is_said_to_be_none(
+    content: dict[str, str] | None, message: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "model").mkdir()
+        for name, text in content.items():
+            (tmp_path / "model" / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path / "model")
+
+
+def test_a_search_s_model_is_logged_registered_and_exported(
+    fit: Fit, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    tracker = Tracker(uri)
+    search = SearchRecord(
+        study_name="s",
+        task="binary",
+        target="late",
+        scoring="roc_auc",
+        space="tabular",
+        space_digest="",
+        n_rows=120,
+        n_columns=6,
+        n_folds=3,
+        random_state=0,
+    )
+    parent_id = tracker.start(search, {})
+    for number in range(2):
+        tracker.log_trial(
+            TrialRecord(number=number, configuration={}, params={}, seed=0, state="complete", family="linear")
+        )
+    pipeline = fit("boosting")
+    model_uri = tracker.log_model(pipeline, table, registered_model_name="flights", metadata=METADATA)
+    second_uri = tracker.log_model(pipeline, table, registered_model_name="flights", metadata=METADATA)
+    tracker.log_best(1, {"best_score": 0.5})
+    tracker.close("finished")
+
+    client = MlflowClient(uri)
+    model = client.get_logged_model(model_uri.removeprefix("models:/"))
+    assert (model.source_run_id, str(model.status)) == (parent_id, "READY")
+    assert f"models:/{client.get_run(parent_id).outputs.model_outputs[0].model_id}" in (model_uri, second_uri)
+    assert [v.version for v in client.search_model_versions("name='flights'")] == [2, 1]
+    assert [path.name for path in (tmp_path / "mlruns").iterdir() if path.is_dir()] == ["artifacts"]
+
+    winner = str(tracker.run_id(1))
+    for number, run_id in enumerate((parent_id, winner)):
+        folder = export_run(run_id, tmp_path / f"exported{number}", uri)
+        np.testing.assert_array_equal(load_model(folder).predict(table), pipeline.predict(table))
+        assert model_metadata(folder)["scoring"] == "roc_auc"
+    for place in (model_uri, "models:/flights/1"):
+        np.testing.assert_array_equal(
+            load_model(place, tracking_uri=uri).predict_proba(table), pipeline.predict_proba(table)
+        )
+    with pytest.raises(StoreError, match="models:/m-none cannot be read from"):
+        load_model("models:/m-none", tracking_uri=uri)
+    with pytest.raises(NoModelError, match=parent_id):
+        export_run(str(tracker.run_id(0)), tmp_path / "other", uri)
+    assert not (tmp_path / "other").exists()
