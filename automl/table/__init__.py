@@ -31,8 +31,13 @@ __all__ = [
     "read_table",
 ]
 
-# The types of a fitted pipeline that skops must be told to trust.
-TRUSTED: tuple[str, ...] = tuple(
-    f"{kind.__module__}.{kind.__qualname__}"
-    for kind in (TypedColumns, CategoryCodes, OneHot, DateParts, Float32, NormalScores, SpreadScaler)
+# The types of a fitted pipeline that skops must be told to trust: ours, and what scikit-learn's imputer and target
+# encoder hold that skops does not know.
+TRUSTED: tuple[str, ...] = (
+    *(
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in (TypedColumns, CategoryCodes, OneHot, DateParts, Float32, NormalScores, SpreadScaler)
+    ),
+    "numpy.dtype",
+    "sklearn.model_selection._split.KFold",
 )

@@ -10,7 +10,7 @@ from automl.errors import Fault, InputError, TableError
 from automl.table.columns import TypedColumns, as_frame, repeated_names
 from automl.table.kinds import usable
 from automl.table.splits import default_folds
-from automl.table.target import Target, Task, as_series, class_faults, target_faults
+from automl.table.target import Target, Task, as_series, asked_task, class_faults, target_faults
 
 __all__ = ["check_table"]
 
@@ -47,6 +47,7 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
         faults += error.faults
     try:
         column = as_series(y)
+        task = asked_task(y, task)
         faults += target_faults(column, task) or _rare_classes(column, n_folds, task)
     except InputError as error:
         faults += error.faults

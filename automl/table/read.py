@@ -84,22 +84,25 @@ def _reader(file: Path) -> Callable[[Path], pd.DataFrame]:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
-    # Read as a header, repeated names would be told apart by pandas (a, a.1); read as a row they stay.
+    names: list[str] = []
     for separator in SEPARATORS:
-        head = pd.read_csv(
-            file, sep=separator, header=None, nrows=1, dtype=str, encoding=ENCODING, na_filter=False
-        )
-        if head.shape[1] > 1:
+        # Read as a header, repeated names would be told apart by pandas (a, a.1); read as a row they stay.
+        names = [name for name in _first_lines(file, separator, 1).iloc[0] if name]
+        if len(names) > 1:
             break
     else:
-        separator = ","
-    names = [name for name in head.iloc[0] if name]
+        separator = SEPARATORS[0]
     if len(set(names)) < len(names):
         return pd.DataFrame(columns=names)
-    frame = pd.read_csv(file, sep=separator, encoding=ENCODING, low_memory=False)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError("rows have more cells than the first line has names")
-    return frame
+    # Where rows have more cells than the header, pandas would take the first ones for an index; here it fails.
+    _first_lines(file, separator, 2)
+    return pd.read_csv(file, sep=separator, encoding=ENCODING, low_memory=False)
+
+
+def _first_lines(file: Path, separator: str, n: int) -> pd.DataFrame:
+    return pd.read_csv(
+        file, sep=separator, header=None, nrows=n, dtype=str, encoding=ENCODING, na_filter=False
+    )
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

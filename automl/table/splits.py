@@ -85,7 +85,7 @@ def make_folds(
             if faults := class_faults(codes, np.arange(codes.max() + 1), max(2, n_folds), "y"):
                 raise TableError(faults)
         splits = _splitter(n_folds, task, random_state, groups is not None).split(np.zeros(len(y)), y, groups)
-    elif hasattr(cv, "split"):
+    elif hasattr(cv, "split") and not isinstance(cv, str):
         splits = cv.split(np.zeros((len(y), 1)), y, groups)
     elif isinstance(cv, Iterable) and not isinstance(cv, str):
         splits = iter(cv)

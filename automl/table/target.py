@@ -10,7 +10,7 @@ import pandas as pd
 
 from automl.errors import Fault, TableError
 
-__all__ = ["Target", "Task", "as_series", "class_faults", "target_faults"]
+__all__ = ["Target", "Task", "as_series", "asked_task", "class_faults", "target_faults"]
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -67,6 +67,7 @@ class Target:
             Where values are missing or infinite, there is a single class, or the values do not fit the task.
         """
         column = as_series(y, name)
+        task = asked_task(y, task)
         if faults := target_faults(column, task):
             raise TableError(faults)
         if _task_of(column, task) == "regression":
@@ -135,6 +136,13 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
     column = column if isinstance(column.dtype, np.dtype) else column.astype(object)
     named: pd.Series = column.rename(str(label))
     return named
+
+
+def asked_task(y: Any, task: Task | None) -> Task | None:
+    """Return the task asked for: by name, or by declaring the target a pandas category."""
+    if task is None and isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
+        return "binary" if pd.Series(y).nunique() == 2 else "multiclass"
+    return task
 
 
 def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from automl.constraints import Section
+from automl.errors import SpaceError, TableError
+from automl.table import PREPROCESS, TRUSTED, TypedColumns, preprocessor
+
+N = 60
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "n": np.where(np.arange(N) % 7 == 0, np.nan, rng.normal(1e6, 10, N)),
+            "spike": np.where(np.arange(N) < 5, 1e5, 0.0),
+            "b": rng.choice([True, False, None], N),
+            "c": rng.choice(["a", "b", "c", None], N, p=[0.6, 0.2, 0.1, 0.1]),
+            "d": pd.date_range("2020-01-30", periods=N, freq="25h"),
+        }
+    )
+    X.loc[3, "d"] = None
+    return X
+
+
+CONFIGURATIONS = [
+    {
+        "numeric": {"scale": scale, "impute": impute},
+        "categorical": {"encode": encode},
+        "datetime": {"encode": dates},
+    }
+    for (scale, encode), (impute, dates) in zip(
+        product(["standard", "robust", "minmax", "quantile", "none"], ["onehot", "ordinal", "target"]),
+        [("median", "cyclic"), ("mean", "calendar"), ("most_frequent", "cyclic")] * 5,
+        strict=True,
+    )
+]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("configuration", [{}, *CONFIGURATIONS], ids=str)
+def test_every_configuration_gives_a_finite_matrix(table, configuration, task):
+    y = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": 10}[task]
+    columns = TypedColumns().fit(table)
+    prepare = preprocessor(configuration, columns.kinds_, task=task)
+    train = prepare.fit_transform(columns.transform(table[:40]), y[:40])
+    valid = prepare.transform(columns.transform(table[40:].assign(c="unseen")))
+    assert train.dtype == valid.dtype == np.float32
+    assert train.flags.c_contiguous
+    assert np.isfinite(train).all()
+    assert np.isfinite(valid).all()
+    names = prepare.get_feature_names_out().tolist()
+    assert len(names) == len(set(names)) == train.shape[1] == valid.shape[1]
+    if configuration.get("numeric", {"scale": "standard"})["scale"] != "none":
+        assert np.abs(train).max() < 10
+    assert len(clone(prepare).transformers) == len(prepare.transformers)
+
+
+def test_what_is_learned_comes_from_the_training_rows_alone(table):
+    columns = TypedColumns().fit(table)
+    typed = columns.transform(table)
+    prepare = preprocessor({}, columns.kinds_).fit(typed[:40])
+    alone = prepare.transform(typed[40:50])
+    np.testing.assert_array_equal(prepare.transform(typed[40:])[:10], alone)
+    changed = typed[:40].assign(n=typed["n"][:40] * 2)
+    assert not np.array_equal(preprocessor({}, columns.kinds_).fit(changed).transform(typed[40:50]), alone)
+
+
+def test_one_hot_by_hand():
+    X = pd.DataFrame({"c": ["a", "a", "b", "c", None, "a", None]}, dtype="category")
+    prepare = preprocessor({"categorical": {"max_categories": 3}}, {"c": "categorical"}).fit(X)
+    names = ["categorical__c_a", "categorical__c_(missing)", "categorical__c_(other)"]
+    assert prepare.get_feature_names_out().tolist() == names
+    new = pd.DataFrame({"c": ["c", "new", None, "a"]}, dtype="category")
+    assert prepare.transform(new).tolist() == [[0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
+
+
+def test_target_encoding_is_cross_fitted_and_smooth():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"c": [f"k{i}" for i in rng.integers(0, 300, 600)]}, dtype="category")
+    y = rng.integers(0, 2, 600)
+    configuration = {"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}
+    prepare = preprocessor(configuration, {"c": "categorical"}, task="binary")
+    inside = prepare.fit_transform(X, y)[:, 0]
+    assert abs(np.corrcoef(inside, y)[0, 1]) < 0.2 < np.corrcoef(prepare.transform(X)[:, 0], y)[0, 1]
+    unseen = pd.DataFrame({"c": ["new"]}, dtype="category")
+    assert prepare.transform(unseen)[0, 0] == pytest.approx(y.mean(), abs=1e-6)
+    np.testing.assert_array_equal(clone(prepare).fit_transform(X, y)[:, 0], inside)
+
+
+def test_dates_run_in_circles():
+    X = pd.DataFrame({"d": pd.to_datetime(["2020-01-06 00:00", "2020-01-12 23:59", "2020-07-06 12:00"])})
+    configuration = {"numeric": {"scale": "none"}}
+    prepare = preprocessor(configuration, {"d": "datetime"}).fit(X)
+    values = dict(zip(prepare.get_feature_names_out(), prepare.transform(X).T, strict=True))
+    np.testing.assert_allclose(values["datetime__d_days"], [0, 6 + 1439 / 1440, 182.5], rtol=1e-6)
+    # A week starts on Monday; its last minute stands next to its first, and noon opposite to midnight.
+    np.testing.assert_allclose(values["datetime__d_week_cos"][:2], 1, atol=1e-5)
+    np.testing.assert_allclose(values["datetime__d_day_cos"], [1, 1, -1], atol=1e-4)
+
+
+def test_a_fold_without_any_value_of_a_column_keeps_its_width():
+    X = pd.DataFrame({"n": [np.nan] * 4, "d": pd.to_datetime([None] * 4), "c": pd.Categorical([None] * 4)})
+    kinds = {"n": "numeric", "d": "datetime", "c": "categorical"}
+    prepare = preprocessor({}, kinds).fit(X)
+    full = X.assign(n=1.0, d=pd.Timestamp("2020-01-01"), c=pd.Categorical(["a"] * 4))
+    assert prepare.transform(full).shape == prepare.transform(X).shape
+    assert np.isfinite(prepare.transform(full)).all()
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS[::2], ids=str)
+def test_a_fitted_pipeline_survives_skops(table, configuration):
+    y = np.arange(N) % 2
+    columns = TypedColumns().fit(table)
+    prepare = preprocessor(configuration, columns.kinds_, task="binary")
+    pipeline = make_pipeline(columns, prepare, LogisticRegression(max_iter=10_000)).fit(table, y)
+    data = skops.io.dumps(pipeline)
+    assert set(skops.io.get_untrusted_types(data=data)) <= set(TRUSTED)
+    again = skops.io.loads(data, trusted=list(TRUSTED))
+    np.testing.assert_array_equal(again.predict_proba(table), pipeline.predict_proba(table))
+
+
+def test_unknown_settings_are_refused_all_at_once():
+    with pytest.raises(SpaceError) as error:
+        preprocessor({"numerik": {}, "numeric": {"scale": "huge", "imput": "mean"}}, {"a": "numeric"})
+    assert len(error.value.faults) == 3
+    assert 'Did you mean "numeric"?' in str(error.value)
+    with pytest.raises(TableError, match="must have a column to learn from"):
+        preprocessor({}, {"a": "constant"})
+
+
+def test_the_vocabulary_accepts_its_own_defaults():
+    for part in PREPROCESS.parameters.values():
+        assert isinstance(part.constraint, Section)
+        assert part.constraint.accepts(part.constraint.defaults())
+    assert PREPROCESS.accepts(CONFIGURATIONS[0])
+    assert not PREPROCESS.accepts({"numeric": {"scale": "huge"}})

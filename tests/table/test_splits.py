@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl.errors import SettingError, TableError
+from automl.table import make_folds
+
+
+@pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (2_500, 3, 833), (25_000, 1, 5_000)])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_default_folds_are_stratified_shuffled_and_fixed(n, folds, valid, task):
+    y = (np.arange(n) % 10 == 0).astype(int)
+    splits = make_folds(y, task, random_state=1)
+    assert len(splits) == folds
+    for (train, held_out), (again, _) in zip(splits, make_folds(y, task, random_state=1), strict=True):
+        assert abs(len(held_out) - valid) <= 1
+        assert np.array_equal(np.union1d(train, held_out), np.arange(n))
+        assert len(train) + len(held_out) == n
+        assert np.array_equal(train, again)
+        if task == "binary":
+            assert y[held_out].mean() == pytest.approx(0.1, abs=0.01)
+    assert not np.array_equal(splits[0][1], make_folds(y, task, random_state=2)[0][1])
+
+
+@pytest.mark.parametrize("n", [100, 25_000])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_groups_stay_together(n, task):
+    groups = np.arange(n) // 5
+    for train, valid in make_folds(np.arange(n) % 2, task, groups=groups):
+        assert not set(groups[train]) & set(groups[valid])
+
+
+def test_splitters_and_splits_are_taken_as_they_are():
+    y = np.arange(12) % 2
+    assert [len(valid) for _, valid in make_folds(y, "binary", cv=TimeSeriesSplit(3))] == [3, 3, 3]
+    mask = np.arange(12) < 8
+    ((train, valid),) = make_folds(y, "binary", cv=[(mask, [11, 9])])
+    assert (train.tolist(), valid.tolist()) == (list(range(8)), [9, 11])
+
+
+@pytest.mark.parametrize(
+    ("cv", "says"),
+    [
+        (1, "from 2 to the number of rows"),
+        (13, "from 2 to the number of rows"),
+        (True, "must be a number of folds"),
+        ("five", "must be a number of folds"),
+        ([], "at least one split"),
+        ([([0, 1], [])], "both sides must have rows"),
+        ([([0, 1], [12])], "rows must be in 0 .. 11"),
+        ([([0, 1], [1, 2])], "no row may stand on both sides"),
+        ([3], "must give"),
+        (TimeSeriesSplit(30), "must give"),
+    ],
+)
+def test_bad_splits(cv, says):
+    with pytest.raises(SettingError, match=says):
+        make_folds(np.arange(12) % 2, "binary", cv=cv)
+
+
+def test_rare_classes_and_wrong_groups():
+    with pytest.raises(TableError, match="at least 5 rows; got 1 with 2"):
+        make_folds([0] * 20 + [1] * 2, "binary")
+    with pytest.raises(SettingError, match="groups"):
+        make_folds([0, 1] * 10, "binary", groups=[1, 2])
