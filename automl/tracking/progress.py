@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -49,6 +50,7 @@ class Progress:
         self._began = time.monotonic()
         self._counts: dict[State, int] = {"complete": 0, "pruned": 0, "failed": 0}
         self._best: TrialRecord | None = None
+        self._best_score = -math.inf
         self._doing = "starting"
         self._live: Live | None = None
         self._last_line = 0.0
@@ -96,13 +98,8 @@ class Progress:
     def trial(self, record: TrialRecord) -> None:
         """Count a trial that ended."""
         self._counts[record.state] += 1
-        beaten = (
-            self._best is None
-            or self._best.score is None
-            or (record.score or -float("inf")) > self._best.score
-        )
-        if record.state == "complete" and record.score is not None and beaten:
-            self._best = record
+        if record.state == "complete" and record.score is not None and record.score > self._best_score:
+            self._best, self._best_score = record, record.score
         if self._live is None and time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._line()
 
@@ -143,10 +140,9 @@ class Progress:
         )
 
     def _winner(self) -> str:
-        best = self._best
-        if best is None:
+        if self._best is None:
             return "no score yet"
-        return f"best {best.score:.5g} (trial {best.number}, {best.family})"
+        return f"best {self._best_score:.5g} (trial {self._best.number}, {self._best.family})"
 
     def _share(self) -> float:
         """Return how far the search is, by whichever limit is nearer; 0 where there is none."""
@@ -171,7 +167,9 @@ class Progress:
         body.add_row(self._tally(), Text(self._winner(), "green" if self._best else "dim"))
         doing = Text(self._doing, "dim", no_wrap=True, overflow="ellipsis")
         if self._timeout or self._n_trials:
-            return Group(head, ProgressBar(total=1.0, completed=self._share()), body, doing)
+            bar = Table.grid(expand=True)  # a bar alone would not end its line
+            bar.add_row(ProgressBar(total=1.0, completed=self._share()))
+            return Group(head, bar, body, doing)
         return (
             Group(head, body, Spinner("dots", doing)) if self._doing != "done" else Group(head, body, doing)
         )
