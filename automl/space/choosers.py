@@ -38,7 +38,7 @@ class RandomChooser:
         if node.fidelity:
             return node.last
         if node.step:
-            return node.low + node.step * int(self.rng.integers(node.points or 1))
+            return node.nth(int(self.rng.integers(node.points or 1)))
         # Whole numbers own half a unit to either side, so that the ends are as likely as their neighbours.
         margin = 0.5 if node.integer else 0.0
         low, high = node.low - margin, node.high + margin

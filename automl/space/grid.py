@@ -22,7 +22,7 @@ class Size:
     Parameters
     ----------
     points : int or None
-        How many configurations there are; None where there is no end of them.
+        How many configurations there are, each way to one counted; None where there is no end of them.
     dimensions : mapping
         How many values are searched in each family, what the families share included.
     """
@@ -119,13 +119,17 @@ def _numbers(node: Range, resolution: int) -> Iterator[float]:
     if node.fidelity:
         yield node.last
         return
-    count = min(resolution, node.points or resolution)
-    positions = np.linspace(0, 1, count) if count > 1 else np.array([0.5])
+    if node.points is not None and node.points <= resolution:
+        yield from map(node.nth, range(node.points))
+        return
+    positions = np.linspace(0, 1, resolution) if resolution > 1 else np.array([0.5])
     if node.step:
         steps = np.round(positions * ((node.points or 1) - 1)).astype(int)
-        yield from (node.low + node.step * index for index in steps.tolist())
+        yield from map(node.nth, steps.tolist())
         return
-    ratio = node.high / node.low if node.log else 1.0
-    numbers = node.low * ratio**positions if node.log else node.low + (node.high - node.low) * positions
+    if node.log:
+        numbers = node.low * (node.high / node.low) ** positions
+    else:
+        numbers = node.low + (node.high - node.low) * positions
     numbers = np.clip(numbers, node.low, node.high)
     yield from np.unique(np.round(numbers).astype(int)).tolist() if node.integer else numbers.tolist()

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 __all__ = ["Branches", "Choices", "Constant", "Group", "Node", "Range", "canonical", "join", "leaves"]
@@ -47,15 +48,24 @@ class Range:
     def points(self) -> int | None:
         """How many values may be taken; None where there is no end of them."""
         if self.step:
-            return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+            return self._steps + 1
         return int(self.high) - int(self.low) + 1 if self.integer else None
 
     @property
     def last(self) -> float:
         """The greatest value that may be taken."""
-        if not self.step:
-            return self.high
-        return self.low + self.step * (math.floor((self.high - self.low) / self.step + 1e-9))
+        return self.nth(self._steps) if self.step else self.high
+
+    def nth(self, index: int) -> float:
+        """Return the value ``index`` steps above ``low``, as written rather than as floats add up."""
+        number = Decimal(str(self.low)) + Decimal(str(self.step or 1)) * index
+        return int(number) if self.integer else float(number)
+
+    @property
+    def _steps(self) -> int:
+        # In decimals, as Optuna counts: 0.1 to 0.3 by 0.1 are two steps.
+        low, high, step = (Decimal(str(number)) for number in (self.low, self.high, self.step))
+        return int((high - low) // step)
 
     def holds(self, value: Any) -> bool:
         """Return whether ``value`` may be taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from automl.constraints import Anything, Constraint
@@ -73,6 +74,10 @@ class _Reader:
             return None
         if low == high:
             return Constant(kind(low))
+        if step is not None and not integer:
+            # More digits than this cannot be counted in steps without rounding.
+            digits = 12 - math.ceil(math.log10(max(abs(low), abs(high))))
+            low, high, step = round(low, digits), round(high, digits), round(step, digits) or step
         step = None if step is None or (integer and step == 1) else kind(step)
         return Range(kind(low), kind(high), log, step, integer, bool(flags["fidelity"]))
 

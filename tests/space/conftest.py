@@ -1,7 +1,5 @@
 """A vocabulary small enough to read, with one of everything the language can meet."""
 
-from functools import partial
-
 import pytest
 
 from automl.constraints import (
@@ -107,6 +105,16 @@ def vocabulary():
     return VOCABULARY
 
 
+class Loader:
+    """`load_space` with the vocabulary; short where a failing test prints it."""
+
+    def __call__(self, source, **options):
+        return load_space(source, vocabulary=VOCABULARY, **options)
+
+    def __repr__(self):
+        return "load"
+
+
 @pytest.fixture(scope="session")
 def load():
-    return partial(load_space, vocabulary=VOCABULARY)
+    return Loader()

@@ -1,6 +1,5 @@
 """Every way to get a space wrong that we could think of, each a file, beside what is said about it."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,8 @@ def fits(task, family, params):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FAULTY.glob("*.yaml")))
 def test_the_error_says_what_is_wrong(load, name):
-    began = time.perf_counter()
     with pytest.raises(SpaceError) as caught:
         load(FAULTY / f"{name}.yaml", fits=fits)
-    assert time.perf_counter() - began < 2
     said = str(caught.value).replace(f"{FAULTY}/", "")
     assert said == (FAULTY / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 

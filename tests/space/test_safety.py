@@ -1,0 +1,134 @@
+"""Files made to harm, and files that are noise: refused quickly, and with nothing but `SpaceError`."""
+
+import os
+import random
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from automl.errors import SpaceError
+
+FILES = sorted((Path(__file__).parent / "faulty").glob("*.yaml"))
+MUTANTS = int(os.environ.get("AUTOML_FUZZ", "1500"))  # more of them in a long run
+# fmt: off
+WORDS = [
+    "version", "name", "about", "task", "include", "define", "space", "forbid", "enqueue", "use", "choice",
+    "values", "value", "weights", "low", "high", "min", "max", "log", "step", "integer", "fidelity",
+    "model", "preprocess", "linear", "mlp", "decision_tree", "estimator", "optimizer", "adam", "sgd",
+    "momentum", "l2", "loss", "learning_rate", "batch_size", "hidden_layer_sizes", "numeric", "scale",
+    "standard", "null", "true", "false", ".inf", ".nan", "1e-4", "1e999", "-1", "0", "1", "0.5",
+    "2024-01-01", "0x1F", "1_000", '"x"', """", "[", "]", "{", "}", ",", ":", "-", "?", "|", ">", "&", "*",
+    "!", "%", "@", "`", "#", "<<:", "*a", "&a", "!!python/object:os.system", "~", "---", "...",
+]
+# fmt: on
+
+
+def refused_or_read(load, source):
+    """Any other exception fails the test."""
+    with suppress(SpaceError):
+        load(source).sample(np.random.default_rng(0))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", " ", "\n", "\n  ", "\n    ", ": ", ", "]), st.sampled_from(WORDS))
+    )
+)
+def test_heaps_of_words_are_read_or_refused(load, words):
+    refused_or_read(load, "".join(gap + word for gap, word in words) + "\n")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text())
+def test_any_text_is_read_or_refused(load, text):
+    refused_or_read(load, text + "\n")
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(WORDS),
+    st.binary(),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.sampled_from(WORDS), st.integers()), inner, max_size=4),
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(st.sampled_from(["linear", "mlp", "decision_tree", "use", "x"]), VALUES), VALUES, VALUES
+)
+def test_any_python_value_is_read_or_refused(load, model, define, forbid):
+    refused_or_read(load, {"define": define, "space": {"model": {"choice": model}}, "forbid": forbid})
+
+
+def test_texts_with_a_few_wrong_letters_are_read_or_refused(load):
+    shuffle = random.Random(0)
+    texts = [file.read_text(encoding="utf-8") for file in FILES if "bomb" not in file.stem]
+    for _ in range(MUTANTS):
+        text = list(shuffle.choice(texts))
+        for _ in range(shuffle.randint(1, 4)):
+            position = shuffle.randrange(len(text) + 1)
+            text[position : position + shuffle.randint(0, 3)] = shuffle.choice([*WORDS, " ", "\n", "", "  "])
+        refused_or_read(load, "".join(text) + "\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "space: {model: linear}\n" + "# long\n" * 1_500_000,
+        "space: " + "[" * 90_000,
+        "space: " + "{a: " * 40_000,
+        "space: " + "- " * 90_000,
+        "- " * 90_000 + "\n",
+        "define:\n  a: &a [" + "*a, " * 40_000 + "]\n",
+        "? " * 60_000 + "\n",
+        "space:\n  model: {linear: {l2: 1" + "0" * 100_000 + "}}\n",
+    ],
+    ids=["10 MB", "brackets", "braces", "dashes in a value", "dashes", "aliases", "keys", "digits"],
+)
+def test_a_file_made_to_hurt_is_refused_quickly(load, tmp_path, content):
+    file = tmp_path / "space.yaml"
+    file.write_text(content, encoding="utf-8")
+    began = time.perf_counter()
+    with pytest.raises(SpaceError):
+        load(file)
+    assert time.perf_counter() - began < 3
+
+
+def test_a_dict_that_holds_itself_is_refused(load):
+    model = {}
+    model["linear"] = model
+    with pytest.raises(SpaceError, match="nested at most"):
+        load({"space": {"model": model}})
+
+
+def test_nothing_is_imported_for_a_class_that_is_not_allowed(load):
+    text = "space:\n  model:\n    mine: {estimator: antigravity.Model}\n"
+    with pytest.raises(SpaceError, match="must be of sklearn"):
+        load(text)
+    with pytest.raises(SpaceError, match="must be a class with fit"):
+        load(text.replace("antigravity", "string"), allow_imports=["string"])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"space: \x9d"])
+def test_bytes_that_are_no_text_are_refused(load, tmp_path, content):
+    file = tmp_path / "space.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SpaceError):
+        load(file)
