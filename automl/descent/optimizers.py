@@ -213,7 +213,9 @@ def _betas(beta2: float) -> dict[str, Parameter]:
     }
 
 
-_ADAM = _betas(0.999) | _epsilon(1e-8)
+# In single precision a gradient that should be zero is some 1e-8, which a smaller epsilon would blow up into
+# a step.
+_ADAM = _betas(0.999) | _epsilon(1e-7)
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": Optimizer("plain gradient descent", _nothing, _sgd),
@@ -226,7 +228,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "nesterov": Parameter(Boolean(), False, "look ahead along the velocity"),
         },
     ),
-    "adagrad": Optimizer("Adagrad (Duchi et al. 2011)", _adagrad_init, _adagrad, _epsilon(1e-10)),
+    "adagrad": Optimizer("Adagrad (Duchi et al. 2011)", _adagrad_init, _adagrad, _epsilon(1e-7)),
     "adadelta": Optimizer(
         "Adadelta (Zeiler, arXiv 1212.5701); its own learning rate is 1",
         _adadelta_init,
@@ -237,7 +239,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         "RMSprop (Hinton 2012)",
         _adagrad_init,
         _rmsprop,
-        {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-8),
+        {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-7),
     ),
     "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, _adam, _ADAM),
     "amsgrad": Optimizer("AMSGrad (Reddi et al., arXiv 1904.09237)", _amsgrad_init, _amsgrad, _ADAM),

@@ -49,6 +49,9 @@ recipes = st.builds(
     label_smoothing=st.sampled_from([0.0, 0.1]),
     average=st.sampled_from([0.0, 0.25]),
     seed=st.integers(0, 3),
+).filter(
+    # the intercept's first full gradient is zero but for rounding, and Lion steps by its sign
+    lambda recipe: recipe.optimizer != "lion" or recipe.batch_size not in (N, "full")
 )
 
 

@@ -24,10 +24,14 @@ CASES = [
     ("momentum", {"momentum": 0.8, "nesterov": True}, optax.sgd(RATE, momentum=0.8, nesterov=True)),
     ("adagrad", {"epsilon": 1e-30}, optax.adagrad(RATE, initial_accumulator_value=0.0, eps=1e-30)),
     ("adadelta", {"decay": 0.8, "epsilon": 1e-3}, optax.adadelta(RATE, rho=0.8, eps=1e-3)),
-    ("rmsprop", {"decay": 0.8}, optax.rmsprop(RATE, decay=0.8, eps=1e-8, eps_in_sqrt=False)),
-    ("adam", {"beta1": 0.8, "beta2": 0.95}, optax.adam(RATE, b1=0.8, b2=0.95)),
-    ("nadam", {"beta1": 0.8, "beta2": 0.95}, optax.nadam(RATE, b1=0.8, b2=0.95)),
-    ("adamw", {"beta2": 0.95, "weight_decay": 0.3}, optax.adamw(RATE, b2=0.95, weight_decay=0.3)),
+    ("rmsprop", {"decay": 0.8, "epsilon": 1e-8}, optax.rmsprop(RATE, decay=0.8, eps=1e-8, eps_in_sqrt=False)),
+    ("adam", {"beta1": 0.8, "beta2": 0.95, "epsilon": 0.01}, optax.adam(RATE, b1=0.8, b2=0.95, eps=0.01)),
+    ("nadam", {"beta1": 0.8, "beta2": 0.95, "epsilon": 0.01}, optax.nadam(RATE, b1=0.8, b2=0.95, eps=0.01)),
+    (
+        "adamw",
+        {"beta2": 0.95, "weight_decay": 0.3, "epsilon": 0.01},
+        optax.adamw(RATE, b2=0.95, eps=0.01, weight_decay=0.3),
+    ),
     ("lion", {"beta1": 0.8, "beta2": 0.9}, optax.lion(RATE, b1=0.8, b2=0.9, weight_decay=0.0)),
 ]
 
