@@ -22,7 +22,7 @@ WORDS = [
     "model", "preprocess", "linear", "mlp", "decision_tree", "estimator", "optimizer", "adam", "sgd",
     "momentum", "l2", "loss", "learning_rate", "batch_size", "hidden_layer_sizes", "numeric", "scale",
     "standard", "null", "true", "false", ".inf", ".nan", "1e-4", "1e999", "-1", "0", "1", "0.5",
-    "2024-01-01", "0x1F", "1_000", '"x"', """", "[", "]", "{", "}", ",", ":", "-", "?", "|", ">", "&", "*",
+    "2024-01-01", "0x1F", "1_000", '"x"', "''", "[", "]", "{", "}", ",", ":", "-", "?", "|", ">", "&", "*",
     "!", "%", "@", "`", "#", "<<:", "*a", "&a", "!!python/object:os.system", "~", "---", "...",
 ]
 # fmt: on
