@@ -39,7 +39,7 @@ def save_model(
     X_example : DataFrame
         Some rows of the table: signature and input example come from them.
     metadata : mapping
-        Plain values kept with the model, e.g. task, target, classes, scoring. The version of automl is added.
+        Kept with the model as plain values, e.g. task, target, classes, scoring. ``automl_version`` is added.
     trusted : sequence of str
         Types outside this package and scikit-learn that the pipeline may hold, by full name.
 

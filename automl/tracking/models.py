@@ -79,7 +79,7 @@ def write_model(
     X_example : DataFrame
         Some rows of the table; the signature comes from them, the first five become the input example.
     metadata : mapping
-        Kept in the model, plain values only; ``automl_version`` is added.
+        Kept in the model as plain values; ``automl_version`` is added.
     trusted : sequence of str
         Types besides this package's and scikit-learn's that it may hold.
     **identity
@@ -106,7 +106,7 @@ def write_model(
         mlflow.sklearn.save_model(
             estimator,
             str(folder),
-            mlflow_model=Model(metadata={**metadata, "automl_version": __version__}, **identity),
+            mlflow_model=Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity),
             serialization_format="skops",
             skops_trusted_types=names,
             signature=_signature(X_example, estimator.predict(X_example)),
@@ -114,6 +114,12 @@ def write_model(
             # Named, so that MLflow does not load the model in a process of its own to find out.
             pip_requirements=_requirements(),
         )
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata that YAML can hold: NumPy's values as Python's, anything else as text."""
+    text = json.dumps(dict(metadata), default=lambda x: x.tolist() if hasattr(x, "tolist") else str(x))
+    return dict(json.loads(text))
 
 
 def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:

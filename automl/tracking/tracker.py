@@ -161,7 +161,7 @@ class Tracker:
         registered_model_name : str or None
             Its name in MLflow's registry; None leaves it out.
         metadata : mapping or None
-            Kept in the model, plain values only.
+            Kept in the model as plain values.
         trusted : sequence of str
             Types outside this package and scikit-learn that the pipeline may hold, by full name.
 

@@ -64,8 +64,9 @@ def test_the_folder_is_an_mlflow_model_any_tool_of_mlflows_can_serve(
 
 
 def test_metadata_comes_back(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
-    folder = save_model(fit("logistic"), tmp_path / "model", table, METADATA)
-    assert model_metadata(folder) == {**METADATA, "automl_version": __version__}
+    given = {**METADATA, "classes": np.array(["in time", "late"]), "n_rows": np.int64(120)}
+    folder = save_model(fit("logistic"), tmp_path / "model", table, given)
+    assert model_metadata(folder) == {**METADATA, "n_rows": 120, "automl_version": __version__}
 
 
 @pytest.mark.parametrize("what", ["a file", "a folder with something in it"])

@@ -183,6 +183,13 @@ def test_a_store_that_hangs_does_not_hold_up_close(tracker: Tracker, monkeypatch
         tracker.close("killed", timeout=0.2)
 
 
+def test_an_experiment_that_was_deleted_is_named(tracker: Tracker) -> None:
+    client = MlflowClient(tracker.tracking_uri)
+    client.delete_experiment(client.get_experiment_by_name("automl").experiment_id)
+    with pytest.raises(StoreError, match="experiment_name: the experiment 'automl' was deleted"):
+        Tracker(tracker.tracking_uri)
+
+
 def test_find_model_says_why_there_is_none(tracker: Tracker) -> None:
     winner, other = written(tracker, trial(0), trial(1))
     uri, parent_id = tracker.tracking_uri, str(tracker.parent_run_id)
