@@ -5,11 +5,12 @@ from __future__ import annotations
 from automl.table.categories import CategoryCodes, OneHot
 from automl.table.check import check_table
 from automl.table.columns import TypedColumns, as_frame
+from automl.table.numeric import MissingFlags, Numbers
 from automl.table.prepare import PREPROCESS, preprocessor
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, make_folds
 from automl.table.target import Target
-from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
+from automl.table.transformers import DateParts, Float32, NormalScores
 
 __all__ = [
     "PREPROCESS",
@@ -18,9 +19,10 @@ __all__ = [
     "DateParts",
     "Float32",
     "Folds",
+    "MissingFlags",
     "NormalScores",
+    "Numbers",
     "OneHot",
-    "SpreadScaler",
     "Target",
     "TypedColumns",
     "as_frame",
@@ -36,7 +38,16 @@ __all__ = [
 TRUSTED: tuple[str, ...] = (
     *(
         f"{kind.__module__}.{kind.__qualname__}"
-        for kind in (TypedColumns, CategoryCodes, OneHot, DateParts, Float32, NormalScores, SpreadScaler)
+        for kind in (
+            TypedColumns,
+            CategoryCodes,
+            OneHot,
+            Numbers,
+            MissingFlags,
+            DateParts,
+            Float32,
+            NormalScores,
+        )
     ),
     "numpy.dtype",
     "sklearn.model_selection._split.KFold",
