@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.constraints import Parameter, Section
+from automl.constraints import Parameter, Section, named
 from automl.descent import (
     LOSSES,
     GradientDescentClassifier,
@@ -97,13 +97,14 @@ class DescentFamily(Family):
 
     @override
     def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric) -> str:
-        loss = (
-            from_configuration({"loss": params["loss"]}, problem.task)[0].loss if "loss" in params else None
-        )
-        if loss is None:
+        if "loss" not in params:
             return ""
-        if not LOSSES[loss].probabilities and problem.n_classes and metric.needs_probabilities():
-            return f"loss {loss} gives no probabilities, which {metric.name} needs"
+        name, _ = named(params["loss"])
+        loss = LOSSES[name]
+        if problem.task not in loss.tasks:
+            return f"loss {name} is for {', '.join(sorted(loss.tasks))}, not for {problem.task}"
+        if problem.n_classes and not loss.probabilities and metric.needs_probabilities():
+            return f"loss {name} gives no probabilities, which {metric.name} needs"
         return ""
 
     @override

@@ -65,7 +65,7 @@ def leaderboard(
             "state": record.state,
             "family": record.family,
             "score": np.nan if record.score is None else record.score,
-            "score_std": float(np.std(record.fold_scores)) if record.score is not None else np.nan,
+            "score_std": float(np.std(record.fold_scores)) if record.fold_scores else np.nan,
             "seconds": record.seconds,
             "epochs": max(len(record.curve.losses), *record.curve.rungs, 0),
             **record.metrics,

@@ -1,0 +1,35 @@
+"""Small real tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from palmerpenguins import load_penguins_raw
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+
+def cancer() -> tuple[pd.DataFrame, pd.Series]:
+    """Binary, text labels, 569 rows, numbers only."""
+    data = load_breast_cancer(as_frame=True)
+    return data.data, data.target.map({0: "malignant", 1: "benign"}).rename("diagnosis")
+
+
+def penguins() -> tuple[pd.DataFrame, pd.Series]:
+    """Three species, 344 rows: numbers with gaps, categories with gaps, dates, a constant, an identifier."""
+    raw = load_penguins_raw()
+    X = raw.drop(columns=["Species", "Sample Number", "studyName"])
+    X["Date Egg"] = pd.to_datetime(X["Date Egg"])
+    return X, raw["Species"].str.split().str[0].rename("species")
+
+
+def diabetes() -> tuple[pd.DataFrame, pd.Series]:
+    """Regression, 442 rows."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    return X, y.rename("progression")
+
+
+def small(n: int = 60) -> tuple[pd.DataFrame, pd.Series]:
+    """Binary and easy, for tests that are about something else."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.choice(["x", "y"], size=n)})
+    return X, (X["a"] + rng.normal(scale=0.3, size=n) > 0).rename("up")

@@ -1,0 +1,110 @@
+"""One clear error before any training: where, what rule, what came, what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl.study import load_study, read_records
+from tests.tables import small
+
+X, y = small()
+TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": 2}}}}}
+ONLY_HINGE = {"space": {"model": {"choice": {"linear": {"loss": "hinge"}}}}}
+
+
+def with_missing(count):
+    target = y.astype(object)
+    target.iloc[:count] = None
+    return target
+
+
+REAL = pd.Series(np.linspace(0, 1, len(X)), name="height")
+
+NO_USE = pd.DataFrame({"same": ["s"] * 60, "id": [f"row {i}" for i in range(60)]})
+
+FAULTY = {
+    "target with missing values": ((X, with_missing(3)), {}, automl.TableError, r"3 of 60 rows"),
+    "one class": ((X, y == 7), {}, automl.TableError, r'"up".*(two classes|one class)'),
+    "class with fewer rows than folds": (
+        (X, ["rare"] * 2 + ["a"] * 28 + ["b"] * 30), {"cv": 5}, automl.TableError, r"'rare' with 2",
+    ),
+    "fewer than ten rows": ((X.head(9), y.head(9)), {}, automl.TableError, r"10 rows.*9"),
+    "duplicate column names": ((X.set_axis(["a", "a"], axis=1), y), {}, automl.TableError, r'"a"'),
+    "infinite target": ((X, REAL.replace(1.0, np.inf)), {}, automl.TableError, r'"height".*finite'),
+    "only constants and identifiers": (
+        (NO_USE, y), {}, automl.TableError, "identifier",
+    ),
+    "other lengths": ((X.head(50), y), {}, automl.TableError, r"50.*60|60.*50"),
+    "unknown space": ((X, y), {"space": "tabluar"}, automl.SpaceError, r'tabluar.*"tabular"'),
+    "faulty space": ((X, y), {"space": {"space": {"modle": 1}}}, automl.SpaceError, r'modle.*"model"'),
+    "no family for the task": ((X, REAL), {"space": ONLY_HINGE}, automl.SpaceError, "hinge is for .*not for regression"),
+    "loss without the metric's probabilities": (
+        (X, y), {"space": ONLY_HINGE, "scoring": "neg_log_loss"}, automl.SpaceError, "gives no probabilities",
+    ),
+    "unknown scorer": ((X, y), {"scoring": "acuracy"}, automl.SettingError, r'"acuracy".*"accuracy"'),
+    "scorer of another task": ((X, REAL), {"scoring": "roc_auc"}, automl.SettingError, "regression target"),
+    "unknown sampler": ((X, y), {"sampler": "tpee"}, automl.SettingError, r'sampler.*"tpee".*"tpe"'),
+    "unknown pruner": ((X, y), {"pruner": "medina"}, automl.SettingError, r'pruner.*"medina".*"median"'),
+    "timeout not positive": ((X, y), {"timeout": 0}, automl.SettingError, r"timeout: must be a number above 0.*got 0"),
+    "n_trials not positive": ((X, y), {"n_trials": -1}, automl.SettingError, r"n_trials.*at least 1.*got -1"),
+    "neither timeout nor n_trials": ((X, y), {"timeout": None, "n_trials": None}, automl.SettingError, "neither"),
+    "n_jobs of nothing": ((X, y), {"n_jobs": 0}, automl.SettingError, "n_jobs"),
+    "random_state as a word": ((X, y), {"random_state": "one"}, automl.SettingError, "random_state.*'one'"),
+    "one fold": ((X, y), {"cv": 1}, automl.SettingError, "cv"),
+    "file store of MLflow": ((X, y), {"tracking_uri": "./mlruns"}, automl.StoreError, "sqlite"),
+    "folder in the way of the store": ((X, y), {"tracking_uri": "sqlite:///taken"}, automl.StoreError, "taken"),
+    "file in the way of the study's folder": ((X, y), {"storage": "file/study.journal"}, automl.StoreError, "file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAULTY)
+def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkeypatch):
+    (folder / "taken").mkdir()
+    (folder / "file").write_text("")
+    table, settings, kind, message = FAULTY[case]
+
+    def never(*_, **__):
+        raise AssertionError("training started")
+
+    monkeypatch.setattr("automl.search.open_workers", never)
+    with pytest.raises(kind, match=message):
+        automl.Search(**{"space": TREE, "n_trials": 2, "progress": False, "n_jobs": 1, **settings}).fit(
+            *table
+        )
+    assert not list((folder / "mlruns").glob("studies/*"))
+
+
+def test_several_faults_are_told_at_once():
+    with pytest.raises(automl.SettingError) as caught:
+        automl.Search(TREE, timeout=-1, n_trials=0, n_jobs=1.5).fit(X, y)
+    assert [fault.where for fault in caught.value.faults] == ["n_trials", "timeout", "n_jobs"]
+
+
+def test_a_study_that_exists_is_not_overwritten(folder):
+    settings = {"n_trials": 2, "progress": False, "n_jobs": 1, "study_name": "mine"}
+    automl.Search(TREE, **settings).fit(X, y)
+    with pytest.raises(automl.SettingError, match='study_name: must be new in its storage; got "mine"'):
+        automl.Search(TREE, **settings).fit(X, y)
+    assert len(read_records(load_study("mine"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target", "message"),
+    [
+        ("absent.csv", None, "y", "no such file"),
+        ("empty.csv", b"", "y", "empty"),
+        ("rubbish.parquet", b"not parquet", "y", "rubbish.parquet"),
+        ("table.docx", b"a,b", "y", r"\.csv"),
+        ("table.csv", b"arr_delay,b\n1,2\n", "arr_dely", 'Did you mean "arr_delay"'),
+        ("twice.csv", b"a,a,y\n1,2,3\n", "y", '"a"'),
+    ],
+)
+def test_a_faulty_file_is_refused(tmp_path, name, content, target, message):
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(automl.TableError, match=message):
+        automl.read_table(file, target=target)

@@ -1,0 +1,232 @@
+"""The flow, from a table to a model, through the public API."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+
+import automl
+from tests.tables import cancer, diabetes, penguins, small
+
+SPACE = {
+    "name": "brief",
+    "space": {
+        "preprocess": {"numeric": {"scale": ["standard", "robust"]}, "categorical": {"encode": "onehot"}},
+        "model": {
+            "choice": {
+                "linear": {
+                    "optimizer": {"choice": {"sgd": {}, "momentum": {"momentum": [0.5, 0.9]}, "adam": {}}},
+                    "schedule": {"choice": {"exponential": {"rate": {"low": 0.8, "high": 1.0}}, "cosine": {}}},
+                    "learning_rate": {"low": 0.01, "high": 0.3, "log": True},
+                    "batch_size": [16, 64, "full"],
+                    "max_epochs": 8,
+                },
+                "mlp": {"hidden_layer_sizes": [[8], [8, 8]], "learning_rate": 0.01, "max_epochs": 8},
+                "decision_tree": {"max_depth": {"low": 1, "high": 5}},
+                "hist_gradient_boosting": {"max_iter": 10, "learning_rate": {"low": 0.1, "high": 0.5}},
+            }
+        },
+    },
+}  # fmt: skip
+
+TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 6}}}}}}
+
+
+def make(space=SPACE, **settings):
+    settings = {"n_trials": 16, "timeout": None, "n_jobs": 1, "cv": 3, "progress": False, **settings}
+    return automl.Search(space, **settings)
+
+
+@pytest.fixture(scope="module", params=[cancer, penguins, diabetes], ids=lambda table: table.__name__)
+def searched(request, empty_store, tmp_path_factory):
+    """A search on a real table, the rows it never saw, and its folder."""
+    folder = tmp_path_factory.mktemp(request.param.__name__)
+    (folder / "mlruns").mkdir()
+    shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+    X, y = request.param()
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield make().fit(X_train, y_train), X_test, y_test, folder
+
+
+def test_the_winner_is_a_pipeline_that_predicts_the_original_labels(searched):
+    search, X_test, y_test, _ = searched
+    assert isinstance(search.best_estimator_, Pipeline)
+    predicted = search.predict(X_test)
+    assert predicted.shape == (len(X_test),)
+    if search.task_ != "regression":
+        assert set(predicted) <= set(y_test)
+        assert list(search.classes_) == sorted(y_test.unique())
+        probabilities = search.predict_proba(X_test)
+        assert probabilities.shape == (len(X_test), len(search.classes_))
+        assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_it_predicts_better_than_no_model(searched):
+    search, X_test, y_test, _ = searched
+    least = {"binary": 0.97, "multiclass": -0.2, "regression": -65}[
+        search.task_
+    ]  # the mean's RMSE is about 77
+    assert search.score(X_test, y_test) > least
+    assert search.best_score_ > least
+
+
+def test_the_leaderboard_ranks_every_trial_of_the_study(searched):
+    search, *_ = searched
+    board = search.leaderboard_
+    trials = search.study_.get_trials()
+    assert len(board) == 16 == len(trials)
+    assert set(board.family) == {"linear", "mlp", "decision_tree", "hist_gradient_boosting"}
+    complete = board[board.state == "complete"]
+    assert complete.score.is_monotonic_decreasing
+    assert complete.score.iloc[0] == search.best_score_ == search.study_.best_value
+    states = {trial.number: trial.state.name.lower() for trial in trials}
+    assert {row.trial: row.state for row in board.itertuples()} == states
+    first = board.iloc[0]
+    assert all(first[name] == value for name, value in search.best_params_.items() if np.isscalar(value))
+
+
+def test_every_trial_is_a_run_under_the_run_of_the_search(searched):
+    search, *_ = searched
+    client = MlflowClient(f"sqlite:///{searched[3]}/mlruns/mlflow.db")
+    parent = client.get_run(search.run_id_)
+    assert parent.info.status == "FINISHED"
+    runs = client.search_runs(
+        [parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{search.run_id_}'", max_results=100
+    )
+    assert {run.info.run_id for run in runs} == set(search.leaderboard_.run_id)
+    best = client.get_run(search.leaderboard_.run_id.iloc[0])
+    assert best.data.metrics["score"] == pytest.approx(search.best_score_)
+    for name, value in search.best_params_.items():
+        assert name in best.data.params, value
+    wanted = {
+        "binary": {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"},
+        "multiclass": {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"},
+        "regression": {"rmse", "mae", "r2"},
+    }[search.task_]
+    assert wanted <= set(best.data.metrics)
+    linear = search.leaderboard_[(search.leaderboard_.family == "linear")].iloc[0]
+    history = client.get_metric_history(linear.run_id, "train_loss")
+    assert [point.step for point in history] == list(range(1, int(linear.epochs) + 1))
+    statuses = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+    assert {run.info.run_id: run.info.status for run in runs} == {
+        row.run_id: statuses[row.state] for row in search.leaderboard_.itertuples()
+    }
+
+
+def test_the_winner_is_registered(searched):
+    search, _, y_test, folder = searched
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    (version,) = client.search_model_versions(f"name = 'automl-{y_test.name}'")
+    assert version.run_id == search.run_id_
+
+
+def test_an_exported_model_predicts_the_same_in_a_clean_process(searched, tmp_path):
+    search, X_test, *_ = searched
+    search.export(tmp_path / "model")
+    X_test.to_parquet(tmp_path / "rows.parquet")
+    script = (
+        "import sys, numpy, pandas, automl\n"
+        "predicted = automl.load_model(sys.argv[1]).predict(pandas.read_parquet(sys.argv[2]))\n"
+        "numpy.save(sys.argv[3], predicted.astype('U32' if len(sys.argv) > 4 else float))"
+    )
+    names = [tmp_path / "model", tmp_path / "rows.parquet", tmp_path / "predictions.npy"]
+    text = [] if search.task_ == "regression" else ["text"]
+    subprocess.run([sys.executable, "-c", script, *map(str, names), *text], check=True, cwd=tmp_path)
+    assert np.array_equal(np.load(names[2]), search.predict(X_test))
+
+
+def test_missing_values_unseen_categories_and_other_types_just_work(searched):
+    search, X_test, *_ = searched
+    expected = search.predict(X_test)
+    as_text = X_test.astype(object).where(X_test.notna(), None)
+    for name in X_test.select_dtypes("number"):
+        as_text[name] = as_text[name].map(lambda value: None if value is None else str(value))
+    assert np.array_equal(search.predict(as_text), expected)
+    assert np.array_equal(search.predict(X_test[X_test.columns[::-1]]), expected)
+    odd = X_test.head(3).copy()
+    for name in odd:
+        odd[name] = odd[name].astype(object)
+        odd.loc[odd.index[0], name] = None
+        if not isinstance(odd[name].iloc[1], float | int | pd.Timestamp):
+            odd.loc[odd.index[1], name] = "never seen"
+    assert len(search.predict(odd)) == 3
+
+
+def test_columns_at_predict_time_are_checked(searched):
+    search, X_test, *_ = searched
+    renamed = X_test.rename(columns={X_test.columns[3]: "something else"})
+    with pytest.raises(automl.TableError) as caught:
+        search.predict(renamed)
+    assert X_test.columns[3] in str(caught.value)
+    assert "something else" in str(caught.value)
+    numeric = X_test.select_dtypes("number").columns[0]
+    with pytest.raises(automl.TableError, match="rubbish"):
+        search.predict(X_test.assign(**{numeric: "rubbish"}))
+
+
+def test_same_seed_same_leaderboard(folder):
+    X, y = cancer()
+    boards = [make(random_state=3).fit(X, y).leaderboard_ for _ in range(2)]
+    same = [name for name in boards[0] if name not in ("seconds", "run_id")]
+    pd.testing.assert_frame_equal(boards[0][same], boards[1][same])
+    other = make(random_state=4).fit(X, y).leaderboard_
+    assert not other.score.equals(boards[0].score)
+
+
+def test_worker_processes_search_too(folder):
+    search = make(TREE, n_trials=6, n_jobs=2, random_state=1).fit(*small())
+    assert (search.leaderboard_.state == "complete").sum() >= 1
+    assert len(search.leaderboard_) == 6
+
+
+def test_arrays_and_boolean_targets(folder):
+    X, y = cancer()
+    search = make(TREE, n_trials=3).fit(X.to_numpy(), y.to_numpy() == "benign")
+    assert list(search.classes_) == [False, True]
+    assert search.predict(X.to_numpy()).dtype == bool
+    assert list(search.feature_names_in_[:2]) == ["x0", "x1"]
+
+
+def test_a_time_limit_ends_the_search(folder):
+    search = make(n_trials=None, timeout=4, n_jobs=1).fit(*small())
+    assert search.leaderboard_.state.eq("complete").any()
+
+
+def test_without_refit_there_is_no_estimator(folder):
+    search = make(TREE, n_trials=2, refit=False).fit(*small())
+    assert not hasattr(search, "best_estimator_")
+    with pytest.raises(automl.NoModelError, match="refit=False"):
+        search.predict(small()[0])
+
+
+def test_a_space_file_by_path(folder):
+    (folder / "mine.yaml").write_text(
+        "name: mine\nspace:\n  model:\n    choice:\n      decision_tree: {max_depth: [2, 3]}\n"
+    )
+    search = make("mine.yaml", n_trials=2).fit(*small())
+    assert set(search.leaderboard_["model.decision_tree.max_depth"]) <= {2, 3}
+
+
+def test_when_every_trial_fails_the_reason_is_said(folder, monkeypatch):
+    def broken(*_, **__):
+        raise MemoryError("no room for a tree")
+
+    monkeypatch.setattr("sklearn.tree.DecisionTreeClassifier.fit", broken)
+    with pytest.raises(automl.NoModelError, match="no room for a tree"):
+        make(TREE, n_trials=2).fit(*small())
+
+
+def test_scikit_learn_can_clone_and_show_it():
+    from sklearn.base import clone
+
+    search = clone(make(n_trials=7))
+    assert search.get_params()["n_trials"] == 7
+    assert "Search(" in repr(search)
