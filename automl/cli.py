@@ -1,0 +1,320 @@
+"""The command line: search, look, export, predict."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from automl import __version__
+from automl.errors import AutomlError, Fault, InputError, SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Search for the best pipeline for a table, see everything that was tried, keep the best.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+
+
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(help="MLflow's store.", show_default="sqlite:///mlruns/mlflow.db", metavar="URI"),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="Where studies are kept: a journal file, or a storage URL of Optuna.",
+        show_default="mlruns/studies/NAME.journal",
+        metavar="PATH|URL",
+    ),
+]
+
+
+def main() -> NoReturn:
+    """Run the command line; a fault of the input is one message and exit code 2, never a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped", style="yellow")
+        sys.exit(130)
+    except AutomlError as error:
+        _complain(str(error))
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except Exception as error:
+        # What typer and click raise about the command line itself knows how to show itself.
+        if hasattr(error, "exit_code") and hasattr(error, "show"):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def search(
+    file: Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .parquet.", show_default=False)],
+    target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)],
+    space: Annotated[str, typer.Option(help="A space that ships, or a YAML file.")] = "tabular",
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            help="What ranks trials: a scorer of scikit-learn, e.g. accuracy, f1, r2.",
+            show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds in all; without it and --n-trials, 60.", show_default="60")
+    ] = None,
+    n_trials: Annotated[
+        int | None, typer.Option(help="Trials in all.", show_default="as many as fit")
+    ] = None,
+    cv: Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")] = None,
+    n_jobs: Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")] = None,
+    random_state: Annotated[int, typer.Option(help="The seed of everything.")] = 0,
+    study_name: Annotated[
+        str | None, typer.Option(help="Name of the study.", show_default="target and time")
+    ] = None,
+    storage: Storage = None,
+    sampler: Annotated[str | None, typer.Option(help="tpe, random, qmc, ...", show_default="tpe")] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="median, successive_halving, none, ...", show_default="median")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    experiment_name: Annotated[
+        str | None, typer.Option(help="MLflow's experiment.", show_default="automl")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
+    ] = None,
+    progress: Annotated[bool, typer.Option(help="Show what happens.")] = True,
+) -> None:
+    """Search for the best pipeline that predicts TARGET from the other columns of FILE.
+
+    Every trial becomes a run in MLflow; the best pipeline is trained again on all rows, logged and registered.
+    Ctrl-C ends the search early and keeps what was found; a second one stops at once.
+
+    [bold]Examples[/]
+
+      automl search customers.csv --target churn
+      automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
+      automl search customers.csv --target churn --space my_space.yaml --n-trials 200
+    """
+    from automl.search import Search
+    from automl.table import read_table
+
+    X, y = read_table(file, target=target)
+    found = Search(
+        space,
+        scoring=scoring,
+        n_trials=n_trials,
+        timeout=60 if timeout is None and n_trials is None else timeout,
+        cv=cv,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        study_name=study_name,
+        storage=storage,
+        sampler=sampler,
+        pruner=pruner,
+        tracking_uri=tracking_uri,
+        experiment_name=experiment_name,
+        progress=progress,
+    ).fit(X, y)
+    console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name))
+    if output is not None:
+        console.print(f"model written to {found.export(output)}")
+    else:
+        console.print(f"export the model:  automl export {found.run_id_} model", highlight=False)
+    console.print("browse all runs:   automl ui", highlight=False)
+
+
+@app.command()
+def leaderboard(
+    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    top: Annotated[int, typer.Option(help="How many trials to show.")] = 20,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write all of them, with every parameter, to a CSV file.",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Show the trials of a study, best first; also while it is still searching."""
+    from automl.select import leaderboard as rank
+    from automl.study import load_study, read_records
+
+    found = load_study(study, storage)
+    records = read_records(found)
+    if not records:
+        console.print(f"{found.study_name}: no trial has ended yet")
+        return
+    table = rank(records)
+    if output is not None:
+        table.to_csv(output)
+        console.print(f"{len(table)} trials written to {output}")
+        return
+    console.print(_leaderboard(table, top, found.study_name))
+
+
+@app.command()
+def export(
+    run_id: Annotated[
+        str, typer.Argument(help="MLflow's run of the search, or of its best trial.", show_default=False)
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where to write the model.", show_default=False)],
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write the model of a search to FOLDER.
+
+    It is an MLflow model: automl predict, automl.load_model and MLflow itself read it.
+    """
+    from automl.export import export_run
+
+    console.print(f"model written to {export_run(run_id, folder, tracking_uri)}")
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        str, typer.Argument(help="A model folder, or models:/NAME/VERSION.", show_default=False)
+    ],
+    file: Annotated[Path, typer.Argument(help="The rows: .csv, .csv.gz or .parquet.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .csv or .parquet file.", show_default=False)
+    ],
+    proba: Annotated[bool, typer.Option(help="Also write the probability of every class.")] = False,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Predict the rows of FILE with an exported model."""
+    from automl.export import load_model, model_metadata
+    from automl.table import read_table
+
+    if output.suffix not in (".csv", ".parquet"):
+        raise SettingError(
+            Fault("--output", "must end in .csv or .parquet", str(output), "Choose one of these formats.")
+        )
+    pipeline = load_model(model, tracking_uri)
+    rows = cast("pd.DataFrame", read_table(file))
+    # A file to learn from holds the target too; any other column that the model does not know is refused.
+    target = model_metadata(model).get("target") if Path(model).is_dir() else None
+    if target in rows.columns and target not in pipeline.feature_names_in_:
+        rows = rows.drop(columns=target)
+    predictions = _predictions(pipeline, rows, proba)
+    if output.suffix == ".csv":
+        predictions.to_csv(output, index=False)
+    else:
+        predictions.to_parquet(output, index=False)
+    console.print(f"{len(predictions)} predictions written to {output}")
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Start MLflow's own user interface on the store that searches write to."""
+    from automl.tracking import ui_command
+
+    command = ui_command(tracking_uri, host, port)
+    console.print(f"MLflow at http://{host}:{port}, Ctrl-C ends it", highlight=False)
+    raise typer.Exit(subprocess.call(command))
+
+
+def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    found = pd.DataFrame({"prediction": pipeline.predict(rows)})
+    if proba:
+        if not hasattr(pipeline, "predict_proba"):
+            raise SettingError(
+                Fault("--proba", "needs a model with probabilities", "one without", "Leave it out.")
+            )
+        for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
+            found[f"probability_{label}"] = column
+    return found
+
+
+def _leaderboard(table: pd.DataFrame, top: int, title: str) -> Table:
+    """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
+    shown = Table(
+        title=f"{title}: {len(table)} trials", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for name in ("rank", "trial", "state", "family", "score", "seconds"):
+        words = name in ("state", "family")
+        shown.add_column(name, justify="left" if words else "right", no_wrap=True)
+    shown.add_column("parameters")
+    for rank, row in table.head(top).iterrows():
+        own = _searched(table, f"model.{row.family}.")
+        params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
+        cells = (rank, row.trial, row.state, row.family, _score(row.score), f"{row.seconds:.2f}", params)
+        shown.add_row(*(str(cell) for cell in cells), style=None if row.state == "complete" else "dim")
+    return shown
+
+
+def _searched(table: pd.DataFrame, prefix: str) -> dict[str, str]:
+    """Return the parameters under a prefix that have more than one value, with their short names."""
+    paths = [name for name in table.columns if name.startswith(prefix)]
+    varied = [path for path in paths if table[path].dropna().astype(str).nunique() > 1]
+    return {path: path.removeprefix(prefix) for path in varied if ".preprocess." not in path}
+
+
+def _given(value: Any) -> bool:
+    return value is not None and value == value
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace(" ", "")
+
+
+def _score(value: float) -> str:
+    return f"{value:.5g}" if _given(value) else "-"
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(f"[bold red]error[/]: {_escaped(text)}", highlight=False, soft_wrap=True)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    Console(stderr=True).print(
+        f"[yellow]warning[/]: {_escaped(str(message))}", highlight=False, soft_wrap=True
+    )
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+if __name__ == "__main__":
+    main()
