@@ -21,7 +21,7 @@ from automl.space.nodes import Group
 from automl.space.parts import Parts
 from automl.space.raw import BROKEN, Raw, show
 from automl.space.restrict import Fits, misfits
-from automl.space.rules import Rule, read_rule, read_start
+from automl.space.rules import Rule, Start, read_rule, read_start
 from automl.space.space import Space
 from automl.space.walk import build
 from automl.space.words import DOCUMENT, TASKS, VERSION
@@ -140,26 +140,26 @@ class _Document:
                 self.fault(checker.places.get((path, show(value)), raw), path, rule, show(value))
         return root
 
-    def rules(
-        self, entries: dict[str, Raw], root: Group
-    ) -> tuple[tuple[Rule, ...], tuple[dict[str, Any], ...]]:
+    def rules(self, entries: dict[str, Raw], root: Group) -> tuple[tuple[Rule, ...], tuple[Start, ...]]:
         known = list(spots(root))
-        found: dict[str, list[Any]] = {"forbid": [], "enqueue": []}
-        for word, read in (("forbid", read_rule), ("enqueue", read_start)):
-            items = entries.get(word, Raw([]))
-            if not items.is_list and not items.is_empty:
-                self.fault(items, word, "must be a list of mappings", show(items))
-                continue
-            for index, item in enumerate(items.value or []):
-                compiled = read(item, known, f"{word}[{index}]", self.fault)
-                found[word] += [] if compiled is None else [compiled]
-                rule = next(
-                    (r for r in found["forbid"] if word == "enqueue" and compiled and r.forbids(compiled)),
-                    None,
-                )
-                if rule:
-                    self.fault(item, f"{word}[{index}]", "a start must not be forbidden", str(rule))
-        return tuple(found["forbid"]), tuple(found["enqueue"])
+        read = (read_rule(item, known, path, self.fault) for path, item in self.items(entries, "forbid"))
+        rules = tuple(rule for rule in read if rule is not None)
+        starts = []
+        for path, item in self.items(entries, "enqueue"):
+            start = read_start(item, known, path, self.fault)
+            broken = next((rule for rule in rules if start is not None and rule.forbids(start.values)), None)
+            if broken is not None:
+                self.fault(item, path, "a start must not be forbidden", str(broken))
+            elif start is not None:
+                starts.append(start)
+        return rules, tuple(starts)
+
+    def items(self, entries: dict[str, Raw], word: str) -> list[tuple[str, Raw]]:
+        raw = entries.get(word, Raw([]))
+        if not raw.is_list and not raw.is_empty:
+            self.fault(raw, word, "must be a list of mappings", show(raw))
+            return []
+        return [(f"{word}[{index}]", item) for index, item in enumerate(raw.value or [])]
 
     def room(self, space: Space, forbid: Raw) -> None:
         """Draw until enough is found that is not forbidden, or it is plain that there is hardly any."""

@@ -55,12 +55,11 @@ def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, dict[s
             reasons[family] = reason
         else:
             kept[family] = Group(children)
-    weights = model.weights and tuple(
-        weight for family, weight in zip(model.options, model.weights, strict=True) if family in kept
-    )
     if not kept:
         return None, reasons
-    return Group({**root.children, _MODEL: Branches(kept, weights or None)}), reasons
+    shares = zip(model.options, model.weights or (), strict=False)
+    weights = tuple(weight for family, weight in shares if family in kept)
+    return Group({**root.children, _MODEL: Branches(kept, weights if len(weights) > 1 else None)}), reasons
 
 
 def _with_value(fits: Fits, task: str, family: str, key: str, value: Any) -> str | None:

@@ -12,7 +12,7 @@ from automl.space.nodes import Choices, Constant, Range, canonical
 from automl.space.ranges import Report
 from automl.space.raw import Raw, show
 
-__all__ = ["Condition", "Rule", "read_rule", "read_start"]
+__all__ = ["Condition", "Rule", "Start", "read_rule", "read_start"]
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,24 @@ def _condition(key: str, item: Raw, meant: list[Spot], path: str, report: Report
     return Condition(key, (value,))
 
 
-def read_start(raw: Raw, known: list[Spot], path: str, report: Report) -> dict[str, Any] | None:
-    """Compile one item of ``enqueue`` to values by path; None where it has a fault.
+@dataclass(frozen=True)
+class Start:
+    """A known good start.
+
+    Parameters
+    ----------
+    written : mapping
+        Values by the keys they were written under.
+    values : mapping
+        The same by path; a key that several families share stands for each of them.
+    """
+
+    written: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+def read_start(raw: Raw, known: list[Spot], path: str, report: Report) -> Start | None:
+    """Compile one item of ``enqueue``; None where it has a fault.
 
     A key that several families share, such as ``learning_rate``, is meant for the family that the start
     names, or for all that can take the value.
@@ -165,7 +181,8 @@ def read_start(raw: Raw, known: list[Spot], path: str, report: Report) -> dict[s
     if not ways:
         report(raw, path, "the values of a start must be able to stand together", show(raw), "")
         return None
-    return {spot.path: value for way in ways for spot, value in way}
+    values = {spot.path: value for way in ways for spot, value in way}
+    return Start({key: item.plain() for key, item in items}, values)
 
 
 def _names(meant: list[Spot]) -> list[str]:

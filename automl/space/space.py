@@ -18,8 +18,9 @@ from automl.space.diff import Change, changes
 from automl.space.grid import Size, grid, size
 from automl.space.index import spots
 from automl.space.nodes import Group, Range, canonical, leaves
+from automl.space.raw import from_python
 from automl.space.restrict import Fits, restricted
-from automl.space.rules import Rule
+from automl.space.rules import Rule, Start, read_start
 from automl.space.walk import Decision, build, follow
 from automl.space.words import TASKS, VERSION
 from automl.space.write import plain, to_yaml
@@ -48,8 +49,8 @@ class Space:
         The tree.
     forbid : tuple of Rule
         What must not meet.
-    enqueue : tuple of mapping
-        Known good starts: values by path.
+    enqueue : tuple of Start
+        Known good starts.
     structural : callable
         ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
     """
@@ -59,7 +60,7 @@ class Space:
     tasks: tuple[str, ...]
     root: Group
     forbid: tuple[Rule, ...] = ()
-    enqueue: tuple[Mapping[str, Any], ...] = ()
+    enqueue: tuple[Start, ...] = ()
     structural: Callable[[str], bool] = lambda path: True
 
     def __eq__(self, other: object) -> bool:
@@ -137,7 +138,7 @@ class Space:
         return tuple(
             {
                 name: part
-                for path, value in start.items()
+                for path, value in start.values.items()
                 for name, part in encode(nodes[path], path, value).items()
             }
             for start in self.enqueue
@@ -179,7 +180,9 @@ class Space:
         document |= {"task": list(self.tasks)} if self.tasks != TASKS else {}
         document["space"] = plain(self.root)
         document |= {"forbid": [rule.plain() for rule in self.forbid]} if self.forbid else {}
-        return document | ({"enqueue": [dict(start) for start in self.enqueue]} if self.enqueue else {})
+        return document | (
+            {"enqueue": [dict(start.written) for start in self.enqueue]} if self.enqueue else {}
+        )
 
     def to_yaml(self) -> str:
         """Return the space as YAML that loads to an equal space."""
@@ -227,13 +230,13 @@ class Space:
         if root is None:
             came = "; ".join(f"{family}: {reason}" for family, reason in reasons.items())
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
-        left = {spot.path: spot for spot in spots(root)}
-        starts = tuple(
-            start
+        known = list(spots(root))
+        starts = (
+            read_start(from_python(start.written, []), known, "", lambda *fault: None)
             for start in self.enqueue
-            if all(path in left and left[path].takes(value) for path, value in start.items())
         )
-        return replace(self, tasks=(task,), root=root, enqueue=starts)
+        kept = tuple(start for start in starts if start is not None)
+        return replace(self, tasks=(task,), root=root, enqueue=kept)
 
     def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
         found = list(follow(self.root, configuration))

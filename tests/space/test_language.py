@@ -1,0 +1,383 @@
+"""The words of the language: what each makes of a space."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from automl.errors import SpaceError
+from automl.space import Branch, Choice, Float, Int, Space
+
+
+def model(load, text):
+    """Return the leaves of a model's only branch, as the language writes them."""
+    ((_, branch),) = load(f"space:\n  model: {text}\n").to_dict()["space"]["model"]["choice"].items()
+    return branch
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("{l2: 1e-4}", {"l2": 0.0001}),
+        ("{l2: '1e-4'}", {"l2": 0.0001}),
+        ("{l2: {low: 1e-6, high: 1E0, log: true}}", {"l2": {"low": 1e-6, "high": 1.0, "log": True}}),
+        ("{l2: {min: 0, max: 1}}", {"l2": {"low": 0.0, "high": 1.0}}),  # known to take fractions
+        ("{max_epochs: {min: 5, max: 9}}", {"max_epochs": {"low": 5, "high": 9, "integer": True}}),
+        ("{max_epochs: {low: 1e1, high: 1e2}}", {"max_epochs": {"low": 10, "high": 100, "integer": True}}),
+        ("{l2: {low: 1, high: 9, integer: true}}", {"l2": {"low": 1, "high": 9, "integer": True}}),
+        ("{l2: {low: 0.1, high: 0.1}}", {"l2": 0.1}),
+        ("{l2: {value: 0.1}}", {"l2": 0.1}),
+        ("{l2: {values: [0, 0.1]}}", {"l2": [0, 0.1]}),
+        ("{l2: [0.5]}", {"l2": 0.5}),
+        ("{batch_size: [32, full]}", {"batch_size": [32, "full"]}),
+        ("{optimizer: adam}", {"optimizer": "adam"}),
+        ("{optimizer: [sgd, adam]}", {"optimizer": ["sgd", "adam"]}),
+        ("{optimizer: {choice: [sgd, adam]}}", {"optimizer": ["sgd", "adam"]}),
+        ("{optimizer: {adam: {beta1: 0.8}}}", {"optimizer": {"choice": {"adam": {"beta1": 0.8}}}}),
+        (
+            "{optimizer: [sgd, {adam: {beta1: 0.8}}]}",
+            {"optimizer": {"choice": {"sgd": {}, "adam": {"beta1": 0.8}}}},
+        ),
+        ("{optimizer: {choice: {sgd: , adam: }}}", {"optimizer": {"choice": {"sgd": {}, "adam": {}}}}),
+    ],
+)
+def test_each_way_to_write_a_value(load, written, read):
+    assert model(load, f"{{linear: {written}}}") == read
+
+
+def test_a_part_is_put_where_it_is_used_and_what_stands_beside_it_wins(load):
+    text = """
+define:
+  rate: {low: 1e-4, high: 1, log: true}
+  base: {learning_rate: {use: rate}, l2: 0.1, preprocess: {numeric: {impute: mean, scale: robust}}}
+  more: {l2: 0.5, dropout: 0.25}
+space:
+  model:
+    choice:
+      linear: {use: base, l2: {low: 0, high: 1}, preprocess: {numeric: {scale: [standard, minmax]}}}
+      mlp: {use: [base, more], learning_rate: {use: rate, high: 0.1}}
+"""
+    choice = load(text).to_dict()["space"]["model"]["choice"]
+    assert choice["linear"] == {
+        "learning_rate": {"low": 1e-4, "high": 1.0, "log": True},
+        "l2": {"low": 0.0, "high": 1.0},
+        "preprocess": {"numeric": {"impute": "mean", "scale": ["standard", "minmax"]}},
+    }
+    assert choice["mlp"]["l2"] == 0.5
+    assert choice["mlp"]["dropout"] == 0.25
+    assert choice["mlp"]["learning_rate"]["high"] == 0.1
+
+
+def test_a_file_takes_over_what_it_includes_and_wins_over_it(load, tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "common.yaml").write_text("define:\n  descent: {l2: 0.1, optimizer: sgd}\n")
+    (tmp_path / "base.yaml").write_text(
+        "include: parts/common.yaml\nname: base\nspace:\n  preprocess: {numeric: {scale: robust}}\n"
+        "  model: {linear: {use: descent}}\nforbid:\n  - {l2: 0.3}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(
+        "include: [base.yaml]\ndefine:\n  descent: {optimizer: [sgd, adam]}\n"
+        "space: {model: {linear: {l2: [0.2, 0.3]}}}\nforbid:\n  - {l2: 0.2, optimizer: sgd}\n"
+    )
+    document = load(tmp_path / "mine.yaml").to_dict()
+    assert document["name"] == "base"
+    assert document["space"] == {
+        "preprocess": {"numeric": {"scale": "robust"}},
+        "model": {"choice": {"linear": {"l2": [0.2, 0.3], "optimizer": ["sgd", "adam"]}}},
+    }
+    assert len(document["forbid"]) == 2
+
+
+RULES = """
+space:
+  model:
+    choice:
+      linear:
+        optimizer: {choice: {sgd: {}, adam: {beta1: [0.8, 0.9]}}}
+        loss: [logistic, hinge]
+        learning_rate: {low: 0.001, high: 1, log: true}
+        batch_size: [16, 64, full]
+      mlp: {hidden_layer_sizes: [[64], [128, 64]], learning_rate: {low: 0.01, high: 1}}
+forbid:
+  - {model: linear, loss: hinge, optimizer: adam}
+  - {linear.learning_rate: {above: 0.1}, batch_size: {below: 32}}
+  - {hidden_layer_sizes: [64], learning_rate: {above: 0.5, below: 0.6}}
+  - {batch_size: [full, 64], loss: hinge}
+enqueue:
+  - {model: linear, optimizer: adam, learning_rate: 0.01}
+  - {model: {linear: {optimizer: {adam: {beta1: 0.9}}, batch_size: full}}}
+  - {learning_rate: 0.02}
+"""
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "rule"),
+    [
+        (
+            "linear",
+            {"loss": "hinge", "optimizer": {"adam": {"beta1": 0.8}}, "batch_size": 16},
+            "loss: hinge, opt",
+        ),
+        ("linear", {"loss": "hinge", "optimizer": {"sgd": {}}, "batch_size": 16}, ""),
+        ("linear", {"learning_rate": 0.2, "batch_size": 16}, "above: 0.1"),
+        ("linear", {"learning_rate": 0.1, "batch_size": 16}, ""),
+        ("linear", {"learning_rate": 0.2, "batch_size": "full"}, ""),
+        ("linear", {"loss": "hinge", "batch_size": "full"}, "[full, 64]"),
+        ("mlp", {"hidden_layer_sizes": [64], "learning_rate": 0.55}, "below: 0.6"),
+        ("mlp", {"hidden_layer_sizes": [128, 64], "learning_rate": 0.55}, ""),
+    ],
+)
+def test_what_is_forbidden(load, family, values, rule):
+    linear = {"optimizer": {"sgd": {}}, "loss": "logistic", "learning_rate": 0.01, "batch_size": 16}
+    configuration = {"model": {family: (linear if family == "linear" else {}) | values}}
+    space = load(RULES)
+    found = space.forbidden(configuration)
+    assert rule in found
+    assert bool(rule) == bool(found) == (not space.accepts(configuration))
+
+
+def test_nothing_forbidden_is_drawn_or_laid_on_a_grid(load):
+    space = load(RULES)
+    rng = np.random.default_rng(0)
+    drawn = [*(space.sample(rng) for _ in range(300)), *space.grid(3)]
+    assert not any(space.forbidden(configuration) for configuration in drawn)
+    free = load(RULES[: RULES.index("forbid")])
+    assert len(list(space.grid(3))) < len(list(free.grid(3)))
+
+
+def test_starts_are_what_optuna_is_handed(load):
+    assert load(RULES).starts == (
+        {"model": "linear", "model.linear.optimizer": "adam", "model.linear.learning_rate": 0.01},
+        {
+            "model": "linear",
+            "model.linear.optimizer": "adam",
+            "model.linear.optimizer.adam.beta1": 0.9,
+            "model.linear.batch_size": "full",
+        },
+        {"model.linear.learning_rate": 0.02, "model.mlp.learning_rate": 0.02},
+    )
+
+
+def test_rules_and_starts_survive_writing(load):
+    space = load(RULES)
+    again = load(space.to_yaml())
+    assert again == space
+    assert again.starts == space.starts
+    assert load(RULES.replace("above: 0.1}", "above: 0.2}")).digest() != space.digest()
+
+
+ESTIMATOR = """
+space:
+  preprocess: {numeric: {scale: standard}}
+  model:
+    choice:
+      linear: {l2: 0.1}
+      my_forest:
+        estimator: sklearn.ensemble.ExtraTreesClassifier
+        preprocess: {numeric: {scale: none}}
+        n_estimators: {low: 50, high: 500, step: 50}
+        max_features: [sqrt, {low: 0.1, high: 1.0}]
+        bootstrap: [true, false]
+"""
+
+
+def test_a_class_is_checked_against_its_own_parameters(load):
+    space = load(ESTIMATOR)
+    rng = np.random.default_rng(0)
+    forests = [c for c in (space.sample(rng) for _ in range(60)) if "my_forest" in c["model"]]
+    for configuration in forests:
+        forest = configuration["model"]["my_forest"]
+        assert forest["estimator"] == "sklearn.ensemble.ExtraTreesClassifier"
+        assert forest["n_estimators"] in range(50, 501, 50)
+        assert "preprocess" not in configuration
+    assert {type(c["model"]["my_forest"]["max_features"]) for c in forests} == {str, float}
+    assert load(space.to_yaml()) == space
+
+
+def test_one_task_leaves_what_fits_it(load):
+    def fits(task, family, params):
+        if family == "decision_tree" and task == "regression":
+            return "no trees today"
+        return "for classes" if task == "regression" and params.get("loss") in ("hinge", "logistic") else ""
+
+    text = """
+space:
+  model:
+    choice:
+      linear: {loss: [hinge, squared, logistic], l2: 0.1}
+      mlp: {loss: hinge}
+      decision_tree: {}
+    weights: {linear: 2}
+enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: decision_tree}]
+"""
+    space = load(text)
+    left = space.restrict("regression", fits)
+    assert left.tasks == ("regression",)
+    assert left.to_dict()["space"] == {"model": {"choice": {"linear": {"loss": "squared", "l2": 0.1}}}}
+    assert [start.values for start in left.enqueue] == [{"model": "linear", "model.linear.loss": "squared"}]
+    assert space.restrict("binary", fits).root == space.root
+    with pytest.raises(SpaceError, match="must be for binary; got a space for regression"):
+        left.restrict("binary")
+    with pytest.raises(SpaceError, match="must have a family for regression.*linear: too small"):
+        space.restrict("regression", lambda task, family, params: "too small")
+
+
+def test_sizes(load):
+    text = """
+space:
+  preprocess: {numeric: {impute: [median, mean], scale: [standard, robust]}}
+  model:
+    choice:
+      linear: {optimizer: {choice: {sgd: {}, momentum: {nesterov: [true, false]}}}, batch_size: [16, 32]}
+      decision_tree: {preprocess: {}, max_depth: [null, {low: 2, high: 6}]}
+"""
+    size = load(text).size()
+    assert size.points == 4 * 3 * 2 + 6
+    assert size.dimensions == {"linear": 5, "decision_tree": 2}
+    endless = load(
+        "space:\n  model: {linear: {l2: {low: 0, high: 1}, max_epochs: {low: 5, high: 9, fidelity: true}}}"
+    )
+    assert (endless.size().points, endless.size().dimensions) == (None, {"linear": 1})
+    assert endless.fidelity == {"model.linear.max_epochs": (5, 9)}
+
+
+def test_a_grid_is_spaced_as_the_range_is(load):
+    space = load("space:\n  model: {linear: {l2: {low: 1e-4, high: 1, log: true}}}")
+    values = [configuration["model"]["linear"]["l2"] for configuration in space.grid(5)]
+    assert all(math.isclose(a, b) for a, b in zip(values, [1e-4, 1e-3, 1e-2, 0.1, 1], strict=True))
+
+
+def test_differences_and_what_they_do_to_old_trials(load):
+    old = load(
+        "space:\n  model: {choice: {linear: {l2: {low: 0, high: 1}, loss: [hinge, logistic]}, mlp: {}}}"
+    )
+    new = load(
+        "space:\n  model: {choice: {linear: {l2: {low: 0, high: 2}, loss: hinge, l1: 0}, decision_tree: {}}}"
+    )
+    assert [str(change) for change in old.diff(new)] == [
+        "widened  model.linear.l2: 0 to 1 -> 0 to 2",
+        "narrowed model.linear.loss: hinge | logistic -> hinge",
+        "came     model.linear.l1: 0",
+        "went     model.mlp: nothing to choose",
+        "came     model.decision_tree: nothing to choose",
+    ]
+    assert [change.keeps for change in old.diff(new)] == [True, False, False, False, True]
+    assert not new.accepts({"model": {"linear": {"l2": 0.5, "loss": "hinge"}}})
+    assert new.accepts({"model": {"linear": {"l2": 0.5, "loss": "hinge", "l1": 0}}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("[1, 2]", "{low: 1, high: 8}", "widened"),
+        ("{low: 1, high: 8, step: 2}", "{low: 1, high: 8}", "widened"),
+        ("{low: 1, high: 8}", "{low: 1, high: 8, step: 2}", "narrowed"),
+        ("{low: 1, high: 3}", "[1, 2, 3]", "changed"),  # the same values, another way to propose them
+        ("{low: 1, high: 3}", "[1, 3]", "narrowed"),
+        ("null", "[null, {low: 1, high: 3}]", "widened"),
+        ("[{low: 1, high: 3}, null]", "{low: 2, high: 3}", "narrowed"),
+        ("{low: 1, high: 8}", "{low: 1, high: 8, log: true}", "changed"),
+        ("{low: 1, high: 8}", "{low: 4, high: 16}", "changed"),
+    ],
+)
+def test_wider_and_narrower(load, before, after, kind):
+    old, new = (
+        load(f"space:\n  model: {{decision_tree: {{max_depth: {text}}}}}\n") for text in (before, after)
+    )
+    (change,) = old.diff(new)
+    assert (change.kind, change.path) == (kind, "model.decision_tree.max_depth")
+
+
+def test_builders_make_the_tree_that_the_file_makes(load):
+    text = """
+name: churn
+space:
+  model:
+    choice:
+      linear: {learning_rate: {low: 1e-4, high: 1, log: true}, batch_size: [32, full]}
+      mlp: {hidden_layer_sizes: [[64], [128, 64]], max_epochs: {low: 5, high: 50, fidelity: true}}
+      decision_tree: {max_depth: {low: 2, high: 20, step: 2}}
+    weights: {mlp: 3}
+"""
+    built = {
+        "name": "churn",
+        "space": {
+            "model": Branch(
+                linear={"learning_rate": Float(1e-4, 1, log=True), "batch_size": Choice(32, "full")},
+                mlp={
+                    "hidden_layer_sizes": Choice([64], [128, 64]),
+                    "max_epochs": Int(5, 50, fidelity=True),
+                },
+                decision_tree={"max_depth": Int(2, 20, step=2)},
+                weights={"mlp": 3},
+            )
+        },
+    }
+    assert load(built) == load(text)
+    assert load(built).digest() == load(text).digest()
+
+
+def test_a_space_that_is_loaded_is_left_as_it_is(load):
+    space = load("space: {model: linear}\n")
+    assert isinstance(space, Space)
+    assert load(space) is space
+
+
+@pytest.mark.parametrize("source", ["tabulr", "no/such.yaml", "\x00", "", "a" * 5000, 3, None, "."])
+def test_what_is_not_there_is_told(load, source):
+    with pytest.raises(SpaceError, match="must be"):
+        load(source)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "fault"),
+    [
+        ({}, "model: must be given"),
+        ({"model": {"linear": {"l2": 0.5}, "mlp": {}}}, "model: must be a mapping with one key"),
+        (
+            {"model": {"liner": {"l2": 0.5}}},
+            'model: must be one of linear, mlp; got liner. Did you mean "linear"',
+        ),
+        ({"model": {"linear": {"l2": 5}}}, "model.linear.l2: must be a number from 0 to 1; got 5"),
+        ({"model": {"linear": {"l2": "x"}}}, "got x"),
+        ({"model": {"linear": {"l2": float("nan")}}}, "got nan"),
+        ({"model": {"linear": 7}}, "must be a mapping"),
+        (
+            {"model": {"linear": {"l2": 0.5, "l3": 1}}},
+            "model.linear.l3: must be a key of model.linear; got l3",
+        ),
+        (7, "configuration: must be a mapping"),
+    ],
+)
+def test_configurations_that_leave_the_space(load, configuration, fault):
+    space = load("space:\n  model: {choice: {linear: {l2: {low: 0, high: 1}}, mlp: {}}}")
+    with pytest.raises(SpaceError) as caught:
+        space.validate(configuration)
+    assert fault in str(caught.value)
+
+
+def test_structure_is_what_the_caller_calls_structural(load):
+    text = (
+        "space:\n  preprocess: {numeric: {scale: standard}}\n  model: {linear: {loss: hinge, l2: [0.1, 1]}}\n"
+    )
+    space = load(text, structural=lambda path: not path.endswith("l2"))
+    assert space.structure(space.sample(np.random.default_rng(0))) == {
+        "preprocess.numeric.scale": "standard",
+        "model": "linear",
+        "model.linear.loss": "hinge",
+    }
+
+
+def test_a_description_names_everything(load):
+    text = io.StringIO()
+    Console(file=text, width=100).print(load(RULES).describe())
+    for words in (
+        "model one of",
+        "linear",
+        "beta1  0.8 | 0.9",
+        "learning_rate  0.001 to 1, log",
+        "[128, 64]",
+    ):
+        assert words in text.getvalue()
