@@ -74,7 +74,7 @@ class _Writer:
                 "properties": {"estimator": path, **shared},
                 "required": ["estimator"],
             }
-            keys["model"] = self.variants(model.constraint, estimator)
+            keys["model"] = {**self.variants(model.constraint, estimator), "description": model.about}
         rules = {"type": "array", "items": {"type": "object", "minProperties": 1}}
         properties = {
             "version": {"const": VERSION},

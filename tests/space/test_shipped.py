@@ -1,0 +1,89 @@
+"""The spaces that ship: sound, quick to load, and able to train on every task they are for."""
+
+import time
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from automl.families import Problem, family_of, fitting, load_space
+from automl.metrics import metric_for
+from automl.space import shipped_folder, shipped_names
+from automl.table import TypedColumns, preprocessor
+
+CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    rows = 90
+    return pd.DataFrame(
+        {
+            "delay": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)),
+            "distance": rng.exponential(size=rows),
+            "carrier": rng.choice(["AA", "UA", "DL"], size=rows),
+        }
+    )
+
+
+def target(table, n_classes):
+    signal = table["distance"] + (table["carrier"] == "AA")
+    return signal.rank(pct=True).mul(n_classes).sub(1e-9).astype(int) if n_classes else signal
+
+
+def test_all_of_them_are_here():
+    expected = {"linear", "mlp", "optimizers", "quick", "svm", "tabular", "trees"}
+    assert set(shipped_names()) == expected
+    for name in expected:
+        text = (shipped_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        assert load_space(name).name == name
+        assert text.startswith("# ")  # every file teaches
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_thousand_draws_are_points_of_the_space(name):
+    space = load_space(name)
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        space.validate(space.sample(rng))
+    assert load_space(space.to_yaml()) == space
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_its_known_good_starts_are_the_first_that_optuna_proposes(name):
+    space = load_space(name)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for start in space.starts:
+        study.enqueue_trial(start)
+    for start in space.enqueue:
+        params = space.params(space.suggest(study.ask()))
+        assert all(params[path] == value for path, value in start.values.items())
+
+
+@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize("name", shipped_names())
+def test_what_is_drawn_trains(name, task, table):
+    problem = Problem(task, CLASSES[task])
+    metric = metric_for("accuracy" if name == "svm" and problem.n_classes else None, task, problem.n_classes)
+    space = load_space(name).restrict(task, fitting(problem, metric))
+    columns = TypedColumns().fit(table)
+    X, y = columns.transform(table), target(table, problem.n_classes).to_numpy()
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        configuration = space.sample(rng)
+        family, params, preprocess = family_of(configuration)
+        prepared = preprocessor(preprocess, columns.kinds_, task=task).fit_transform(X, y)
+        estimator = family.estimator(params, 0, problem).fit(prepared, y)
+        assert np.isfinite(estimator.predict(prepared)).all()
+
+
+def test_the_default_loads_in_a_blink():
+    load_space("tabular")
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        load_space("tabular")
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.1
