@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer, get_scorer_names, log_loss, make_scorer
+from sklearn.metrics import (
+    auc,
+    get_scorer,
+    get_scorer_names,
+    mean_absolute_error,
+    r2_score,
+    roc_curve,
+    root_mean_squared_error,
+)
 from sklearn.utils.metaestimators import available_if
 
 from automl.errors import Fault, SettingError, nearest
@@ -30,33 +38,6 @@ DEFAULT_SCORING = {
     "binary": "roc_auc",
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
-}
-
-# Plain name -> (scikit-learn's scorer, sign that turns its score into the plain value), by task.
-_REPORT: dict[str, dict[str, tuple[str, float]]] = {
-    "binary": {
-        "accuracy": ("accuracy", 1),
-        "balanced_accuracy": ("balanced_accuracy", 1),
-        "precision": ("precision", 1),
-        "recall": ("recall", 1),
-        "f1": ("f1", 1),
-        "roc_auc": ("roc_auc", 1),
-        "log_loss": ("neg_log_loss", -1),
-    },
-    "multiclass": {
-        "accuracy": ("accuracy", 1),
-        "balanced_accuracy": ("balanced_accuracy", 1),
-        "precision": ("precision_macro", 1),
-        "recall": ("recall_macro", 1),
-        "f1": ("f1_macro", 1),
-        "roc_auc": ("roc_auc_ovr", 1),
-        "log_loss": ("neg_log_loss", -1),
-    },
-    "regression": {
-        "rmse": ("neg_root_mean_squared_error", -1),
-        "mae": ("neg_mean_absolute_error", -1),
-        "r2": ("r2", 1),
-    },
 }
 
 
@@ -77,6 +58,17 @@ class Predictions:
     values: Array
     probabilities: Array | None = None
     decision: Array | None = None
+
+    def finite(self) -> bool:
+        """Return whether there is no NaN and no infinity among them."""
+        said = (self.values, self.probabilities, self.decision)
+        return all(np.isfinite(part).all() for part in said if part is not None)
+
+    def proba(self) -> Array:
+        """Return the class probabilities; AttributeError where there are none, as scikit-learn's models say it."""
+        if self.probabilities is None:
+            raise AttributeError("these predictions have no class probabilities")
+        return self.probabilities
 
 
 class _FixedRegressor(RegressorMixin, BaseEstimator):
@@ -101,7 +93,7 @@ class _FixedClassifier(ClassifierMixin, BaseEstimator):
 
     @available_if(lambda self: self.predictions.probabilities is not None)
     def predict_proba(self, X: Any) -> Array:
-        return cast(Array, self.predictions.probabilities)
+        return self.predictions.proba()
 
     @available_if(lambda self: self.predictions.decision is not None)
     def decision_function(self, X: Any) -> Array:
@@ -116,24 +108,26 @@ class Metric:
     ----------
     name : str
         The scorer's name.
-    scorer : callable
-        ``scorer(estimator, X, y) -> float``.
+    score : callable
+        ``score(y, predictions) -> float``; AttributeError where it needs probabilities and there are none.
     n_classes : int
         Classes of the target; 0 for regression.
     """
 
     name: str
-    scorer: Callable[..., float]
+    score: Callable[[Array, Predictions], float]
     n_classes: int
 
     def __call__(self, y: Array, predictions: Predictions) -> float:
-        """Return the score of ``predictions`` for the true codes or numbers ``y`` of shape (n,)."""
-        fixed = (
-            _FixedClassifier(predictions, self.n_classes) if self.n_classes else _FixedRegressor(predictions)
-        )
+        """Return the score of ``predictions`` for the true codes or numbers ``y`` of shape (n,).
+
+        NaN where they are not finite, or where the score is not defined (ROC AUC of one class).
+        """
+        if not predictions.finite():
+            return float("nan")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
-            return float(self.scorer(fixed, y, y))
+            return float(self.score(y, predictions))
 
     def needs_probabilities(self) -> bool:
         """Return whether decision scores are not enough."""
@@ -191,28 +185,90 @@ def final_metrics(task: str, n_classes: int, y: Array, predictions: Predictions)
     """Return the task's metrics by plain name, those that the predictions and ``y`` allow.
 
     Precision, recall and F1 are of the second class for binary targets and unweighted means over the classes
-    for others; ROC AUC of more than two classes is one against the rest.
+    that occur for others; ROC AUC of more than two classes is one against the rest. Ratios of nothing to
+    nothing are 0, as in scikit-learn.
     """
-    found = {}
-    for plain, (scorer, sign) in _REPORT[task].items():
-        try:
-            found[plain] = sign * _metric(scorer, n_classes)(y, predictions)
-        except (AttributeError, ValueError):
-            # No probabilities (hinge), or a fold without some class: the metric is not defined there.
-            continue
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    if not predictions.finite():
+        return {}
+    found = _of_numbers(y, predictions) if task == "regression" else _of_classes(n_classes, y, predictions)
+    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def _of_numbers(y: Array, predictions: Predictions) -> dict[str, float]:
+    return {
+        "rmse": root_mean_squared_error(y, predictions.values),
+        "mae": mean_absolute_error(y, predictions.values),
+        "r2": r2_score(y, predictions.values) if len(y) > 1 else np.nan,
+    }
+
+
+def _of_classes(n_classes: int, y: Array, predictions: Predictions) -> dict[str, float]:
+    # One table of counts serves five metrics: scikit-learn's functions would each check the input anew.
+    counts = np.bincount(y.astype(np.intp) * n_classes + predictions.values, minlength=n_classes**2)
+    counts = counts.reshape(n_classes, n_classes)
+    hits, true, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    recall, precision = hits / np.maximum(true, 1), hits / np.maximum(said, 1)
+    f1 = 2 * hits / np.maximum(true + said, 1)
+    of = slice(1, 2) if n_classes == 2 else (true + said) > 0
+    found = {
+        "accuracy": hits.sum() / len(y),
+        "balanced_accuracy": recall[true > 0].mean(),
+        "precision": precision[of].mean(),
+        "recall": recall[of].mean(),
+        "f1": f1[of].mean(),
+    }
+    # Hinge has no probabilities, and a fold may lack a class: a metric that is not defined is left out.
+    if n_classes == 2:
+        found["roc_auc"] = _roc_auc(y, predictions)
+    elif predictions.probabilities is not None:
+        by_class = [_area(y == code, predictions.probabilities[:, code]) for code in range(n_classes)]
+        found["roc_auc"] = np.mean(by_class)
+    if predictions.probabilities is not None:
+        found["log_loss"] = -_neg_log_loss(y, predictions)
+    return found
+
+
+def _area(y: Array, scores: Array) -> float:
+    """Return the area under the ROC curve; NaN if ``y`` has one class only."""
+    positive = np.count_nonzero(y)
+    if positive in (0, len(y)):
+        return float("nan")
+    rates = roc_curve(y, scores)
+    return float(auc(rates[0], rates[1]))
+
+
+def _roc_auc(y: Array, predictions: Predictions) -> float:
+    """Return scikit-learn's ``roc_auc`` of two classes, without checking the input at every step."""
+    if predictions.decision is None:
+        return _area(y, predictions.proba()[:, 1])
+    return _area(y, predictions.decision)
+
+
+def _neg_log_loss(y: Array, predictions: Predictions) -> float:
+    """Return scikit-learn's ``neg_log_loss``, defined on a fold that lacks a class too."""
+    probabilities = predictions.proba()
+    smallest = np.finfo(probabilities.dtype).eps  # scikit-learn's bound, so that no single row costs infinity
+    given = np.clip(probabilities[np.arange(len(y)), y], smallest, 1 - smallest)
+    return float(np.log(given, dtype=np.float64).mean())
+
+
+def _by_scorer(scorer: Callable[..., float], n_classes: int) -> Callable[[Array, Predictions], float]:
+    def score(y: Array, predictions: Predictions) -> float:
+        return scorer(
+            _FixedClassifier(predictions, n_classes) if n_classes else _FixedRegressor(predictions), y, y
+        )
+
+    return score
 
 
 def _metric(scoring: str | Callable[..., float], n_classes: int) -> Metric:
     name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", type(scoring).__name__)
-    if scoring == "neg_log_loss":
-        # With its labels given, the loss is defined on a fold that lacks a rare class too.
-        labels = np.arange(n_classes)
-        scorer = make_scorer(
-            log_loss, response_method="predict_proba", greater_is_better=False, labels=labels
-        )
-        return Metric(name, scorer, n_classes)
-    return Metric(name, get_scorer(scoring), n_classes)
+    # The two that rank most searches are asked at every rung, of every trial and fold.
+    if scoring == "neg_log_loss" and n_classes:
+        return Metric(name, _neg_log_loss, n_classes)
+    if scoring == "roc_auc" and n_classes == 2:
+        return Metric(name, _roc_auc, n_classes)
+    return Metric(name, _by_scorer(get_scorer(scoring), n_classes), n_classes)
 
 
 def _probe(n_classes: int, *, probabilities: bool) -> tuple[Array, Predictions]:

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, log_loss, roc_auc_score
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import f1_score, get_scorer, log_loss, roc_auc_score
 
 from automl.errors import SettingError
 from automl.metrics import Predictions, final_metrics, metric_for
@@ -75,3 +78,64 @@ def test_decision_scores_alone_give_no_log_loss():
     report = final_metrics("binary", 2, y, Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1])))
     assert report["roc_auc"] == 1.0
     assert "log_loss" not in report
+
+
+class Fitted(ClassifierMixin, BaseEstimator):
+    """Predictions as an estimator, for scikit-learn's own scorers."""
+
+    def __init__(self, predictions, n_classes):
+        self.predictions, self.classes_ = predictions, np.arange(n_classes)
+
+    def predict(self, X):
+        return self.predictions.values
+
+    def predict_proba(self, X):
+        return self.predictions.probabilities
+
+
+SCORERS = {
+    2: {name: name for name in ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc")},
+    4: {
+        "accuracy": "accuracy",
+        "balanced_accuracy": "balanced_accuracy",
+        "precision": "precision_macro",
+        "recall": "recall_macro",
+        "f1": "f1_macro",
+        "roc_auc": "roc_auc_ovr",
+    },
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("case", ["all", "never said", "absent"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
+def test_final_metrics_are_scikit_learns(n_classes, case):
+    y, predictions = classes(n_classes)
+    last = n_classes - 1
+    if case == "never said":
+        predictions = replace(predictions, values=predictions.probabilities[:, :last].argmax(axis=1))
+    if case == "absent":
+        y = np.where(y == last, 0, y)
+    report = final_metrics("binary" if n_classes == 2 else "multiclass", n_classes, y, predictions)
+    expected = {
+        plain: get_scorer(name)(Fitted(predictions, n_classes), y, y)
+        for plain, name in SCORERS[n_classes].items()
+        if plain != "roc_auc" or case != "absent"
+    }
+    expected["log_loss"] = log_loss(y, predictions.probabilities, labels=np.arange(n_classes))
+    assert report == pytest.approx(expected)
+
+
+def test_log_loss_of_a_certain_mistake_is_bounded_as_in_scikit_learn():
+    y, certain = np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
+    score = metric_for("neg_log_loss", "binary", 2)(y, Predictions(certain.argmax(axis=1), certain))
+    assert score == pytest.approx(-log_loss(y, certain), rel=1e-5)
+
+
+@pytest.mark.parametrize(("scoring", "n_classes"), [("roc_auc", 2), ("accuracy", 2), ("r2", 0)])
+def test_predictions_that_are_not_numbers_score_nan(scoring, n_classes):
+    y, said = np.array([0, 1, 1]), np.array([0.0, np.nan, 1.0])
+    task = "binary" if n_classes else "regression"
+    assert np.isnan(metric_for(scoring, task, n_classes)(y, Predictions(said, decision=said)))
+    assert final_metrics(task, n_classes, y, Predictions(said, decision=said)) == {}
