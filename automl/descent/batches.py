@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.losses import Loss, Targets
 
 __all__ = ["CHUNK_ROWS", "Rows", "chunks", "epoch_order"]
 
@@ -53,28 +52,21 @@ class Rows:
         Targets as the loss sees them: standardised, or class codes.
     weight : ndarray of shape (n,) or None
         Row weights of mean one.
-    loss : Loss
-        Encodes the targets.
-    c : int
-        Outputs.
     """
 
-    def __init__(self, X: Any, y: Array, weight: Array | None, loss: Loss, c: int) -> None:
+    def __init__(self, X: Any, y: Array, weight: Array | None) -> None:
         self.n, self.d = X.shape
-        self._X, self._y, self._weight, self._loss, self._c = X, y, weight, loss, c
+        self._X, self._y, self._weight = X, y, weight
         self._buffer = np.empty((0, self.d + 1), np.float32)
 
-    def gather(self, which: Array | slice, m: int) -> tuple[Array, Targets, Array]:
-        """Return the ``m`` rows ``(m, d + 1)``, their targets and their weights ``(m,)``.
-
-        The rows are valid until the next call.
-        """
+    def gather(self, which: Array | slice, m: int) -> tuple[Array, Array, Array]:
+        """Return ``m`` rows ``(m, d + 1)``, valid until the next call, their targets and their weights ``(m,)``."""
         if m > len(self._buffer):
             self._buffer = np.empty((m, self.d + 1), np.float32)
         x = self._buffer[:m]
         fill(x, self._X[which])
         weight = np.ones(m, np.float32) if self._weight is None else self._weight[which]
-        return x, self._loss.targets(self._y[which], self._c), weight
+        return x, self._y[which], weight
 
 
 def fill(x: Array, rows: Any) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
 from automl.descent.layers import Noise
-from automl.descent.losses import Loss, Targets
+from automl.descent.losses import Loss
 from automl.descent.network import Network, NetworkPass
 from automl.descent.optimizers import OPTIMIZERS, Optimizer, State
 from automl.descent.recipe import Recipe
@@ -33,7 +33,9 @@ class _Group:
     part: slice
     optimizer: Optimizer
     state: State
-    params: dict[str, Array]
+    params: dict[str, Array] = field(default_factory=dict)
+    theta: Array = field(init=False)
+    gradient: Array = field(init=False)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Lane:
         self._mean = np.zeros_like(self.theta) if averages else None
         self._counts = np.zeros(len(self.theta), np.intp)
         self._groups = [
-            _Group(part, OPTIMIZERS[kind], OPTIMIZERS[kind].init(self.theta[part]), {})
+            _Group(part, OPTIMIZERS[kind], OPTIMIZERS[kind].init(self.theta[part]))
             for kind, part in _runs([recipe.optimizer for recipe in self.recipes])
         ]
         self._arrange()
@@ -124,7 +126,7 @@ class Lane:
             tuple(recipe.dropout for recipe in recipes), tuple(recipe.seed for recipe in recipes)
         )
         for group, (_, part) in zip(self._groups, _runs([r.optimizer for r in recipes]), strict=True):
-            group.part = part
+            group.part, group.theta, group.gradient = part, self.theta[part], self._gradient[part]
             given = [recipe.optimizer_params for recipe in recipes[part]]
             group.params = {
                 name: np.array([params.get(name, rule.default) for params in given], np.float32)[:, None]
@@ -253,26 +255,26 @@ class Lane:
         for start, end in chunks(n, batch, rows.d):
             if stop():
                 return None
-            x, targets, weight = rows.gather(
-                slice(start, end) if order is None else order[start:end], end - start
-            )
+            x, y, weight = rows.gather(slice(start, end) if order is None else order[start:end], end - start)
             first = start // batch
             rates = self._steps_rates(epoch, first, -(-end // batch) - first, steps)
+            left = np.empty((len(total), end - start), np.float32)
             if batch <= CHUNK_ROWS:
-                weight = weight / np.float32(batch)
-                for i, begin in enumerate(range(0, end - start, batch)):
+                share = weight / np.float32(batch)
+                if end % batch:
+                    share[-(end % batch) :] *= np.float32(batch / (end % batch))
+                targets = self.loss.targets(y, share, self.network.c)
+                for rate, begin in zip(rates, range(0, end - start, batch), strict=True):
                     part = slice(begin, begin + batch)
-                    m = min(batch, end - start - begin)
-                    step_weight = weight[part] if m == batch else weight[part] * np.float32(batch / m)
-                    cut = tuple(target[..., part] for target in targets)
-                    total += self._backward(x[part], cut, step_weight, self._gradient) * m
-                    self._update(rates[i])
+                    self._backward(x[part], [target[..., part] for target in targets], left[:, part])
+                    self._update(rate)
             else:
                 m = min(batch, n - first * batch)
-                fresh = start == first * batch
-                total += self._accumulate(x, targets, weight / np.float32(m), fresh) * m
+                targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
+                self._accumulate(x, targets, left, fresh=start == first * batch)
                 if end == first * batch + m:
                     self._update(rates[0])
+            total += self.loss.total(left, y, weight, self._smoothing)
         losses = total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
@@ -284,26 +286,25 @@ class Lane:
         times = epoch + np.arange(first, first + count + 1) / steps
         return self.rates(times)[:-1].astype(np.float32)[:, :, None]
 
-    def _backward(self, x: Array, targets: Targets, weight: Array, gradient: Array) -> Array:
+    def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
+        """Fill the gradient for rows ``(m, d + 1)``."""
         m = len(x)
         bound = self._passes.get(m)
         if bound is None:
             bound = self._passes[m] = self.network.bind(self.theta, self._gradient, m, self._noise)
         z = bound.forward(x)
-        sums = self.loss.backward(z, targets, weight, self._smoothing)
+        self.loss.backward(z, targets, left, self._smoothing)
         bound.backward(z)
-        return sums
 
-    def _accumulate(self, x: Array, targets: Targets, weight: Array, fresh: bool) -> Array:
+    def _accumulate(self, x: Array, targets: Sequence[Array], left: Array, fresh: bool) -> None:
         """Add the gradient of a part of a batch to that of the parts before."""
-        if not fresh and not len(self._sum):
-            self._sum = np.empty_like(self._gradient)
         if not fresh:
+            if not len(self._sum):
+                self._sum = np.empty_like(self._gradient)
             np.copyto(self._sum, self._gradient)
-        sums = self._backward(x, targets, weight, self._gradient)
+        self._backward(x, targets, left)
         if not fresh:
             self._gradient += self._sum
-        return sums
 
     def _update(self, rates: Array) -> None:
         """Step down the gradient with learning rates ``(k, 1)``."""
@@ -320,11 +321,13 @@ class Lane:
             theta -= scratch
         for group in self._groups:
             part = group.part
-            denominator = group.optimizer.update(gradient[part], group.state, group.params)
-            gradient[part] *= rates[part]
-            theta[part] -= gradient[part]
+            theta, gradient, rate = group.theta, group.gradient, rates[part]
+            group.optimizer.update(gradient, group.state, group.params)
+            gradient *= rate
+            theta -= gradient
             if self._l1 is not None:
-                _shrink(theta[part], self._l1[part] * rates[part] / denominator)
+                denominator = group.optimizer.denominator(group.state, group.params)
+                _shrink(theta, self._l1[part] * rate / denominator)
 
 
 def _shrink(theta: Array, threshold: Array) -> None:

@@ -3,12 +3,15 @@
 Every loss is a mean over rows of ``w_i * loss(z_i, y_i)``; penalties are not part of it. Regression targets
 are standardised inside (`Loss.scale`), so values and parameters in the target's unit (Huber's ``delta``, the
 insensitive ``epsilon``) count in standard deviations of the target.
+
+A step wants the derivative; the value is for people. So `Loss.backward` leaves behind, by row, what the value
+follows from (a residual, a margin), and `Loss.total` adds it up for many steps at once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +19,7 @@ import numpy as np
 from automl.constraints import Number, Parameter
 from automl.descent.arrays import Array
 
-__all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss"]
+__all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss", "Targets"]
 
 Targets = tuple[Array, ...]
 
@@ -51,28 +54,39 @@ class Loss(ABC):
         """Return the best constant raw output ``(c,)`` for targets ``y`` with row weights of mean one."""
 
     @abstractmethod
-    def targets(self, y: Array, c: int) -> Targets:
-        """Return what `backward` wants to know of ``y``: arrays whose last axis is the rows."""
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
+        """Return what `backward` wants to know of the rows: arrays whose last axis is the rows.
+
+        ``weight`` ``(n,)`` is the weight of each row, the division by the number of rows included.
+        """
 
     @abstractmethod
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        """Return the weighted sums of the loss and turn the outputs into their derivative.
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        """Turn raw outputs into the derivative of the weighted sum of the loss.
 
         Parameters
         ----------
         z : ndarray of shape (k, c, n)
-            Raw outputs; overwritten by the derivative of the returned sums.
-        targets : tuple of ndarray
+            Raw outputs; overwritten by the derivative.
+        targets : sequence of ndarray
             From `targets`, the same rows.
-        weight : ndarray of shape (n,)
-            Weight of each row, the division by the number of rows included.
+        left : ndarray of shape (k, n)
+            Receives what `total` needs.
         smoothing : ndarray of shape (k,), optional
             Label smoothing of each trial, where the loss has it.
-
-        Returns
-        -------
-        ndarray of shape (k,)
         """
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        """Return the weighted sums of the loss ``(k,)`` from what `backward` left; may overwrite ``left``."""
+        return np.asarray(left @ weight)
+
+    def value(self, z: Array, y: Array, weight: Array) -> Array:
+        """Return the weighted sums of the loss ``(k,)`` of raw outputs ``(k, c, n)``, which it overwrites."""
+        left = np.empty((len(z), z.shape[2]), z.dtype)
+        self.backward(z, self.targets(y, weight, z.shape[1]), left)
+        return self.total(left, y, weight)
 
     def link(self, z: Array) -> Array:
         """Return predictions ``(k, n)`` or probabilities ``(k, n, classes)`` for outputs ``(k, n, c)``."""
@@ -88,6 +102,8 @@ class Loss(ABC):
 
 
 class _Regression(Loss):
+    """Losses of the residual ``r = z - t``, which is what they leave."""
+
     tasks = frozenset({"regression"})
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
@@ -95,23 +111,31 @@ class _Regression(Loss):
         spread = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
         return mean, spread if spread > 1e-12 * max(abs(mean), 1e-300) else 1.0
 
-    def targets(self, y: Array, c: int) -> Targets:
-        return (y[None, :],)
+    def start(self, y: Array, weight: Array, c: int) -> Array:
+        return np.array([_quantile(y, weight, 0.5)])
+
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
+        return y, weight
 
 
 class Squared(_Regression):
-    """``(z - t)^2 / 2``."""
+    """``r^2 / 2``."""
 
     about = "half the squared error; predicts the mean"
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.average(y, weights=weight)])
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        z -= targets[0]
-        sums = np.multiply(z, z)[:, 0] @ weight
-        z *= weight
-        return np.asarray(0.5 * sums)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.multiply(left, weight, out=z[:, 0])
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        np.square(left, out=left)
+        return np.asarray(left @ (0.5 * weight))
 
 
 class Huber(_Regression):
@@ -123,17 +147,19 @@ class Huber(_Regression):
     }
     delta: float
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
-        return np.array([_quantile(y, weight, 0.5)])
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.clip(left, -self.delta, self.delta, out=z[:, 0])
+        z *= weight
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        z -= targets[0]
-        value = np.clip(z, -self.delta, self.delta)
-        z -= 0.5 * value
-        z *= value
-        sums = z[:, 0] @ weight
-        np.multiply(value, weight, out=z)
-        return np.asarray(sums)
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        near = np.clip(left, -self.delta, self.delta)
+        left -= 0.5 * near
+        left *= near
+        return np.asarray(left @ weight)
 
 
 class Absolute(_Regression):
@@ -141,19 +167,20 @@ class Absolute(_Regression):
 
     about = "absolute error; predicts the median"
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
-        return np.array([_quantile(y, weight, 0.5)])
-
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        z -= targets[0]
-        sums = np.abs(z)[:, 0] @ weight
-        np.sign(z, out=z)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.sign(left, out=z[:, 0])
         z *= weight
-        return np.asarray(sums)
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        return np.asarray(np.abs(left, out=left) @ weight)
 
 
 class Quantile(_Regression):
-    """``q max(-r, 0) + (1 - q) max(r, 0)`` with ``r = z - t`` (Koenker and Bassett 1978)."""
+    """``q max(-r, 0) + (1 - q) max(r, 0)`` (Koenker and Bassett 1978)."""
 
     about = "pinball loss; predicts a quantile"
     parameters = {"quantile": Parameter(Number(0, 1, open_low=True, open_high=True), 0.5, "which one")}
@@ -162,13 +189,20 @@ class Quantile(_Regression):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([_quantile(y, weight, self.quantile)])
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        z -= targets[0]
-        slope = np.where(z > 0, z.dtype.type(1 - self.quantile), z.dtype.type(-self.quantile))
-        z *= slope
-        sums = z[:, 0] @ weight
-        np.multiply(slope, weight, out=z)
-        return np.asarray(sums)
+    def _slope(self, r: Array) -> Array:
+        up, down = r.dtype.type(1 - self.quantile), r.dtype.type(-self.quantile)
+        return np.asarray(np.where(r > 0, up, down))
+
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.multiply(self._slope(left), weight, out=z[:, 0])
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        left *= self._slope(left)
+        return np.asarray(left @ weight)
 
 
 class EpsilonInsensitive(_Regression):
@@ -178,19 +212,19 @@ class EpsilonInsensitive(_Regression):
     parameters = {"epsilon": Parameter(Number(0), 0.1, "the margin, in standard deviations of the target")}
     epsilon: float
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
-        return np.array([_quantile(y, weight, 0.5)])
-
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        z -= targets[0]
-        beyond = np.abs(z)
-        beyond -= self.epsilon
-        np.maximum(beyond, 0, out=beyond)
-        sums = beyond[:, 0] @ weight
-        np.sign(z, out=z)
-        z *= np.sign(beyond)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.sign(left, out=z[:, 0])
+        z[:, 0] *= np.abs(left) > self.epsilon
         z *= weight
-        return np.asarray(sums)
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        np.abs(left, out=left)
+        left -= self.epsilon
+        return np.asarray(np.maximum(left, 0, out=left) @ weight)
 
 
 class Poisson(_Regression):
@@ -208,20 +242,22 @@ class Poisson(_Regression):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.log(np.average(y, weights=weight))])
 
-    def targets(self, y: Array, c: int) -> Targets:
-        y = y[None, :]
-        return y, y * np.log(np.where(y > 0, y, 1)) - y
-
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        t, constant = targets
-        mean = np.exp(z)
-        z *= -t
-        z += mean
-        z += constant
-        sums = z[:, 0] @ weight
-        np.subtract(mean, t, out=z)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        t, weight = targets
+        np.copyto(left, z[:, 0])
+        np.exp(z, out=z)
+        z -= t
         z *= weight
-        return np.asarray(sums)
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        constant = y * np.log(np.where(y > 0, y, 1)) - y
+        mean = np.exp(left)
+        left *= -y
+        left += mean
+        left += constant
+        return np.asarray(left @ weight)
 
     def link(self, z: Array) -> Array:
         return np.asarray(np.exp(z[..., 0]))
@@ -242,11 +278,8 @@ class _Classification(Loss):
     tasks = frozenset({"binary", "multiclass"})
 
     def fault(self, y: Array) -> str:
-        return (
-            ""
-            if np.isfinite(y).all() and (y >= 0).all() and (y == np.floor(y)).all()
-            else ("must be class codes 0, 1, 2, ...")
-        )
+        known = np.isfinite(y).all() and (y >= 0).all() and (y == np.floor(y)).all()
+        return "" if known else "must be class codes 0, 1, 2, ..."
 
 
 class Logistic(_Classification):
@@ -261,29 +294,32 @@ class Logistic(_Classification):
         share = float(np.clip(np.average(y, weights=weight), 1e-6, 1 - 1e-6))
         return np.array([np.log(share / (1 - share))])
 
-    def targets(self, y: Array, c: int) -> Targets:
-        return (y[None, :].astype(np.float32),)
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
+        half = 0.5 * weight
+        return half, (half - y * weight).astype(weight.dtype)
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        t = targets[0]
-        if smoothing is None:
-            sums = z[:, 0] @ ((0.5 - t[0]) * weight)
-            t = 0.5 - t
-        else:
-            t = (0.5 - t) * (1 - smoothing[:, None, None])
-            sums = np.vecdot(z[:, 0], t[:, 0] * weight)
-        # log(1 + e^z) = log(1 + e^-|z|) + (|z| + z) / 2, and the derivative shares its exponential
-        e = np.abs(z)
-        sums += 0.5 * (e[:, 0] @ weight)
-        np.exp(np.negative(e, out=e), out=e)
-        e += 1
-        r = np.reciprocal(e)
-        sums += np.log(e, out=e)[:, 0] @ weight
-        r -= 0.5
-        np.copysign(r, z, out=z)
-        z += t
-        z *= weight
-        return np.asarray(sums)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        half, centred = targets
+        np.copyto(left, z[:, 0])
+        # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow
+        z *= 0.5
+        np.tanh(z, out=z)
+        z *= half
+        z += centred if smoothing is None else centred * (1 - smoothing[:, None, None])
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        # log(1 + e^z) - t z = log(1 + e^-|z|) + |z| / 2 + (1/2 - t) z
+        centred = ((0.5 - y) * weight).astype(weight.dtype)
+        sums = left @ centred
+        if smoothing is not None:
+            sums *= 1 - smoothing
+        np.abs(left, out=left)
+        sums += left @ (0.5 * weight)
+        np.exp(np.negative(left, out=left), out=left)
+        left += 1
+        return np.asarray(sums + np.log(left, out=left) @ weight)
 
     def link(self, z: Array) -> Array:
         p = 0.5 * np.tanh(0.5 * z[..., 0]) + 0.5
@@ -303,14 +339,16 @@ class Softmax(_Classification):
         logs = np.log(np.clip(share, 1e-6, None))
         return np.asarray(logs - logs.mean())
 
-    def targets(self, y: Array, c: int) -> Targets:
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
         codes = y.astype(np.intp)
-        onehot = np.zeros((c, len(y)), np.float32)
-        onehot[codes, np.arange(len(y))] = 1
-        return onehot, codes
+        onehot = np.zeros((c, len(y)), weight.dtype)
+        onehot[codes, np.arange(len(y))] = weight
+        return onehot, weight, codes
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        onehot, codes = targets
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        onehot, weight, codes = targets
         k, c, n = z.shape
         z -= z.max(axis=1, keepdims=True)
         own = np.take(z.reshape(k, c * n), codes * n + np.arange(n), axis=1)
@@ -319,16 +357,14 @@ class Softmax(_Classification):
             own += z.mean(axis=1) * smoothing[:, None]
         np.exp(z, out=z)
         total = z.sum(axis=1)
-        np.subtract(np.log(total), own, out=own)
-        sums = own @ weight
+        np.subtract(np.log(total), own, out=left)
         np.divide(weight, total, out=total)
         z *= total[:, None]
         if smoothing is None:
-            z -= onehot * weight
+            z -= onehot
         else:
             ease = smoothing[:, None, None]
-            z -= (onehot * (1 - ease) + ease / z.dtype.type(c)) * weight
-        return np.asarray(sums)
+            z -= onehot * (1 - ease) + ease / z.dtype.type(c) * weight
 
     def link(self, z: Array) -> Array:
         p = np.exp(z - z.max(axis=-1, keepdims=True))
@@ -343,20 +379,24 @@ class Hinge(_Classification):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.zeros(c)
 
-    def targets(self, y: Array, c: int) -> Targets:
-        if c == 1:
-            return ((2 * y[None, :] - 1).astype(np.float32),)
-        return (np.where(y == np.arange(c)[:, None], np.float32(1), np.float32(-1)),)
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
+        positive = y == np.arange(c)[:, None] if c > 1 else y[None, :] == 1
+        sign = np.where(positive, weight.dtype.type(1), weight.dtype.type(-1))
+        return sign, -sign * weight
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        sign = targets[0]
+    def _margins(self, z: Array, sign: Array) -> None:
         z *= sign
         np.subtract(1, z, out=z)
         np.maximum(z, 0, out=z)
-        sums = (z @ weight).sum(axis=1)
-        np.greater(z, 0, out=z, casting="unsafe")
-        z *= -weight * sign
-        return np.asarray(sums)
+
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        sign, slope = targets
+        self._margins(z, sign)
+        np.sum(z, axis=1, out=left)
+        np.sign(z, out=z)
+        z *= slope
 
 
 class SquaredHinge(Hinge):
@@ -364,14 +404,13 @@ class SquaredHinge(Hinge):
 
     about = "support vector machine with a smooth loss; several classes one against the rest"
 
-    def backward(self, z: Array, targets: Targets, weight: Array, smoothing: Array | None = None) -> Array:
-        sign = targets[0]
-        z *= sign
-        np.subtract(1, z, out=z)
-        np.maximum(z, 0, out=z)
-        sums = (np.multiply(z, z) @ weight).sum(axis=1)
-        z *= -2 * weight * sign
-        return np.asarray(sums)
+    def backward(
+        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+    ) -> None:
+        sign, slope = targets
+        self._margins(z, sign)
+        np.sum(np.square(z), axis=1, out=left)
+        z *= 2 * slope
 
 
 LOSSES: dict[str, type[Loss]] = {

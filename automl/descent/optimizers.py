@@ -1,10 +1,10 @@
 """Optimizers: pairs of functions over the parameters of several trials at once, in one table.
 
 ``init(theta)`` returns the state, a dict of arrays whose first axis is the trials. ``update(g, state, h)``
-turns the gradient ``g`` ``(k, p)``, in place, into the direction to go down, and returns the *denominator*:
-what the averaged gradient was divided by, a number, ``(k, 1)`` or ``(k, p)``. The proximal step of l1 needs
-it: taken in the optimizer's own metric, its fixed point is the same for all of them. ``h`` holds the
-optimizer's parameters, ``(k, 1)``.
+turns the gradient ``g`` ``(k, p)``, in place, into the direction to go down; ``h`` holds the optimizer's
+parameters, ``(k, 1)``. ``denominator(state, h)`` tells, after an update, what the average gradient was
+divided by to become that direction: a number, ``(k, 1)`` or ``(k, p)``. The proximal step of l1 wants it:
+taken in the optimizer's own metric, it ends at the same optimum for all of them.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ class Optimizer:
     init : callable
         ``theta (k, p) -> state``.
     update : callable
-        ``(g, state, h) -> denominator``; ``g`` becomes the direction in place.
+        ``(g, state, h)``; ``g`` becomes the direction in place.
+    denominator : callable
+        ``(state, h) -> what the average gradient was divided by``.
     parameters : mapping
         Name, rule and default of each parameter.
     """
 
     about: str
     init: Callable[[Array], State]
-    update: Callable[[Array, State, Params], Array | float]
+    update: Callable[[Array, State, Params], None]
+    denominator: Callable[[State, Params], Array | float]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 
@@ -56,7 +59,11 @@ def _nothing(theta: Array) -> State:
     return {}
 
 
-def _sgd(g: Array, state: State, h: Params) -> float:
+def _sgd(g: Array, state: State, h: Params) -> None:
+    pass
+
+
+def _one(state: State, h: Params) -> float:
     return 1.0
 
 
@@ -64,7 +71,7 @@ def _momentum_init(theta: Array) -> State:
     return {"velocity": np.zeros_like(theta)}
 
 
-def _momentum(g: Array, state: State, h: Params) -> Array:
+def _momentum(g: Array, state: State, h: Params) -> None:
     velocity, mu, nesterov = state["velocity"], h["momentum"], h["nesterov"]
     velocity *= mu
     velocity += g
@@ -74,24 +81,30 @@ def _momentum(g: Array, state: State, h: Params) -> Array:
         g += np.where(nesterov > 0, mu, 1) * velocity
     else:
         np.copyto(g, velocity)
-    return 1 - mu
+
+
+def _momentum_denominator(state: State, h: Params) -> Array:
+    return 1 - h["momentum"]
 
 
 def _adagrad_init(theta: Array) -> State:
     return {"square": np.zeros_like(theta), "scratch": np.empty_like(theta)}
 
 
-def _adagrad(g: Array, state: State, h: Params) -> Array:
+def _adagrad(g: Array, state: State, h: Params) -> None:
     square, root = state["square"], state["scratch"]
     np.multiply(g, g, out=root)
     square += root
     np.sqrt(square, out=root)
     root += h["epsilon"]
     g /= root
-    return root
 
 
-def _rmsprop(g: Array, state: State, h: Params) -> Array:
+def _scratch(state: State, h: Params) -> Array:
+    return state["scratch"]
+
+
+def _rmsprop(g: Array, state: State, h: Params) -> None:
     square, root = state["square"], state["scratch"]
     square *= h["decay"]
     np.multiply(g, g, out=root)
@@ -100,31 +113,34 @@ def _rmsprop(g: Array, state: State, h: Params) -> Array:
     np.sqrt(square, out=root)
     root += h["epsilon"]
     g /= root
-    return root
 
 
 def _adadelta_init(theta: Array) -> State:
     return {
         "square": np.zeros_like(theta),
         "square_step": np.zeros_like(theta),
+        "root": np.empty_like(theta),
         "scratch": np.empty_like(theta),
     }
 
 
-def _adadelta(g: Array, state: State, h: Params) -> Array:
+def _adadelta(g: Array, state: State, h: Params) -> None:
     square, square_step, scratch = state["square"], state["square_step"], state["scratch"]
     _lerp(square, g * g, h["decay"], scratch)
-    denominator = np.sqrt((square + h["epsilon"]) / (square_step + h["epsilon"]))
-    g /= denominator
+    state["root"] = np.sqrt((square + h["epsilon"]) / (square_step + h["epsilon"]))
+    g /= state["root"]
     _lerp(square_step, g * g, h["decay"], scratch)
-    return np.asarray(denominator)
+
+
+def _adadelta_denominator(state: State, h: Params) -> Array:
+    return state["root"]
 
 
 def _adam_init(theta: Array) -> State:
     k = len(theta)
     return {
-        "mean": np.zeros_like(theta),
-        "square": np.zeros_like(theta),
+        "sum": np.zeros_like(theta),
+        "squares": np.zeros_like(theta),
         "scratch": np.empty_like(theta),
         "power1": np.ones((k, 1)),
         "power2": np.ones((k, 1)),
@@ -132,17 +148,19 @@ def _adam_init(theta: Array) -> State:
 
 
 def _moments(g: Array, state: State, h: Params) -> tuple[Array, Array]:
-    """Update the averages of the gradient and of its square; return what corrects their start at zero."""
-    mean, scratch = state["mean"], state["scratch"]
+    """Add the gradient and its square to the decaying sums; return what divides a sum to an unbiased average.
+
+    A sum ``b s + g`` is ``1 / (1 - b)`` times the usual mean ``b m + (1 - b) g``, and a pass shorter.
+    """
+    sums, squares, scratch = state["sum"], state["squares"], state["scratch"]
     state["power1"] *= h["beta1"]
     state["power2"] *= h["beta2"]
-    _lerp(mean, g, h["beta1"], scratch)
-    square = state["square"]
-    square *= h["beta2"]
+    sums *= h["beta1"]
+    sums += g
+    squares *= h["beta2"]
     np.multiply(g, g, out=scratch)
-    scratch *= 1 - h["beta2"]
-    square += scratch
-    return 1 - state["power1"], 1 - state["power2"]
+    squares += scratch
+    return (1 - state["power1"]) / (1 - h["beta1"]), (1 - state["power2"]) / (1 - h["beta2"])
 
 
 def _root(square: Array, first: Array, second: Array, state: State, h: Params) -> Array:
@@ -154,40 +172,43 @@ def _root(square: Array, first: Array, second: Array, state: State, h: Params) -
     return root
 
 
-def _adam(g: Array, state: State, h: Params) -> Array:
+def _adam(g: Array, state: State, h: Params) -> None:
     first, second = _moments(g, state, h)
-    root = _root(state["square"], first, second, state, h)
-    np.divide(state["mean"], root, out=g)
-    return root
+    root = _root(state["squares"], first, second, state, h)
+    np.divide(state["sum"], root, out=g)
+
+
+def _adam_denominator(state: State, h: Params) -> Array:
+    correction = (1 - h["beta1"]) / (1 - state["power1"])
+    return np.asarray(state["scratch"] * correction.astype(h["beta1"].dtype))
 
 
 def _amsgrad_init(theta: Array) -> State:
     return _adam_init(theta) | {"largest": np.zeros_like(theta)}
 
 
-def _amsgrad(g: Array, state: State, h: Params) -> Array:
+def _amsgrad(g: Array, state: State, h: Params) -> None:
     first, second = _moments(g, state, h)
-    np.maximum(state["largest"], state["square"], out=state["largest"])
+    np.maximum(state["largest"], state["squares"], out=state["largest"])
     root = _root(state["largest"], first, second, state, h)
-    np.divide(state["mean"], root, out=g)
-    return root
+    np.divide(state["sum"], root, out=g)
 
 
-def _nadam(g: Array, state: State, h: Params) -> Array:
+def _nadam(g: Array, state: State, h: Params) -> None:
     first, second = _moments(g, state, h)
-    root = _root(state["square"], first, second, state, h)
-    # b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t); `root` already divides by 1 - b1^t
-    g *= 1 - h["beta1"]
-    g += state["mean"] * (h["beta1"] * first / (1 - state["power1"] * h["beta1"])).astype(g.dtype)
+    root = _root(state["squares"], first, second, state, h)
+    # (b1 s / (1 - b1^(t+1)) + g / (1 - b1^t)) (1 - b1), of which `root` already divides by (1 - b1^t) / (1 -
+    # b1)
+    ahead = (1 - state["power1"] * h["beta1"]) / (1 - h["beta1"])
+    g += state["sum"] * (h["beta1"] * first / ahead).astype(g.dtype)
     g /= root
-    return root
 
 
 def _lion_init(theta: Array) -> State:
     return {"mean": np.zeros_like(theta), "scratch": np.empty_like(theta)}
 
 
-def _lion(g: Array, state: State, h: Params) -> float:
+def _lion(g: Array, state: State, h: Params) -> None:
     mean, scratch = state["mean"], state["scratch"]
     np.subtract(mean, g, out=scratch)
     scratch *= h["beta1"]
@@ -196,7 +217,6 @@ def _lion(g: Array, state: State, h: Params) -> float:
     g *= 1 - h["beta2"]
     mean += g
     np.sign(scratch, out=g)
-    return 1.0
 
 
 _DECAY = Number(0, 1, open_high=True)
@@ -218,36 +238,44 @@ def _betas(beta2: float) -> dict[str, Parameter]:
 _ADAM = _betas(0.999) | _epsilon(1e-7)
 
 OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer("plain gradient descent", _nothing, _sgd),
+    "sgd": Optimizer("plain gradient descent", _nothing, _sgd, _one),
     "momentum": Optimizer(
         "heavy ball (Polyak 1964), or Nesterov's look-ahead (Sutskever et al. 2013)",
         _momentum_init,
         _momentum,
+        _momentum_denominator,
         {
             "momentum": Parameter(_DECAY, 0.9, "share of the velocity kept each step"),
             "nesterov": Parameter(Boolean(), False, "look ahead along the velocity"),
         },
     ),
-    "adagrad": Optimizer("Adagrad (Duchi et al. 2011)", _adagrad_init, _adagrad, _epsilon(1e-7)),
+    "adagrad": Optimizer("Adagrad (Duchi et al. 2011)", _adagrad_init, _adagrad, _scratch, _epsilon(1e-7)),
     "adadelta": Optimizer(
         "Adadelta (Zeiler, arXiv 1212.5701); its own learning rate is 1",
         _adadelta_init,
         _adadelta,
+        _adadelta_denominator,
         {"decay": Parameter(_DECAY, 0.9, "decay of both means of squares")} | _epsilon(1e-6),
     ),
     "rmsprop": Optimizer(
         "RMSprop (Hinton 2012)",
         _adagrad_init,
         _rmsprop,
+        _scratch,
         {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-7),
     ),
-    "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, _adam, _ADAM),
-    "amsgrad": Optimizer("AMSGrad (Reddi et al., arXiv 1904.09237)", _amsgrad_init, _amsgrad, _ADAM),
-    "nadam": Optimizer("Adam with Nesterov momentum (Dozat 2016)", _adam_init, _nadam, _ADAM),
+    "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, _adam, _adam_denominator, _ADAM),
+    "amsgrad": Optimizer(
+        "AMSGrad (Reddi et al., arXiv 1904.09237)", _amsgrad_init, _amsgrad, _adam_denominator, _ADAM
+    ),
+    "nadam": Optimizer(
+        "Adam with Nesterov momentum (Dozat 2016)", _adam_init, _nadam, _adam_denominator, _ADAM
+    ),
     "adamw": Optimizer(
         "Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101)",
         _adam_init,
         _adam,
+        _adam_denominator,
         _ADAM
         | {"weight_decay": Parameter(Number(0), 0.01, "decay of weights, times the learning rate a step")},
     ),
@@ -255,6 +283,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         "Lion (Chen et al., arXiv 2302.06675); steps of one size, so l1 has no metric to follow",
         _lion_init,
         _lion,
+        _one,
         _betas(0.99),
     ),
 }

@@ -126,7 +126,7 @@ class Training:
         row_weight = np.ones(n) if weight is None else weight
         self._shift, self._factor = target_scale or self.loss.scale(y, row_weight)
         y = self._scaled(y)
-        self._rows = Rows(X, y, weight, self.loss, n_outputs)
+        self._rows = Rows(X, y, weight)
         intercept = self.loss.start(y, row_weight, n_outputs)
         self._limit = EXPLODED * self._constant_loss(y, intercept)
         self._network = Network(architecture, d, n_outputs)
@@ -150,8 +150,7 @@ class Training:
         some = y[:: max(1, len(y) // 65536)]
         z = np.tile(intercept.astype(np.float32)[None, :, None], (1, 1, len(some)))
         weight = np.full(len(some), 1 / len(some), np.float32)
-        targets = self.loss.targets(some, len(intercept))
-        return max(float(self.loss.backward(z, targets, weight)[0]), 0.01)
+        return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
     def _start_lanes(self, intercept: Array) -> list[Lane]:
         n = self._rows.n
@@ -266,8 +265,7 @@ class Training:
         for lane in self._lanes + self._rested:
             z = np.ascontiguousarray(self._network.outputs(lane.weights, X).transpose(0, 2, 1))
             with np.errstate(all="ignore"):
-                sums = self.loss.backward(z, self.loss.targets(y, self._network.c), row)
-            found[np.searchsorted(self.trials, lane.positions)] = sums
+                found[np.searchsorted(self.trials, lane.positions)] = self.loss.value(z, y, row)
         return found
 
     def predict(self, X: Any) -> Array:

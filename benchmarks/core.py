@@ -1,0 +1,279 @@
+"""Time of the gradient-descent core beside scikit-learn and beside its own bare matrix products.
+
+``python benchmarks/core.py`` prints a table, ``--json`` one object a line, ``--case NAME`` (repeatable) only some,
+``--quick`` a tenth of the rows. One thread for everyone, same rows, epochs, batch size and architecture, median of
+repeated runs. Times are seconds a trial. ``limit`` is the matrix products alone, in the same shapes and the same run.
+The peak memory of the MLP case is above what the process had before, in multiples of what it may need: the training
+matrix, weights and optimizer state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import SGDClassifier
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
+from automl.descent.network import Network
+
+REPEATS = 3
+
+
+@dataclass
+class Case:
+    """A cohort, and the same work for a peer."""
+
+    n: int
+    d: int
+    classes: int
+    k: int
+    batch: int
+    hidden: tuple[int, ...] = ()
+    epochs: int = 2
+    peer: str = "SGDClassifier"
+    recipes: Callable[[Case], list[Recipe]] | None = None
+    reach: float = math.nan
+    table: tuple[Any, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(self.n, self.d)).astype(np.float32)
+        z = X @ rng.normal(size=(self.d, self.classes)) / math.sqrt(self.d) + rng.normal(
+            size=(self.n, self.classes)
+        )
+        self.table = X, z.argmax(axis=1)
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture("logistic" if self.classes == 2 else "softmax", self.hidden)
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.classes == 2 else self.classes
+
+    def cohort(self) -> list[Recipe]:
+        if self.recipes is not None:
+            return self.recipes(self)
+        kind = "adam" if self.hidden else "sgd"
+        rates = np.geomspace(1e-4, 1e-2, self.k)
+        return [
+            Recipe(kind, learning_rate=rate, batch_size=self.batch, max_epochs=self.epochs, seed=i)
+            for i, rate in enumerate(rates.tolist())
+        ]
+
+
+def mixed(case: Case) -> list[Recipe]:
+    """Return every optimizer and every schedule, and some of each penalty."""
+    optimizers, schedules = list(OPTIMIZERS), list(SCHEDULES)
+    return [
+        Recipe(
+            optimizers[i % len(optimizers)],
+            learning_rate=1e-3,
+            schedule=schedules[i % len(schedules)],
+            batch_size=case.batch,
+            max_epochs=case.epochs,
+            l2=1e-4 * (i % 3),
+            seed=i,
+        )
+        for i in range(case.k)
+    ]
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "softmax": {"n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "reach": 70},
+    "binary": {"n": 100_000, "d": 100, "classes": 2, "k": 32, "batch": 256, "reach": 45},
+    "mlp": {
+        "n": 50_000, "d": 50, "classes": 5, "k": 32, "batch": 256, "hidden": (64,), "peer": "MLPClassifier",
+        "reach": 4.5,
+    },
+    "small": {"n": 2_000, "d": 20, "classes": 2, "k": 64, "batch": 32, "epochs": 10, "reach": 20},
+    "mixed": {"n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax"},
+    "stochastic": {"n": 10_000, "d": 30, "classes": 2, "k": 64, "batch": 1, "epochs": 1, "reach": 1},
+}  # fmt: skip
+
+
+def median_time(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def train(case: Case) -> Training:
+    X, y = case.table
+    training = Training(case.architecture, case.cohort(), X, y, n_outputs=case.outputs)
+    training.advance(case.epochs)
+    return training
+
+
+def peer(case: Case) -> object:
+    X, y = case.table
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if case.peer == "MLPClassifier":
+            model = MLPClassifier(
+                case.hidden, batch_size=case.batch, max_iter=case.epochs, tol=0.0, n_iter_no_change=10**6
+            )
+        else:
+            model = SGDClassifier(
+                "log_loss",
+                max_iter=case.epochs,
+                tol=None,
+                learning_rate="constant",
+                eta0=1e-3,
+                random_state=0,
+            )
+        return model.fit(X, y)
+
+
+def products(case: Case) -> None:
+    """Do the matrix products of training alone."""
+    rng = np.random.default_rng(0)
+    k, n = case.k, min(case.batch, case.n)
+    x = rng.normal(size=(n, case.d + 1)).astype(np.float32)
+    sizes = [case.d, *case.hidden, case.outputs]
+    steps = case.epochs * math.ceil(case.n / n)
+
+    def stack(*shape: int) -> Any:
+        return rng.normal(size=shape).astype(np.float32)
+
+    if not case.hidden:
+        w, z, g = (
+            stack(k * case.outputs, case.d + 1),
+            stack(k * case.outputs, n),
+            stack(k * case.outputs, case.d + 1),
+        )
+        for _ in range(steps):
+            np.matmul(w, x.T, out=z)
+            np.matmul(z, x, out=g)
+        return
+    weights = [stack(k, h, d + 1) for d, h in zip(sizes, sizes[1:], strict=False)]
+    units = [stack(k, h + 1, n) for h in sizes[1:]]
+    for _ in range(steps):
+        np.matmul(weights[0], x.T, out=units[0][:, :-1])
+        for i in range(1, len(weights)):
+            np.matmul(weights[i], units[i - 1], out=units[i][:, :-1])
+        for i in reversed(range(1, len(weights))):
+            d = units[i][:, :-1]
+            np.matmul(d, units[i - 1].transpose(0, 2, 1), out=weights[i])
+            np.matmul(weights[i][:, :, :-1].transpose(0, 2, 1), d, out=units[i - 1][:, :-1])
+        np.matmul(units[0][:, :-1], x, out=weights[0])
+
+
+def measure(name: str, quick: bool) -> dict[str, Any]:
+    options = CASES[name] | ({"n": CASES[name]["n"] // 10} if quick else {})
+    case = Case(**options)
+    train(case)
+    ours = median_time(lambda: train(case)) / case.k
+    if case.peer == "softmax":
+        plain = Case(**{key: value for key, value in options.items() if key not in ("recipes", "peer")})
+        peer_s = median_time(lambda: train(plain)) / plain.k
+    else:
+        peer_s = median_time(lambda: peer(case), 1 if case.n * case.epochs > 50_000 else REPEATS)
+    limit = median_time(lambda: products(case)) / case.k
+    row = {
+        "case": name,
+        "ours_s": ours,
+        "peer": case.peer,
+        "peer_s": peer_s,
+        "ratio": peer_s / ours,
+        "reach": case.reach,
+        "limit_s": limit,
+        "limit_fraction": limit / ours,
+    }
+    if name == "mlp":
+        row["memory"] = memory(case)
+    return row
+
+
+def memory(case: Case) -> float:
+    """Return the peak of what training allocates over the training matrix, weights and optimizer state."""
+    X, _ = case.table
+    size = Network(case.architecture, case.d, case.outputs).size
+    # Adam keeps two means beside the weights
+    floor = X.nbytes + 3 * 4 * case.k * size
+    tracemalloc.start()
+    train(case)
+    peak = tracemalloc.get_traced_memory()[1] + X.nbytes
+    tracemalloc.stop()
+    return peak / floor
+
+
+GROWTH: dict[str, list[int]] = {
+    "n": [10_000, 100_000, 1_000_000],
+    "d": [10, 100, 1_000],
+    "k": [1, 8, 32, 128],
+    "hidden": [16, 64, 256, 512],
+}
+
+
+def growth(quick: bool) -> list[dict[str, Any]]:
+    """Return time a trial and epoch as one size grows and the others stay, with the exponent from the row before."""
+    rows = []
+    for axis, values in GROWTH.items():
+        before: tuple[int, float] | None = None
+        for value in values[: -1 if quick else None]:
+            sizes: dict[str, Any] = {"n": 10_000, "d": 50, "k": 16, "hidden": ()}
+            sizes[axis] = (value,) if axis == "hidden" else value
+            case = Case(classes=5, batch=256, epochs=1, **sizes)
+            ours = median_time(lambda case=case: train(case)) / case.k
+            exponent = math.nan
+            if before is not None:
+                exponent = math.log(ours / before[1]) / math.log(value / before[0])
+            rows.append({"case": f"growth {axis}", "value": value, "ours_s": ours, "exponent": exponent})
+            before = value, ours
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    parser.add_argument("--case", action="append", choices=[*CASES, "growth"], help="only this one")
+    options = parser.parse_args()
+    names = options.case or [*CASES, "growth"]
+    with threadpool_limits(1):
+        if not options.json and set(names) & set(CASES):
+            print(
+                f"{'case':12}{'ours ms':>10}{'peer':>16}{'peer ms':>10}{'ratio':>8}{'reach':>7}{'limit':>8}"
+            )
+        for name in names:
+            if name == "growth":
+                rows = growth(options.quick)
+                if not options.json:
+                    print(f"\n{'grows':12}{'value':>10}{'ours ms':>10}{'exponent':>10}")
+            else:
+                rows = [measure(name, options.quick)]
+            for row in rows:
+                if options.json:
+                    print(json.dumps(row), flush=True)
+                elif name == "growth":
+                    print(
+                        f"{row['case'][7:]:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{row['exponent']:10.2f}",
+                        flush=True,
+                    )
+                else:
+                    more = f"   peak memory {row['memory']:.2f} x" if "memory" in row else ""
+                    print(
+                        f"{name:12}{1e3 * row['ours_s']:10.2f}{row['peer']:>16}{1e3 * row['peer_s']:10.2f}"
+                        f"{row['ratio']:8.1f}{row['reach']:7.1f}{row['limit_fraction']:8.0%}{more}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
