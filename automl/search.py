@@ -242,7 +242,8 @@ class Search(BaseEstimator):
                 state = "killed"
                 raise
             finally:
-                tracker.close(state)
+                # A slow store gets what is left of the time, and a little more.
+                tracker.close(state, timeout=None if self.timeout is None else max(1.5, budget.remaining))
         return self
 
     def predict(self, X: Any) -> Any:
@@ -336,7 +337,7 @@ class Search(BaseEstimator):
         self.best_estimator_ = Pipeline(
             [
                 ("columns", TypedColumns()),
-                ("prepare", preprocessor(preprocess, plan.columns.kinds_)),
+                ("prepare", preprocessor(preprocess, plan.columns.kinds_, task=plan.problem.task)),
                 ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
             ]
         ).fit(X, plan.target.decode(plan.target.values))
@@ -363,7 +364,7 @@ class Search(BaseEstimator):
                 "seconds": budget.elapsed,
             },
         )
-        tracker.flush()
+        tracker.flush(timeout=None if self.timeout is None else max(1.0, budget.remaining))
         runs = {record.number: tracker.run_id(record.number) for record in records}
         self.leaderboard_ = leaderboard(records, runs)
 

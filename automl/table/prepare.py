@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import TargetEncoder
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from automl.constraints import Number, OneOf, Parameter, Section
 from automl.errors import Fault, SpaceError, TableError, nearest
-from automl.table.categories import CategoryCodes, OneHot
-from automl.table.numeric import MissingFlags, Numbers
-from automl.table.transformers import DateParts, Float32, NormalScores
+from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
 
 __all__ = ["PREPROCESS", "preprocessor"]
+
+SCALERS: dict[str, Any] = {
+    "standard": StandardScaler,
+    "robust": SpreadScaler,
+    "minmax": MinMaxScaler,
+    "quantile": NormalScores,
+}
 
 TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
 
@@ -32,7 +44,7 @@ PREPROCESS = Section(
                         "What stands for a missing number; a column of its own says where it stands.",
                     ),
                     "scale": Parameter(
-                        OneOf(("standard", "robust", "minmax", "quantile", "none")),
+                        OneOf((*SCALERS, "none")),
                         "standard",
                         "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not.",
                     ),
@@ -109,7 +121,7 @@ def preprocessor(
     >>> prepare.fit_transform(X).tolist()
     [[1.0, 0.0, 1.0, 0.0], [2.0, 1.0, 0.0, 1.0], [3.0, 0.0, 1.0, 0.0]]
     >>> prepare.get_feature_names_out().tolist()
-    ['numeric__delay', 'missing__delay', 'categorical__to_A', 'categorical__to_B']
+    ['numeric__delay', 'missing__missingindicator_delay', 'categorical__to_A', 'categorical__to_B']
     """
     settings = _settings(configuration)
     impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
@@ -119,10 +131,10 @@ def preprocessor(
     numeric, boolean = named.get("numeric", []), named.get("boolean", [])
     datetime, categorical = named.get("datetime", []), named.get("categorical", [])
     blocks = [
-        ("numeric", _chain(*_numbers(impute, scale)), numeric),
-        ("boolean", _chain(*_numbers("most_frequent", "none")), boolean),
-        ("missing", MissingFlags(), numeric + boolean),
-        ("datetime", _chain(DateParts(**settings["datetime"]), *_numbers(impute, scale)), datetime),
+        ("numeric", _chain(_imputer(impute), *_scaler(scale)), numeric),
+        ("boolean", _chain(_imputer("most_frequent")), boolean),
+        ("missing", MissingIndicator(error_on_new=False), numeric + boolean),
+        ("datetime", _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale)), datetime),
         ("categorical", _categories(settings["categorical"], scale, task), categorical),
     ]
     kept = [block for block in blocks if block[2]]
@@ -159,21 +171,31 @@ def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _chain(*steps: Any) -> Pipeline:
-    return Pipeline([(type(step).__name__.lower(), step) for step in steps])
+    return Pipeline([(type(step).__name__.lower(), step) for step in (*steps, Float32())])
 
 
-def _numbers(impute: str, scale: str) -> list[Any]:
-    if scale != "quantile":
-        return [Numbers(impute, scale)]
+def _imputer(strategy: str) -> SimpleImputer:
     # A column without a single value in this fold stays, as zeros: the matrix keeps its width and its names.
-    return [SimpleImputer(strategy=impute, keep_empty_features=True), NormalScores(), Float32()]
+    return SimpleImputer(strategy=strategy, keep_empty_features=True)
+
+
+def _scaler(name: str) -> list[Any]:
+    return [] if name == "none" else [SCALERS[name]()]
 
 
 def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> Any:
     if settings["encode"] == "onehot":
-        return OneHot(settings["max_categories"])
-    encoders: list[Any] = [CategoryCodes()]
-    if settings["encode"] == "target":
+        return OneHotEncoder(
+            max_categories=settings["max_categories"],
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+            dtype=np.float32,
+        )
+    if settings["encode"] == "ordinal":
+        encoder = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
+        )
+    else:
         folds = KFold(5, shuffle=True, random_state=0)
-        encoders.append(TargetEncoder(target_type=TARGET_TYPES[task], cv=folds))
-    return _chain(*encoders, *_numbers("median", scale))
+        encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
+    return _chain(encoder, *_scaler(scale))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.preprocessing import QuantileTransformer, RobustScaler
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["DateParts", "Float32", "NormalScores"]
+__all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler"]
 
 DAY = 86_400.0
 # Days a year has on average, so that the same date of another year stands at nearly the same angle.
@@ -114,6 +114,38 @@ def _days(column: pd.Series) -> np.ndarray:
 
 def _varies(values: np.ndarray) -> bool:
     return len(values) > 0 and float(np.ptp(values)) > 1e-9
+
+
+class SpreadScaler(RobustScaler):
+    """Centre by the median and scale by the quartiles' distance, or the deviation where that is zero.
+
+    A column that is mostly one value has equal quartiles; scikit-learn then leaves its tail as wide as it
+    came, which sends gradient descent off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(SpreadScaler().fit_transform(np.array([[0.0]] * 9 + [[1e6]])).max().round(2))
+    3.33
+    """
+
+    def fit(self, X: np.ndarray, y: Any = None) -> SpreadScaler:
+        """Learn the medians and the scales.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Numbers.
+        y : object
+            Not used.
+        """
+        super().fit(X)
+        unscaled = np.flatnonzero(self.scale_ == 1.0)
+        low, high = np.percentile(X[:, unscaled], [25, 75], axis=0)
+        flat = unscaled[low == high]
+        deviations = X[:, flat].std(axis=0)
+        self.scale_[flat] = np.where(deviations > 0, deviations, 1.0)
+        return self
 
 
 class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

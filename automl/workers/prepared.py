@@ -81,7 +81,7 @@ class PreparedFolds:
 
     def _prepare(self, preprocess: Mapping[str, Any], train: Array, valid: Array) -> PreparedFold:
         frame, y = self._assignment.frame, self._assignment.y
-        transformer = preprocessor(dict(preprocess), dict(self._assignment.kinds))
+        transformer = preprocessor(preprocess, self._assignment.kinds, task=self._assignment.problem.task)
         X = transformer.fit_transform(frame.iloc[train], y[train])
         X_valid = transformer.transform(frame.iloc[valid])
         matrices = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (X, X_valid))
