@@ -105,7 +105,7 @@ class _Files:
             raise SpaceError(Fault(str(path), "must be readable", error.strerror or str(error))) from None
         except UnicodeDecodeError:
             raise SpaceError(Fault(str(path), "must be text in UTF-8", "other bytes")) from None
-        return self.included(parse_yaml(text, path.name, self.faults), path.parent, (*stack, here))
+        return self.included(parse_yaml(text, str(path), self.faults), path.parent, (*stack, here))
 
     def included(self, raw: Raw, beside: Path, stack: tuple[Path, ...]) -> Raw:
         """Merge what a document includes under what it says itself."""

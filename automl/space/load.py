@@ -19,6 +19,7 @@ from automl.space.files import read_source
 from automl.space.index import spots
 from automl.space.nodes import Group
 from automl.space.parts import Parts
+from automl.space.ranges import Report
 from automl.space.raw import BROKEN, Raw, show
 from automl.space.restrict import Fits, misfits
 from automl.space.rules import Rule, Start, read_rule, read_start
@@ -92,6 +93,7 @@ class _Document:
         self.vocabulary = vocabulary
         self.estimators = estimators
         self.fits = fits
+        self.file = ""
         self.faults = faults
 
     def compile(self, raw: Raw, name: str) -> Space | None:
@@ -99,6 +101,7 @@ class _Document:
             self.fault(raw, "", "must be a mapping with a key `space`", show(raw))
             return None
         entries: dict[str, Raw] = raw.value
+        self.file = raw.place.file
         for key in entries:
             if key not in DOCUMENT:
                 self.fault(entries[key], key, "must be a key of the file", key, nearest(key, DOCUMENT))
@@ -142,24 +145,32 @@ class _Document:
 
     def rules(self, entries: dict[str, Raw], root: Group) -> tuple[tuple[Rule, ...], tuple[Start, ...]]:
         known = list(spots(root))
-        read = (read_rule(item, known, path, self.fault) for path, item in self.items(entries, "forbid"))
-        rules = tuple(rule for rule in read if rule is not None)
-        starts = []
-        for path, item in self.items(entries, "enqueue"):
-            start = read_start(item, known, path, self.fault)
+        rules, starts = [], []
+        for path, item, report in self.items(entries, "forbid"):
+            rule = read_rule(item, known, path, report)
+            rules += [] if rule is None else [rule]
+        for path, item, report in self.items(entries, "enqueue"):
+            start = read_start(item, known, path, report)
             broken = next((rule for rule in rules if start is not None and rule.forbids(start.values)), None)
             if broken is not None:
-                self.fault(item, path, "a start must not be forbidden", str(broken))
+                report(item, path, "a start must not be forbidden", str(broken), "")
             elif start is not None:
                 starts.append(start)
-        return rules, tuple(starts)
+        return tuple(rules), tuple(starts)
 
-    def items(self, entries: dict[str, Raw], word: str) -> list[tuple[str, Raw]]:
+    def items(self, entries: dict[str, Raw], word: str) -> list[tuple[str, Raw, Report]]:
+        """Return the items with who hears of their faults.
+
+        One of an included file may have lost its place in what the including file made of the space.
+        """
         raw = entries.get(word, Raw([]))
         if not raw.is_list and not raw.is_empty:
             self.fault(raw, word, "must be a list of mappings", show(raw))
             return []
-        return [(f"{word}[{index}]", item) for index, item in enumerate(raw.value or [])]
+        return [
+            (f"{word}[{index}]", item, self.fault if item.place.file == self.file else lambda *fault: None)
+            for index, item in enumerate(raw.value or [])
+        ]
 
     def room(self, space: Space, forbid: Raw) -> None:
         """Draw until enough is found that is not forbidden, or it is plain that there is hardly any."""

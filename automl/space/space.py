@@ -221,7 +221,7 @@ class Space:
         Raises
         ------
         SpaceError
-            If the space is for other tasks, or no family is left.
+            If the space is for other tasks, no family is left, or all that is left is forbidden.
         """
         if task not in self.tasks:
             came = f"a space for {', '.join(self.tasks)}"
@@ -236,7 +236,10 @@ class Space:
             for start in self.enqueue
         )
         kept = tuple(start for start in starts if start is not None)
-        return replace(self, tasks=(task,), root=root, enqueue=kept)
+        space = replace(self, tasks=(task,), root=root, enqueue=kept)
+        if space.forbid:
+            space.sample(np.random.default_rng(0))
+        return space
 
     def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
         found = list(follow(self.root, configuration))

@@ -222,6 +222,10 @@ enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: 
         left.restrict("binary")
     with pytest.raises(SpaceError, match="must have a family for regression.*linear: too small"):
         space.restrict("regression", lambda task, family, params: "too small")
+    ruled = load(text[: text.index("enqueue")] + "forbid: [{loss: squared}, {model: mlp}]\n")
+    assert ruled.restrict("binary").forbid == ruled.forbid
+    with pytest.raises(SpaceError, match="must have room beside what it forbids"):
+        ruled.restrict("regression", fits)
 
 
 def test_sizes(load):

@@ -34,7 +34,7 @@ def refused_or_read(load, source):
         load(source).sample(np.random.default_rng(0))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MUTANTS // 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.sampled_from(["", " ", "\n", "\n  ", "\n    ", ": ", ", "]), st.sampled_from(WORDS))
@@ -44,7 +44,7 @@ def test_heaps_of_words_are_read_or_refused(load, words):
     refused_or_read(load, "".join(gap + word for gap, word in words) + "\n")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MUTANTS // 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text())
 def test_any_text_is_read_or_refused(load, text):
     refused_or_read(load, text + "\n")
@@ -69,7 +69,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MUTANTS // 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(st.sampled_from(["linear", "mlp", "decision_tree", "use", "x"]), VALUES), VALUES, VALUES
 )

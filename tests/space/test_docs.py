@@ -1,0 +1,46 @@
+"""Every block of the page on spaces is executed."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.descent import OPTIMIZERS
+from automl.errors import SpaceError
+from automl.families import load_space
+
+PAGE = Path(__file__).parents[2] / "docs" / "spaces.md"
+BLOCKS = re.findall(
+    r"^```(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+)
+YAML = [
+    (text, BLOCKS[index + 1][1] if BLOCKS[index + 1][0] == "text" else "")
+    for index, (kind, text) in enumerate(BLOCKS)
+    if kind == "yaml"
+]
+
+
+@pytest.mark.parametrize(("text", "error"), YAML)
+def test_a_block_of_yaml_is_a_space_or_has_the_faults_that_follow(text, error):
+    if not error:
+        space = load_space(text)
+        space.validate(space.sample(np.random.default_rng(0)))
+        return
+    with pytest.raises(SpaceError) as caught:
+        load_space(text)
+    assert str(caught.value) == error.replace("{optimizers}", ", ".join(OPTIMIZERS)).strip()
+
+
+def test_the_python_runs():
+    code = "".join(text for kind, text in BLOCKS if kind == "python")
+    test = doctest.DocTestParser().get_doctest(code, {}, "spaces.md", str(PAGE), 0)
+    printed: list[str] = []
+    result = doctest.DocTestRunner().run(test, out=printed.append)
+    assert result.attempted > 10
+    assert not result.failed, "".join(printed)
+
+
+def test_there_is_no_block_of_another_kind():
+    assert {kind for kind, _ in BLOCKS} == {"yaml", "text", "python"}
