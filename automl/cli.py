@@ -35,6 +35,7 @@ TrackingUri = Annotated[
     str | None,
     typer.Option(help="MLflow's store.", show_default="sqlite:///mlruns/mlflow.db", metavar="URI"),
 ]
+ExperimentName = Annotated[str | None, typer.Option(help="MLflow's experiment.", show_default="automl")]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -105,9 +106,7 @@ def search(
         str | None, typer.Option(help="median, successive_halving, none, ...", show_default="median")
     ] = None,
     tracking_uri: TrackingUri = None,
-    experiment_name: Annotated[
-        str | None, typer.Option(help="MLflow's experiment.", show_default="automl")
-    ] = None,
+    experiment_name: ExperimentName = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
@@ -150,7 +149,8 @@ def search(
         console.print(f"model written to {found.export(output)}")
     else:
         console.print(f"export the model:  automl export {found.run_id_} model", highlight=False)
-    console.print("browse all runs:   automl ui", highlight=False)
+    experiment = f" --experiment-name {experiment_name}" if experiment_name else ""
+    console.print(f"browse all runs:   automl ui{experiment}", highlight=False)
 
 
 @app.command()
@@ -241,12 +241,14 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
     tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
 ) -> None:
     """Start MLflow's own user interface on the store that searches write to."""
-    from automl.tracking import ui_command
+    from automl.tracking import ui_command, ui_url
 
     command = ui_command(tracking_uri, host, port)
-    console.print(f"MLflow at http://{host}:{port}, Ctrl-C ends it", highlight=False)
+    address = ui_url(tracking_uri, experiment_name, host, port)
+    console.print(f"MLflow at {address}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
     raise typer.Exit(subprocess.call(command))
 
 

