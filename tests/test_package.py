@@ -20,9 +20,9 @@ PUBLIC = {
         "TableError", "__version__", "load_model", "load_space", "read_table",
     ],
     "automl.descent": [
-        "ACTIVATIONS", "DEFAULT_LOSSES", "LOSSES", "OPTIMIZERS", "PARAMETERS", "SCHEDULES", "Architecture", "Failure",
-        "GradientDescentClassifier", "GradientDescentRegressor", "Recipe", "Training", "from_configuration",
-        "parameters",
+        "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "LOSSES", "NORMALIZATIONS", "OPTIMIZERS", "PARAMETERS",
+        "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier", "GradientDescentRegressor", "Recipe",
+        "Snapshot", "Training", "from_configuration", "parameters",
     ],
 }  # fmt: skip
 
