@@ -9,11 +9,14 @@ from automl.constraints import Constraint, OneOf, Section, Union, Variants
 from automl.errors import Fault, nearest
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range, canonical, join
 from automl.space.ranges import read_range
-from automl.space.raw import BROKEN, Raw, show
+from automl.space.raw import BROKEN, Faults, Raw, show
 from automl.space.words import CHOICE_WORDS, NODE_WORDS, SYNONYMS
 from automl.space.yaml_text import EXPONENT
 
 __all__ = ["Checker", "Estimators"]
+
+_MAX_CHOICES = 1000
+_SEVERAL = {"values", "choice", "choices"}
 
 Estimators = Callable[[str], Section]
 """From the path of a class to its parameters; for what is none, raises ValueError with the rule and a remedy."""
@@ -28,12 +31,14 @@ class Checker:
         From the path of a class to the parameters a branch with ``estimator:`` may have.
     shared : Section
         What such a branch may hold besides.
+    faults : Faults
+        Where what is wrong is noted.
     """
 
-    def __init__(self, estimators: Estimators, shared: Section) -> None:
+    def __init__(self, estimators: Estimators, shared: Section, faults: Faults) -> None:
         self.estimators = estimators
         self.shared = shared
-        self.faults: list[Fault] = []
+        self.faults = faults
         self.places: dict[tuple[str, str], Raw] = {}  # of values and kinds, by path and text
         self._seen: set[tuple[str, str, str]] = set()
 
@@ -42,7 +47,7 @@ class Checker:
         key = (str(raw.place) or path, rule, came)
         if key not in self._seen and raw.value is not BROKEN:
             self._seen.add(key)
-            self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
+            self.faults.add(Fault(raw.place.at(path), rule, came, remedy))
 
     def node(self, raw: Raw, rule: Constraint, path: str) -> Node | None:
         """Compile one key's value; None where it has a fault."""
@@ -84,8 +89,10 @@ class Checker:
 
     def variants(self, raw: Raw, rule: Variants, whole: Constraint, path: str) -> Node | None:
         """Compile kinds with parameters of their own: a list, a ``choice``, or a single kind."""
+        if raw.is_mapping and raw.value.keys() == {"value"}:
+            return self.node(raw.value["value"], whole, path)
         items, weights = raw, None
-        if raw.is_mapping and "choice" not in raw.value and "values" not in raw.value:
+        if raw.is_mapping and not raw.value.keys() & _SEVERAL:
             if len(raw.value) != 1:
                 self.fault(raw, path, "must name one kind, or several under `choice`", show(list(raw.value)))
                 return None
@@ -96,6 +103,8 @@ class Checker:
                 return None
         elif raw.is_mapping:
             items, weights = self._several(raw, path)
+        if items.value is BROKEN:
+            return None
         if items.is_empty or items.value == []:
             self.fault(raw, path, "must have at least one choice", show(items))
             return None
@@ -143,38 +152,45 @@ class Checker:
         self, raw: Raw, items: list[Raw], weights: Raw | None, rule: Constraint, path: str
     ) -> Constant | Range | Choices | None:
         """Compile a list of values and ranges, any one of which may be taken."""
-        if not items:
-            self.fault(raw, path, "must have at least one choice", "[]")
+        if not items or len(items) > _MAX_CHOICES:
+            bound = (
+                "must have at least one choice"
+                if not items
+                else f"must have at most {_MAX_CHOICES:,} choices"
+            )
+            self.fault(raw, path, bound, show(raw) if not items else f"{len(items):,}")
             return None
-        if rule.accepts([item.plain() for item in items]) and not any(item.is_list for item in items):
-            came = show([item.plain() for item in items])
+        values = [item.plain() for item in items]
+        if rule.accepts(values) and not any(item.is_list or rule.accepts(item.plain()) for item in items):
+            came = show(values)
             self.fault(
                 raw, path, "must be a list of values, here of lists", came, f"For one list write [{came}]."
             )
             return None
-        options: list[Constant | Range] = []
+        options: dict[str, Constant | Range] = {}
         for item in items:
             ranged = item.is_mapping and not rule.accepts(item.plain())
             option = self.words(item, rule, path) if ranged else self.constant(item, rule, path)
             if isinstance(option, Choices):
                 self.fault(item, path, "a choice must be a value or a range", show(item))
-            elif option is not None and any(canonical(option) == canonical(other) for other in options):
+            elif option is not None and canonical(option) in options:
                 self.fault(item, path, "a choice must stand once", f"{show(item)} again")
             elif option is not None:
-                options.append(option)
+                options[canonical(option)] = option
         if len(options) < len(items):
             return None
-        shares = self.weights(weights, options, path)
-        return options[0] if len(options) == 1 else Choices(tuple(options), shares)
+        shares = self.weights(weights, [show(item) for item in items], path)
+        found = tuple(options.values())
+        return found[0] if len(found) == 1 else Choices(found, shares)
 
     def words(self, raw: Raw, rule: Constraint, path: str) -> Constant | Range | Choices | None:
         """Compile a mapping of the language's own words: a value, values, or a range."""
         keys = raw.value.keys()
         if "value" in keys:
-            for other in keys - {"value"}:
+            for other in [key for key in keys if key != "value"]:
                 self.fault(raw.value[other], path, "`value` must stand alone", other)
             return self.constant(raw.value["value"], rule, path)
-        if keys & {"values", "choice", "choices"}:
+        if keys & _SEVERAL:
             items, weights = self._several(raw, path)
             if not items.is_list:
                 self.fault(items, path, "must be a list of values", show(items))
@@ -208,17 +224,15 @@ class Checker:
             return None
         return Constant(value)
 
-    def weights(self, raw: Raw | None, names: list[Any], path: str) -> tuple[float, ...] | None:
+    def weights(self, raw: Raw | None, names: list[str], path: str) -> tuple[float, ...] | None:
         """Return the weights in the order of the choices; None where all are equal."""
         if raw is None:
             return None
         given = raw.value
         if raw.is_mapping:
-            for key in given.keys() - set(map(str, names)):
-                self.fault(
-                    given[key], path, "a weight must be of a choice", key, nearest(key, list(map(str, names)))
-                )
-            given = [given.get(str(name), Raw(1)) for name in names]
+            for key in [key for key in given if key not in names]:
+                self.fault(given[key], path, "a weight must be of a choice", key, nearest(key, names))
+            given = [given.get(name, Raw(1)) for name in names]
         if not isinstance(given, list) or len(given) != len(names):
             self.fault(raw, path, f"`weights` must be {len(names)} numbers, one a choice", show(raw))
             return None
@@ -231,7 +245,7 @@ class Checker:
     def _several(self, raw: Raw, path: str) -> tuple[Raw, Raw | None]:
         """Split ``{values or choice: ..., weights: ...}``."""
         words = {SYNONYMS.get(key, key): item for key, item in raw.value.items()}
-        for key in words.keys() - set(CHOICE_WORDS):
+        for key in [key for key in words if key not in CHOICE_WORDS]:
             self.fault(words[key], path, "must be a word of a choice", key, nearest(key, CHOICE_WORDS))
         if "choice" in words and "values" in words:
             self.fault(words["values"], path, "`choice` and `values` must not stand together", "both")

@@ -41,29 +41,35 @@ def words(node: Node) -> str:
             return f"{len(children)} keys" if children else "nothing to choose"
 
 
-def tree(root: Group, label: str) -> Tree:
-    """Return the tree that `rich` prints."""
+def tree(root: Group, title: str, about: str) -> Tree:
+    """Return the tree that `rich` prints, which is imported only here."""
     from rich.tree import Tree
 
-    top = Tree(label, guide_style="dim")
+    top = Tree(
+        f"[bold]{_escape(title)}[/]" + (f"\n[dim]{_escape(about)}[/]" if about else ""), guide_style="dim"
+    )
     _grow(top, root)
     return top
 
 
-def _grow(above: Tree, node: Group) -> None:
+def _escape(text: str) -> str:
     from rich.markup import escape
 
+    return escape(text)
+
+
+def _grow(above: Tree, node: Group) -> None:
     for key, child in node.children.items():
         if isinstance(child, Group):
-            _grow(above.add(f"[bold]{escape(key)}[/]"), child)
+            _grow(above.add(f"[bold]{_escape(key)}[/]"), child)
         elif isinstance(child, Branches):
-            fork = above.add(f"[bold]{escape(key)}[/] [dim]one of[/]")
+            fork = above.add(f"[bold]{_escape(key)}[/] [dim]one of[/]")
             for (name, branch), weight in zip(
                 child.options.items(), child.weights or [None] * len(child.options), strict=True
             ):
-                _grow(fork.add(f"[cyan]{escape(_weighed(name, weight))}[/]"), branch)
+                _grow(fork.add(f"[cyan]{_escape(_weighed(name, weight))}[/]"), branch)
         else:
-            above.add(f"{escape(key)}  [green]{escape(words(child))}[/]")
+            above.add(f"{_escape(key)}  [green]{_escape(words(child))}[/]")
 
 
 def _weighed(text: str, weight: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from automl.errors import Fault, SpaceError, nearest
 from automl.space.parts import merge
-from automl.space.raw import Place, Raw, from_python, show
+from automl.space.raw import Faults, Place, Raw, from_python, show
 from automl.space.yaml_text import MAX_BYTES, parse_yaml
 
 __all__ = ["read_source", "shipped_folder", "shipped_names"]
@@ -29,14 +29,14 @@ def shipped_names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or shipped_folder()).glob("*.yaml"))
 
 
-def read_source(source: Any, faults: list[Fault], folder: Path | None = None) -> Raw:
+def read_source(source: Any, faults: Faults, folder: Path | None = None) -> Raw:
     """Read a space as it was written, included files merged in.
 
     Parameters
     ----------
     source : str, Path or mapping
         A name of ``folder``, a path, YAML text (with a line break), or the same as a mapping.
-    faults : list of Fault
+    faults : Faults
         What is wrong with the text, but does not keep the rest from being read, is added to it.
     folder : Path, optional
         Where names are looked up.
@@ -58,7 +58,7 @@ def read_source(source: Any, faults: list[Fault], folder: Path | None = None) ->
 
 
 class _Files:
-    def __init__(self, folder: Path, faults: list[Fault]) -> None:
+    def __init__(self, folder: Path, faults: Faults) -> None:
         self.folder = folder
         self.faults = faults
         self.count = 0

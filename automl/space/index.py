@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice, product
 from typing import Any
 
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range, canonical, join
@@ -12,7 +11,7 @@ from automl.space.raw import Raw
 
 __all__ = ["Spot", "flat", "spots", "takes", "together"]
 
-_MAX_COMBINATIONS = 1000
+_MAX_WAYS = 1000
 
 
 @dataclass(frozen=True)
@@ -64,14 +63,16 @@ def spots(node: Node, path: str = "", needs: Mapping[str, str] | None = None) ->
 
 def together(sets: list[list[tuple[Spot, Any]]]) -> list[tuple[tuple[Spot, Any], ...]]:
     """Return the ways to take one spot with its value from each set so that all can stand together."""
-    found = []
-    for combination in islice(product(*sets), _MAX_COMBINATIONS):
-        chosen: dict[str, Any] = {}
-        wanted = [pair for spot, _ in combination for pair in spot.needs.items()]
-        wanted += [(spot.path, value) for spot, value in combination if isinstance(spot.node, Branches)]
-        if all(chosen.setdefault(path, name) == name for path, name in wanted):
-            found.append(combination)
-    return found
+    ways: list[tuple[dict[str, Any], tuple[tuple[Spot, Any], ...]]] = [({}, ())]
+    for pairs in sets:
+        longer = []
+        for kinds, taken in ways:
+            for spot, value in pairs:
+                needs = {**spot.needs, **({spot.path: value} if isinstance(spot.node, Branches) else {})}
+                if all(kinds.get(path, name) == name for path, name in needs.items()):
+                    longer.append(({**kinds, **needs}, (*taken, (spot, value))))
+        ways = longer[:_MAX_WAYS]
+    return [taken for _, taken in ways]
 
 
 def flat(raw: Raw, known: list[Spot], key: str = "") -> Iterator[tuple[str, Raw]]:

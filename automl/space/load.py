@@ -20,7 +20,7 @@ from automl.space.index import spots
 from automl.space.nodes import Group
 from automl.space.parts import Parts
 from automl.space.ranges import Report
-from automl.space.raw import BROKEN, Raw, show
+from automl.space.raw import BROKEN, Faults, Raw, show
 from automl.space.restrict import Fits, misfits
 from automl.space.rules import Rule, Start, read_rule, read_start
 from automl.space.space import Space
@@ -29,6 +29,7 @@ from automl.space.words import DOCUMENT, TASKS, VERSION
 
 __all__ = ["load_space"]
 
+_MAX_RULES = 500
 _MAX_DRAWS = 2000
 _ENOUGH = 40
 _LEAST_ROOM = 0.02
@@ -74,7 +75,7 @@ def load_space(
     """
     if isinstance(source, Space):
         return source
-    faults: list[Fault] = []
+    faults = Faults()
     raw = read_source(source, faults, folder)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
     document = _Document(
@@ -88,7 +89,7 @@ def load_space(
 
 class _Document:
     def __init__(
-        self, vocabulary: Section, estimators: Estimators, fits: Fits | None, faults: list[Fault]
+        self, vocabulary: Section, estimators: Estimators, fits: Fits | None, faults: Faults
     ) -> None:
         self.vocabulary = vocabulary
         self.estimators = estimators
@@ -126,18 +127,16 @@ class _Document:
         if "space" not in entries or entries["space"].is_empty:
             self.fault(entries.get("space", raw), "space", "must say what may be tried", "nothing")
             return None
-        parts = Parts(define.value or {})
-        expanded = parts.expand(entries["space"], "")
-        self.faults += parts.faults
-        if parts.faults:
+        found = len(self.faults)
+        expanded = Parts(define.value or {}, self.faults).expand(entries["space"], "")
+        if len(self.faults) > found:
             return None
         shared = {key: rule for key, rule in self.vocabulary.parameters.items() if key != "model"}
-        checker = Checker(self.estimators, Section(shared))
+        checker = Checker(self.estimators, Section(shared), self.faults)
         root = checker.section(expanded, self.vocabulary, "")
-        self.faults += checker.faults
         if root is not None and "model" in self.vocabulary.parameters and "model" not in expanded.value:
             self.fault(entries["space"], "model", "must be given", "nothing", "Say which families to try.")
-        if root is not None and not checker.faults and self.fits is not None:
+        if root is not None and len(self.faults) == found and self.fits is not None:
             for path, value, reason in misfits(root, tasks, self.fits):
                 rule = f"must fit {' or '.join(tasks)} ({reason})"
                 self.fault(checker.places.get((path, show(value)), raw), path, rule, show(value))
@@ -166,6 +165,9 @@ class _Document:
         raw = entries.get(word, Raw([]))
         if not raw.is_list and not raw.is_empty:
             self.fault(raw, word, "must be a list of mappings", show(raw))
+            return []
+        if len(raw.value or []) > _MAX_RULES:
+            self.fault(raw, word, f"must have at most {_MAX_RULES} items", str(len(raw.value)))
             return []
         return [
             (f"{word}[{index}]", item, self.fault if item.place.file == self.file else lambda *fault: None)
@@ -207,4 +209,4 @@ class _Document:
 
     def fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
         if raw.value is not BROKEN:
-            self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
+            self.faults.add(Fault(raw.place.at(path), rule, came, remedy))

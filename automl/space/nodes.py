@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeAlias
 
 __all__ = ["Branches", "Choices", "Constant", "Group", "Node", "Range", "canonical", "join", "leaves"]
@@ -85,6 +86,11 @@ class Choices:
 
     options: tuple[Constant | Range, ...]
     weights: tuple[float, ...] | None = None
+
+    @cached_property
+    def in_order(self) -> list[int]:
+        """Positions of the options in an order that does not depend on how they were written."""
+        return sorted(range(len(self.options)), key=lambda index: canonical(self.options[index]))
 
 
 @dataclass(frozen=True)

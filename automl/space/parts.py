@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl.errors import Fault, SpaceError, nearest
-from automl.space.raw import BROKEN, MAX_VALUES, Raw, key_path, show
+from automl.space.raw import BROKEN, MAX_VALUES, Faults, Raw, key_path, show
 from automl.space.words import NODE_WORDS
 
 __all__ = ["Parts", "merge"]
@@ -30,15 +30,17 @@ class Parts:
     ----------
     define : dict of Raw
         The parts by name.
+    faults : Faults
+        Where what is wrong is noted.
     """
 
-    def __init__(self, define: dict[str, Raw]) -> None:
+    def __init__(self, define: dict[str, Raw], faults: Faults) -> None:
         self.define = define
-        self.faults: list[Fault] = []
+        self.faults = faults
         self._count = 0
 
     def expand(self, raw: Raw, path: str, using: tuple[str, ...] = ()) -> Raw:
-        """Return ``raw`` with every ``use`` replaced by the part it names; `faults` gathers what is wrong."""
+        """Return ``raw`` with every ``use`` replaced by the part it names."""
         self._count += 1
         if self._count > MAX_VALUES:
             rule = f"must hold at most {MAX_VALUES:,} values once every part is put where it is used"
@@ -86,4 +88,4 @@ class Parts:
 
     def _fault(self, raw: Raw, path: str, rule: str, came: str, remedy: str = "") -> None:
         if raw.value is not BROKEN:
-            self.faults.append(Fault(raw.place.at(path), rule, came, remedy))
+            self.faults.add(Fault(raw.place.at(path), rule, came, remedy))

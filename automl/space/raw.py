@@ -12,6 +12,7 @@ import numpy as np
 from automl.errors import Fault, SpaceError
 
 __all__ = [
+    "Faults",
     "BROKEN",
     "MAX_DEPTH",
     "MAX_VALUES",
@@ -25,6 +26,7 @@ __all__ = [
 
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
+MAX_FAULTS = 100
 _MAX_WHOLE = 2**53  # beyond it a float no longer tells neighbours apart
 
 
@@ -33,6 +35,24 @@ class _Broken(str):
 
 
 BROKEN = _Broken("?")
+
+
+class Faults(list[Fault]):
+    """The faults found so far; with too many of them the search for more is given up."""
+
+    def add(self, fault: Fault) -> None:
+        """Note a fault.
+
+        Raises
+        ------
+        SpaceError
+            When there have been `MAX_FAULTS` before it.
+        """
+        if len(self) >= MAX_FAULTS:
+            raise SpaceError(
+                [*self, Fault("space", f"must have at most {MAX_FAULTS} faults to be read on", "more")]
+            )
+        self.append(fault)
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,7 @@ def number_fault(value: Any, where: str) -> Fault | None:
     return None
 
 
-def from_python(value: Any, faults: list[Fault], place: Place = Place()) -> Raw:
+def from_python(value: Any, faults: Faults, place: Place = Place()) -> Raw:
     """Turn nested dicts, lists and scalars into `Raw`; what is not plain is noted in ``faults``.
 
     Raises
@@ -144,7 +164,7 @@ def from_python(value: Any, faults: list[Fault], place: Place = Place()) -> Raw:
 
 
 class _Python:
-    def __init__(self, faults: list[Fault], place: Place) -> None:
+    def __init__(self, faults: Faults, place: Place) -> None:
         self.place = place
         self.faults = faults
         self.count = 0
@@ -166,17 +186,18 @@ class _Python:
             )
         if value is None or isinstance(value, bool | int | float | str):
             fault = number_fault(value, self.place.at(path))
-            self.faults += [fault] if fault else []
+            if fault:
+                self.faults.add(fault)
             return Raw(BROKEN if fault else value, self.place)
         rule = "must be a plain value: a number, text, true, false, null, a list or a mapping"
-        self.faults.append(Fault(self.place.at(path), rule, type(value).__name__))
+        self.faults.add(Fault(self.place.at(path), rule, type(value).__name__))
         return Raw(BROKEN, self.place)
 
     def _mapping(self, value: Mapping[Any, Any], path: str, depth: int) -> dict[str, Raw]:
         items: dict[str, Raw] = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                self.faults.append(Fault(self.place.at(path), "a key must be text", show(key)))
+                self.faults.add(Fault(self.place.at(path), "a key must be text", show(key)))
                 continue
             items[key] = self.read(item, key_path(path, key), depth + 1)
         return items

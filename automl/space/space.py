@@ -18,7 +18,7 @@ from automl.space.diff import Change, changes
 from automl.space.grid import Size, grid, size
 from automl.space.index import spots
 from automl.space.nodes import Group, Range, canonical, leaves
-from automl.space.raw import from_python
+from automl.space.raw import Faults, from_python
 from automl.space.restrict import Fits, restricted
 from automl.space.rules import Rule, Start, read_start
 from automl.space.walk import Decision, build, follow
@@ -32,7 +32,7 @@ __all__ = ["Space"]
 
 Configuration = dict[str, Any]
 
-_MAX_DRAWS = 20_000
+_MAX_DRAWS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +170,7 @@ class Space:
 
     def describe(self) -> Tree:
         """Return the space as a tree that `rich.print` shows."""
-        about = f"\n[dim]{self.about}[/]" if self.about else ""
-        return tree(self.root, f"[bold]{self.name}[/] for {', '.join(self.tasks)}{about}")
+        return tree(self.root, f"{self.name} for {', '.join(self.tasks)}", self.about)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space in the language, as plain values; parts and included files stand written out."""
@@ -232,7 +231,7 @@ class Space:
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
         known = list(spots(root))
         starts = (
-            read_start(from_python(start.written, []), known, "", lambda *fault: None)
+            read_start(from_python(start.written, Faults()), known, "", lambda *fault: None)
             for start in self.enqueue
         )
         kept = tuple(start for start in starts if start is not None)

@@ -94,21 +94,22 @@ def labels(node: Choices | Branches) -> list[Scalar]:
     """
     if isinstance(node, Branches):
         return list(node.options)
-    found: list[Scalar] = []
-    for index, option in enumerate(node.options):
+    found: dict[int, Scalar] = {}
+    for index in node.in_order:
+        option = node.options[index]
         if isinstance(option, Range):
             label: Scalar = f"{option.low:g}..{option.high:g}"
         else:
             plain = option.value is None or isinstance(option.value, bool | int | float | str)
             label = option.value if plain else show(option.value)
         # 1 and true are one category to Python, and so to Optuna.
-        found.append(f"{show(label)} #{index}" if label in found else label)
-    return found
+        found[index] = f"{show(label)} #{len(found)}" if label in found.values() else label
+    return [found[index] for index in range(len(found))]
 
 
 def range_path(path: str, node: Choices, index: int) -> str:
     """Return the name of the number of a range that stands among choices."""
-    ranges = [i for i, option in enumerate(node.options) if isinstance(option, Range)]
+    ranges = [i for i in node.in_order if isinstance(node.options[i], Range)]
     if index not in ranges:
         return path
     return f"{path}.range" if len(ranges) == 1 else f"{path}.range{ranges.index(index) + 1}"

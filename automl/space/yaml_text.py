@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from automl.errors import Fault, SpaceError
-from automl.space.raw import BROKEN, MAX_DEPTH, MAX_VALUES, Place, Raw, key_path, number_fault, show
+from automl.space.raw import BROKEN, MAX_DEPTH, MAX_VALUES, Faults, Place, Raw, key_path, number_fault, show
 
 __all__ = ["EXPONENT", "MAX_BYTES", "parse_yaml"]
 
@@ -23,7 +23,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str")}
 
 
-def parse_yaml(text: str, file: str, faults: list[Fault]) -> Raw:
+def parse_yaml(text: str, file: str, faults: Faults) -> Raw:
     """Read YAML text.
 
     Parameters
@@ -32,7 +32,7 @@ def parse_yaml(text: str, file: str, faults: list[Fault]) -> Raw:
         The text.
     file : str
         The name its faults are reported under.
-    faults : list of Fault
+    faults : Faults
         Tags, duplicate keys and the like are added to it; what stands beside them is read all the same.
 
     Returns
@@ -60,7 +60,7 @@ def parse_yaml(text: str, file: str, faults: list[Fault]) -> Raw:
 
 
 class _Reader:
-    def __init__(self, file: str, faults: list[Fault]) -> None:
+    def __init__(self, file: str, faults: Faults) -> None:
         self.file = file
         self.faults = faults
         self.anchors: dict[str, Raw] = {}
@@ -147,7 +147,7 @@ class _Reader:
                 return BROKEN
         fault = number_fault(value, place.at(path))
         if fault:
-            self.faults.append(fault)
+            self.faults.add(fault)
             return BROKEN
         return value
 
@@ -165,4 +165,4 @@ class _Reader:
         return False
 
     def fault(self, place: Place, path: str, rule: str, came: str, remedy: str = "") -> None:
-        self.faults.append(Fault(place.at(path), rule, show(came), remedy))
+        self.faults.add(Fault(place.at(path), rule, show(came), remedy))

@@ -33,6 +33,11 @@ def model(load, text):
         ("{l2: [0.5]}", {"l2": 0.5}),
         ("{batch_size: [32, full]}", {"batch_size": [32, "full"]}),
         ("{optimizer: adam}", {"optimizer": "adam"}),
+        ("{optimizer: {value: adam}}", {"optimizer": "adam"}),
+        (
+            "{optimizer: {values: [sgd, adam], weights: {adam: 3}}}",
+            {"optimizer": {"values": ["sgd", "adam"], "weights": [1.0, 3.0]}},
+        ),
         ("{optimizer: [sgd, adam]}", {"optimizer": ["sgd", "adam"]}),
         ("{optimizer: {choice: [sgd, adam]}}", {"optimizer": ["sgd", "adam"]}),
         ("{optimizer: {adam: {beta1: 0.8}}}", {"optimizer": {"choice": {"adam": {"beta1": 0.8}}}}),
@@ -45,6 +50,13 @@ def model(load, text):
 )
 def test_each_way_to_write_a_value(load, written, read):
     assert model(load, f"{{linear: {written}}}") == read
+
+
+def test_a_list_is_a_choice_even_where_anything_goes(load):
+    text = "space:\n  model: {hist_gradient_boosting: {extra: %s}}\n"
+    written = [load(text % extra).to_dict() for extra in ("[1, 2.5, x]", "{value: [1, 2]}", "{a: 1}")]
+    extras = [document["space"]["model"]["choice"]["hist_gradient_boosting"]["extra"] for document in written]
+    assert extras == [[1, 2.5, "x"], {"value": [1, 2]}, {"value": {"a": 1}}]
 
 
 def test_a_part_is_put_where_it_is_used_and_what_stands_beside_it_wins(load):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from automl.errors import SpaceError
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 

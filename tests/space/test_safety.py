@@ -99,8 +99,15 @@ def test_texts_with_a_few_wrong_letters_are_read_or_refused(load):
         "define:\n  a: &a [" + "*a, " * 40_000 + "]\n",
         "? " * 60_000 + "\n",
         "space:\n  model: {linear: {l2: 1" + "0" * 100_000 + "}}\n",
+        "space:\n  model: {linear: {l2: [" + ", ".join(map(str, range(30_000))) + "]}}\n",
+        "space:\n  model: {linear: {" + ", ".join(f"l{n}: 1" for n in range(15_000)) + "}}\n",
+        "space: {model: linear}\nforbid:\n" + "- {model: linear}\n" * 9_000,
+        "space: {model: linear}\nforbid:\n- {" + ", ".join(f"m{n}: 1" for n in range(15_000)) + "}\n",
     ],
-    ids=["10 MB", "brackets", "braces", "dashes in a value", "dashes", "aliases", "keys", "digits"],
+    ids=[
+        *("10 MB", "brackets", "braces", "dashes in a value", "dashes", "aliases", "keys", "digits"),
+        *("choices", "faults", "rules", "conditions"),
+    ],
 )
 def test_a_file_made_to_hurt_is_refused_quickly(load, tmp_path, content):
     file = tmp_path / "space.yaml"
