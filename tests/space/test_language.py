@@ -388,8 +388,9 @@ def test_structure_is_what_the_caller_calls_structural(load):
 
 def test_a_description_names_everything(load):
     text = io.StringIO()
-    Console(file=text, width=100).print(load(RULES).describe())
+    Console(file=text, width=100).print(load(f"about: now [and] then\n{RULES}").describe())
     for words in (
+        "now [and] then",
         "model one of",
         "linear",
         "beta1  0.8 | 0.9",
