@@ -56,15 +56,23 @@ class Rows:
 
     def __init__(self, X: Any, y: Array, weight: Array | None) -> None:
         self.n, self.d = X.shape
-        self._X, self._y, self._weight = X, y, weight
+        # a view of memory maps too: plain arrays are quicker to read from
+        self._X = np.asarray(X) if isinstance(X, np.ndarray) else X
+        self._y, self._weight = y, weight
+        self._scratch = np.empty((0, self.d), np.float32)
         self._buffer = np.empty((0, self.d + 1), np.float32)
 
     def gather(self, which: Array | slice, m: int) -> tuple[Array, Array, Array]:
         """Return ``m`` rows ``(m, d + 1)``, valid until the next call, their targets and their weights ``(m,)``."""
         if m > len(self._buffer):
             self._buffer = np.empty((m, self.d + 1), np.float32)
+            self._scratch = np.empty((m, self.d), np.float32)
         x = self._buffer[:m]
-        fill(x, self._X[which])
+        if isinstance(which, np.ndarray) and isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
+            # "clip" spares the copy that checking the indices would need
+            fill(x, np.take(self._X, which, axis=0, out=self._scratch[:m], mode="clip"))
+        else:
+            fill(x, self._X[which])
         weight = np.ones(m, np.float32) if self._weight is None else self._weight[which]
         return x, self._y[which], weight
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -19,23 +17,42 @@ from automl.descent.batches import CHUNK_ROWS, Rows, chunks
 from automl.descent.layers import Noise
 from automl.descent.losses import Loss
 from automl.descent.network import Network, NetworkPass
-from automl.descent.optimizers import OPTIMIZERS, Optimizer, State
+from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.recipe import Recipe
 from automl.descent.schedules import SCHEDULES, Plateau
+from automl.descent.step import steppers
 
 __all__ = ["Lane", "Snapshot"]
 
 
-@dataclass
-class _Group:
-    """Neighbouring trials of one optimizer."""
+_RATES = 1024
+"""Steps whose learning rates are worked out at once."""
 
-    part: slice
-    optimizer: Optimizer
-    state: State
-    params: dict[str, Array] = field(default_factory=dict)
-    theta: Array = field(init=False)
-    gradient: Array = field(init=False)
+
+class _Plan:
+    """The learning rates of the trials of one schedule."""
+
+    def __init__(self, kind: str, slots: list[int], recipes: Sequence[Recipe]) -> None:
+        chosen = [recipes[i] for i in slots]
+        self.slots: slice | list[int] = slice(None) if len(slots) == len(recipes) else slots
+        self._schedule = SCHEDULES[kind]
+        self._base = np.array([recipe.learning_rate for recipe in chosen])
+        self._warmup = np.array([recipe.warmup for recipe in chosen], float)
+        self._total = np.maximum(np.array([recipe.max_epochs for recipe in chosen]) - self._warmup, 0)
+        self._params = self._schedule.columns([recipe.schedule_params for recipe in chosen])
+
+    def rates(self, times: Array) -> Array:
+        """Return the rates at evenly spaced ``times`` ``(s,)``, the warm-up's ramp included."""
+        since = times[:, None] - self._warmup
+        warms = self._warmup.any()
+        if warms:
+            early = since < 0
+            np.maximum(since, 0, out=since)
+        rates = self._schedule.factor(since, self._total, self._params) * self._base
+        if warms:
+            ramp = (times[:, None] + (times[1] - times[0])) / np.where(self._warmup > 0, self._warmup, 1)
+            rates *= np.where(early, np.minimum(ramp, 1), 1)
+        return np.asarray(rates)
 
 
 @dataclass(frozen=True)
@@ -101,10 +118,7 @@ class Lane:
         averages = any(recipe.average > 0 for recipe in self.recipes)
         self._mean = np.zeros_like(self.theta) if averages else None
         self._counts = np.zeros(len(self.theta), np.intp)
-        self._groups = [
-            _Group(part, OPTIMIZERS[kind], OPTIMIZERS[kind].init(self.theta[part]))
-            for kind, part in _runs([recipe.optimizer for recipe in self.recipes])
-        ]
+        self._steppers = list(steppers(self.recipes, self.theta))
         self._arrange()
 
     def _arrange(self) -> None:
@@ -112,35 +126,31 @@ class Lane:
         recipes, p = self.recipes, self.network.size
         self._gradient = np.empty((len(recipes), p), np.float32)
         self._sum = np.empty((0, p), np.float32)
-        self._scratch = np.empty((len(recipes), p), np.float32)
         self._passes: dict[int, NetworkPass] = {}
         mask = self.network.penalised()
-        self._l1 = _penalty([recipe.l1 for recipe in recipes], mask)
-        self._l2 = _penalty([recipe.l2 for recipe in recipes], mask)
-        self._decay = _penalty([_decay(recipe) for recipe in recipes], mask)
-        clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
-        self._clip = clip[:, None] if np.isfinite(clip).any() else None
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.smooths_labels else None
         self._noise = Noise(
             tuple(recipe.dropout for recipe in recipes), tuple(recipe.seed for recipe in recipes)
         )
-        for group, (_, part) in zip(self._groups, _runs([r.optimizer for r in recipes]), strict=True):
-            group.part, group.theta, group.gradient = part, self.theta[part], self._gradient[part]
-            given = [recipe.optimizer_params for recipe in recipes[part]]
-            group.params = {
-                name: np.array([params.get(name, rule.default) for params in given], np.float32)[:, None]
-                for name, rule in group.optimizer.parameters.items()
-            }
+        by_kind = sorted({recipe.schedule for recipe in recipes})
+        self._plans = [
+            _Plan(kind, [i for i, r in enumerate(recipes) if r.schedule == kind], recipes) for kind in by_kind
+        ]
+        first = 0
+        for stepper in self._steppers:
+            stepper.bind(first, recipes, self.theta, self._gradient, mask)
+            first = stepper.part.stop
 
     def take(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
         if mask.all():
             return
         kept = np.flatnonzero(mask)
-        for group in self._groups:
-            group.state = {name: array[mask[group.part]] for name, array in group.state.items()}
-        self._groups = [group for group in self._groups if mask[group.part].any()]
+        parts = [mask[stepper.part] for stepper in self._steppers]
+        for stepper, part in zip(self._steppers, parts, strict=True):
+            stepper.take(part)
+        self._steppers = [s for s, part in zip(self._steppers, parts, strict=True) if part.any()]
         self.positions, self.theta = self.positions[kept], self.theta[kept]
         self.recipes = [self.recipes[i] for i in kept]
         self._plateaus = [self._plateaus[i] for i in kept]
@@ -152,18 +162,18 @@ class Lane:
     def split(self, mask: Array) -> Lane:
         """Move the trials where ``mask`` ``(k,)`` is true into a lane of their own and return it."""
         other = copy(self)
-        other._groups = [copy(group) for group in self._groups]
+        other._steppers = [copy(stepper) for stepper in self._steppers]
         other.take(mask)
         self.take(~mask)
         return other
 
     def snapshot(self, slot: int) -> Snapshot:
         """Return everything a trial needs to go on elsewhere."""
-        group = next(group for group in self._groups if group.part.start <= slot < group.part.stop)
+        stepper = next(s for s in self._steppers if s.part.start <= slot < s.part.stop)
         plateau = self._plateaus[slot]
         return Snapshot(
             self.theta[slot].copy(),
-            {name: array[slot - group.part.start].copy() for name, array in group.state.items()},
+            {name: array[slot - stepper.part.start].copy() for name, array in stepper.state.items()},
             None if self._mean is None else self._mean[slot].copy(),
             int(self._counts[slot]),
             None if plateau is None else plateau.state,
@@ -171,12 +181,12 @@ class Lane:
 
     def restore(self, snapshots: Sequence[Snapshot]) -> None:
         """Go on from snapshots of all recipes of the cohort."""
-        for group in self._groups:
-            for slot in range(group.part.start, group.part.stop):
+        for stepper in self._steppers:
+            for slot in range(stepper.part.start, stepper.part.stop):
                 taken = snapshots[self.positions[slot]]
                 self.theta[slot] = taken.theta
                 for name, row in taken.state.items():
-                    group.state[name][slot - group.part.start] = row
+                    stepper.state[name][slot - stepper.part.start] = row
                 self._counts[slot] = taken.count
                 if self._mean is not None and taken.mean is not None:
                     self._mean[slot] = taken.mean
@@ -201,23 +211,12 @@ class Lane:
         self._mean += share[:, None].astype(np.float32) * (self.theta - self._mean)
 
     def rates(self, times: Array) -> Array:
-        """Return the learning rates ``(s, k)`` at fractional epochs ``(s,)``, the warm-up's ramp included."""
-        times = np.asarray(times, float)
-        rates = np.empty((len(times), len(self.recipes)))
-        for kind in {recipe.schedule for recipe in self.recipes}:
-            slots = [i for i, recipe in enumerate(self.recipes) if recipe.schedule == kind]
-            chosen = [self.recipes[i] for i in slots]
-            warmup = np.array([recipe.warmup for recipe in chosen], float)
-            total = np.array([recipe.max_epochs for recipe in chosen]) - warmup
-            params = SCHEDULES[kind].columns([recipe.schedule_params for recipe in chosen])
-            since = times[:, None] - warmup
-            rates[:, slots] = SCHEDULES[kind].factor(np.maximum(since, 0), np.maximum(total, 0), params)
-            rates[:, slots] *= [self.recipes[i].learning_rate * self._level(i) for i in slots]
-            if warmup.any():
-                step = times[1] - times[0] if len(times) > 1 else 1.0
-                ramp = (times[:, None] + step) / np.where(warmup > 0, warmup, 1)
-                rates[:, slots] *= np.where(since < 0, np.minimum(ramp, 1), 1)
-        return rates
+        """Return the learning rates ``(s, k)`` at evenly spaced fractional epochs ``(s,)``, two at least."""
+        rates = np.empty((len(times), len(self.recipes)), np.float32)
+        for plan in self._plans:
+            rates[:, plan.slots] = plan.rates(times)
+        rates *= [self._level(i) for i in range(len(self.recipes))]
+        return np.asarray(rates)
 
     def _level(self, slot: int) -> float:
         plateau = self._plateaus[slot]
@@ -252,28 +251,32 @@ class Lane:
         steps = -(-n // batch)
         total = np.zeros(len(self.recipes))
         self._noise.renew(epoch)
+        within = range(0)
         for start, end in chunks(n, batch, rows.d):
             if stop():
                 return None
             x, y, weight = rows.gather(slice(start, end) if order is None else order[start:end], end - start)
             first = start // batch
-            rates = self._steps_rates(epoch, first, -(-end // batch) - first, steps)
+            if first not in within:
+                within = range(first, min(first + max(_RATES, -(-end // batch) - first), steps))
+                times = epoch + np.arange(within.start, within.stop + 1) / steps
+                rates = self.rates(times)[:-1, :, None]
             left = np.empty((len(total), end - start), np.float32)
             if batch <= CHUNK_ROWS:
                 share = weight / np.float32(batch)
                 if end % batch:
                     share[-(end % batch) :] *= np.float32(batch / (end % batch))
                 targets = self.loss.targets(y, share, self.network.c)
-                for rate, begin in zip(rates, range(0, end - start, batch), strict=True):
+                for step, begin in enumerate(range(0, end - start, batch), first - within.start):
                     part = slice(begin, begin + batch)
                     self._backward(x[part], [target[..., part] for target in targets], left[:, part])
-                    self._update(rate)
+                    self._update(rates[step])
             else:
                 m = min(batch, n - first * batch)
                 targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
                 self._accumulate(x, targets, left, fresh=start == first * batch)
                 if end == first * batch + m:
-                    self._update(rates[0])
+                    self._update(rates[first - within.start])
             total += self.loss.total(left, y, weight, self._smoothing)
         losses = total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
@@ -281,10 +284,6 @@ class Lane:
                 plateau.observe(loss)
         self._average(epoch + 1)
         return losses, rates[-1, :, 0]
-
-    def _steps_rates(self, epoch: int, first: int, count: int, steps: int) -> Array:
-        times = epoch + np.arange(first, first + count + 1) / steps
-        return self.rates(times)[:-1].astype(np.float32)[:, :, None]
 
     def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
         """Fill the gradient for rows ``(m, d + 1)``."""
@@ -308,34 +307,8 @@ class Lane:
 
     def _update(self, rates: Array) -> None:
         """Step down the gradient with learning rates ``(k, 1)``."""
-        theta, gradient, scratch = self.theta, self._gradient, self._scratch
-        if self._clip is not None:
-            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
-            gradient *= np.minimum(self._clip / np.maximum(norm, np.float32(1e-30)), 1)
-        if self._l2 is not None:
-            np.multiply(theta, self._l2, out=scratch)
-            gradient += scratch
-        if self._decay is not None:
-            np.multiply(theta, self._decay, out=scratch)
-            scratch *= rates
-            theta -= scratch
-        for group in self._groups:
-            part = group.part
-            theta, gradient, rate = group.theta, group.gradient, rates[part]
-            group.optimizer.update(gradient, group.state, group.params)
-            gradient *= rate
-            theta -= gradient
-            if self._l1 is not None:
-                denominator = group.optimizer.denominator(group.state, group.params)
-                _shrink(theta, self._l1[part] * rate / denominator)
-
-
-def _shrink(theta: Array, threshold: Array) -> None:
-    """Move ``theta`` towards zero by ``threshold`` and stop there: the proximal step of l1."""
-    size = np.abs(theta)
-    size -= threshold
-    np.maximum(size, 0, out=size)
-    np.copysign(size, theta, out=theta)
+        for stepper in self._steppers:
+            stepper.step(rates)
 
 
 def _plateau(recipe: Recipe) -> Plateau | None:
@@ -344,34 +317,3 @@ def _plateau(recipe: Recipe) -> Plateau | None:
         return None
     params = {name: rule.default for name, rule in schedule.parameters.items()} | dict(recipe.schedule_params)
     return Plateau(**params)
-
-
-def _decay(recipe: Recipe) -> float:
-    """Return the decoupled decay of a recipe, its optimizer's own included."""
-    own = OPTIMIZERS[recipe.optimizer].parameters.get("weight_decay")
-    return recipe.weight_decay + (
-        0.0 if own is None else recipe.optimizer_params.get("weight_decay", own.default)
-    )
-
-
-def _penalty(strengths: list[float], mask: Array) -> Array | None:
-    """Return strengths ``(k, p)``, zero outside the mask, or None where all are zero."""
-    if not any(strengths):
-        return None
-    return np.asarray(np.array(strengths, np.float32)[:, None] * mask.astype(np.float32))
-
-
-def _runs(names: Sequence[Any]) -> list[tuple[Any, slice]]:
-    """Return each run of equal neighbours with its slice.
-
-    Examples
-    --------
-    >>> _runs(["a", "a", "b"])
-    [('a', slice(0, 2, None)), ('b', slice(2, 3, None))]
-    """
-    found, start = [], 0
-    for name, run in groupby(names):
-        stop = start + len(list(run))
-        found.append((name, slice(start, stop)))
-        start = stop
-    return found

@@ -53,8 +53,8 @@ class Layer(ABC):
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass | None:
         """Return the pass for weights and gradients ``(k, size)`` and ``n`` rows; None: it does nothing."""
 
-    def start(self, rng: np.random.Generator) -> Array:
-        """Return initial weights ``(size,)``."""
+    def start(self, rng: np.random.Generator | None) -> Array:
+        """Return initial weights ``(size,)``; without a generator nothing is drawn."""
         return np.zeros(self.size)
 
     def penalised(self) -> Array:
@@ -80,10 +80,10 @@ class Dense(Layer):
         self.n_in, self.n_out, self.gain, self.first, self.last = n_in, n_out, gain, first, last
         self.size = n_out * (n_in + 1)
 
-    def start(self, rng: np.random.Generator) -> Array:
+    def start(self, rng: np.random.Generator | None) -> Array:
         """Return uniform weights and zero biases."""
         weights = np.zeros((self.n_out, self.n_in + 1))
-        if self.gain > 0:
+        if rng is not None and self.gain > 0:
             limit = np.sqrt(3 * self.gain / self.n_in)
             weights[:, :-1] = rng.uniform(-limit, limit, (self.n_out, self.n_in))
         return weights.ravel()
@@ -134,7 +134,10 @@ class _SharedDensePass(_DensePass):
     def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int) -> None:
         super().__init__(layer, weights, gradient, n)
         self.wide = layer.last
-        if self.wide:
+        if not self.wide:
+            # copied for the trials that read it, for a product with a transposed view packs it anew for each
+            self.columns = np.empty((layer.n_in + 1, n), weights.dtype)
+        else:
             self.flat_weights = weights.reshape(-1, layer.n_in + 1)
             self.flat_out = self.out.reshape(-1, n)
             if gradient is not None:
@@ -145,7 +148,8 @@ class _SharedDensePass(_DensePass):
         if self.wide:
             np.matmul(self.flat_weights, a.T, out=self.flat_out)
         else:
-            np.matmul(self.weights, a.T, out=self.out)
+            np.copyto(self.columns, a.T)
+            np.matmul(self.weights, self.columns, out=self.out)
         return self.buffer
 
     def backward(self, d: Array) -> Array:

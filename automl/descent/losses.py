@@ -302,22 +302,22 @@ class Logistic(_Classification):
         self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
     ) -> None:
         half, centred = targets
-        np.copyto(left, z[:, 0])
-        # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow
-        z *= 0.5
-        np.tanh(z, out=z)
+        # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow; what is left is z / 2
+        np.multiply(z[:, 0], 0.5, out=left)
+        np.tanh(left, out=z[:, 0])
         z *= half
         z += centred if smoothing is None else centred * (1 - smoothing[:, None, None])
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         # log(1 + e^z) - t z = log(1 + e^-|z|) + |z| / 2 + (1/2 - t) z
-        centred = ((0.5 - y) * weight).astype(weight.dtype)
+        centred = ((1 - 2 * y) * weight).astype(weight.dtype)
         sums = left @ centred
         if smoothing is not None:
             sums *= 1 - smoothing
         np.abs(left, out=left)
-        sums += left @ (0.5 * weight)
-        np.exp(np.negative(left, out=left), out=left)
+        sums += left @ weight
+        left *= -2
+        np.exp(left, out=left)
         left += 1
         return np.asarray(sums + np.log(left, out=left) @ weight)
 

@@ -48,8 +48,9 @@ class Network:
         self._slices = [slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)]
         self.size: int = ends[-1]
 
-    def start(self, rng: np.random.Generator, intercept: Array) -> Array:
+    def start(self, seed: int, intercept: Array) -> Array:
         """Return initial parameters ``(p,)``; the output's bias is ``intercept`` ``(c,)``."""
+        rng = np.random.default_rng(seed) if len(self.layers) > 1 else None
         theta = np.concatenate([layer.start(rng) for layer in self.layers])
         theta[self._slices[-1]].reshape(self.c, -1)[:, -1] = intercept
         return theta

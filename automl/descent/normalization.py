@@ -32,7 +32,7 @@ class LayerNormalization(Layer):
         self.h = h
         self.size = 2 * h
 
-    def start(self, rng: np.random.Generator) -> Array:
+    def start(self, rng: np.random.Generator | None) -> Array:
         """Return gains of one and shifts of zero."""
         return np.repeat([1.0, 0.0], self.h)
 
@@ -59,7 +59,7 @@ class BatchNormalization(Layer):
         self.h = h
         self.size = 4 * h
 
-    def start(self, rng: np.random.Generator) -> Array:
+    def start(self, rng: np.random.Generator | None) -> Array:
         """Return gains and running variances of one, shifts and running means of zero."""
         return np.repeat([1.0, 0.0, 0.0, 1.0], self.h)
 

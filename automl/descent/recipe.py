@@ -153,6 +153,8 @@ def faults(values: Mapping[str, Any], rules: Mapping[str, Parameter], where: str
         if name not in values:
             continue
         value, constraint = values[name], rule.constraint
+        if value is rule.default and name not in _PARAMS_OF:
+            continue
         if isinstance(constraint, Variants):
             if not isinstance(value, str) or value not in constraint.options:
                 remedy = nearest(str(value), list(constraint.options))

@@ -160,12 +160,7 @@ class Training:
             by_batch.setdefault(batch, []).append(i)
         lanes = []
         for batch, positions in sorted(by_batch.items()):
-            theta = np.stack(
-                [
-                    self._network.start(np.random.default_rng(self.recipes[i].seed), intercept)
-                    for i in positions
-                ]
-            )
+            theta = np.stack([self._network.start(self.recipes[i].seed, intercept) for i in positions])
             lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch))
         return lanes
 

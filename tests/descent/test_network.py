@@ -15,7 +15,7 @@ def stack(
 ) -> tuple[Network, np.ndarray]:
     network = Network(Architecture("softmax", hidden, activation, normalization), D, C)
     rng = np.random.default_rng(1)
-    theta = np.stack([network.start(rng, np.zeros(C)) for _ in range(K)])
+    theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)])
     return network, theta + 0.1 * rng.normal(size=theta.shape)
 
 
@@ -109,6 +109,6 @@ def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
 
 def test_start_values_keep_the_variance():
     network = Network(Architecture("squared", (400, 400), "relu"), 400, 1)
-    theta = network.start(np.random.default_rng(0), np.zeros(1))[None]
+    theta = network.start(0, np.zeros(1))[None]
     x = np.random.default_rng(1).normal(size=(200, 400))
     assert 0.3 < network.outputs(theta, x).std() < 3

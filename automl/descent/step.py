@@ -1,0 +1,101 @@
+"""From gradient to step: clipping, penalties and the optimizer, for neighbouring trials at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from automl.descent.arrays import Array
+from automl.descent.optimizers import OPTIMIZERS, State
+from automl.descent.recipe import Recipe
+
+__all__ = ["Stepper", "steppers"]
+
+
+class Stepper:
+    """Steps the parameters of neighbouring trials of one optimizer.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `OPTIMIZERS`.
+    theta : ndarray of shape (k, p)
+        Their parameters, to shape the state after.
+    """
+
+    def __init__(self, kind: str, theta: Array) -> None:
+        self._optimizer = OPTIMIZERS[kind]
+        self.state: State = self._optimizer.init(theta)
+        self.part = slice(0, len(theta))
+
+    def take(self, mask: Array) -> None:
+        """Keep the trials where ``mask`` ``(k,)`` is true."""
+        self.state = {name: array[mask] for name, array in self.state.items()}
+        self.part = slice(0, int(mask.sum()))
+
+    def bind(self, first: int, recipes: Sequence[Recipe], theta: Array, gradient: Array, mask: Array) -> None:
+        """Work on the slots from ``first`` of a lane's arrays ``(k, p)`` from here on.
+
+        ``mask`` ``(p,)`` tells which parameters are penalised.
+        """
+        self.part = part = slice(first, first + self.part.stop - self.part.start)
+        self._theta, self._gradient = theta[part], gradient[part]
+        self._scratch = np.empty_like(self._theta)
+        recipes = recipes[part]
+        given = [recipe.optimizer_params for recipe in recipes]
+        self._params = {
+            name: np.array([params.get(name, rule.default) for params in given], np.float32)[:, None]
+            for name, rule in self._optimizer.parameters.items()
+        }
+        self._l1 = _penalty([recipe.l1 for recipe in recipes], mask)
+        self._l2 = _penalty([recipe.l2 for recipe in recipes], mask)
+        own = self._params.get("weight_decay", np.zeros((len(recipes), 1)))[:, 0]
+        self._decay = _penalty([recipe.weight_decay for recipe in recipes] + own, mask)
+        clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
+        self._clip = clip[:, None] if np.isfinite(clip).any() else None
+
+    def step(self, rates: Array) -> None:
+        """Go down the gradient with a lane's learning rates ``(k, 1)``; the gradient is used up."""
+        theta, gradient, scratch, rate = self._theta, self._gradient, self._scratch, rates[self.part]
+        if self._clip is not None:
+            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
+            gradient *= np.minimum(self._clip / np.maximum(norm, np.float32(1e-30)), 1)
+        if self._l2 is not None:
+            np.multiply(theta, self._l2, out=scratch)
+            gradient += scratch
+        if self._decay is not None:
+            np.multiply(theta, self._decay, out=scratch)
+            scratch *= rate
+            theta -= scratch
+        self._optimizer.update(gradient, self.state, self._params)
+        gradient *= rate
+        theta -= gradient
+        if self._l1 is not None:
+            denominator = self._optimizer.denominator(self.state, self._params)
+            _shrink(theta, self._l1 * rate / denominator)
+
+
+def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:
+    """Yield a stepper for each run of equal optimizers among the recipes of ``theta`` ``(k, p)``."""
+    start = 0
+    for kind, run in groupby(recipe.optimizer for recipe in recipes):
+        stop = start + len(list(run))
+        yield Stepper(kind, theta[start:stop])
+        start = stop
+
+
+def _shrink(theta: Array, threshold: Array) -> None:
+    """Move ``theta`` towards zero by ``threshold`` and stop there: the proximal step of l1."""
+    size = np.abs(theta)
+    size -= threshold
+    np.maximum(size, 0, out=size)
+    np.copysign(size, theta, out=theta)
+
+
+def _penalty(strengths: Array | list[float], mask: Array) -> Array | None:
+    """Return strengths ``(k, p)``, zero outside the mask, or None where all are zero."""
+    if not np.any(strengths):
+        return None
+    return np.asarray(np.asarray(strengths, np.float32)[:, None] * mask.astype(np.float32))
