@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from automl.families import FAMILIES, Problem, family_of
@@ -21,21 +25,30 @@ __all__ = ["Loop"]
 _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the model's files, the last runs
 _A_RUN = 0.03  # seconds to write a trial's run
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
+_WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
+_AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PASSED_OVER = 30  # proposals in a row that may be too long for the time left, before the search ends
 
 
 @dataclass
 class _Running:
-    """A cohort at work, and what it has told at rungs so far."""
+    """A cohort from its proposal until it is told, and what it has said at rungs so far."""
 
     cohort: Cohort
-    started: float
+    seen: int  # results that had been told when it was proposed
+    started: float | None = None
     rungs: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
     pruned: dict[int, int] = field(default_factory=dict)
+    records: list[TrialRecord] | None = None  # once it has ended
 
 
 class Loop:
     """One search at work; everything it needs is handed in.
+
+    With a time limit a cohort is proposed as soon as there is room for it, and knows all results there are. Without
+    one the search can be repeated: a cohort is proposed when the one two before it has been told, whenever that is;
+    results are told in the order of proposals, and a cohort is judged by the results it was proposed with. So
+    nothing depends on which cohort happened to be the faster, nor on the number of workers up to two.
 
     Parameters
     ----------
@@ -82,34 +95,67 @@ class Loop:
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
         self._problem = problem
-        self._running: dict[int, _Running] = {}
+        self._repeatable = budget.timeout is None
+        self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
+        self._running: dict[int, _Running] = {}  # in the order of their proposals
         self._cohorts = self._passed_over = 0
         self._over = False
 
     def run(self) -> None:
-        """Search until time, trials or the user's patience are at an end; KeyboardInterrupt is such an end."""
+        """Search until time, trials or the user's patience are at an end; the first Ctrl-C is such an end."""
         try:
-            while True:
-                self._fill()
-                if not self._running:
-                    break
-                event = self._workers.next(timeout=min(1.0, max(0.05, self._time_left() + _GRACE)))
-                if event is not None:
-                    self._handle(event)
-                elif self._time_left() < -_GRACE:
-                    break
+            with self._first_interrupt_noted():
+                self._search()
         except KeyboardInterrupt:
+            if self.interrupted:
+                raise
             self.interrupted = True
+        finally:
+            self._workers.close()
         reason = "the search was interrupted" if self.interrupted else "the time was up"
-        self._workers.close()
         for running in list(self._running.values()):
-            self._end(running, self._abandoned(running, "pruned", reason))
+            if running.records is None:
+                running.records = self._abandoned(running, "pruned", reason)
+            self._tell(running)
+
+    def _search(self) -> None:
+        while not self.interrupted:
+            self._keep_up()
+            left = self._time_left() + _GRACE
+            if not self._running or left < 0:
+                break
+            event = self._workers.next(timeout=min(_WAIT, max(0.05, left)))
+            if event is not None:
+                self._handle(event)
+        while (event := self._workers.next(timeout=0)) is not None:
+            if not isinstance(event, JudgeRequest):
+                self._handle(event)
+
+    @contextmanager
+    def _first_interrupt_noted(self) -> Iterator[None]:
+        """Let the first Ctrl-C end the search between two events, so that nothing is told by halves."""
+        usual = signal.default_int_handler
+        ours = threading.current_thread() is threading.main_thread()
+        if not ours or signal.getsignal(signal.SIGINT) is not usual:
+            yield  # whoever has set a handler of their own means something by it
+            return
+
+        def note(signum: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, usual)
+            self.interrupted = True
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
 
     def _time_left(self) -> float:
         """Return the seconds left for training, before the winner's refit must start."""
         return self._budget.remaining - self._finishing()
 
     def _finishing(self) -> float:
+        """Return the seconds that the end of the search takes: the winner's refit and what is to be written."""
         backlog = sum(len(running.cohort.proposals) for running in self._running.values()) * _A_RUN
         best = best_record(self.records)
         if not self._refit:
@@ -131,35 +177,58 @@ class Loop:
         """Return how many times the table's rows a trial trains on, all folds together."""
         return max(self._n_folds - 1, 0.8)
 
-    def _fill(self) -> None:
-        while not self._over and len(self._running) < self._workers.slots:
-            if self._budget.trials_left < 1 or self._time_left() <= 0:
-                self._over = True
-                return
-            self._start_cohort()
+    def _keep_up(self) -> None:
+        """Propose, tell and start as far as the schedule allows; where it allows both, it is to propose first."""
+        while True:
+            if len(self._running) < self._ahead and self._goes_on():
+                self._propose()
+            elif (ended := self._due()) is not None:
+                self._tell(ended)
+            else:
+                break
+        for running in self._running.values():
+            at_work = sum(
+                other.started is not None and other.records is None for other in self._running.values()
+            )
+            if running.started is None and running.records is None and at_work < self._workers.slots:
+                self._start(running)
 
-    def _start_cohort(self) -> None:
+    def _goes_on(self) -> bool:
+        self._over = self._over or self._budget.trials_left < 1 or self._time_left() <= 0
+        return not self._over
+
+    def _due(self) -> _Running | None:
+        """Return a cohort to be told now."""
+        ended = (running for running in self._running.values() if running.records is not None)
+        first = next(iter(self._running.values()), None)
+        if self._repeatable:
+            return first if first is not None and first.records is not None else None
+        return next(ended, None)
+
+    def _propose(self) -> None:
         proposals = self._session.propose(self._size)
         self._budget.proposed += len(proposals)
+        cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
+        self._cohorts += 1
+        running = self._running[cohort.id] = _Running(cohort, seen=len(self.records))
+        # The core stops when its time is up; a fit of scikit-learn cannot, so it must not start in vain.
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
-        cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
-        running = _Running(cohort, time.time())
-        self._cohorts += 1
-        # The core stops when its time is up; a fit of scikit-learn cannot, so it must not start in vain.
-        seconds = self._estimate(params, family.name, self._training_share())
-        if family.cohort_limit == 1 and seconds > self._time_left():
-            self._passed_over += 1
-            self._over = self._passed_over > _PASSED_OVER
-            left = max(0.0, self._time_left())
-            reason = f"not started: about {seconds:.0f} s to train, {left:.0f} s left"
-            self._end(running, self._abandoned(running, "pruned", reason))
+        seconds, left = self._estimate(params, family.name, self._training_share()), self._time_left()
+        if family.cohort_limit > 1 or seconds <= left:
+            self._passed_over = 0
             return
-        self._passed_over = 0
-        self._running[cohort.id] = running
-        what = f"{len(proposals)} x {family.name}" if len(proposals) > 1 else family.name
-        self._progress.training(what, len(proposals))
-        self._workers.submit(cohort)
+        self._passed_over += 1
+        self._over = self._passed_over > _PASSED_OVER
+        reason = f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
+        running.records = self._abandoned(running, "pruned", reason)
+
+    def _start(self, running: _Running) -> None:
+        running.started = time.time()
+        n = len(running.cohort.proposals)
+        family, _, _ = family_of(running.cohort.proposals[0].configuration)
+        self._progress.training(f"{n} x {family.name}" if n > 1 else family.name, n)
+        self._workers.submit(running.cohort)
 
     def _size(self, leader: Proposal) -> int:
         """Return how many trials train together: what the family allows, but several cohorts to a search."""
@@ -169,23 +238,29 @@ class Loop:
 
     def _handle(self, event: Event) -> None:
         running = self._running.get(event.cohort.id)
-        if running is None:
+        if running is None or running.records is not None:
             return
         match event:
             case JudgeRequest(_, rung, scores, reply):
-                pruned = self._session.judge(rung, scores)
+                pruned = self._session.judge(rung, scores, self._hidden(running))
                 for number, score in scores.items():
                     running.rungs.setdefault(number, []).append((rung, score))
                 running.pruned |= dict.fromkeys(pruned, rung)
-                try:
+                with suppress(OSError):  # the worker died since it asked; that is an event of its own
                     reply(pruned)
-                except OSError:
-                    return  # the worker died since it asked; that is an event of its own
             case Finished(_, records):
                 self._learn(records)
-                self._end(running, records)
+                running.records = records
             case Crashed(_, reason):
-                self._end(running, self._abandoned(running, "failed", reason))
+                running.records = self._abandoned(running, "failed", reason)
+
+    def _hidden(self, running: _Running) -> set[int]:
+        """Return the trials that a cohort must not be judged by, if the search shall be repeatable."""
+        if not self._repeatable:
+            return set()
+        others = (other for other in self._running.values() if other is not running)
+        told = {record.number for record in self.records[running.seen :]}
+        return told | {proposal.number for other in others for proposal in other.cohort.proposals}
 
     def _learn(self, records: Sequence[TrialRecord]) -> None:
         """Let the budget see what the cohort's training cost."""
@@ -197,35 +272,42 @@ class Loop:
             done += part * family.work(params, int(self._n_rows * share), self._n_columns)
         self._budget.observe(records[0].family, done, sum(record.seconds for record in records))
 
-    def _end(self, running: _Running, records: Sequence[TrialRecord]) -> None:
-        self._running.pop(running.cohort.id, None)
-        for record in records:
+    def _tell(self, running: _Running) -> None:
+        """Let everybody know how a cohort ended."""
+        del self._running[running.cohort.id]
+        for record in running.records or ():
             self._session.tell(record)
             self._tracker.log_trial(record)
             self._progress.trial(record)
             self.records.append(record)
 
     def _abandoned(self, running: _Running, state: State, reason: str) -> list[TrialRecord]:
-        """Return the records of a cohort that no worker will give, from what it told at rungs."""
-        family, _, _ = family_of(running.cohort.proposals[0].configuration)
-        seconds = (time.time() - running.started) / len(running.cohort.proposals)
+        """Return the records of a cohort that no worker will give, from what it said at rungs."""
+        started, proposals = running.started or time.time(), running.cohort.proposals
+        seconds = (time.time() - started) / len(proposals)
         records = []
-        for proposal in running.cohort.proposals:
-            told = running.rungs.get(proposal.number, [])
+        for proposal in proposals:
+            family, params, _ = family_of(proposal.configuration)
+            said = running.rungs.get(proposal.number, [])
             rung = running.pruned.get(proposal.number)
+            ended: State = state
+            why = reason
+            if said and said[-1][0] == family.last_rung(params):
+                ended, why = "complete", ""
+            elif rung is not None:
+                ended, why = "pruned", f"pruned at rung {rung} of {family.last_rung(params)}"
             records.append(
                 TrialRecord(
                     **proposal.model_dump(),
-                    state=state if rung is None else "pruned",
+                    state=ended,
                     family=family.name,
-                    score=told[-1][1] if told and (state == "pruned" or rung is not None) else None,
-                    fold_scores=(),
+                    score=said[-1][1] if said and ended != "failed" else None,
                     curve=Curve(
-                        rungs=tuple(step for step, _ in told), scores=tuple(score for _, score in told)
+                        rungs=tuple(step for step, _ in said), scores=tuple(score for _, score in said)
                     ),
-                    started=running.started,
+                    started=started,
                     seconds=seconds,
-                    reason=reason if rung is None else f"pruned at rung {rung}",
+                    reason=why,
                 )
             )
         return records

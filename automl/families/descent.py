@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from typing_extensions import override
 from automl.constraints import Parameter, Section, named
 from automl.descent import (
     LOSSES,
+    Architecture,
     GradientDescentClassifier,
     GradientDescentRegressor,
     Training,
@@ -23,7 +25,7 @@ from automl.metrics import Metric, Predictions
 __all__ = ["DescentFamily"]
 
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
-_OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "dropout")
+_OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout")
 
 
 class _CohortTrainer(Trainer):
@@ -90,7 +92,7 @@ class DescentFamily(Family):
             rules["loss"].constraint, None, "what is minimised; by the task if left out"
         )
         self.section = Section(rules)
-        self.structural = frozenset({"loss", "hidden_layer_sizes", "activation"} & rules.keys())
+        self.structural = frozenset({field.name for field in fields(Architecture)} & rules.keys())
 
     def _whole(self, params: dict[str, Any]) -> dict[str, Any]:
         return {**_HIDDEN, **params} if self.hidden else params

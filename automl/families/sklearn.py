@@ -40,13 +40,8 @@ class _OneFit(Trainer):
     def predict(self, X: Array) -> list[Predictions]:
         if self._problem.task == "regression":
             return [Predictions(self._estimator.predict(X))] * len(self.trials)
-        if hasattr(self._estimator, "predict_proba"):
-            found = predictions_from(
-                self._problem, probabilities=self._all_classes(self._estimator.predict_proba(X))
-            )
-        else:
-            found = predictions_from(self._problem, decision=self._estimator.decision_function(X))
-        return [found] * len(self.trials)
+        probabilities = self._all_classes(self._estimator.predict_proba(X))
+        return [predictions_from(self._problem, probabilities=probabilities)] * len(self.trials)
 
     @override
     def keep(self, positions: Sequence[int]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Set
+from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,11 +60,25 @@ class Session:
         shared = {name: value for name, value in params.items() if self._space.structural(name)}
         return (leader, *(self._ask(shared) for _ in range(size(leader) - 1)))
 
-    def judge(self, rung: int, scores: dict[int, float]) -> set[int]:
-        """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune."""
+    def judge(self, rung: int, scores: Mapping[int, float], hidden: Set[int] = frozenset()) -> set[int]:
+        """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
+
+        Parameters
+        ----------
+        rung : int
+            Where the cohort stands.
+        scores : mapping of int to float
+            Score by trial number; greater is better.
+        hidden : set of int
+            Trials that the pruner shall not compare with. (Optuna's hyperband compares within its brackets and
+            does not ask.)
+        """
         for number, score in scores.items():
             self._live[number].report(score, step=rung)
-        return {number for number in scores if self._live[number].should_prune()}
+        seen = copy(self.study)
+        seen.get_trials = partial(_get_trials, self.study, hidden)  # type: ignore[method-assign]
+        trials = self.study.get_trials(deepcopy=False)
+        return {number for number in scores if self.study.pruner.prune(seen, trials[number])}
 
     def tell(self, record: TrialRecord) -> None:
         """Keep how a trial ended."""
@@ -104,6 +120,15 @@ class Session:
             return trial, self._space.suggest(trial)
         finally:
             self.study.sampler = self._sampler
+
+
+def _get_trials(
+    study: optuna.Study,
+    hidden: Set[int],
+    deepcopy: bool = True,
+    states: Container[TrialState] | None = None,
+) -> list[optuna.trial.FrozenTrial]:
+    return [trial for trial in study.get_trials(deepcopy, states) if trial.number not in hidden]
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,24 +44,25 @@ Event = JudgeRequest | Finished | Crashed
 class Workers(ABC):
     """Where cohorts run, side by side up to ``slots``.
 
-    Everything that happens arrives as an event in the order in which it happened; the caller's thread alone
-    decides what to do about it.
+    Everything that happens arrives as an event, of each cohort in the order in which it happened; the caller's
+    thread alone decides what to do about it.
+
+    Parameters
+    ----------
+    slots : int
+        Cohorts that may run at the same time; the caller submits no more.
     """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._events: queue.Queue[Event] = queue.Queue()
 
     @abstractmethod
     def submit(self, cohort: Cohort) -> None:
         """Start a cohort; returns at once."""
 
+    @abstractmethod
     def next(self, timeout: float | None = None) -> Event | None:
-        """Wait for the next event, ``timeout`` seconds at most."""
-        try:
-            return self._events.get(timeout=timeout)
-        except queue.Empty:
-            return None
+        """Wait for the next event, ``timeout`` seconds at most; None where there was none."""
 
     @abstractmethod
     def close(self) -> None:

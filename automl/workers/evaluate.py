@@ -49,8 +49,12 @@ class _Trial:
     scores: list[float] = field(default_factory=list)
     fold_scores: tuple[float, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
     state: State | None = None
     reason: str = ""
+
+    def end(self, state: State, reason: str = "") -> None:
+        self.state, self.reason = state, reason
 
 
 def evaluate(
@@ -76,16 +80,18 @@ def evaluate(
     list of TrialRecord
         One a trial, in the cohort's order. A trial that raises is a record too, and so is a whole cohort that does.
     """
-    started, clock = time.time(), time.perf_counter()
     run = _Run(assignment, cohort, judge, lambda: stop() or time.time() >= cohort.deadline)
     try:
         run.train(prepared)
     except Exception:
+        run.charge(run.open())
         run.end(run.open(), "failed", traceback.format_exc())
-    return run.records(started, time.perf_counter() - clock)
+    return run.records()
 
 
 class _Run:
+    """A cohort at work; trials are spoken of by their positions in it."""
+
     def __init__(
         self, assignment: Assignment, cohort: Cohort, judge: Judge, stop: Callable[[], bool]
     ) -> None:
@@ -97,6 +103,7 @@ class _Run:
             for proposal, params in zip(cohort.proposals, self.params, strict=True)
         ]
         self.trainers: list[Trainer] = []
+        self.started, self.clock = time.time(), time.perf_counter()
 
     def open(self) -> list[int]:
         """Return the positions of the trials that have not ended."""
@@ -104,7 +111,13 @@ class _Run:
 
     def end(self, positions: Sequence[int], state: State, reason: str = "") -> None:
         for position in positions:
-            self.trials[position].state, self.trials[position].reason = state, reason
+            self.trials[position].end(state, reason)
+
+    def charge(self, positions: Sequence[int]) -> None:
+        """Share the time since the clock was last read among these trials."""
+        before, self.clock = self.clock, time.perf_counter()
+        for position in positions:
+            self.trials[position].seconds += (self.clock - before) / len(positions)
 
     def train(self, prepared: PreparedFolds) -> None:
         assignment = self.assignment
@@ -120,18 +133,21 @@ class _Run:
             )
             for number, fold in enumerate(folds)
         ]
+        self.charge(self.open())
         steps = ladder(max(trial.last_rung for trial in self.trials))
         for rung in sorted({*steps, *(trial.last_rung for trial in self.trials)}):
-            if not self.advance(rung):
+            training = self.open()
+            in_time = self.advance(rung)
+            self.charge(training)
+            if not in_time:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
                 self.end(self.open(), "pruned", reason)
                 return
             due = [i for i in self.open() if rung in steps or rung == self.trials[i].last_rung]
-            self.at_rung(rung, due, folds, metric)
+            if due:
+                self.at_rung(rung, due, folds, metric)
             if not self.open():
                 return
-            for trainer in self.trainers:
-                trainer.keep(self.open())
 
     def advance(self, rung: int) -> bool:
         """Train all folds until ``rung``; a trial that fails on one fold is taken off the others."""
@@ -145,67 +161,80 @@ class _Run:
         return True
 
     def at_rung(self, rung: int, due: list[int], folds: list[PreparedFold], metric: Metric) -> None:
-        if not due:
-            return
+        """Score the trials that are due, let them be judged, and end those that are complete or pruned."""
         said = self.predictions(due, folds)
         for i in due:
-            trial = self.trials[i]
-            scores = [metric(fold.y_valid, by[i]) for fold, by in zip(folds, said, strict=True)]
-            trial.fold_scores = tuple(scores)
-            trial.rungs.append(rung)
-            trial.scores.append(float(np.mean(scores)))
-            if not np.isfinite(trial.scores[-1]):
-                self.end([i], "failed", f"score at rung {rung} is {trial.scores[-1]}")
+            self.score(self.trials[i], rung, said[i], folds, metric)
         judged = {self.trials[i].proposal.number: i for i in due if self.trials[i].state is None}
+        self.charge(due)
+        if not judged:
+            return
         pruned = self.judge(rung, {number: self.trials[i].scores[-1] for number, i in judged.items()})
+        self.clock = time.perf_counter()  # waiting for the answer is nobody's training
         for number, i in judged.items():
             if rung == self.trials[i].last_rung:
                 self.end([i], "complete")
             elif number in pruned:
                 self.end([i], "pruned", f"pruned at rung {rung} of {self.trials[i].last_rung}")
             if self.trials[i].state is not None:
-                self.trials[i].metrics = self.final([by[i] for by in said], folds)
+                self.trials[i].metrics = self.final(said[i], folds)
+        self.charge(list(judged.values()))
 
-    def predictions(self, due: list[int], folds: list[PreparedFold]) -> list[dict[int, Predictions]]:
-        """Return, for every fold, what each trial says of the validation rows."""
-        found = []
+    def score(
+        self, trial: _Trial, rung: int, said: list[Predictions], folds: list[PreparedFold], metric: Metric
+    ) -> None:
+        try:
+            scores = [metric(fold.y_valid, by_fold) for fold, by_fold in zip(folds, said, strict=True)]
+        except Exception:  # a scorer of the user's own may not bear what this one trial predicts
+            trial.end("failed", traceback.format_exc())
+            return
+        trial.fold_scores = tuple(scores)
+        trial.rungs.append(rung)
+        trial.scores.append(float(np.mean(scores)))
+        if not np.isfinite(trial.scores[-1]):
+            trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
+
+    def predictions(self, due: list[int], folds: list[PreparedFold]) -> dict[int, list[Predictions]]:
+        """Return what each trial that is due says of every fold's validation rows."""
+        said: dict[int, list[Predictions]] = {i: [] for i in due}
         for trainer, fold in zip(self.trainers, folds, strict=True):
             trainer.keep(self.open())
-            by = dict(zip(trainer.trials.tolist(), trainer.predict(fold.X_valid), strict=True))
-            found.append({i: by[i] for i in due})
-        return found
+            for i, predictions in zip(trainer.trials.tolist(), trainer.predict(fold.X_valid), strict=True):
+                if i in said:
+                    said[i].append(predictions)
+        return said
 
     def final(self, said: list[Predictions], folds: list[PreparedFold]) -> dict[str, float]:
+        """Return the final metrics, means over the folds that have them."""
         problem = self.assignment.problem
         reports = [
             final_metrics(problem.task, problem.n_classes, fold.y_valid, predictions)
             for fold, predictions in zip(folds, said, strict=True)
         ]
+        names = dict.fromkeys(name for report in reports for name in report)
         return {
-            name: float(np.mean([report[name] for report in reports if name in report]))
-            for name in reports[0]
+            name: float(np.mean([report[name] for report in reports if name in report])) for name in names
         }
 
-    def records(self, started: float, seconds: float) -> list[TrialRecord]:
-        histories = [self.history(i) for i in range(len(self.trials))]
-        epochs = [max(1, len(losses)) for losses, _ in histories]
-        return [
-            TrialRecord(
-                **trial.proposal.model_dump(),
-                state=trial.state or "failed",
-                family=self.family.name,
-                score=trial.scores[-1] if trial.scores and trial.state != "failed" else None,
-                fold_scores=trial.fold_scores,
-                metrics=trial.metrics,
-                curve=Curve(
-                    losses=losses, learning_rates=rates, rungs=tuple(trial.rungs), scores=tuple(trial.scores)
-                ),
-                started=started,
-                seconds=seconds * share / sum(epochs),
-                reason=trial.reason,
-            )
-            for trial, (losses, rates), share in zip(self.trials, histories, epochs, strict=True)
-        ]
+    def records(self) -> list[TrialRecord]:
+        return [self.record(position, trial) for position, trial in enumerate(self.trials)]
+
+    def record(self, position: int, trial: _Trial) -> TrialRecord:
+        losses, rates = self.history(position)
+        return TrialRecord(
+            **trial.proposal.model_dump(),
+            state=trial.state or "failed",
+            family=self.family.name,
+            score=trial.scores[-1] if trial.scores and trial.state != "failed" else None,
+            fold_scores=trial.fold_scores,
+            metrics=trial.metrics,
+            curve=Curve(
+                losses=losses, learning_rates=rates, rungs=tuple(trial.rungs), scores=tuple(trial.scores)
+            ),
+            started=self.started,
+            seconds=trial.seconds,
+            reason=trial.reason,
+        )
 
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return losses and rates by epoch, means over the folds as far as all of them came."""

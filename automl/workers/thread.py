@@ -6,50 +6,71 @@ import queue
 import threading
 import traceback
 
-from automl.workers.base import Crashed, Finished, JudgeRequest, Workers
-from automl.workers.evaluate import Cohort, evaluate
+from typing_extensions import override
+
+from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
+from automl.workers.evaluate import Cohort, Judge, evaluate
 from automl.workers.prepared import Assignment, PreparedFolds
 
 __all__ = ["ThreadWorkers"]
 
+_PATIENCE = 1.0  # seconds that `close` waits for the core to notice; a fit of scikit-learn may take longer
+
 
 class ThreadWorkers(Workers):
-    """One slot, nothing to start and nothing to copy."""
+    """One slot, nothing to start and nothing to copy.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        What every cohort trains on.
+    """
 
     def __init__(self, assignment: Assignment) -> None:
         super().__init__(slots=1)
         self._assignment = assignment
         self._prepared = PreparedFolds(assignment)
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
         self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
 
+    @override
     def submit(self, cohort: Cohort) -> None:
-        """Start a cohort; returns at once."""
-        threading.Thread(target=self._run, args=(cohort,), name=f"cohort-{cohort.id}", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._run, args=(cohort,), name=f"cohort-{cohort.id}", daemon=True
+        )
+        self._thread.start()
 
+    @override
+    def next(self, timeout: float | None = None) -> Event | None:
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    @override
     def close(self) -> None:
-        """Ask whatever still runs to stop at its next chance."""
         self._stopped.set()
+        self._replies.put(set())  # for a cohort that waits at a rung
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
 
     def _run(self, cohort: Cohort) -> None:
-        replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
-
-        def judge(rung: int, scores: dict[int, float]) -> set[int]:
-            if self._stopped.is_set():
-                return set()
-            self._events.put(JudgeRequest(cohort, rung, scores, replies.put))
-            return self._reply(replies)
-
         try:
-            records = evaluate(self._assignment, self._prepared, cohort, judge, self._stopped.is_set)
+            records = evaluate(
+                self._assignment, self._prepared, cohort, self._judge(cohort), self._stopped.is_set
+            )
         except BaseException:
             self._events.put(Crashed(cohort, traceback.format_exc()))
         else:
             self._events.put(Finished(cohort, records))
 
-    def _reply(self, replies: queue.SimpleQueue[set[int]]) -> set[int]:
-        while not self._stopped.is_set():
-            try:
-                return replies.get(timeout=0.2)
-            except queue.Empty:
-                continue
-        return set()
+    def _judge(self, cohort: Cohort) -> Judge:
+        def judge(rung: int, scores: dict[int, float]) -> set[int]:
+            if self._stopped.is_set():
+                return set()
+            self._events.put(JudgeRequest(cohort, rung, scores, self._replies.put))
+            return self._replies.get()
+
+        return judge
