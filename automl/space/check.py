@@ -173,6 +173,8 @@ class Checker:
             option = self.words(item, rule, path) if ranged else self.constant(item, rule, path)
             if isinstance(option, Choices):
                 self.fault(item, path, "a choice must be a value or a range", show(item))
+            elif isinstance(option, Range) and option.fidelity:
+                self.fault(item, path, "a fidelity must stand alone", show(item))
             elif option is not None and canonical(option) in options:
                 self.fault(item, path, "a choice must stand once", f"{show(item)} again")
             elif option is not None:

@@ -81,6 +81,10 @@ class Rule:
         """Return the rule as it is written."""
         return {condition.key: condition.plain() for condition in self.conditions}
 
+    def canonical(self) -> str:
+        """Return a text that rules of the same keys and values share."""
+        return canonical(Constant(self.plain()))
+
     def __str__(self) -> str:
         return show(self.plain())
 

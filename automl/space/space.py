@@ -35,6 +35,10 @@ Configuration = dict[str, Any]
 _MAX_DRAWS = 5000
 
 
+def _always(path: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, eq=False)
 class Space:
     """What may be tried; made by `load_space`.
@@ -61,17 +65,16 @@ class Space:
     root: Group
     forbid: tuple[Rule, ...] = ()
     enqueue: tuple[Start, ...] = ()
-    structural: Callable[[str], bool] = lambda path: True
+    structural: Callable[[str], bool] = _always
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return self.to_dict() == other.to_dict()
+        mine, others = ((space.digest(), space.name, space.about, space.starts) for space in (self, other))
+        return mine == others
 
     def __hash__(self) -> int:
         return hash(self.digest())
-
-    # Points of the space
 
     def suggest(self, trial: Any) -> Configuration:
         """Return the configuration an Optuna trial proposes; see `forbidden` before training it.
@@ -122,8 +125,6 @@ class Space:
         """Return what must be equal for trials to train together, by path."""
         return {path: value for path, value in self.params(configuration).items() if self.structural(path)}
 
-    # Optuna's side of it
-
     def to_trial(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the Optuna trial that `suggest` makes this configuration of."""
         found: dict[str, Any] = {}
@@ -153,8 +154,6 @@ class Space:
             if isinstance(node, Range) and node.fidelity
         }
 
-    # The space as a whole
-
     def size(self) -> Size:
         """Return how many points there are, and how many dimensions each family has."""
         return size(self.root)
@@ -164,7 +163,7 @@ class Space:
 
         Names, remarks and starts do not count, nor does the order or the form in which it was written.
         """
-        rules = sorted(json.dumps(rule.plain(), sort_keys=True) for rule in self.forbid)
+        rules = sorted(rule.canonical() for rule in self.forbid)
         text = json.dumps([sorted(self.tasks), canonical(self.root), rules])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -193,9 +192,9 @@ class Space:
         Whether a trial of this space is a point of the other is ``other.accepts(configuration)``.
         """
         found = list(changes(self.root, other.root))
-        old, new = ({str(rule): rule for rule in space.forbid} for space in (self, other))
-        found += [Change("went", "forbid", text, "", True) for text in old.keys() - new.keys()]
-        found += [Change("came", "forbid", "", text, False) for text in new.keys() - old.keys()]
+        old, new = ({rule.canonical(): str(rule) for rule in space.forbid} for space in (self, other))
+        found += [Change("went", "forbid", rule, "", True) for text, rule in old.items() if text not in new]
+        found += [Change("came", "forbid", "", rule, False) for text, rule in new.items() if text not in old]
         return tuple(found)
 
     def accepts(self, configuration: Mapping[str, Any]) -> bool:

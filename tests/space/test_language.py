@@ -2,6 +2,7 @@
 
 import io
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -333,6 +334,14 @@ space:
     }
     assert load(built) == load(text)
     assert load(built).digest() == load(text).digest()
+
+
+def test_a_space_travels_to_other_processes(load):
+    space = load(RULES)
+    again = pickle.loads(pickle.dumps(space))
+    assert again == space
+    assert hash(again) == hash(space)
+    assert again != load(RULES.replace("enqueue:", "about: the same points\nenqueue:"))
 
 
 def test_a_space_that_is_loaded_is_left_as_it_is(load):
