@@ -87,13 +87,11 @@ def hidden_keys(root: Group, configuration: Mapping[str, Any]) -> set[str]:
     return hidden
 
 
-def labels(node: Choices | Branches) -> list[Scalar]:
+def labels(node: Choices) -> list[Scalar]:
     """Return a plain scalar for each option, as Optuna's categories have to be.
 
     Lists stand as their text; ranges as their ends.
     """
-    if isinstance(node, Branches):
-        return list(node.options)
     found: dict[int, Scalar] = {}
     for index in node.in_order:
         option = node.options[index]

@@ -11,7 +11,9 @@ CLASSIFICATION = {"logistic", "softmax", "hinge"}
 
 
 def fits(task, family, params):
-    """Hinges and the like are for classes, the rest for numbers."""
+    """Hinges and the like are for classes, the rest for numbers; and there is a tree of two classes only."""
+    if family == "decision_tree" and task == "multiclass":
+        return "it knows two classes only"
     loss = params.get("loss")
     if loss is not None and (loss in CLASSIFICATION) == (task == "regression"):
         return f"{loss} is not for {task}"

@@ -1,7 +1,6 @@
 """The words of the language: what each makes of a space."""
 
 import io
-import math
 import pickle
 
 import numpy as np
@@ -260,10 +259,29 @@ space:
     assert endless.fidelity == {"model.linear.max_epochs": (5, 9)}
 
 
-def test_a_grid_is_spaced_as_the_range_is(load):
-    space = load("space:\n  model: {linear: {l2: {low: 1e-4, high: 1, log: true}}}")
-    values = [configuration["model"]["linear"]["l2"] for configuration in space.grid(5)]
-    assert all(math.isclose(a, b) for a, b in zip(values, [1e-4, 1e-3, 1e-2, 0.1, 1], strict=True))
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("l2: {low: 1e-4, high: 1, log: true}", [1e-4, 1e-3, 1e-2, 0.1, 1]),
+        ("l2: {low: 0, high: 2}", [0, 0.5, 1, 1.5, 2]),
+        ("l2: {low: 0, high: 2, step: 0.1}", [0, 0.5, 1, 1.5, 2]),
+        ("l2: {low: 0.1, high: 0.3, step: 0.1}", [0.1, 0.2, 0.3]),
+        ("batch_size: {low: 1, high: 3}", [1, 2, 3]),
+        ("batch_size: {low: 1, high: 16, log: true}", [1, 2, 4, 8, 16]),
+        ("max_epochs: {low: 5, high: 100, fidelity: true}", [100]),
+        ("l2: [0, {low: 1, high: 5}]", [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_a_grid_is_spaced_as_the_range_is(load, text, values):
+    space = load(f"space:\n  model: {{linear: {{{text}}}}}")
+    found = [next(iter(configuration["model"]["linear"].values())) for configuration in space.grid(5)]
+    assert found == pytest.approx(values)
+
+
+def test_a_grid_of_one_stands_in_the_middle(load):
+    space = load("space:\n  model: {linear: {l2: {low: 0.01, high: 1, log: true}, l1: {low: 0, high: 1}}}")
+    (configuration,) = space.grid(1)
+    assert configuration["model"]["linear"] == pytest.approx({"l2": 0.1, "l1": 0.5})
 
 
 def test_differences_and_what_they_do_to_old_trials(load):
