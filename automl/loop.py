@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Loop"]
 
 _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the model's files, the last runs
-_A_RUN = 0.03  # seconds to write a trial's run
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
@@ -156,7 +155,9 @@ class Loop:
 
     def _finishing(self) -> float:
         """Return the seconds that the end of the search takes: the winner's refit and what is to be written."""
-        backlog = sum(len(running.cohort.proposals) for running in self._running.values()) * _A_RUN
+        backlog = self._tracker.backlog(
+            sum(len(running.cohort.proposals) for running in self._running.values())
+        )
         best = best_record(self.records)
         if not self._refit:
             return 0.3 + backlog

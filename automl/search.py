@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Search"]
 
+_PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 
@@ -242,8 +243,7 @@ class Search(BaseEstimator):
                 state = "killed"
                 raise
             finally:
-                # A slow store gets what is left of the time, and a little more.
-                tracker.close(state, timeout=None if self.timeout is None else max(1.5, budget.remaining))
+                tracker.close(state, _PATIENCE)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -364,7 +364,7 @@ class Search(BaseEstimator):
                 "seconds": budget.elapsed,
             },
         )
-        tracker.flush(timeout=None if self.timeout is None else max(1.0, budget.remaining))
+        tracker.flush(_PATIENCE)
         runs = {record.number: tracker.run_id(record.number) for record in records}
         self.leaderboard_ = leaderboard(records, runs)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracker"]
 
+_A_RUN = 0.03  # seconds to write a run, until it is measured
+
 _STATUS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
 
 
@@ -116,6 +118,11 @@ class Tracker:
     def seconds(self) -> float:
         """Time the writing thread was busy."""
         return self._writer.seconds
+
+    def backlog(self, more: int = 0) -> float:
+        """Return the seconds it will take to write what is queued, and ``more`` trials."""
+        a_job = self._writer.seconds / self._writer.done if self._writer.done else _A_RUN
+        return (self._writer.pending + more) * a_job
 
     def log_best(
         self,

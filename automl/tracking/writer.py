@@ -22,6 +22,8 @@ class Writer:
     ----------
     seconds : float
         Time spent in jobs, their pauses left out.
+    done : int
+        Jobs ended, given up or not.
     lost : int
         Jobs given up.
     error : Exception or None
@@ -38,6 +40,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.done = 0
         self.lost = 0
         self.error: Exception | None = None
         self._jobs: deque[Callable[[], None]] = deque()
@@ -84,6 +87,7 @@ class Writer:
                 self._attempt(job)
             finally:
                 with self._changed:
+                    self.done += 1
                     self._busy = False
                     self._changed.notify_all()
 

@@ -6,15 +6,6 @@ from pathlib import Path
 import pytest
 
 from automl.records import SearchRecord
-from automl.tracking import Tracker
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database; creating one takes seconds, copying it none."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Tracker(f"sqlite:///{file}", experiment_name="made once").close("finished")
-    return file
 
 
 @pytest.fixture

@@ -207,3 +207,15 @@ def test_find_model_says_why_there_is_none(tracker: Tracker) -> None:
         find_model("f" * 32, uri)
     with pytest.raises(StoreError, match="there is no MLflow store at"):
         find_model(parent_id, f"{uri}.other")
+
+
+def test_backlog_is_what_the_queue_will_take(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracker.backlog() == 0
+    assert tracker.backlog(more=10) == pytest.approx(0.3)
+    monkeypatch.setattr(tracker, "_write_trial", lambda record: time.sleep(0.05))
+    for number in range(4):
+        tracker.log_trial(trial(number))
+    assert tracker.backlog() > 0
+    assert tracker.flush()
+    assert tracker.backlog() == 0
+    assert tracker.backlog(more=10) >= 0.5
