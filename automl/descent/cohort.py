@@ -249,7 +249,8 @@ class Lane:
         """
         n, batch = rows.n, min(self.batch, rows.n)
         steps = -(-n // batch)
-        total = np.zeros(len(self.recipes))
+        k = len(self.recipes)
+        total = np.zeros(k)
         self._noise.renew(epoch)
         within = range(0)
         for start, end in chunks(n, batch, rows.d):
@@ -261,29 +262,45 @@ class Lane:
                 within = range(first, min(first + max(_RATES, -(-end // batch) - first), steps))
                 times = epoch + np.arange(within.start, within.stop + 1) / steps
                 rates = self.rates(times)[:-1, :, None]
-            left = np.empty((len(total), end - start), np.float32)
             if batch <= CHUNK_ROWS:
                 share = weight / np.float32(batch)
                 if end % batch:
                     share[-(end % batch) :] *= np.float32(batch / (end % batch))
                 targets = self.loss.targets(y, share, self.network.c)
+                left = np.empty(k * (end - start), np.float32)
                 for step, begin in enumerate(range(0, end - start, batch), first - within.start):
                     part = slice(begin, begin + batch)
-                    self._backward(x[part], [target[..., part] for target in targets], left[:, part])
+                    own = left[k * begin : k * (begin + batch)].reshape(k, -1)
+                    self._backward(x[part], [target[..., part] for target in targets], own)
                     self._update(rates[step])
+                total += self._totals(left, y, weight, batch)
             else:
                 m = min(batch, n - first * batch)
                 targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
-                self._accumulate(x, targets, left, fresh=start == first * batch)
+                own = np.empty((k, end - start), np.float32)
+                self._accumulate(x, targets, own, fresh=start == first * batch)
+                total += self.loss.total(own, y, weight, self._smoothing)
                 if end == first * batch + m:
                     self._update(rates[first - within.start])
-            total += self.loss.total(left, y, weight, self._smoothing)
         losses = total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
                 plateau.observe(loss)
         self._average(epoch + 1)
         return losses, rates[-1, :, 0]
+
+    def _totals(self, left: Array, y: Array, weight: Array, batch: int) -> Array:
+        """Return the summed losses ``(k,)`` of a chunk from what its steps left one after the other."""
+        k, whole = len(self.recipes), len(y) // batch * batch
+        sums = np.zeros(k)
+        if whole:
+            y_steps, weight_steps = y[:whole].reshape(-1, batch), weight[:whole].reshape(-1, batch)
+            steps = left[: k * whole].reshape(-1, k, batch)
+            sums += self.loss.total(steps, y_steps, weight_steps, self._smoothing).sum(axis=0)
+        if whole < len(y):
+            last = left[k * whole :].reshape(k, -1)
+            sums += self.loss.total(last, y[whole:], weight[whole:], self._smoothing)
+        return sums
 
     def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
         """Fill the gradient for rows ``(m, d + 1)``."""

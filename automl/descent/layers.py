@@ -146,7 +146,7 @@ class _SharedDensePass(_DensePass):
     def forward(self, a: Array) -> Array:
         self.inputs = a
         if self.wide:
-            np.matmul(self.flat_weights, a.T, out=self.flat_out)
+            np.dot(self.flat_weights, a.T, out=self.flat_out)
         else:
             np.copyto(self.columns, a.T)
             np.matmul(self.weights, self.columns, out=self.out)
@@ -154,7 +154,7 @@ class _SharedDensePass(_DensePass):
 
     def backward(self, d: Array) -> Array:
         if self.wide:
-            np.matmul(d.reshape(len(self.flat_gradient), -1), self.inputs, out=self.flat_gradient)
+            np.dot(d.reshape(len(self.flat_gradient), -1), self.inputs, out=self.flat_gradient)
         else:
             np.matmul(d, self.inputs, out=self.gradient)
         return d

@@ -79,8 +79,11 @@ class Loss(ABC):
         """
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        """Return the weighted sums of the loss ``(k,)`` from what `backward` left; may overwrite ``left``."""
-        return np.asarray(left @ weight)
+        """Return the weighted sums of the loss ``(..., k)`` from what `backward` left, which it may overwrite.
+
+        ``left`` is ``(..., k, n)``, ``y`` and ``weight`` are ``(..., n)``: several steps at once.
+        """
+        return _dot(left, weight)
 
     def value(self, z: Array, y: Array, weight: Array) -> Array:
         """Return the weighted sums of the loss ``(k,)`` of raw outputs ``(k, c, n)``, which it overwrites."""
@@ -135,7 +138,7 @@ class Squared(_Regression):
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         np.square(left, out=left)
-        return np.asarray(left @ (0.5 * weight))
+        return _dot(left, 0.5 * weight)
 
 
 class Huber(_Regression):
@@ -159,7 +162,7 @@ class Huber(_Regression):
         near = np.clip(left, -self.delta, self.delta)
         left -= 0.5 * near
         left *= near
-        return np.asarray(left @ weight)
+        return _dot(left, weight)
 
 
 class Absolute(_Regression):
@@ -176,7 +179,7 @@ class Absolute(_Regression):
         z *= weight
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        return np.asarray(np.abs(left, out=left) @ weight)
+        return _dot(np.abs(left, out=left), weight)
 
 
 class Quantile(_Regression):
@@ -202,7 +205,7 @@ class Quantile(_Regression):
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         left *= self._slope(left)
-        return np.asarray(left @ weight)
+        return _dot(left, weight)
 
 
 class EpsilonInsensitive(_Regression):
@@ -224,7 +227,7 @@ class EpsilonInsensitive(_Regression):
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         np.abs(left, out=left)
         left -= self.epsilon
-        return np.asarray(np.maximum(left, 0, out=left) @ weight)
+        return _dot(np.maximum(left, 0, out=left), weight)
 
 
 class Poisson(_Regression):
@@ -252,12 +255,13 @@ class Poisson(_Regression):
         z *= weight
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        y = y[..., None, :]
         constant = y * np.log(np.where(y > 0, y, 1)) - y
         mean = np.exp(left)
         left *= -y
         left += mean
         left += constant
-        return np.asarray(left @ weight)
+        return _dot(left, weight)
 
     def link(self, z: Array) -> Array:
         return np.asarray(np.exp(z[..., 0]))
@@ -265,6 +269,11 @@ class Poisson(_Regression):
     def restore(self, z: Array, shift: float, factor: float) -> Array:
         z += z.dtype.type(np.log(factor))
         return z
+
+
+def _dot(left: Array, weight: Array) -> Array:
+    """Return the weighted sums over rows ``(..., k)``."""
+    return np.asarray(np.matmul(left, weight[..., None])[..., 0])
 
 
 def _quantile(y: Array, weight: Array, q: float) -> float:
@@ -311,15 +320,15 @@ class Logistic(_Classification):
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         # log(1 + e^z) - t z = log(1 + e^-|z|) + |z| / 2 + (1/2 - t) z
         centred = ((1 - 2 * y) * weight).astype(weight.dtype)
-        sums = left @ centred
+        sums = _dot(left, centred)
         if smoothing is not None:
             sums *= 1 - smoothing
         np.abs(left, out=left)
-        sums += left @ weight
+        sums += _dot(left, weight)
         left *= -2
         np.exp(left, out=left)
         left += 1
-        return np.asarray(sums + np.log(left, out=left) @ weight)
+        return np.asarray(sums + _dot(np.log(left, out=left), weight))
 
     def link(self, z: Array) -> Array:
         p = 0.5 * np.tanh(0.5 * z[..., 0]) + 0.5
