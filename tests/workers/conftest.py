@@ -1,0 +1,65 @@
+"""A small table, cohorts of it, and a caller that answers at rungs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.families import Problem
+from automl.records import Proposal
+from automl.table import TypedColumns, make_folds
+from automl.workers import Assignment, Cohort, JudgeRequest
+
+
+@pytest.fixture(scope="session")
+def assignment():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(90, 3)), columns=["a", "b", "c"])
+    X["kind"] = rng.choice(["x", "y"], size=90)
+    y = (X["a"] + 0.3 * rng.normal(size=90) > 0).to_numpy().astype(int)
+    columns = TypedColumns()
+    frame = columns.fit_transform(X)
+    return Assignment(
+        frame=frame,
+        kinds=columns.kinds_,
+        y=y,
+        problem=Problem("binary", 2),
+        folds=make_folds(y, "binary", 3, 0, None),
+        scoring="roc_auc",
+        random_state=0,
+    )
+
+
+def _cohort(*models, number=0, deadline=float("inf")):
+    """Return a cohort of linear models, or of whatever stands in ``models``; numbers count from 10 times its own."""
+    proposals = tuple(
+        Proposal(
+            number=10 * number + i,
+            configuration={"model": model if "decision_tree" in model else {"linear": model}},
+            params={},
+            seed=i,
+        )
+        for i, model in enumerate(models)
+    )
+    return Cohort(number, proposals, deadline)
+
+
+@pytest.fixture(scope="session")
+def cohort():
+    return _cohort
+
+
+def _drive(workers, n_ends, prune=lambda rung, scores: set(), timeout=30):
+    """Answer at rungs until so many cohorts have ended; return all events."""
+    events = []
+    while sum(not isinstance(event, JudgeRequest) for event in events) < n_ends:
+        event = workers.next(timeout)
+        assert event is not None, "no event came"
+        events.append(event)
+        if isinstance(event, JudgeRequest):
+            event.reply(prune(event.rung, event.scores))
+    return events
+
+
+@pytest.fixture(scope="session")
+def drive():
+    return _drive

@@ -1,0 +1,148 @@
+import time
+
+import numpy as np
+import pytest
+
+from automl.families import FAMILIES, Fold, ladder
+from automl.metrics import metric_for
+from automl.workers.evaluate import evaluate
+from automl.workers.prepared import PreparedFolds
+
+
+@pytest.fixture
+def run(assignment):
+    def run(cohort, judge=lambda rung, scores: set(), stop=lambda: False, **changes):
+        assigned = type(assignment)(**{**vars(assignment), **changes})
+        return evaluate(assigned, PreparedFolds(assigned), cohort, judge, stop)
+
+    return run
+
+
+def test_a_cohort_is_judged_as_one_at_every_rung(run, cohort):
+    asked = []
+
+    def judge(rung, scores):
+        asked.append((rung, sorted(scores)))
+        return {1} if rung == 3 else set()
+
+    records = run(cohort({"max_epochs": 5}, {"max_epochs": 5}, {"max_epochs": 2}), judge)
+    assert asked == [(1, [0, 1, 2]), (2, [0, 1, 2]), (3, [0, 1]), (4, [0]), (5, [0])]
+    assert [record.state for record in records] == ["complete", "pruned", "complete"]
+    assert records[1].reason == "pruned at rung 3 of 5"
+    assert [record.curve.rungs for record in records] == [(1, 2, 3, 4, 5), (1, 2, 3), (1, 2)]
+    assert [len(record.curve.losses) for record in records] == [5, 3, 2]
+
+
+def test_a_trial_is_not_pruned_at_its_last_rung(run, cohort):
+    (record,) = run(cohort({"max_epochs": 2}), lambda rung, scores: set(scores) if rung == 2 else set())
+    assert record.state == "complete"
+
+
+def test_scores_are_means_over_folds_of_what_the_model_alone_scores(run, cohort, assignment):
+    models = [{"max_epochs": 4, "learning_rate": rate} for rate in (0.01, 0.1)]
+    records = run(cohort(*models))
+    metric = metric_for("roc_auc", "binary", 2)
+    for model, record in zip(models, records, strict=True):
+        scores = []
+        for number, fold in enumerate(PreparedFolds(assignment)({})):
+            trainer = FAMILIES["linear"].trainer(
+                [model], [record.seed], assignment.problem, Fold(fold.X, fold.y, (0, number))
+            )
+            trainer.advance(4, lambda: False)
+            scores.append(metric(fold.y_valid, trainer.predict(fold.X_valid)[0]))
+        assert record.fold_scores == pytest.approx(scores)
+        assert record.score == pytest.approx(np.mean(scores))
+        assert record.metrics["roc_auc"] == pytest.approx(record.score)
+
+
+def test_seconds_are_shared_by_those_who_train_and_leave_out_waiting(run, cohort):
+    def judge(rung, scores):
+        time.sleep(0.05)
+        return {1} if rung == 1 else set()
+
+    start = time.perf_counter()
+    long, short = run(cohort({"max_epochs": 40, "batch_size": 2}, {"max_epochs": 40, "batch_size": 2}), judge)
+    passed = time.perf_counter() - start
+    assert short.seconds < long.seconds < passed - 0.05 * len(long.curve.rungs)
+
+
+def test_a_cohort_that_raises_is_records_with_the_traceback(run, cohort):
+    broken = {"decision_tree": {"max_depth": -1}}
+    (record,) = run(cohort(broken))
+    assert (record.state, record.score, record.family) == ("failed", None, "decision_tree")
+    assert "Traceback" in record.reason
+    assert "max_depth" in record.reason.splitlines()[-1]
+
+
+def test_a_scorer_that_raises_fails_that_trial_alone(run, cohort):
+    def scorer(estimator, X, y):
+        certain = estimator.predict_proba(X).max() > 0.9
+        if certain:
+            raise ValueError("too sure")
+        return 0.5
+
+    timid, bold = run(
+        cohort({"max_epochs": 2, "learning_rate": 1e-4}, {"max_epochs": 2, "learning_rate": 10.0}),
+        scoring=scorer,
+    )
+    assert (timid.state, timid.score) == ("complete", 0.5)
+    assert bold.state == "failed"
+    assert bold.reason.endswith("ValueError: too sure\n")
+
+
+def test_a_trial_that_diverges_leaves_its_neighbour_alone(run, cohort):
+    wild = {"max_epochs": 4, "loss": "logistic", "learning_rate": 1e30, "optimizer": "sgd"}
+    calm = {"max_epochs": 4, "loss": "logistic", "optimizer": "sgd", "learning_rate": 0.1}
+    failed, kept = run(cohort(wild, calm))
+    (alone,) = run(cohort(calm, number=0))
+    assert failed.state == "failed"
+    assert "diverged in epoch 1" in failed.reason
+    assert kept.state == "complete"
+    assert kept.score == pytest.approx(alone.score, abs=0.02)  # other seed, same model
+
+
+def test_a_score_that_is_not_a_number_is_a_failure(run, cohort):
+    (record,) = run(cohort({"max_epochs": 2}), scoring=lambda estimator, X, y: float("nan"))
+    assert record.state == "failed"
+    assert record.reason == "score at rung 1 is nan"
+
+
+def test_the_deadline_cuts_a_cohort_and_keeps_what_was_reached(run, cohort):
+    endless = {"max_epochs": 10**7, "batch_size": 4}
+    start = time.time()
+    (record,) = run(cohort(endless, deadline=start + 0.5))
+    assert time.time() - start < 3
+    assert record.state == "pruned"
+    assert "time is up" in record.reason
+    assert record.score == record.curve.scores[-1]
+    assert len(record.curve.losses) >= record.curve.rungs[-1]
+
+
+def test_stop_before_the_first_rung_gives_no_score(run, cohort):
+    for model in ({"max_epochs": 3}, {"decision_tree": {}}):
+        (record,) = run(cohort(model), stop=lambda: True)
+        assert (record.state, record.score) == ("pruned", None)
+
+
+def test_rungs_of_a_cohort_are_the_ladder_and_the_last_epochs(run, cohort):
+    asked = []
+    run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: asked.append(rung) or set())
+    assert asked == sorted(ladder(12) | {7, 12})
+
+
+def test_prepared_matrices_are_kept_while_they_are_wanted(assignment):
+    prepared = PreparedFolds(assignment)
+    first = prepared({"numeric": {"scale": "none"}})
+    assert prepared({"numeric": {"scale": "none"}}) is first
+    for scale in ("standard", "robust", "minmax", "quantile"):
+        prepared({"numeric": {"scale": scale}})
+    assert prepared({"numeric": {"scale": "none"}}) is not first
+
+
+def test_folds_are_prepared_from_their_training_rows_alone(assignment):
+    for fold, (train, valid) in zip(PreparedFolds(assignment)({}), assignment.folds, strict=True):
+        assert fold.X.dtype == np.float32
+        np.testing.assert_allclose(fold.X[:, :3].mean(axis=0), 0, atol=1e-6)
+        assert abs(fold.X_valid[:, :3].mean()) > 1e-3
+        np.testing.assert_array_equal(fold.y_valid, assignment.y[valid])
+        assert len(fold.X) == len(train)
