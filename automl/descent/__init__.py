@@ -8,6 +8,7 @@ from automl.descent.activations import ACTIVATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.optimizers import OPTIMIZERS
+from automl.descent.parquet import ParquetMatrix
 from automl.descent.recipe import PARAMETERS, Architecture, Recipe, from_configuration, parameters
 from automl.descent.schedules import SCHEDULES
 from automl.descent.train import Failure, Snapshot, Training
@@ -32,6 +33,7 @@ __all__ = [
     "Failure",
     "GradientDescentClassifier",
     "GradientDescentRegressor",
+    "ParquetMatrix",
     "Recipe",
     "Snapshot",
     "Training",

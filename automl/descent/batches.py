@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,17 +10,15 @@ import numpy as np
 
 from automl.descent.arrays import Array
 
-__all__ = ["CHUNK_ROWS", "Rows", "chunks", "epoch_order"]
+__all__ = ["CHUNK_ROWS", "ArrayRows", "Rows", "StreamedRows", "chunks", "fill", "rows_of"]
 
 CHUNK_ROWS = 2048
 """Rows that pass through the layers at once, at most; larger batches add up their gradients."""
 
 _GATHER_FLOATS = 1 << 18
-
-
-def epoch_order(seed: Sequence[int], epoch: int, n: int) -> Array:
-    """Return the order of ``n`` rows in an epoch, a function of these arguments alone."""
-    return np.random.default_rng([*seed, epoch]).permutation(n)
+_WINDOW_FLOATS = 1 << 24
+_MAPPED_BYTES = 1 << 30
+"""Memory maps from this size on are read block by block: row by row they would be read from the disk."""
 
 
 def chunks(n: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
@@ -41,40 +40,145 @@ def chunks(n: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
             yield start, min(start + rows, n)
 
 
-class Rows:
-    """The rows of a fold, gathered chunk by chunk into one buffer with a column of ones.
+class Rows(ABC):
+    """The rows of a fold in the order of an epoch, gathered chunk by chunk into one buffer with a column of ones.
 
     Parameters
     ----------
-    X : array or sparse array of shape (n, d)
-        Anything that gives rows by slices and by index arrays; never written to.
+    X : array of shape (n, d)
+        Never written to.
     y : ndarray of shape (n,)
         Targets as the loss sees them: standardised, or class codes.
     weight : ndarray of shape (n,) or None
         Row weights of mean one.
+    seed : sequence of int
+        What every order is derived from, together with the epoch.
     """
 
-    def __init__(self, X: Any, y: Array, weight: Array | None) -> None:
+    def __init__(self, X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> None:
         self.n, self.d = X.shape
         # a view of memory maps too: plain arrays are quicker to read from
         self._X = np.asarray(X) if isinstance(X, np.ndarray) else X
-        self._y, self._weight = y, weight
-        self._scratch = np.empty((0, self.d), np.float32)
+        self._y, self._weight, self._seed = y, weight, seed
         self._buffer = np.empty((0, self.d + 1), np.float32)
 
-    def gather(self, which: Array | slice, m: int) -> tuple[Array, Array, Array]:
-        """Return ``m`` rows ``(m, d + 1)``, valid until the next call, their targets and their weights ``(m,)``."""
+    @abstractmethod
+    def begin(self, epoch: int) -> None:
+        """Set out on an epoch: its order is a function of the seed and the epoch."""
+
+    @abstractmethod
+    def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
+        """Write the rows at these positions into ``x`` and return where in ``X`` they are."""
+
+    def gather(self, start: int, end: int, shuffled: bool) -> tuple[Array, Array, Array]:
+        """Return rows ``(m, d + 1)``, valid until the next call, their targets and their weights ``(m,)``.
+
+        Parameters
+        ----------
+        start, end : int
+            Positions in the order of the epoch.
+        shuffled : bool
+            Whether the order matters; it does not where one batch holds all rows.
+        """
+        m = end - start
         if m > len(self._buffer):
             self._buffer = np.empty((m, self.d + 1), np.float32)
-            self._scratch = np.empty((m, self.d), np.float32)
         x = self._buffer[:m]
-        if isinstance(which, np.ndarray) and isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
-            # "clip" spares the copy that checking the indices would need
-            fill(x, np.take(self._X, which, axis=0, out=self._scratch[:m], mode="clip"))
-        else:
-            fill(x, self._X[which])
+        which = self._write(x, start, end, shuffled)
         weight = np.ones(m, np.float32) if self._weight is None else self._weight[which]
         return x, self._y[which], weight
+
+
+class ArrayRows(Rows):
+    """Rows at hand: any of them can be read at any time."""
+
+    def begin(self, epoch: int) -> None:
+        """Set out on an epoch: a new permutation of all rows, made when first asked for."""
+        self._epoch = epoch
+        self._order: Array | None = None
+
+    def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
+        if not shuffled:
+            fill(x, self._X[start:end])
+            return slice(start, end)
+        if self._order is None:
+            self._order = np.random.default_rng([*self._seed, self._epoch]).permutation(self.n)
+        which: Array = self._order[start:end]
+        if isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
+            # "clip" spares the copy that checking the indices would need
+            scratch = np.empty((len(x), self.d), np.float32)
+            fill(x, np.take(self._X, which, axis=0, out=scratch, mode="clip"))
+        else:
+            fill(x, self._X[which])
+        return which
+
+
+class StreamedRows(Rows):
+    """Rows read in blocks, for matrices that do not fit into memory.
+
+    The order of the blocks is random, and that of the rows within a window of some blocks; so memory is
+    bounded and the disk is read in long stretches. ``X.blocks``, a list of ``(start, stop)``, tells which
+    stretches are cheap to read at once, such as the row groups of a Parquet file.
+    """
+
+    def begin(self, epoch: int) -> None:
+        """Set out on an epoch: a new order of the blocks."""
+        self._epoch = epoch
+        blocks = getattr(self._X, "blocks", None) or self._even_blocks()
+        rng = np.random.default_rng([*self._seed, epoch])
+        self._windows: list[list[tuple[int, int]]] = []
+        self._starts, rows = [0], 0
+        for i in rng.permutation(len(blocks)).tolist():
+            size = blocks[i][1] - blocks[i][0]
+            if not self._windows or rows + size > _WINDOW_FLOATS // self.d:
+                if self._windows:
+                    self._starts.append(self._starts[-1] + rows)
+                self._windows.append([])
+                rows = 0
+            self._windows[-1].append(blocks[i])
+            rows += size
+        self._starts.append(self.n)
+        self._loaded = -1
+
+    def _even_blocks(self) -> list[tuple[int, int]]:
+        size = max(1, _WINDOW_FLOATS // self.d // 16)
+        return [(start, min(start + size, self.n)) for start in range(0, self.n, size)]
+
+    def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
+        which = np.empty(end - start, np.intp)
+        position = start
+        while position < end:
+            window = int(np.searchsorted(self._starts, position, side="right")) - 1
+            if window != self._loaded:
+                self._load(window)
+            begin = self._starts[window]
+            stop = min(end, self._starts[window + 1])
+            own = self._order[position - begin : stop - begin]
+            fill(x[position - start : stop - start], self._rows[own])
+            which[position - start : stop - start] = self._index[own]
+            position = stop
+        return which
+
+    def _load(self, window: int) -> None:
+        """Read the blocks of a window and shuffle its rows."""
+        self._rows = np.empty((0, 0), np.float32)
+        blocks = self._windows[window]
+        self._rows = np.empty((sum(stop - start for start, stop in blocks), self.d), np.float32)
+        at = 0
+        for start, stop in blocks:
+            rows = self._X[start:stop]
+            self._rows[at : at + stop - start] = rows.toarray() if hasattr(rows, "toarray") else rows
+            at += stop - start
+        self._index = np.concatenate([np.arange(start, stop) for start, stop in blocks])
+        rng = np.random.default_rng([*self._seed, self._epoch, window])
+        self._order = rng.permutation(len(self._index))
+        self._loaded = window
+
+
+def rows_of(X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> Rows:
+    """Return the rows of ``X``: streamed where it has ``blocks`` or is a large memory map, else at hand."""
+    streams = hasattr(X, "blocks") or (isinstance(X, np.memmap) and X.nbytes >= _MAPPED_BYTES)
+    return (StreamedRows if streams else ArrayRows)(X, y, weight, seed)
 
 
 def fill(x: Array, rows: Any) -> None:

@@ -222,17 +222,13 @@ class Lane:
         plateau = self._plateaus[slot]
         return 1.0 if plateau is None else plateau.level
 
-    def train_epoch(
-        self, rows: Rows, order: Array | None, epoch: int, stop: Callable[[], bool]
-    ) -> tuple[Array, Array] | None:
+    def train_epoch(self, rows: Rows, epoch: int, stop: Callable[[], bool]) -> tuple[Array, Array] | None:
         """Train one epoch.
 
         Parameters
         ----------
         rows : Rows
-            The rows of the fold.
-        order : ndarray of shape (n,) or None
-            Their order; None where the batch holds all of them.
+            The rows of the fold, at the begin of this epoch.
         epoch : int
             Epochs done before.
         stop : callable
@@ -256,7 +252,7 @@ class Lane:
         for start, end in chunks(n, batch, rows.d):
             if stop():
                 return None
-            x, y, weight = rows.gather(slice(start, end) if order is None else order[start:end], end - start)
+            x, y, weight = rows.gather(start, end, shuffled=batch < n)
             first = start // batch
             if first not in within:
                 within = range(first, min(first + max(_RATES, -(-end // batch) - first), steps))

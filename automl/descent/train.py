@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.batches import Rows, epoch_order
+from automl.descent.batches import rows_of
 from automl.descent.cohort import Lane, Snapshot
 from automl.descent.losses import LOSSES, Loss
 from automl.descent.network import Network
@@ -57,7 +57,9 @@ class Training:
     recipes : sequence of Recipe
         The trials.
     X : array of shape (n, d)
-        Features, best float32; may be read-only, memory-mapped or a sparse array; never written to.
+        Features, best float32; may be read-only, memory-mapped or a sparse array; never written to. Large
+        memory maps and matrices with ``blocks`` (`ParquetMatrix`) are read in stretches and shuffled within
+        windows of bounded memory.
     y : array of shape (n,)
         Regression targets, or class codes 0, 1, ....
     n_outputs : int
@@ -120,13 +122,13 @@ class Training:
         self.loss: Loss = LOSSES[architecture.loss](**architecture.loss_params)
         y = np.asarray(y)
         _check_data(self.loss, architecture.loss, X, y, sample_weight, n_outputs)
-        self._order_seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
+        seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
         weight = _mean_one(sample_weight)
         n, d = X.shape
         row_weight = np.ones(n) if weight is None else weight
         self._shift, self._factor = target_scale or self.loss.scale(y, row_weight)
         y = self._scaled(y)
-        self._rows = Rows(X, y, weight)
+        self._rows = rows_of(X, y, weight, seed)
         intercept = self.loss.start(y, row_weight, n_outputs)
         self._limit = EXPLODED * self._constant_loss(y, intercept)
         self._network = Network(architecture, d, n_outputs)
@@ -199,14 +201,11 @@ class Training:
                 self._rested.append(lane.split(done))
 
     def _train_epoch(self, stop: Callable[[], bool]) -> bool:
-        n = self._rows.n
-        order = None
+        self._rows.begin(self.epoch)
         for lane in list(self._lanes):
-            if order is None and lane.batch < n:
-                order = epoch_order(self._order_seed, self.epoch, n)
             # a diverging trial overflows; that is found below and is no error
             with np.errstate(all="ignore"):
-                result = lane.train_epoch(self._rows, order if lane.batch < n else None, self.epoch, stop)
+                result = lane.train_epoch(self._rows, self.epoch, stop)
             if result is None:
                 return False
             self._record(lane, *result)

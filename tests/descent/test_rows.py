@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy.sparse import csr_array
+
+from automl.descent import Architecture, ParquetMatrix, Recipe, Training, batches
+
+N, D = 700, 3
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, D)).astype(np.float32)
+Y = X @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=N)
+
+
+class Blocks:
+    """Rows that only come in slices."""
+
+    ndim = 2
+    shape = X.shape
+
+    def __init__(self, size: int) -> None:
+        self.blocks = [(start, min(start + size, N)) for start in range(0, N, size)]
+        self.reads: list[tuple[int, int]] = []
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        self.reads.append((rows.start, rows.stop))
+        return X[rows]
+
+
+def epoch_of(rows: batches.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    rows.begin(epoch)
+    parts = [rows.gather(at, min(at + size, N), shuffled=True) for at in range(0, N, size)]
+    # targets are row numbers, so that they tell the order
+    order = np.concatenate([part[1] for part in parts])
+    return order, np.concatenate(
+        [rows.gather(at, min(at + size, N), True)[0].copy() for at in range(0, N, size)]
+    )
+
+
+@pytest.mark.parametrize("size", [1, 64, N])
+@pytest.mark.parametrize("block", [None, 50, 300])
+def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch):
+    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
+    source = X if block is None else Blocks(block)
+    rows = batches.rows_of(source, np.arange(N), None, [3])
+    first, matrix = epoch_of(rows, 0, size)
+    assert np.array_equal(np.sort(first), np.arange(N))
+    assert np.array_equal(matrix[:, :-1], X[first])
+    assert (matrix[:, -1] == 1).all()
+    second, _ = epoch_of(rows, 1, size)
+    assert not np.array_equal(first, second)
+    again, _ = epoch_of(batches.rows_of(source, np.arange(N), None, [3]), 0, size)
+    assert np.array_equal(first, again)
+
+
+def test_a_window_bounds_what_is_read_at_once(monkeypatch):
+    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
+    source = Blocks(50)
+    rows = batches.StreamedRows(source, np.arange(N), None, [0])
+    rows.begin(0)
+    order = rows.gather(0, 200, shuffled=True)[1]
+    assert len(source.reads) == 4
+    assert len({int(row) // 50 for row in order}) == 4
+    # neighbours come from different blocks
+    assert np.mean(np.diff(order // 50) != 0) > 0.5
+
+
+RECIPES = [
+    Recipe("momentum", batch_size="full", learning_rate=0.05, max_epochs=30),
+    Recipe(batch_size=16, max_epochs=3),
+]
+
+
+@pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "double"])
+def test_all_sources_train_the_same_model(kind, tmp_path):
+    plain = Training(Architecture("squared"), RECIPES, X, Y)
+    plain.advance(30)
+    if kind == "csr":
+        source = csr_array(X)
+    elif kind == "double":
+        source = X.astype(float)
+    elif kind == "mapped":
+        np.save(tmp_path / "x.npy", X)
+        source = np.load(tmp_path / "x.npy", mmap_mode="r")
+    else:
+        table = pa.table({f"x{j}": X[:, j] for j in range(D)} | {"y": Y})
+        pq.write_table(table, tmp_path / "x.parquet", row_group_size=90)
+        source = ParquetMatrix(tmp_path / "x.parquet", ["x0", "x1", "x2"])
+        assert np.array_equal(source.column("y"), Y)
+    other = Training(Architecture("squared"), RECIPES, source, Y)
+    other.advance(30)
+    assert np.allclose(other.predict(source)[0], plain.predict(X)[0], atol=1e-4)
+    # a Parquet file is shuffled in its own way, so that its stochastic trials go another way to about the
+    # same place
+    assert np.allclose(other.predict(source)[1], plain.predict(X)[1], atol=0.2 if kind == "parquet" else 1e-5)
+
+
+def test_weights_stand_for_repetition():
+    weight = np.arange(N) % 3
+    recipe = [Recipe("momentum", learning_rate=0.05, batch_size="full", max_epochs=200)]
+    weighted = Training(Architecture("squared"), recipe, X, Y, sample_weight=weight)
+    repeated = Training(Architecture("squared"), recipe, np.repeat(X, weight, axis=0), np.repeat(Y, weight))
+    for training in (weighted, repeated):
+        training.advance(200)
+    assert np.allclose(weighted.predict(X), repeated.predict(X), atol=1e-4)
+    assert weighted.history(0)[0] == pytest.approx(repeated.history(0)[0], rel=1e-4)
