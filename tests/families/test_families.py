@@ -1,0 +1,295 @@
+import inspect
+
+import numpy as np
+import pytest
+
+from automl.constraints import Variants, named
+from automl.families import (
+    FAMILIES,
+    Fold,
+    Problem,
+    family_of,
+    fitting,
+    ladder,
+    load_space,
+    structural,
+    vocabulary,
+)
+from automl.metrics import metric_for
+
+PROBLEMS = {
+    "binary": Problem("binary", 2),
+    "multiclass": Problem("multiclass", 3),
+    "regression": Problem("regression"),
+}
+EVERY = pytest.mark.parametrize("name", FAMILIES)
+DESCENT = [name for name, family in FAMILIES.items() if family.cohort_limit > 1]
+SKLEARN = [name for name, family in FAMILIES.items() if family.cohort_limit == 1]
+
+
+def table(task, n=80, absent=None):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n, 3)).astype(np.float32)
+    signal = X[:, 0] + 0.5 * X[:, 1]
+    if task == "regression":
+        return X, 5 * signal + 20
+    y = np.digitize(signal, [0] if task == "binary" else [-0.5, 0.5])
+    return X, np.where(y == absent, 0, y)
+
+
+def estimator_class(name, task):
+    return type(FAMILIES[name].estimator({}, 0, PROBLEMS[task]))
+
+
+@EVERY
+@pytest.mark.parametrize("task", PROBLEMS)
+def test_every_family_trains_and_predicts_every_task(name, task):
+    X, y = table(task)
+    family, problem = FAMILIES[name], PROBLEMS[task]
+    params = {"max_epochs": 20, "learning_rate": 0.05} if name in DESCENT else {}
+    trainer = family.trainer([params], [3], problem, Fold(X, y, (0, 0)))
+    assert trainer.advance(family.last_rung(params), lambda: False)
+    (said,) = trainer.predict(X[:50])
+    score = metric_for(None, task, problem.n_classes)
+    assert score(y[:50], said) > score(y[:50], said.__class__(*reversed_rows(said)))
+    assert trainer.failures == {}
+    if problem.n_classes:
+        assert said.probabilities.shape == (50, problem.n_classes)
+        np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(said.values, said.probabilities.argmax(axis=1))
+    else:
+        assert said.values.shape == (50,)
+
+
+def reversed_rows(said):
+    return [None if part is None else part[::-1] for part in (said.values, said.probabilities, said.decision)]
+
+
+@pytest.mark.parametrize("name", DESCENT)
+@pytest.mark.parametrize("task", PROBLEMS)
+def test_a_trial_in_a_cohort_predicts_as_its_estimator_alone(name, task):
+    X, y = table(task)
+    problem, seeds = PROBLEMS[task], [5, 6, 7]
+    cohort = [
+        {"max_epochs": 6, "learning_rate": 0.02, "batch_size": 16, "optimizer": "adam"},
+        {
+            "max_epochs": 4,
+            "learning_rate": 0.1,
+            "batch_size": 32,
+            "optimizer": {"momentum": {"momentum": 0.8}},
+        },
+        {"max_epochs": 6, "learning_rate": 0.05, "schedule": "cosine", "l2": 0.01, "batch_size": "full"},
+    ]
+    for position, (params, seed) in enumerate(zip(cohort, seeds, strict=True)):
+        # the estimator draws the order of rows from its own seed
+        trainer = FAMILIES[name].trainer(cohort, seeds, problem, Fold(X, y, (seed,)))
+        trainer.advance(6, lambda: False)
+        said = trainer.predict(X)[position]
+        alone = FAMILIES[name].estimator(params, seed, problem).fit(X, y)
+        expected = alone.predict_proba(X) if problem.n_classes else alone.predict(X)
+        got = said.probabilities if problem.n_classes else said.values
+        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
+        assert len(trainer.history(position)[0]) == params["max_epochs"]
+
+
+@pytest.mark.parametrize("name", SKLEARN)
+def test_a_fit_of_scikit_learn_is_one_rung_with_its_seed(name):
+    X, y = table("binary")
+    family, problem = FAMILIES[name], PROBLEMS["binary"]
+    trainer = family.trainer([{}], [9], problem, Fold(X, y, (0,)))
+    assert not trainer.advance(1, lambda: True)
+    assert trainer.advance(1, lambda: False)
+    expected = family.estimator({}, 9, problem).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, expected)
+    assert family.estimator({}, 9, problem).random_state == 9
+    assert trainer.trials.tolist() == [0]
+    trainer.keep([])
+    assert trainer.predict(X) == []
+
+
+@EVERY
+def test_a_class_that_the_fold_lacks_keeps_its_column(name):
+    X, y = table("multiclass", absent=1)
+    trainer = FAMILIES[name].trainer([{}], [0], PROBLEMS["multiclass"], Fold(X, y, (0,)))
+    trainer.advance(1, lambda: False)
+    (said,) = trainer.predict(X)
+    assert said.probabilities.shape == (len(X), 3)
+    assert said.probabilities[:, 1].mean() < 0.34
+    assert not (name in SKLEARN and said.probabilities[:, 1].any())
+
+
+@pytest.mark.parametrize("name", DESCENT)
+def test_dropped_trials_leave_and_stop_is_heard(name):
+    X, y = table("binary")
+    trainer = FAMILIES[name].trainer([{"max_epochs": 9}] * 3, [0, 1, 2], PROBLEMS["binary"], Fold(X, y, (0,)))
+    trainer.keep([0, 2])
+    assert trainer.trials.tolist() == [0, 2]
+    assert not trainer.advance(5, lambda: True)
+    assert trainer.advance(5, lambda: False)
+    assert [len(trainer.history(position)[0]) for position in range(3)] == [5, 0, 5]
+
+
+def test_hinge_gives_decision_scores():
+    X, y = table("binary")
+    trainer = FAMILIES["linear"].trainer([{"loss": "hinge"}], [0], PROBLEMS["binary"], Fold(X, y, (0,)))
+    trainer.advance(20, lambda: False)
+    (said,) = trainer.predict(X)
+    assert said.probabilities is None
+    assert said.decision.shape == (len(X),)
+    np.testing.assert_array_equal(said.values, said.decision > 0)
+
+
+# The table of families and the vocabulary made of it
+
+
+@EVERY
+@pytest.mark.parametrize("task", PROBLEMS)
+def test_the_section_speaks_of_parameters_that_the_estimator_has(name, task):
+    accepted = inspect.signature(estimator_class(name, task)).parameters
+    family, problem = FAMILIES[name], PROBLEMS[task]
+    metric = metric_for(None, task, problem.n_classes)
+    rules = {key: rule for key, rule in family.section.parameters.items() if key != "loss"}
+    fit = {key for key, rule in rules.items() if not family.unfit({key: rule.default}, problem, metric)}
+    assert fit <= set(accepted)
+    assert len(fit) > 5
+
+
+@EVERY
+def test_every_parameter_that_an_estimator_has_can_be_searched(name):
+    has = {*inspect.signature(estimator_class(name, "binary")).parameters}
+    has |= {*inspect.signature(estimator_class(name, "regression")).parameters}
+    left_out = {
+        "random_state", "verbose", "warm_start", "monotonic_cst",
+        # of variants, written inside them
+        "loss_params", "optimizer_params", "schedule_params",
+        # of columns by name, which a prepared matrix has not; scorers and thresholds of early stopping
+        "categorical_features", "interaction_cst", "scoring", "tol", "quantile",
+        # the class's own fields
+        "_",
+    }  # fmt: skip
+    if name in DESCENT:
+        # pruning does that in a search; and a cohort has the same weights for all
+        left_out |= {"early_stopping", "validation_fraction", "patience", "class_weight"}
+    if name == "linear":
+        left_out |= {"hidden_layer_sizes", "activation", "normalization", "dropout"}
+    if name == "decision_tree":
+        left_out |= {"min_weight_fraction_leaf"}
+    assert has - left_out == set(FAMILIES[name].section.parameters)
+
+
+def sections(section, path):
+    """Yield every parameter of a section and of what is inside it."""
+    for name, rule in section.parameters.items():
+        yield f"{path}.{name}", rule
+        inner = rule.constraint
+        if isinstance(inner, Variants):
+            for option, inside in inner.options.items():
+                yield from sections(inside, f"{path}.{name}.{option}")
+        elif hasattr(inner, "parameters"):
+            yield from sections(inner, f"{path}.{name}")
+
+
+def test_every_default_of_the_vocabulary_keeps_its_own_rule():
+    rules = dict(sections(vocabulary(), "space"))
+    assert len(rules) > 100
+    broken = {path for path, rule in rules.items() if not rule.constraint.accepts(rule.default)}
+    open_by_task = {"space.model", *(f"space.model.{name}.loss" for name in DESCENT)}
+    either = {  # classifier and regressor differ, or have a default of their own
+        f"space.model.{name}.{parameter}"
+        for name in SKLEARN
+        for parameter in FAMILIES[name].section.parameters
+        if FAMILIES[name].section.parameters[parameter].default is None
+    }
+    assert broken <= open_by_task | either
+    assert all(rule.about for rule in rules.values())
+
+
+@EVERY
+def test_every_family_says_what_a_plan_needs(name):
+    family = FAMILIES[name]
+    assert family.name == name
+    assert family.structural <= set(family.section.parameters)
+    params = {}
+    assert family.last_rung(params) >= 1
+    assert 0 < family.work(params, 100, 5) < family.work(params, 1000, 5) < family.work(params, 1000, 50)
+    half = family.until(params, 3)
+    assert family.last_rung(half) == (3 if name in DESCENT else 1)
+
+
+@pytest.mark.parametrize(
+    ("task", "scoring", "name", "params", "reason"),
+    [
+        ("binary", None, "linear", {"loss": "hinge"}, ""),
+        (
+            "binary",
+            "neg_log_loss",
+            "linear",
+            {"loss": "hinge"},
+            "gives no probabilities, which neg_log_loss needs",
+        ),
+        ("regression", None, "mlp", {"loss": "logistic"}, "not for regression"),
+        ("multiclass", None, "mlp", {"loss": {"huber": {"delta": 1.0}}}, "not for multiclass"),
+        (
+            "regression",
+            None,
+            "decision_tree",
+            {"criterion": "gini"},
+            "criterion of DecisionTreeRegressor must be",
+        ),
+        ("binary", None, "decision_tree", {"criterion": "gini", "max_depth": None}, ""),
+        ("regression", None, "decision_tree", {"class_weight": "balanced"}, "no parameter class_weight"),
+        ("binary", None, "hist_gradient_boosting", {"loss": "poisson"}, "no parameter loss"),
+        ("binary", None, "mlp", {}, ""),
+    ],
+)
+def test_unfit(task, scoring, name, params, reason):
+    problem = PROBLEMS[task]
+    why = fitting(problem, metric_for(scoring, task, problem.n_classes))(task, name, params)
+    assert (reason in why) if reason else (why == "")
+
+
+def test_what_a_cohort_shares_is_its_architecture_and_preprocessing():
+    shared = ["hidden_layer_sizes", "normalization", "loss.huber.delta", "preprocess.numeric.impute"]
+    own = ["dropout", "optimizer", "optimizer.adam.beta1", "max_epochs"]
+    shared, own = ([f"model.mlp.{name}" for name in names] for names in (shared, own))
+    shared += ["preprocess.numeric.scale", "model", "model.decision_tree.max_depth"]
+    assert all(map(structural, shared))
+    assert not any(map(structural, own))
+
+
+def test_preprocessing_inside_a_family_is_its_own():
+    configuration = {
+        "preprocess": {"numeric": {"scale": "none"}},
+        "model": {"decision_tree": {"max_depth": 3}},
+    }
+    family, params, preprocess = family_of(configuration)
+    assert (family.name, params, preprocess) == (
+        "decision_tree",
+        {"max_depth": 3},
+        {"numeric": {"scale": "none"}},
+    )
+    configuration["model"]["decision_tree"]["preprocess"] = {"numeric": {"scale": "robust"}}
+    assert family_of(configuration)[1:] == ({"max_depth": 3}, {"numeric": {"scale": "robust"}})
+    assert family_of({"model": "mlp"})[1:] == ({}, {})
+    assert "preprocess" in configuration["model"]["decision_tree"]
+
+
+@pytest.mark.parametrize("space", ["quick", "tabular"])
+def test_shipped_spaces_draw_configurations_that_their_families_accept(space):
+    rng = np.random.default_rng(0)
+    loaded = load_space(space)
+    for _ in range(20):
+        configuration = loaded.sample(rng)
+        name, params = named(configuration["model"])
+        params.pop("preprocess", None)
+        assert FAMILIES[name].section.accepts(params)
+
+
+@pytest.mark.parametrize("last", [1, 2, 7, 20, 1000])
+def test_the_ladder_is_geometric_and_the_same_for_all(last):
+    rungs = sorted(ladder(last))
+    assert rungs[0] == 1
+    assert rungs[-1] <= last
+    assert set(rungs) == {rung for rung in ladder(5000) if rung <= last}
+    assert all(b <= max(a + 1, 1.6 * a) for a, b in zip(rungs, rungs[1:], strict=False))
+    assert last / rungs[-1] < 2
