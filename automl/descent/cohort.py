@@ -254,8 +254,9 @@ class Lane:
                 return None
             x, y, weight = rows.gather(start, end, shuffled=batch < n)
             first = start // batch
-            if first not in within:
-                within = range(first, min(first + max(_RATES, -(-end // batch) - first), steps))
+            last = -(-end // batch)
+            if last > within.stop:
+                within = range(first, min(max(first + _RATES, last), steps))
                 times = epoch + np.arange(within.start, within.stop + 1) / steps
                 rates = self.rates(times)[:-1, :, None]
             if batch <= CHUNK_ROWS:

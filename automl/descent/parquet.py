@@ -42,7 +42,7 @@ class ParquetMatrix:
         import pyarrow.parquet
 
         self.path, self.columns = path, columns
-        self._file: Any = pyarrow.parquet.ParquetFile(path, memory_map=True)
+        self._file: Any = pyarrow.parquet.ParquetFile(path)
         meta = self._file.metadata
         self.shape = (meta.num_rows, len(columns))
         ends = np.cumsum([meta.row_group(i).num_rows for i in range(meta.num_row_groups)]).tolist()

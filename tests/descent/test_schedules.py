@@ -75,6 +75,15 @@ def test_the_rate_rises_by_step_through_the_warm_up():
     assert rates(recipe) == pytest.approx([0.05, 0.1, 0.1 * (1 - 0.75 / 2), 0.1 * (1 - 1.75 / 2)])
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_rates_do_not_depend_on_how_many_are_made_at_once(size, monkeypatch):
+    recipe = Recipe(learning_rate=0.1, warmup=1, batch_size=3, max_epochs=3, schedule="cosine")
+    expected = rates(recipe)
+    monkeypatch.setattr("automl.descent.cohort._RATES", size)
+    monkeypatch.setattr("automl.descent.batches._GATHER_FLOATS", 12)
+    assert rates(recipe) == expected
+
+
 def test_a_plateau_is_seen_in_training():
     recipe = Recipe(
         learning_rate=0.1,
