@@ -125,7 +125,6 @@ class Lane:
         """Lay out everything that follows from the recipes and the number of trials."""
         recipes, p = self.recipes, self.network.size
         self._gradient = np.empty((len(recipes), p), np.float32)
-        self._sum = np.empty((0, p), np.float32)
         self._passes: dict[int, NetworkPass] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
@@ -243,42 +242,28 @@ class Lane:
 
         None where ``stop`` said so; the weights then stand within the epoch.
         """
-        n, batch = rows.n, min(self.batch, rows.n)
+        n, batch = rows.n, self.batch
         steps = -(-n // batch)
-        k = len(self.recipes)
-        total = np.zeros(k)
+        total = np.zeros(len(self.recipes))
         self._noise.renew(epoch)
-        within = range(0)
+        known = range(0)
         for start, end in chunks(n, batch, rows.d):
             if stop():
                 return None
             x, y, weight = rows.gather(start, end, shuffled=batch < n)
-            first = start // batch
-            last = -(-end // batch)
-            if last > within.stop:
-                within = range(first, min(max(first + _RATES, last), steps))
-                times = epoch + np.arange(within.start, within.stop + 1) / steps
+            first, last = start // batch, -(-end // batch)
+            if last > known.stop:
+                known = range(first, min(max(first + _RATES, last), steps))
+                times = epoch + np.arange(known.start, known.stop + 1) / steps
                 rates = self.rates(times)[:-1, :, None]
+            own_rates = rates[first - known.start : last - known.start]
             if batch <= CHUNK_ROWS:
-                share = weight / np.float32(batch)
-                if end % batch:
-                    share[-(end % batch) :] *= np.float32(batch / (end % batch))
-                targets = self.loss.targets(y, share, self.network.c)
-                left = np.empty(k * (end - start), np.float32)
-                for step, begin in enumerate(range(0, end - start, batch), first - within.start):
-                    part = slice(begin, begin + batch)
-                    own = left[k * begin : k * (begin + batch)].reshape(k, -1)
-                    self._backward(x[part], [target[..., part] for target in targets], own)
-                    self._update(rates[step])
-                total += self._totals(left, y, weight, batch)
+                total += self._run_batches(x, y, weight, own_rates)
             else:
-                m = min(batch, n - first * batch)
-                targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
-                own = np.empty((k, end - start), np.float32)
-                self._accumulate(x, targets, own, fresh=start == first * batch)
-                total += self.loss.total(own, y, weight, self._smoothing)
-                if end == first * batch + m:
-                    self._update(rates[first - within.start])
+                size = min(batch, n - first * batch)
+                total += self._run_part(x, y, weight, size, fresh=start == first * batch)
+                if end == first * batch + size:
+                    self._update(own_rates[0])
         losses = total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
@@ -286,9 +271,35 @@ class Lane:
         self._average(epoch + 1)
         return losses, rates[-1, :, 0]
 
-    def _totals(self, left: Array, y: Array, weight: Array, batch: int) -> Array:
+    def _run_batches(self, x: Array, y: Array, weight: Array, rates: Array) -> Array:
+        """Do a step for each batch of a chunk and return the summed losses ``(k,)``."""
+        k, batch, rest = len(self.recipes), self.batch, len(y) % self.batch
+        share = weight / np.float32(batch)
+        if rest:
+            share[-rest:] *= np.float32(batch / rest)
+        targets = self.loss.targets(y, share, self.network.c)
+        # what each step leaves lies in one piece, so that a short step runs along whole rows of memory
+        left = np.empty(k * len(y), np.float32)
+        for rate, begin in zip(rates, range(0, len(y), batch), strict=True):
+            part = slice(begin, begin + batch)
+            own = left[k * begin : k * (begin + batch)].reshape(k, -1)
+            self._backward(x[part], [target[..., part] for target in targets], own)
+            self._update(rate)
+        return self._totals(left, y, weight)
+
+    def _run_part(self, x: Array, y: Array, weight: Array, size: int, fresh: bool) -> Array:
+        """Add the gradient of a part of a batch of ``size`` rows; return the part's summed losses ``(k,)``."""
+        targets = self.loss.targets(y, weight / np.float32(size), self.network.c)
+        left = np.empty((len(self.recipes), len(y)), np.float32)
+        before = None if fresh else self._gradient.copy()
+        self._backward(x, targets, left)
+        if before is not None:
+            self._gradient += before
+        return self.loss.total(left, y, weight, self._smoothing)
+
+    def _totals(self, left: Array, y: Array, weight: Array) -> Array:
         """Return the summed losses ``(k,)`` of a chunk from what its steps left one after the other."""
-        k, whole = len(self.recipes), len(y) // batch * batch
+        k, batch, whole = len(self.recipes), self.batch, len(y) // self.batch * self.batch
         sums = np.zeros(k)
         if whole:
             y_steps, weight_steps = y[:whole].reshape(-1, batch), weight[:whole].reshape(-1, batch)
@@ -308,16 +319,6 @@ class Lane:
         z = bound.forward(x)
         self.loss.backward(z, targets, left, self._smoothing)
         bound.backward(z)
-
-    def _accumulate(self, x: Array, targets: Sequence[Array], left: Array, fresh: bool) -> None:
-        """Add the gradient of a part of a batch to that of the parts before."""
-        if not fresh:
-            if not len(self._sum):
-                self._sum = np.empty_like(self._gradient)
-            np.copyto(self._sum, self._gradient)
-        self._backward(x, targets, left)
-        if not fresh:
-            self._gradient += self._sum
 
     def _update(self, rates: Array) -> None:
         """Step down the gradient with learning rates ``(k, 1)``."""
