@@ -13,13 +13,12 @@ import optuna
 from optuna.samplers import PartialFixedSampler
 from optuna.trial import TrialState
 
-from automl.errors import Fault, SpaceError
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 
 __all__ = ["Session", "read_records", "read_search"]
 
-_MOST_FORBIDDEN = 1000  # proposals in a row that the space's rules may refuse
+_REFUSED = 50  # proposals in a row that the space's rules may refuse
 
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -53,12 +52,19 @@ class Session:
         Parameters
         ----------
         size : callable
-            ``size(leader)``: how many trials the cohort shall have.
+            ``size(leader)``: how many trials the cohort shall have; it has fewer where the sampler insists on what the
+            space forbids.
         """
-        leader = self._ask(self._leads.pop(0) if self._leads else {})
+        leader = self._ask(self._leads.pop(0) if self._leads else {}) or self._draw()
         params = self._live[leader.number].params
         shared = {name: value for name, value in params.items() if self._space.structural(name)}
-        return (leader, *(self._ask(shared) for _ in range(size(leader) - 1)))
+        cohort = [leader]
+        for _ in range(size(leader) - 1):
+            member = self._ask(shared)
+            if member is None:
+                break
+            cohort.append(member)
+        return tuple(cohort)
 
     def judge(self, rung: int, scores: Mapping[int, float], hidden: Set[int] = frozenset()) -> set[int]:
         """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
@@ -87,22 +93,23 @@ class Session:
         value = record.score if record.state == "complete" else None
         self.study.tell(trial, value, state=_STATES[record.state])
 
-    def _ask(self, fixed: dict[str, Any]) -> Proposal:
-        for _ in range(_MOST_FORBIDDEN):
+    def _ask(self, fixed: dict[str, Any]) -> Proposal | None:
+        """Return the sampler's next proposal; None if all it has are forbidden."""
+        for _ in range(_REFUSED):
             trial, configuration = self._suggest(fixed)
             rule = self._space.forbidden(configuration)
             if not rule:
-                break
+                return self._proposal(trial, configuration)
             trial.set_user_attr("forbidden", rule)
             self.study.tell(trial, state=TrialState.FAIL)
-        else:
-            raise SpaceError(
-                Fault(
-                    f"space {self._space.name}",
-                    "must leave something to try",
-                    f"only what it forbids: {rule}",
-                )
-            )
+        return None
+
+    def _draw(self) -> Proposal:
+        """Return a random proposal that is not forbidden."""
+        rng = np.random.default_rng([self._seed, len(self.study.get_trials(deepcopy=False))])
+        return self._proposal(*self._suggest(self._space.to_trial(self._space.sample(rng))))
+
+    def _proposal(self, trial: optuna.Trial, configuration: dict[str, Any]) -> Proposal:
         self._live[trial.number] = trial
         return Proposal(
             number=trial.number,

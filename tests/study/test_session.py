@@ -1,0 +1,127 @@
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from automl.families import family_of, load_space, structural
+from automl.records import Curve
+from automl.study import load_study, read_records, read_search
+
+
+def test_starts_lead_first_then_every_family_before_the_sampler_decides(session):
+    proposing = session()
+    start, *leads = (proposing.propose(lambda leader: 1)[0] for _ in range(4))
+    assert start.configuration["model"] == {"mlp": {"hidden_layer_sizes": [16], "dropout": 0.25}}
+    families = [family_of(leader.configuration)[0].name for leader in leads]
+    assert sorted(families) == ["decision_tree", "linear", "mlp"]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc"])
+def test_members_share_the_leaders_structure_and_nothing_else(session, record, sampler):
+    proposing = session(sampler=sampler)
+    for i in range(8):
+        sizes = []
+        cohort = proposing.propose(lambda leader, sizes=sizes: sizes.append(leader) or 4)
+        assert sizes == [cohort[0]]
+        shared = [{path: value for path, value in one.params.items() if structural(path)} for one in cohort]
+        assert len(cohort) == 4
+        assert shared == [shared[0]] * 4
+        if family_of(cohort[0].configuration)[0].name != "decision_tree":
+            assert len({str(one.params) for one in cohort}) == 4
+        assert len({one.seed for one in cohort}) == 4
+        for one in cohort:
+            proposing.tell(record(one, score=0.1 * i + one.number / 100))
+
+
+def test_forbidden_configurations_are_never_returned(session):
+    proposing = session()
+    space = load_space(proposing._space)
+    for _ in range(12):
+        for proposal in proposing.propose(lambda leader: 3):
+            assert not space.forbidden(proposal.configuration)
+    refused = [t for t in proposing.study.trials if "forbidden" in t.user_attrs]
+    assert refused
+    assert {t.state for t in refused} == {TrialState.FAIL}
+
+
+def test_a_sampler_that_insists_on_what_is_forbidden_is_passed_over(session):
+    space = {
+        "space": {
+            "model": {"choice": {"mlp": {"dropout": [0.1, 0.2]}, "decision_tree": {"max_depth": [2, 5]}}}
+        },
+        "forbid": [{"decision_tree.max_depth": 5}, {"mlp.dropout": 0.2}],
+    }
+    stubborn = {"model": "mlp", "model.mlp.dropout": 0.2, "model.decision_tree.max_depth": 5}
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        sampler = optuna.samplers.PartialFixedSampler(stubborn, optuna.samplers.RandomSampler(0))
+    proposing = session(space, sampler=sampler)
+    for _ in range(4):
+        (leader,) = proposing.propose(lambda leader: 3)
+        assert leader.configuration["model"] in (
+            {"mlp": {"dropout": 0.1}},
+            {"decision_tree": {"max_depth": 2}},
+        )
+
+
+def test_the_same_seed_proposes_the_same(session, journal):
+    def proposals():
+        proposing = session(sampler="tpe")
+        found = [one for _ in range(5) for one in proposing.propose(lambda leader: 3)]
+        journal.unlink()
+        return found
+
+    assert proposals() == proposals()
+
+
+def test_judge_reports_and_prunes_what_the_pruner_says(session):
+    class BelowHalf(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return trial.intermediate_values[trial.last_step] < 0.5
+
+    proposing = session(pruner=BelowHalf())
+    a, b, c = (one.number for one in proposing.propose(lambda leader: 3))
+    assert proposing.judge(1, {a: 0.6, b: 0.4, c: 0.5}) == {b}
+    assert proposing.judge(2, {a: 0.1, c: 0.9}) == {a}
+    seen = [trial.intermediate_values for trial in proposing.study.trials]
+    assert seen == [{1: 0.6, 2: 0.1}, {1: 0.4}, {1: 0.5, 2: 0.9}]
+
+
+@pytest.mark.parametrize(("hide", "pruned"), [(False, True), (True, False)])
+def test_hidden_trials_are_not_compared_with(session, record, hide, pruned):
+    proposing = session(pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
+    old = proposing.propose(lambda leader: 3)
+    for one in old:
+        proposing.judge(1, {one.number: 0.9})
+        proposing.tell(record(one, score=0.9))
+    (new,) = proposing.propose(lambda leader: 1)
+    hidden = {one.number for one in old} if hide else set()
+    assert proposing.judge(1, {new.number: 0.2}, hidden) == ({new.number} if pruned else set())
+
+
+def test_what_is_told_can_be_read_from_the_journal(session, record, journal):
+    proposing = session()
+    curve = Curve(losses=(0.7, math.nan), learning_rates=(0.1, 0.05), rungs=(1, 2), scores=(0.5, 0.25))
+    a, b, c, d = proposing.propose(lambda leader: 4)
+    told = [
+        record(a, score=0.25, curve=curve, fold_scores=(0.5, 0.0), metrics={"f1": 0.5}, seconds=1.5),
+        record(b, "failed", None, fold_scores=(math.nan, math.inf), reason="score at rung 1 is nan"),
+        record(c, "pruned", 0.5, reason="pruned at rung 1 of 2"),
+    ]
+    for one in reversed(told):
+        proposing.tell(one)
+    study = load_study("s", journal)
+    assert [one.model_dump_json() for one in read_records(study)] == [one.model_dump_json() for one in told]
+    assert read_search(study).random_state == 7
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING]
+    assert study.best_value == 0.25
+    with pytest.raises(KeyError):
+        proposing.tell(told[0])
+
+
+def test_a_study_that_others_made_is_about_nothing():
+    study = optuna.create_study()
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    assert read_search(study) is None
+    assert read_records(study) == []

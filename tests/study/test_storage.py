@@ -1,0 +1,85 @@
+import os
+
+import optuna
+import pytest
+
+from automl.errors import SettingError, StoreError
+from automl.study import create_study, known_studies, load_study, make_pruner, make_sampler
+
+
+def create(name, storage=None):
+    return create_study(name, storage, sampler=make_sampler(None, 0), pruner=make_pruner(None))
+
+
+def test_a_study_has_a_journal_of_its_own_and_the_newest_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for age, name in ((20, "older"), (10, "newer"), (30, "oldest")):
+        create(name).ask()
+        file = tmp_path / "mlruns" / "studies" / f"{name}.journal"
+        os.utime(file, (1e9 - age, 1e9 - age))
+    assert known_studies() == ["oldest", "older", "newer"]
+    assert load_study().study_name == "newer"
+    assert len(load_study("oldest").trials) == 1
+    assert load_study("oldest").direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+@pytest.mark.parametrize("kind", ["default", "path", "text", "url", "object"])
+def test_a_name_is_used_once_in_a_storage(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    storage = {
+        "default": None,
+        "path": tmp_path / "one.journal",
+        "text": str(tmp_path / "two.journal"),
+        "url": f"sqlite:///{tmp_path}/optuna.db",
+        "object": optuna.storages.InMemoryStorage(),
+    }[kind]
+    create("mine", storage)
+    with pytest.raises(SettingError, match='study_name: must be new in its storage; got "mine"'):
+        create("mine", storage)
+    assert load_study("mine", storage).study_name == "mine"
+    with pytest.raises(
+        SettingError, match='must name a study of the storage; got "mien". Did you mean "mine"'
+    ):
+        load_study("mien", storage)
+
+
+@pytest.mark.parametrize(
+    "storage", ["{}/file/s.journal", "{}", "sqlite:///{}/absent/optuna.db", "nosuch://x"]
+)
+def test_a_storage_that_cannot_be_written_is_a_store_error(tmp_path, storage):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match="storage: must be a place where the study can be kept; got"):
+        create("mine", storage.format(tmp_path))
+
+
+def test_nothing_to_read_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match="needs a study to read"):
+        load_study()
+    with pytest.raises(StoreError, match="there is no journal file"):
+        load_study("mine", tmp_path / "absent.journal")
+
+
+def test_a_name_must_be_a_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match="study_name: must be a plain name"):
+        create("../elsewhere")
+
+
+def test_two_writers_of_a_journal_lose_nothing(tmp_path):
+    one = create("mine", tmp_path / "s.journal")
+    two = load_study("mine", tmp_path / "s.journal")
+    for study in (one, two) * 5:
+        study.tell(study.ask(), 1.0)
+    assert [trial.number for trial in one.trials] == list(range(10))
+    assert one.trials == load_study("mine", tmp_path / "s.journal").trials
+
+
+def test_a_failing_journal_releases_its_lock(tmp_path, monkeypatch):
+    study = create("mine", tmp_path / "s.journal")
+    with monkeypatch.context() as broken:
+        broken.setattr("json.dumps", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            study.ask()
+    assert list(tmp_path.iterdir()) == [tmp_path / "s.journal"]
+    assert study.ask().number == 0
