@@ -28,7 +28,7 @@ from automl.select import best_record, leaderboard
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
-from automl.workers import open_workers
+from automl.workers import few_threads, open_workers
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -334,13 +334,15 @@ class Search(BaseEstimator):
         if self.best_trial_.state != "complete" and self.best_trial_.curve.rungs:
             # Nothing came to its end: what was reached is what the score speaks of.
             params = family.until(params, self.best_trial_.curve.rungs[-1])
-        self.best_estimator_ = Pipeline(
+        pipeline = Pipeline(
             [
                 ("columns", TypedColumns()),
                 ("prepare", preprocessor(preprocess, plan.columns.kinds_, task=plan.problem.task)),
                 ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
             ]
-        ).fit(X, plan.target.decode(plan.target.values))
+        )
+        with few_threads(plan.frame.size):
+            self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))
         self._example = plan.example
 
     def _log_model(self, tracker: Tracker, plan: Plan) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 __all__ = ["Budget"]
 
+_MEMORY = 0.8  # how much an observation counts once another has come
+
 
 class Budget:
     """What is left of a search's time and trials, and what things cost.
@@ -29,7 +31,7 @@ class Budget:
     ) -> None:
         self.timeout, self.n_trials = timeout, n_trials
         self._clock, self._start = clock, clock()
-        self._rates: dict[str, float] = {}
+        self._spent: dict[str, tuple[float, float]] = {}
         self.proposed = 0
 
     @property
@@ -48,11 +50,12 @@ class Budget:
         return float("inf") if self.n_trials is None else self.n_trials - self.proposed
 
     def observe(self, family: str, work: float, seconds: float) -> None:
-        """Learn what a family's unit of work costs; the dearest of what was seen lately counts."""
+        """Learn what a family's unit of work costs: large pieces of work count for more, and late ones."""
         if work > 0:
-            rate = seconds / work
-            self._rates[family] = max(rate, 0.7 * self._rates.get(family, 0.0))
+            before, took = self._spent.get(family, (0.0, 0.0))
+            self._spent[family] = work + _MEMORY * before, seconds + _MEMORY * took
 
     def estimate(self, family: str, work: float, guess: float = 0.0) -> float:
         """Return the seconds that ``work`` of a family will take; ``guess`` a unit before any was measured."""
-        return self._rates.get(family, guess) * work
+        done, took = self._spent.get(family, (1.0, guess))
+        return took / done * work

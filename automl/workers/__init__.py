@@ -5,6 +5,7 @@ from automl.workers.evaluate import Cohort
 from automl.workers.prepared import Assignment
 from automl.workers.process import ProcessWorkers
 from automl.workers.thread import ThreadWorkers
+from automl.workers.threads import few_threads
 
 __all__ = [
     "Assignment",
@@ -16,6 +17,7 @@ __all__ = [
     "ProcessWorkers",
     "ThreadWorkers",
     "Workers",
+    "few_threads",
     "open_workers",
 ]
 

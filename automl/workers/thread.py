@@ -11,6 +11,7 @@ from typing_extensions import override
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
 from automl.workers.evaluate import Cohort, Judge, evaluate
 from automl.workers.prepared import Assignment, PreparedFolds
+from automl.workers.threads import few_threads
 
 __all__ = ["ThreadWorkers"]
 
@@ -58,9 +59,10 @@ class ThreadWorkers(Workers):
 
     def _run(self, cohort: Cohort) -> None:
         try:
-            records = evaluate(
-                self._assignment, self._prepared, cohort, self._judge(cohort), self._stopped.is_set
-            )
+            with few_threads(self._assignment.frame.size):
+                records = evaluate(
+                    self._assignment, self._prepared, cohort, self._judge(cohort), self._stopped.is_set
+                )
         except BaseException:
             self._events.put(Crashed(cohort, traceback.format_exc()))
         else:

@@ -32,15 +32,15 @@ def test_without_limits_there_is_no_end(clock):
     assert budget.remaining == budget.trials_left == float("inf")
 
 
-def test_the_dearest_of_late_observations_counts(clock):
+def test_large_and_late_observations_count_for_more(clock):
     budget = Budget(clock=clock)
     assert budget.estimate("tree", 1000, guess=0.01) == pytest.approx(10)
     budget.observe("tree", work=100, seconds=2)
     assert budget.estimate("tree", 1000, guess=0.01) == pytest.approx(20)
-    budget.observe("tree", work=100, seconds=1)
-    assert budget.estimate("tree", 1000) == pytest.approx(14)
-    budget.observe("tree", work=100, seconds=5)
-    assert budget.estimate("tree", 1000) == pytest.approx(50)
+    budget.observe("tree", work=1, seconds=1)  # a small piece, mostly overhead
+    assert budget.estimate("tree", 1000) == pytest.approx(1000 * 2.6 / 81)
+    budget.observe("tree", work=1000, seconds=50)
+    assert budget.estimate("tree", 1000) == pytest.approx(1000 * 52.08 / 1064.8)
     budget.observe("tree", work=0, seconds=5)  # nothing was done: nothing is learned
-    assert budget.estimate("tree", 1000) == pytest.approx(50)
+    assert budget.estimate("tree", 1000) == pytest.approx(1000 * 52.08 / 1064.8)
     assert budget.estimate("other", 1000) == 0
