@@ -57,13 +57,16 @@ class Case:
 
     @property
     def architecture(self) -> Architecture:
+        """The cohort's architecture."""
         return Architecture("logistic" if self.classes == 2 else "softmax", self.hidden)
 
     @property
     def outputs(self) -> int:
+        """Outputs of the model."""
         return 1 if self.classes == 2 else self.classes
 
     def cohort(self) -> list[Recipe]:
+        """Return the trials: plain gradient descent, or Adam where there are hidden layers."""
         if self.recipes is not None:
             return self.recipes(self)
         kind = "adam" if self.hidden else "sgd"
@@ -99,7 +102,7 @@ CASES: dict[str, dict[str, Any]] = {
         "reach": 4.5,
     },
     "small": {"n": 2_000, "d": 20, "classes": 2, "k": 64, "batch": 32, "epochs": 10, "reach": 20},
-    "mixed": {"n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax"},
+    "mixed": {"n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax", "reach": 0.5},
     "stochastic": {"n": 10_000, "d": 30, "classes": 2, "k": 64, "batch": 1, "epochs": 1, "reach": 1},
 }  # fmt: skip
 
@@ -141,7 +144,7 @@ def peer(case: Case) -> object:
 
 
 def products(case: Case) -> None:
-    """Do the matrix products of training alone."""
+    """Do the matrix products of training alone, as many as its epochs have steps."""
     rng = np.random.default_rng(0)
     k, n = case.k, min(case.batch, case.n)
     x = rng.normal(size=(n, case.d + 1)).astype(np.float32)
@@ -162,16 +165,19 @@ def products(case: Case) -> None:
             np.matmul(z, x, out=g)
         return
     weights = [stack(k, h, d + 1) for d, h in zip(sizes, sizes[1:], strict=False)]
+    gradients = [np.empty_like(w) for w in weights]
     units = [stack(k, h + 1, n) for h in sizes[1:]]
+    # of their own, so that values neither grow nor shrink from step to step
+    out = [stack(k, h, n) for h in sizes[1:]]
+    columns = np.ascontiguousarray(x.T)
     for _ in range(steps):
-        np.matmul(weights[0], x.T, out=units[0][:, :-1])
+        np.matmul(weights[0], columns, out=out[0])
         for i in range(1, len(weights)):
-            np.matmul(weights[i], units[i - 1], out=units[i][:, :-1])
+            np.matmul(weights[i], units[i - 1], out=out[i])
         for i in reversed(range(1, len(weights))):
-            d = units[i][:, :-1]
-            np.matmul(d, units[i - 1].transpose(0, 2, 1), out=weights[i])
-            np.matmul(weights[i][:, :, :-1].transpose(0, 2, 1), d, out=units[i - 1][:, :-1])
-        np.matmul(units[0][:, :-1], x, out=weights[0])
+            np.matmul(units[i][:, :-1], units[i - 1].transpose(0, 2, 1), out=gradients[i])
+            np.matmul(weights[i][:, :, :-1].transpose(0, 2, 1), units[i][:, :-1], out=out[i - 1])
+        np.matmul(out[0], x, out=gradients[0])
 
 
 def measure(name: str, quick: bool) -> dict[str, Any]:

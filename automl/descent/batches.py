@@ -35,7 +35,7 @@ def chunks(n: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
             for start in range(begin, end, CHUNK_ROWS):
                 yield start, min(start + CHUNK_ROWS, end)
     else:
-        rows = batch * max(1, min(_GATHER_FLOATS // (d + 1), n) // batch)
+        rows = batch * max(1, min(_GATHER_FLOATS // (d + 1) // batch, -(-n // batch)))
         for start in range(0, n, rows):
             yield start, min(start + rows, n)
 
@@ -96,6 +96,7 @@ class ArrayRows(Rows):
         """Set out on an epoch: a new permutation of all rows, made when first asked for."""
         self._epoch = epoch
         self._order: Array | None = None
+        self._scratch = np.empty((0, self.d), np.float32)
 
     def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
         if not shuffled:
@@ -106,8 +107,9 @@ class ArrayRows(Rows):
         which: Array = self._order[start:end]
         if isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
             # "clip" spares the copy that checking the indices would need
-            scratch = np.empty((len(x), self.d), np.float32)
-            fill(x, np.take(self._X, which, axis=0, out=scratch, mode="clip"))
+            if len(x) > len(self._scratch):
+                self._scratch = np.empty((len(x), self.d), np.float32)
+            fill(x, np.take(self._X, which, axis=0, out=self._scratch[: len(x)], mode="clip"))
         else:
             fill(x, self._X[which])
         return which

@@ -214,12 +214,9 @@ class Lane:
         rates = np.empty((len(times), len(self.recipes)), np.float32)
         for plan in self._plans:
             rates[:, plan.slots] = plan.rates(times)
-        rates *= [self._level(i) for i in range(len(self.recipes))]
+        if any(self._plateaus):
+            rates *= [1.0 if plateau is None else plateau.level for plateau in self._plateaus]
         return np.asarray(rates)
-
-    def _level(self, slot: int) -> float:
-        plateau = self._plateaus[slot]
-        return 1.0 if plateau is None else plateau.level
 
     def train_epoch(self, rows: Rows, epoch: int, stop: Callable[[], bool]) -> tuple[Array, Array] | None:
         """Train one epoch.

@@ -312,10 +312,11 @@ class Logistic(_Classification):
     ) -> None:
         half, centred = targets
         # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow; what is left is z / 2
-        np.multiply(z[:, 0], 0.5, out=left)
-        np.tanh(left, out=z[:, 0])
-        z *= half
-        z += centred if smoothing is None else centred * (1 - smoothing[:, None, None])
+        row = z[:, 0]
+        np.multiply(row, 0.5, out=left)
+        np.tanh(left, out=row)
+        row *= half
+        row += centred if smoothing is None else centred * (1 - smoothing[:, None])
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         # log(1 + e^z) - t z = log(1 + e^-|z|) + |z| / 2 + (1/2 - t) z

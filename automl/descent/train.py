@@ -214,14 +214,14 @@ class Training:
     def _record(self, lane: Lane, losses: Array, rates: Array) -> None:
         finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
         exploded = losses > self._limit
-        for slot, i in enumerate(lane.positions.tolist()):
-            self._losses[i].append(float(losses[slot]))
-            self._rates[i].append(float(rates[slot]))
-            if not finite[slot]:
-                self.failures[i] = Failure("loss or weights are not finite", self.epoch + 1)
-            elif exploded[slot]:
+        for i, loss, rate in zip(lane.positions.tolist(), losses.tolist(), rates.tolist(), strict=True):
+            self._losses[i].append(loss)
+            self._rates[i].append(rate)
+        for slot in np.flatnonzero(~finite | exploded).tolist():
+            reason = "loss or weights are not finite"
+            if finite[slot]:
                 reason = f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
-                self.failures[i] = Failure(reason, self.epoch + 1)
+            self.failures[int(lane.positions[slot])] = Failure(reason, self.epoch + 1)
         lane.take(finite & ~exploded)
         if not len(lane.positions):
             self._lanes.remove(lane)
