@@ -23,8 +23,8 @@ LONG = """
 space:
   model:
     choice:
-      linear: {batch_size: 1, max_epochs: 300, learning_rate: {low: 1e-3, high: 0.1, log: true}}
       decision_tree: {max_depth: {low: 1, high: 4}}
+      linear: {batch_size: 1, max_epochs: 300, learning_rate: {low: 1e-3, high: 0.1, log: true}}
 """
 
 

@@ -21,8 +21,8 @@ PUBLIC = {
     ],
     "automl.descent": [
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "LOSSES", "NORMALIZATIONS", "OPTIMIZERS", "PARAMETERS",
-        "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier", "GradientDescentRegressor", "Recipe",
-        "Snapshot", "Training", "from_configuration", "parameters",
+        "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier", "GradientDescentRegressor",
+        "ParquetMatrix", "Recipe", "Snapshot", "Training", "from_configuration", "parameters",
     ],
 }  # fmt: skip
 
