@@ -200,11 +200,8 @@ class Loop:
 
     def _due(self) -> _Running | None:
         """Return a cohort to be told now."""
-        ended = (running for running in self._running.values() if running.records is not None)
-        first = next(iter(self._running.values()), None)
-        if self._repeatable:
-            return first if first is not None and first.records is not None else None
-        return next(ended, None)
+        eligible = list(self._running.values())[: 1 if self._repeatable else None]
+        return next((running for running in eligible if running.records is not None), None)
 
     def _propose(self) -> None:
         proposals = self._session.propose(self._size)

@@ -1,0 +1,468 @@
+"""The loop with scripted workers and a scripted clock; and, at the end, with real ones."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+from itertools import count
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.families import FAMILIES, Problem, load_space
+from automl.loop import Loop
+from automl.records import Curve, Proposal, SearchRecord, TrialRecord
+from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.table import TypedColumns, make_folds
+from automl.tracking import Silent
+from automl.workers import Assignment, Crashed, Finished, JudgeRequest, Workers, open_workers
+
+EPOCHS = 4
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class ScriptedSession:
+    """Numbers its proposals, remembers what it was asked and told, prunes what it is told to."""
+
+    def __init__(self, family="linear", prune=()):
+        self.log, self.prune, self.family = [], set(prune), family
+        self.numbers, self.judged = count(), []
+
+    def propose(self, size):
+        leader = self.proposal()
+        cohort = (leader, *(self.proposal() for _ in range(size(leader) - 1)))
+        self.log.append(("propose", tuple(one.number for one in cohort)))
+        return cohort
+
+    def proposal(self):
+        params = {"max_epochs": EPOCHS} if self.family == "linear" else {}
+        number = next(self.numbers)
+        return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
+
+    def judge(self, rung, scores, hidden):
+        known = {number for numbers in self.proposed for number in numbers}
+        self.judged.append((rung, dict(scores), known - hidden))
+        return self.prune & set(scores)
+
+    def tell(self, record):
+        self.log.append(("tell", record.number))
+
+    @property
+    def told(self):
+        return [number for what, number in self.log if what == "tell"]
+
+    @property
+    def proposed(self):
+        return [numbers for what, numbers in self.log if what == "propose"]
+
+
+class ScriptedWorkers(Workers):
+    """Gives the events that ``script(cohort)`` makes of a cohort, of one cohort at work after the other."""
+
+    def __init__(self, script, slots=1, choose=min):
+        super().__init__(slots)
+        self.script, self.choose = script, choose
+        self.at_work, self.closed, self.most = {}, 0, 0
+
+    def submit(self, cohort):
+        self.at_work[cohort.id] = iter(self.script(cohort))
+        self.most = max(self.most, len(self.at_work))
+
+    def next(self, timeout=None):
+        if not self.at_work:
+            return None
+        chosen = self.choose(self.at_work)
+        event = next(self.at_work[chosen])
+        if event is not None and not isinstance(event, JudgeRequest):
+            del self.at_work[chosen]
+        return event
+
+    def close(self):
+        self.closed += 1
+
+
+class Mirror:
+    """Stands where the tracker does."""
+
+    def __init__(self):
+        self.written = []
+
+    def log_trial(self, record):
+        self.written.append(record.number)
+
+    def backlog(self, more):
+        return 0.01 * more
+
+
+def record(proposal, seconds=0.5, score=0.5):
+    ((family, _),) = proposal.configuration["model"].items()
+    return TrialRecord(
+        **proposal.model_dump(), state="complete", family=family, score=score, seconds=seconds,
+        curve=Curve(rungs=(1, EPOCHS), scores=(0.4, score)),
+    )  # fmt: skip
+
+
+def finished(cohort):
+    yield Finished(cohort, [record(proposal) for proposal in cohort.proposals])
+
+
+def at_rung(cohort, rung, replies=None):
+    scores = {proposal.number: 0.1 * rung for proposal in cohort.proposals}
+    return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
+
+
+def loop(workers, session=None, *, refit=False, clock=None, **limits):
+    return Loop(
+        session or ScriptedSession(),
+        workers,
+        Budget(**limits, clock=clock or Clock()),
+        Mirror(),
+        Silent(),
+        problem=Problem("binary", 2),
+        shape=(100, 5, 3),
+        refit=refit,
+    )
+
+
+# How much
+
+
+@pytest.mark.parametrize("n_trials", [1, 7, 37, 100])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_n_trials_are_kept_exactly(n_trials, slots):
+    session, workers = ScriptedSession(), ScriptedWorkers(finished, slots)
+    search = loop(workers, session, n_trials=n_trials)
+    search.run()
+    assert sorted(session.told) == list(range(n_trials))
+    assert [one.number for one in search.records] == session.told == search._tracker.written
+    assert workers.most <= slots
+    assert workers.closed == 1
+    assert max(map(len, session.proposed)) == max(1, min(8, n_trials // 8))
+
+
+def test_no_cohort_is_proposed_once_the_time_is_up():
+    clock = Clock()
+
+    def second(cohort):
+        clock.now += 1
+        yield from finished(cohort)
+
+    session = ScriptedSession()
+    search = loop(ScriptedWorkers(second), session, timeout=10, clock=clock)
+    search.run()
+    assert len(session.proposed) == 10
+    assert len(search.records) == len(session.told) == 80
+
+
+def test_time_is_left_to_refit_the_winner():
+    ends = []
+    for refit in (False, True):
+        clock = Clock()
+
+        def slow(cohort, clock=clock):
+            clock.now += 1
+            yield from finished(cohort)
+
+        loop(ScriptedWorkers(slow), timeout=60, clock=clock, refit=refit).run()
+        ends.append(clock.now)
+    assert ends[0] == 60
+    assert ends[1] < 59
+
+
+def test_a_fit_that_cannot_be_stopped_does_not_start_in_vain():
+    clock = Clock()
+
+    def slow(cohort):
+        clock.now += 20
+        yield Finished(cohort, [record(proposal, seconds=20) for proposal in cohort.proposals])
+
+    session = ScriptedSession("decision_tree")
+    search = loop(ScriptedWorkers(slow), session, timeout=30, clock=clock)
+    search.run()
+    first, *others = search.records
+    assert first.state == "complete"
+    assert {(one.state, one.score, one.reason) for one in others} == {
+        ("pruned", None, "not started: about 20 s to train, 10 s left")
+    }
+    assert 20 < len(others) < 60
+    assert clock.now == 20
+
+
+# In which order
+
+
+def schedule(slots, seed, n_trials=45):
+    session = ScriptedSession()
+    chance = random.Random(seed)
+
+    def script(cohort):
+        for rung in (1, 2, EPOCHS):
+            yield at_rung(cohort, rung)
+        yield from finished(cohort)
+
+    workers = ScriptedWorkers(script, slots, choose=lambda at_work: chance.choice(list(at_work)))
+    search = loop(workers, session, n_trials=n_trials)
+    search.run()
+    return session, search
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_a_time_limit_nothing_depends_on_who_is_faster(seed):
+    alone, _ = schedule(slots=1, seed=0)
+    together, search = schedule(slots=2, seed=seed)
+    assert together.log == alone.log
+    assert sorted(map(repr, together.judged)) == sorted(map(repr, alone.judged))
+    assert [one.number for one in search.records] == list(range(45))
+
+
+def test_a_cohort_is_judged_by_what_was_told_when_it_was_proposed():
+    session, _ = schedule(slots=2, seed=1)
+    told_before, told = {}, []
+    for what, numbers in session.log:
+        if what == "tell":
+            told.append(numbers)
+        else:
+            told_before |= dict.fromkeys(numbers, tuple(told))
+    for _, scores, seen in session.judged:
+        (before,) = {told_before[number] for number in scores}
+        assert seen == {*before, *scores}
+    assert told_before[10] == (0, 1, 2, 3, 4)  # five a cohort: the one two before
+
+
+def test_with_a_time_limit_what_is_ready_is_told_at_once_and_nothing_is_hidden():
+    def script(cohort):
+        yield at_rung(cohort, 1)
+        yield from finished(cohort)
+
+    session = ScriptedSession()
+    workers = ScriptedWorkers(script, slots=2, choose=max)
+    loop(workers, session, timeout=100, n_trials=64).run()
+    assert session.told[:8] == list(range(8, 16))
+    assert session.log[10] == ("propose", tuple(range(16, 24)))
+    assert all(set(range(max(scores))) <= seen for _, scores, seen in session.judged)
+
+
+def test_the_cohort_is_told_what_the_judge_says():
+    replies = []
+
+    def script(cohort):
+        yield at_rung(cohort, 1, replies)
+        yield from finished(cohort)
+
+    session = ScriptedSession(prune={1})
+    loop(ScriptedWorkers(script), session, n_trials=16).run()
+    assert replies[0] == {1}
+    assert set().union(*replies[1:]) == set()
+    assert session.judged[0][:2] == (1, {0: 0.1, 1: 0.1})
+
+
+# What goes wrong
+
+
+def test_a_crash_is_the_end_of_its_cohort_alone():
+    def script(cohort):
+        def gone(pruned):
+            raise BrokenPipeError
+
+        if cohort.id:
+            yield from finished(cohort)
+            return
+        yield JudgeRequest(cohort, 1, {0: 0.3, 1: 0.4}, gone)
+        yield Crashed(cohort, "killed by SIGKILL")
+
+    session = ScriptedSession(prune={1})
+    search = loop(ScriptedWorkers(script), session, n_trials=16)
+    search.run()
+    assert [one.state for one in search.records] == ["failed", "pruned"] + ["complete"] * 14
+    assert search.records[0].reason == "killed by SIGKILL"
+    assert search.records[0].score is None
+    assert search.records[1].reason == f"pruned at rung 1 of {EPOCHS}"
+    assert search.records[1].score == 0.4
+    assert sorted(session.told) == list(range(16))
+
+
+def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():
+    clock = Clock()
+
+    def script(cohort):
+        first, second, *_ = (proposal.number for proposal in cohort.proposals)
+        yield JudgeRequest(cohort, 1, {first: 0.1, second: 0.2}, lambda pruned: None)
+        yield JudgeRequest(cohort, EPOCHS, {first: 0.7}, lambda pruned: None)
+        while True:
+            clock.now += 1
+            yield None
+
+    search = loop(ScriptedWorkers(script), timeout=20, clock=clock)
+    search.run()
+    done, cut, silent, *_ = search.records
+    assert (done.state, done.score, done.reason) == ("complete", 0.7, "")
+    assert (cut.state, cut.score, cut.reason) == ("pruned", 0.2, "the time was up")
+    assert (silent.state, silent.score) == ("pruned", None)
+    assert cut.curve == Curve(rungs=(1,), scores=(0.2,))
+    assert done.curve.rungs == (1, EPOCHS)
+    assert clock.now <= 22
+    assert not search.interrupted
+
+
+@pytest.mark.parametrize("how", ["signal", "exception"])
+def test_ctrl_c_ends_the_search_in_order(how):
+    def script(cohort):
+        if cohort.id == 2:
+            if how == "exception":
+                raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
+            yield at_rung(cohort, 1)
+        yield from finished(cohort)
+
+    session, workers = ScriptedSession(), ScriptedWorkers(script, slots=2)
+    search = loop(workers, session, timeout=60)
+    search.run()
+    assert search.interrupted
+    assert workers.closed == 1
+    assert sorted(session.told) == sorted(number for cohort in session.proposed for number in cohort)
+    assert {one.state for one in search.records if one.number < 16} == {"complete"}
+    cut = [one for one in search.records if one.state == "pruned"]
+    if how == "exception":
+        assert {one.reason for one in cut} == {"the search was interrupted"}
+        assert {one.number for one in cut} >= set(range(16, 24))
+    else:
+        assert cut == []  # what had ended by then was waited for no longer, but told
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    def script(cohort):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        yield None
+
+    workers = ScriptedWorkers(script)
+    with pytest.raises(KeyboardInterrupt):
+        loop(workers, timeout=60).run()
+    assert workers.closed == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_the_users_own_is_left_alone():
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *args: heard.append(1))
+
+    def script(cohort):
+        signal.raise_signal(signal.SIGINT)
+        yield from finished(cohort)
+
+    try:
+        search = loop(ScriptedWorkers(script), n_trials=2)
+        search.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (len(heard), search.interrupted, len(search.records)) == (2, False, 2)
+
+
+def test_workers_are_closed_whatever_happens():
+    class Broken(ScriptedSession):
+        def tell(self, record):
+            raise OSError("the disk is full")
+
+    workers = ScriptedWorkers(finished)
+    with pytest.raises(OSError, match="the disk is full"):
+        loop(workers, Broken(), n_trials=3).run()
+    assert workers.closed == 1
+
+
+def test_the_budget_learns_what_training_costs():
+    search = loop(ScriptedWorkers(finished), n_trials=8)
+    search.run()
+    work = FAMILIES["linear"].work({"max_epochs": EPOCHS}, 200, 5)
+    assert search._budget.estimate("linear", work) == pytest.approx(0.5)
+
+
+# With real workers, a real study and real cohorts
+
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "linear": {"learning_rate": {"low": 1e-3, "high": 1, "log": True}, "max_epochs": 6},
+                "decision_tree": {"max_depth": {"low": 1, "high": 6}},
+            }
+        }
+    }
+}
+
+
+def real_loop(n_jobs, storage, pruner="median", **limits):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(120, 4)), columns=list("abcd"))
+    y = (X["a"] + rng.normal(size=120) > 0).to_numpy().astype(int)
+    columns = TypedColumns()
+    frame = columns.fit_transform(X)
+    problem, folds = Problem("binary", 2), make_folds(y, "binary", 3, 0, None)
+    about = SearchRecord(
+        study_name="s", task="binary", target="y", scoring="roc_auc", space="s", space_digest="0",
+        n_rows=120, n_columns=4, n_folds=3, random_state=0,
+    )  # fmt: skip
+    study = create_study("s", storage, sampler=make_sampler("tpe", 0), pruner=make_pruner(pruner))
+    return Loop(
+        Session(study, load_space(SPACE), about),
+        open_workers(Assignment(frame, columns.kinds_, y, problem, folds, "roc_auc", 0), n_jobs),
+        Budget(**limits),
+        Mirror(),
+        Silent(),
+        problem=problem,
+        shape=(120, 4, 3),
+        refit=False,
+    )
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_one_and_two_jobs_come_to_the_same(tmp_path, pruner):
+    found = []
+    for n_jobs in (1, 2):
+        search = real_loop(n_jobs, tmp_path / f"{n_jobs}.journal", pruner, n_trials=40)
+        search.run()
+        found.append([one.model_dump(exclude={"started", "seconds"}) for one in search.records])
+    assert [one["number"] for one in found[0]] == list(range(40))
+    assert "pruned" in {one["state"] for one in found[0]}
+    for one, other in zip(*found, strict=True):
+        assert one == other
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
+    script = textwrap.dedent(f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("test_loop", {__file__!r})
+        tests = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(tests)
+        tests.SPACE["space"]["model"]["choice"] = {{"linear": {{"max_epochs": 10**7}}}}
+        search = tests.real_loop(2, {str(tmp_path / "s.journal")!r}, "none", timeout=60)
+        judge = search._session.judge
+        search._session.judge = lambda *args: print("rung", flush=True) or judge(*args)
+        search.run()
+        print(search.interrupted, {{one.reason for one in search.records}}, flush=True)
+    """)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with child:
+        assert child.stdout.readline() == "rung\n"
+        os.killpg(child.pid, signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert err == ""
+    assert out.splitlines()[-1] == "True {'the search was interrupted'}"
+    assert child.returncode == 0
