@@ -102,7 +102,10 @@ CASES: dict[str, dict[str, Any]] = {
         "reach": 4.5,
     },
     "small": {"n": 2_000, "d": 20, "classes": 2, "k": 64, "batch": 32, "epochs": 10, "reach": 20},
-    "mixed": {"n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax", "reach": 0.5},
+    "mixed": {
+        "n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax",
+        "reach": 0.5,
+    },
     "stochastic": {"n": 10_000, "d": 30, "classes": 2, "k": 64, "batch": 1, "epochs": 1, "reach": 1},
 }  # fmt: skip
 

@@ -64,6 +64,7 @@ class Recipe:
     seed: int = 0
 
 
+_SEED = Parameter(Number(0, integer=True), 0, "what initial weights and dropout are derived from")
 _POSITIVE = Number(0, open_low=True)
 _SHARE = Number(0, 1, open_high=True)
 
@@ -183,8 +184,9 @@ def _params_faults(values: Mapping[str, Any], where: str, section: Section, name
 def check(architecture: Architecture, recipes: Iterable[Recipe]) -> None:
     """Raise one `InputError` with every rule that an architecture and its recipes break."""
     found = faults(_values(architecture), PARAMETERS)
+    rules = PARAMETERS | {"seed": _SEED}
     for i, recipe in enumerate(recipes):
-        found += faults(_values(recipe), PARAMETERS, f"recipes[{i}].")
+        found += faults(_values(recipe), rules, f"recipes[{i}].")
     if found:
         raise InputError(found)
 

@@ -121,6 +121,7 @@ class Training:
         self.architecture, self.recipes = architecture, list(recipes)
         self.loss: Loss = LOSSES[architecture.loss](**architecture.loss_params)
         y = np.asarray(y)
+        y = y.astype(np.int32) if y.dtype.kind == "b" else y
         _check_data(self.loss, architecture.loss, X, y, sample_weight, n_outputs)
         seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
         weight = _mean_one(sample_weight)
@@ -181,7 +182,7 @@ class Training:
             Trials whose ``max_epochs`` is reached before stay at their weights.
         stop : callable, optional
             Asked between epochs and now and then within; when it says yes the method returns. An epoch cut
-            short is not counted, but its steps so far are in the weights.
+            short is neither counted nor in the history, but its steps so far are in the weights.
         """
         stop = stop or (lambda: False)
         while self.epoch < epoch:
@@ -201,14 +202,18 @@ class Training:
                 self._rested.append(lane.split(done))
 
     def _train_epoch(self, stop: Callable[[], bool]) -> bool:
+        """Train all lanes for an epoch and take note of it; return False where ``stop`` cut it short."""
         self._rows.begin(self.epoch)
-        for lane in list(self._lanes):
+        results = []
+        for lane in self._lanes:
             # a diverging trial overflows; that is found below and is no error
             with np.errstate(all="ignore"):
                 result = lane.train_epoch(self._rows, self.epoch, stop)
             if result is None:
                 return False
-            self._record(lane, *result)
+            results.append((lane, *result))
+        for lane, losses, rates in results:
+            self._record(lane, losses, rates)
         return True
 
     def _record(self, lane: Lane, losses: Array, rates: Array) -> None:
@@ -328,14 +333,18 @@ def _check_data(loss: Loss, name: str, X: Any, y: Array, sample_weight: Any, n_o
     n = X.shape[0]
     if y.shape != (n,) or not n:
         found.append(Fault("y", f"must have one value for each of {n} rows, at least one", str(y.shape)))
+    elif y.dtype.kind not in "iuf":
+        found.append(Fault("y", "must be numbers", str(y.dtype)))
     elif rule := loss.fault(y):
         found.append(Fault("y", rule, f"values from {y.min()} to {y.max()}"))
     elif "regression" not in loss.tasks and y.max() >= max(2, n_outputs):
         found.append(Fault("y", f"must be codes below {max(2, n_outputs)}", str(y.max())))
-    if (n_outputs != 1) != ("multiclass" in loss.tasks and n_outputs > 1) or n_outputs < 1:
-        found.append(Fault("n_outputs", f"must be 1 for the loss {name}", str(n_outputs)))
-    elif n_outputs == 1 and "binary" not in loss.tasks and "regression" not in loss.tasks:
-        found.append(Fault("n_outputs", f"must be the number of classes for the loss {name}", "1"))
+    single, several = bool(loss.tasks & {"binary", "regression"}), "multiclass" in loss.tasks
+    if not (single if n_outputs == 1 else several and n_outputs > 1):
+        rule = (
+            "1" if not several else "the number of classes" if not single else "1, or the number of classes"
+        )
+        found.append(Fault("n_outputs", f"must be {rule} for the loss {name}", str(n_outputs)))
     if sample_weight is not None:
         weight = np.asarray(sample_weight, float)
         if (

@@ -86,6 +86,67 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normal
             assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    loss=st.sampled_from(["squared", "softmax"]),
+    hidden=st.sampled_from([(), (4,)]),
+    normalization=st.sampled_from([None, *NORMALIZATIONS]),
+    cohort=st.lists(recipes, min_size=1, max_size=3),
+    epoch=st.integers(1, EPOCHS - 1),
+)
+def test_a_snapshot_goes_on_as_if_nothing_had_happened(loss, hidden, normalization, cohort, epoch):
+    X, y, c = table(loss)
+    architecture = Architecture(loss, hidden, "relu", normalization)
+    first = Training(architecture, cohort, X, y, n_outputs=c)
+    first.advance(epoch)
+    taken = [first.snapshot(i) for i in range(len(cohort))]
+    second = Training(architecture, cohort, X, y, n_outputs=c, resume=taken, epoch=epoch)
+    for training in (first, second):
+        training.advance(EPOCHS)
+    assert np.array_equal(second.decision(X), first.decision(X))
+    for i in range(len(cohort)):
+        assert first.history(i)[0][epoch:] == second.history(i)[0]
+        assert first.history(i)[1][epoch:] == second.history(i)[1]
+
+
+def test_a_stop_is_heard_between_epochs_and_within():
+    X, y, _ = table("squared")
+    cohort = [Recipe(batch_size=size) for size in (1, 7)]
+    training = Training(Architecture("squared"), cohort, X, y)
+    asked = iter([False] * 7 + [True])
+    # three questions an epoch: before it, and one chunk of each lane
+    training.advance(EPOCHS, lambda: next(asked))
+    assert training.epoch == 2
+    assert [len(training.history(i)[0]) for i in (0, 1)] == [2, 2]
+    training.advance(EPOCHS, lambda: True)
+    assert training.epoch == 2
+
+
+def test_losses_on_other_rows_are_those_of_a_frozen_model():
+    X, y, c = table("softmax")
+    cohort = [Recipe("sgd", learning_rate=1e-12, batch_size=size, max_epochs=2) for size in (5, "full")]
+    training = Training(Architecture("softmax", (4,)), cohort, X, y, n_outputs=c)
+    training.advance(1)
+    assert training.loss_on(X, y) == pytest.approx([training.history(i)[0][0] for i in (0, 1)], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "n_outputs", "where"),
+    [
+        ("logistic", np.array([0, 1, 2]), 1, "y"),
+        ("softmax", np.array([0, 1, 1]), 1, "n_outputs"),
+        ("squared", np.array([0.0, 1, 2]), 2, "n_outputs"),
+        ("squared", np.array(["a", "b", "c"]), 1, "y"),
+        ("squared", np.array([0.0, 1]), 1, "y"),
+        ("hinge", np.array([0, 1, 3]), 3, "y"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
+    with pytest.raises(InputError) as caught:
+        Training(Architecture(loss), [Recipe()], np.ones((3, 1), np.float32), y, n_outputs=n_outputs)
+    assert [fault.where for fault in caught.value.faults] == [where]
+
+
 def test_a_diverging_trial_ends_alone_with_a_reason():
     X, y, _ = table("squared")
     steady = Recipe(optimizer="sgd", learning_rate=0.01)
