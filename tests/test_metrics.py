@@ -107,7 +107,7 @@ SCORERS = {
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("case", ["all", "never said", "absent"])
+@pytest.mark.parametrize("case", ["all", "never said", "absent", "tied"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
 def test_final_metrics_are_scikit_learns(n_classes, case):
@@ -117,6 +117,10 @@ def test_final_metrics_are_scikit_learns(n_classes, case):
         predictions = replace(predictions, values=predictions.probabilities[:, :last].argmax(axis=1))
     if case == "absent":
         y = np.where(y == last, 0, y)
+    if case == "tied":
+        coarse = np.round(predictions.probabilities[:, 1:] / 2, 1).astype(np.float32)
+        coarse = np.column_stack([1 - coarse.sum(axis=1), coarse])
+        predictions = Predictions(coarse.argmax(axis=1), coarse)
     report = final_metrics("binary" if n_classes == 2 else "multiclass", n_classes, y, predictions)
     expected = {
         plain: get_scorer(name)(Fitted(predictions, n_classes), y, y)
