@@ -19,7 +19,7 @@ from automl.descent.arrays import Array
 from automl.descent.cohort import Snapshot
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
 from automl.descent.network import Network
-from automl.descent.recipe import Architecture, Recipe, faults, parameters
+from automl.descent.recipe import EMBEDDINGS, Architecture, Recipe, faults, parameters
 from automl.descent.train import Training
 from automl.errors import Fault, InputError
 
@@ -28,6 +28,7 @@ __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescent
 _OPEN = Number(0, 1, open_low=True, open_high=True)
 
 ESTIMATOR_PARAMETERS: dict[str, Parameter] = {
+    "embeddings": EMBEDDINGS,
     "early_stopping": Parameter(Boolean(), False, "stop when the loss on held-out rows no longer falls"),
     "validation_fraction": Parameter(_OPEN, 0.1, "share of the rows held out for early stopping"),
     "patience": Parameter(Number(1, integer=True), 10, "epochs without a new best that are borne"),
@@ -45,6 +46,7 @@ class _GradientDescent(BaseEstimator):
     hidden_layer_sizes: Sequence[int] = ()
     activation: str = "relu"
     normalization: str | None = None
+    embeddings: Sequence[tuple[int, int]] = ()
     optimizer: str = "adam"
     optimizer_params: Mapping[str, Any] | None = None
     learning_rate: float = 1e-3
@@ -78,6 +80,7 @@ class _GradientDescent(BaseEstimator):
         for name in ("loss_params", "optimizer_params", "schedule_params"):
             values[name] = {} if values[name] is None else values[name]
         values["hidden_layer_sizes"] = tuple(np.atleast_1d(self.hidden_layer_sizes).tolist())
+        values["embeddings"] = tuple(tuple(pair) for pair in self.embeddings)
         found = faults(values, parameters(task) | ESTIMATOR_PARAMETERS)
         if found:
             raise InputError(found)
@@ -169,7 +172,9 @@ class _GradientDescent(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32, accept_sparse="csr")
         sizes = tuple(np.atleast_1d(self.hidden_layer_sizes).astype(int).tolist())
-        architecture = Architecture(self.loss_, sizes, self.activation, self.normalization)
+        architecture = Architecture(
+            self.loss_, sizes, self.activation, self.normalization, embeddings=tuple(self.embeddings)
+        )
         z = Network(architecture, X.shape[1], self.n_outputs_).outputs(self.theta_[None], X)[0]
         return self._fitted_loss().restore(z, self.target_shift_, self.target_factor_)
 

@@ -10,6 +10,7 @@ import numpy as np
 from automl.descent.activations import ACTIVATIONS
 from automl.descent.arrays import Array
 from automl.descent.batches import fill
+from automl.descent.embedding import Embedding
 from automl.descent.layers import Dense, Dropout, Layer, Noise, Pass
 from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.recipe import Architecture
@@ -31,15 +32,20 @@ class Network:
     """
 
     def __init__(self, architecture: Architecture, d: int, c: int) -> None:
-        sizes = [d, *architecture.hidden_layer_sizes, c]
+        self.layers: list[Layer] = []
+        inputs = d
+        if architecture.embeddings:
+            embedding = Embedding(d, architecture.embeddings)
+            self.layers.append(embedding)
+            inputs = embedding.n_out
+        sizes = [inputs, *architecture.hidden_layer_sizes, c]
         activation = ACTIVATIONS[architecture.activation]
         self.d, self.c = d, c
-        self.widest = max(sizes[1:])
-        self.layers: list[Layer] = []
+        self.widest = max(sizes if architecture.embeddings else sizes[1:])
         last = len(sizes) - 2
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
             gain = activation.gain if i < last else float(last > 0)
-            self.layers.append(Dense(n_in, n_out, gain, first=i == 0, last=i == last))
+            self.layers.append(Dense(n_in, n_out, gain, first=not self.layers, last=i == last))
             if i < last:
                 if architecture.normalization is not None:
                     self.layers.append(NORMALIZATIONS[architecture.normalization](n_out))

@@ -25,14 +25,17 @@ class Architecture:
     ----------
     loss : str
         A key of `LOSSES`.
-    loss_params : mapping
-        The loss's own parameters.
     hidden_layer_sizes : tuple of int
         Units of each hidden layer; none: a linear model.
     activation : str
         A key of the activations: what follows each hidden layer.
     normalization : {"layer", "batch"}, optional
         What stands between a hidden layer and its activation.
+    loss_params : mapping
+        The loss's own parameters.
+    embeddings : tuple of (int, int)
+        For each of the last columns of the rows, which then hold codes from 0: how many codes there are, and
+        the length of the vectors that are learned for them.
     """
 
     loss: str
@@ -40,6 +43,7 @@ class Architecture:
     activation: str = "relu"
     normalization: str | None = None
     loss_params: Mapping[str, Any] = field(default_factory=dict)
+    embeddings: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,13 @@ class Recipe:
     average: float = 0.0
     seed: int = 0
 
+
+EMBEDDINGS = Parameter(
+    ListOf(ListOf(Number(1, integer=True), min_length=2)),
+    (),
+    "codes and length of learned vectors, for each of the last columns, which hold codes from 0",
+)
+"""Follows from the table rather than from a search, and so is no row of `PARAMETERS`."""
 
 _SEED = Parameter(Number(0, integer=True), 0, "what initial weights and dropout are derived from")
 _POSITIVE = Number(0, open_low=True)
@@ -183,7 +194,7 @@ def _params_faults(values: Mapping[str, Any], where: str, section: Section, name
 
 def check(architecture: Architecture, recipes: Iterable[Recipe]) -> None:
     """Raise one `InputError` with every rule that an architecture and its recipes break."""
-    found = faults(_values(architecture), PARAMETERS)
+    found = faults(_values(architecture), PARAMETERS | {"embeddings": EMBEDDINGS})
     rules = PARAMETERS | {"seed": _SEED}
     for i, recipe in enumerate(recipes):
         found += faults(_values(recipe), rules, f"recipes[{i}].")

@@ -122,7 +122,7 @@ class Training:
         self.loss: Loss = LOSSES[architecture.loss](**architecture.loss_params)
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
-        _check_data(self.loss, architecture.loss, X, y, sample_weight, n_outputs)
+        _check_data(self.loss, architecture, X, y, sample_weight, n_outputs)
         seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
         weight = _mean_one(sample_weight)
         n, d = X.shape
@@ -326,11 +326,16 @@ def _mean_one(sample_weight: Any) -> Array | None:
     return np.asarray(weight / weight.mean(), np.float32)
 
 
-def _check_data(loss: Loss, name: str, X: Any, y: Array, sample_weight: Any, n_outputs: int) -> None:
+def _check_data(
+    loss: Loss, architecture: Architecture, X: Any, y: Array, sample_weight: Any, n_outputs: int
+) -> None:
     found = []
     if getattr(X, "ndim", 0) != 2:
         raise InputError(Fault("X", "must have two dimensions", str(getattr(X, "shape", type(X).__name__))))
     n = X.shape[0]
+    if len(architecture.embeddings) > X.shape[1]:
+        rule = f"must have a column for each of {len(architecture.embeddings)} embeddings"
+        found.append(Fault("X", rule, f"{X.shape[1]} columns"))
     if y.shape != (n,) or not n:
         found.append(Fault("y", f"must have one value for each of {n} rows, at least one", str(y.shape)))
     elif y.dtype.kind not in "iuf":
@@ -344,7 +349,7 @@ def _check_data(loss: Loss, name: str, X: Any, y: Array, sample_weight: Any, n_o
         rule = (
             "1" if not several else "the number of classes" if not single else "1, or the number of classes"
         )
-        found.append(Fault("n_outputs", f"must be {rule} for the loss {name}", str(n_outputs)))
+        found.append(Fault("n_outputs", f"must be {rule} for the loss {architecture.loss}", str(n_outputs)))
     if sample_weight is not None:
         weight = np.asarray(sample_weight, float)
         if (

@@ -126,6 +126,19 @@ def test_balanced_classes_move_the_border():
     assert np.allclose(weighted.coef_, balanced.coef_, atol=1e-5)
 
 
+def test_embeddings_learn_a_category():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 6, 300)
+    X = np.column_stack([rng.normal(size=300), codes])
+    y = X[:, 0] + np.array([0.0, 5, -3, 2, 9, 1])[codes]
+    settings = {"learning_rate": 0.02, "max_epochs": 60, "random_state": 0}
+    model = GradientDescentRegressor(embeddings=[(6, 2)], **settings).fit(X, y)
+    assert model.score(X, y) > 0.99
+    assert GradientDescentRegressor(**settings).fit(X, y).score(X, y) < 0.6
+    with pytest.raises(InputError, match="X: must have a column for each of 3 embeddings"):
+        GradientDescentRegressor(embeddings=[(6, 2)] * 3).fit(X, y)
+
+
 def test_a_diverging_fit_says_so():
     X, y = np.ones((10, 1)) * 100, np.arange(10.0)
     X[::2] = -100

@@ -52,6 +52,47 @@ def test_gradient_is_the_central_difference(activation, normalization):
             assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
 
 
+@pytest.mark.parametrize("hidden", [(), (4,)])
+def test_embeddings_are_a_dense_layer_over_indicators(hidden):
+    tables = ((3, 2), (4, 1))
+    network = Network(Architecture("softmax", hidden, "tanh", embeddings=tables), 1 + 2, C)
+    rng = np.random.default_rng(0)
+    theta = 0.5 * rng.normal(size=(K, network.size))
+    x = np.column_stack([rng.normal(size=N), rng.integers(0, 3, N), rng.integers(0, 4, N), np.ones(N)])
+    x.flags.writeable = False
+    # the same by hand: one-hot columns times the vectors
+    first, second = theta[:, :6].reshape(K, 2, 3), theta[:, 6:10].reshape(K, 1, 4)
+    vectors = [first[:, :, x[:, 1].astype(int)], second[:, :, x[:, 2].astype(int)]]
+    plain = Network(Architecture("softmax", hidden, "tanh"), 4, C)
+    found = network.outputs(theta, x[:, :-1])
+    for i in range(K):
+        row = np.column_stack([x[:, 0], vectors[0][i].T, vectors[1][i].T])
+        assert np.allclose(found[i], plain.outputs(theta[i : i + 1, 10:], row)[0], atol=1e-5)
+
+    loss, y, weight = LOSSES["softmax"](), np.arange(N) % C, np.full(N, 1 / N)
+
+    def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gradient = np.full_like(parameters, np.nan)
+        bound = network.bind(parameters.copy(), gradient, N)
+        z, left = bound.forward(x), np.empty((K, N))
+        loss.backward(z, loss.targets(y, weight, C), left)
+        bound.backward(z)
+        return loss.total(left, y, weight), gradient
+
+    _, gradient = run(theta)
+    for j in range(network.size):
+        move = np.zeros(network.size)
+        move[j] = 1e-6
+        slope = (run(theta + move)[0] - run(theta - move)[0]) / 2e-6
+        assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+def test_codes_out_of_range_are_read_as_the_nearest():
+    network = Network(Architecture("squared", embeddings=((2, 1),)), 1, 1)
+    theta = np.array([[5.0, 7.0, 1.0, 0.0]])
+    assert network.outputs(theta, np.array([[-1.0], [0.0], [1.0], [9.0]]))[0, :, 0].tolist() == [5, 5, 7, 7]
+
+
 def test_a_layer_by_hand():
     network = Network(Architecture("squared", (2,), "relu"), 1, 1)
     # hidden: relu(2 x + 1), relu(-x); output: 3 u - v + 0.5
