@@ -106,7 +106,13 @@ class Boolean(Constraint):
 
 @dataclass(frozen=True)
 class OneOf(Constraint):
-    """One of some plain values, most often names."""
+    """One of some plain values, most often names.
+
+    Examples
+    --------
+    >>> OneOf(("auto", True, None)).describe()
+    'one of auto, true, null'
+    """
 
     values: tuple[Any, ...]
 
@@ -116,7 +122,7 @@ class OneOf(Constraint):
 
     @override
     def describe(self) -> str:
-        shown = ", ".join("null" if value is None else str(value) for value in self.values)
+        shown = ", ".join(map(_written, self.values))
         return f"one of {shown}" if len(self.values) > 1 else shown
 
 
@@ -238,6 +244,11 @@ class Variants(Constraint):
     @override
     def describe(self) -> str:
         return f"one of {', '.join(self.options)}"
+
+
+def _written(value: Any) -> str:
+    """Return a plain value as YAML writes it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def named(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

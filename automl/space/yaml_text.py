@@ -20,6 +20,8 @@ __all__ = ["EXPONENT", "MAX_BYTES", "parse_yaml"]
 MAX_BYTES = 200_000
 EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+")  # YAML 1.1 reads 1e-4 as text
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What YAML 1.1 takes for printable (section 4.1.1); anything else is no text.
+_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str")}
 
 
@@ -47,16 +49,31 @@ def parse_yaml(text: str, file: str, faults: Faults) -> Raw:
     """
     if len(text) > MAX_BYTES:
         raise SpaceError(Fault(file, f"must be at most {MAX_BYTES // 1000} kB", f"{len(text) // 1000} kB"))
-    reader = _Reader(file, faults)
+    control = _CONTROL.search(text)
+    if control:
+        place = Place(file, text.count("\n", 0, control.start()) + 1)
+        raise SpaceError(Fault(str(place), "must hold no control characters", f"U+{ord(control[0]):04X}"))
     try:
-        return reader.document(yaml.parse(text, Loader=_LOADER))
+        return _Reader(file, faults).document(yaml.parse(text, Loader=_LOADER))
+    except yaml.YAMLError:
+        raise SpaceError(_broken(text, file)) from None
+
+
+def _broken(text: str, file: str) -> Fault:
+    """Return what is wrong with the YAML, in the words of PyYAML's own parser.
+
+    They tell more than those of libyaml, and so are the same whether or not PyYAML was built with it.
+    """
+    rule, line, came = "must be valid YAML", 0, "broken text"
+    try:
+        _Reader(file, Faults()).document(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        came = (error.problem or error.context or "broken text").replace("\n", " ")
-        raise SpaceError(Fault(str(Place(file, line)), "must be valid YAML", came)) from None
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise SpaceError(Fault(file, "must be valid YAML", str(error).splitlines()[0])) from None
+        came = (error.problem or error.context or came).replace("\n", " ")
+    except yaml.YAMLError:
+        pass
+    return Fault(str(Place(file, line)), rule, came)
 
 
 class _Reader:
@@ -66,7 +83,7 @@ class _Reader:
         self.anchors: dict[str, Raw] = {}
         self.sizes: dict[int, int] = {}  # of anchored values, by identity
         self.count = 0
-        self.scalars = yaml.SafeLoader("")
+        self.scalars: Any = yaml.SafeLoader("")
 
     def document(self, events: Iterator[Any]) -> Raw:
         documents = []

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from automl.errors import SpaceError
 
@@ -26,6 +27,12 @@ def test_the_error_says_what_is_wrong(load, name):
         load(FAULTY / f"{name}.yaml", fits=fits)
     said = str(caught.value).replace(f"{FAULTY}/", "")
     assert said == (FAULTY / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+
+
+@pytest.mark.parametrize("name", ["binary_rubbish", "broken_yaml", "tabs", "many_at_once", "tag_of_python"])
+def test_the_words_are_the_same_without_libyaml(load, name, monkeypatch):
+    monkeypatch.setattr("automl.space.yaml_text._LOADER", yaml.SafeLoader)
+    test_the_error_says_what_is_wrong(load, name)
 
 
 def test_there_is_a_fault_for_every_message():
