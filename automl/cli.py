@@ -144,7 +144,7 @@ def search(
         experiment_name=experiment_name,
         progress=progress,
     ).fit(X, y)
-    console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name))
+    console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
     if output is not None:
         console.print(f"model written to {found.export(output)}")
     else:
@@ -266,7 +266,7 @@ def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame
     return found
 
 
-def _leaderboard(table: pd.DataFrame, top: int, title: str) -> Table:
+def _leaderboard(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
     """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
     shown = Table(
         title=f"{title}: {len(table)} trials", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
@@ -274,7 +274,7 @@ def _leaderboard(table: pd.DataFrame, top: int, title: str) -> Table:
     for name in ("rank", "trial", "state", "family", "score", "seconds"):
         words = name in ("state", "family")
         shown.add_column(name, justify="left" if words else "right", no_wrap=True)
-    shown.add_column("parameters")
+    shown.add_column("parameters", no_wrap=brief, overflow="ellipsis" if brief else "fold")
     for rank, row in table.head(top).iterrows():
         own = _searched(table, f"model.{row.family}.")
         params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
