@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,7 +118,7 @@ def median_time(work: Callable[[], object], repeats: int = REPEATS) -> float:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    return statistics.median(times)
 
 
 def train(case: Case) -> Training:
@@ -219,7 +221,7 @@ def memory(case: Case) -> float:
     train(case)
     peak = tracemalloc.get_traced_memory()[1] + X.nbytes
     tracemalloc.stop()
-    return peak / floor
+    return float(peak / floor)
 
 
 GROWTH: dict[str, list[int]] = {
@@ -239,8 +241,8 @@ def growth(quick: bool) -> list[dict[str, Any]]:
             sizes: dict[str, Any] = {"n": 10_000, "d": 50, "k": 16, "hidden": ()}
             sizes[axis] = (value,) if axis == "hidden" else value
             case = Case(classes=5, batch=256, epochs=1, **sizes)
-            ours = median_time(lambda case=case: train(case)) / case.k
-            exponent = math.nan
+            ours = median_time(partial(train, case)) / case.k
+            exponent = None
             if before is not None:
                 exponent = math.log(ours / before[1]) / math.log(value / before[0])
             rows.append({"case": f"growth {axis}", "value": value, "ours_s": ours, "exponent": exponent})
@@ -272,7 +274,7 @@ def main() -> None:
                     print(json.dumps(row), flush=True)
                 elif name == "growth":
                     print(
-                        f"{row['case'][7:]:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{row['exponent']:10.2f}",
+                        f"{row['case'][7:]:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{row['exponent'] or math.nan:10.2f}",
                         flush=True,
                     )
                 else:

@@ -136,7 +136,9 @@ def parameters(task: str | None = None) -> dict[str, Parameter]:
         "clip_norm": Parameter(
             Union((_POSITIVE, OneOf((None,)))), None, "longest gradient; null: gradients are not clipped"
         ),
-        "label_smoothing": Parameter(_SHARE, 0.0, "share of each label spread over all classes"),
+        "label_smoothing": Parameter(
+            _SHARE, 0.0, "share of each label spread over all classes; for logistic and softmax"
+        ),
         "average": Parameter(
             _SHARE, 0.0, "share of the epochs, the last ones, over which weights are averaged"
         ),
