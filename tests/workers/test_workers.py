@@ -105,12 +105,9 @@ def test_close_does_not_wait_for_an_answered_cohort(assignment, cohort):
 def test_a_killed_worker_loses_its_cohort_alone(cohort, drive, processes):
     workers = processes(2)
     workers.submit(cohort(ENDLESS, number=0))
-    workers.submit(cohort(*MODELS, number=1))
     asking = workers.next(30)
-    while asking.cohort.id != 0:
-        asking.reply(set())
-        asking = workers.next(30)
-    (victim,) = [worker._process.pid for worker, at_work in workers._busy.values() if at_work.id == 0]
+    (victim,) = pids(workers)
+    workers.submit(cohort(*MODELS, number=1))
     os.kill(victim, signal.SIGKILL)
     until(lambda: not alive(victim))
     with pytest.raises(OSError, match=r"."):
