@@ -245,7 +245,9 @@ def growth(quick: bool) -> list[dict[str, Any]]:
             exponent = None
             if before is not None:
                 exponent = math.log(ours / before[1]) / math.log(value / before[0])
-            rows.append({"case": f"growth {axis}", "value": value, "ours_s": ours, "exponent": exponent})
+            rows.append(
+                {"case": "growth", "axis": axis, "value": value, "ours_s": ours, "exponent": exponent}
+            )
             before = value, ours
     return rows
 
@@ -273,9 +275,9 @@ def main() -> None:
                 if options.json:
                     print(json.dumps(row), flush=True)
                 elif name == "growth":
+                    exponent = "" if row["exponent"] is None else f"{row['exponent']:10.2f}"
                     print(
-                        f"{row['case'][7:]:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{row['exponent'] or math.nan:10.2f}",
-                        flush=True,
+                        f"{row['axis']:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{exponent}", flush=True
                     )
                 else:
                     more = f"   peak memory {row['memory']:.2f} x" if "memory" in row else ""
