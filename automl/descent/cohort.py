@@ -64,7 +64,7 @@ class Snapshot:
     theta : ndarray of shape (p,)
         Parameters.
     state : dict
-        The optimizer's arrays; none: it starts anew.
+        The optimizer's arrays; those that are not there start anew.
     mean : ndarray of shape (p,), optional
         Averaged parameters, and
     count : int
@@ -184,8 +184,8 @@ class Lane:
             for slot in range(stepper.part.start, stepper.part.stop):
                 taken = snapshots[self.positions[slot]]
                 self.theta[slot] = taken.theta
-                for name, row in taken.state.items():
-                    stepper.state[name][slot - stepper.part.start] = row
+                for name in taken.state.keys() & stepper.state.keys():
+                    stepper.state[name][slot - stepper.part.start] = taken.state[name]
                 self._counts[slot] = taken.count
                 if self._mean is not None and taken.mean is not None:
                     self._mean[slot] = taken.mean

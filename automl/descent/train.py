@@ -139,9 +139,17 @@ class Training:
         self._rates: list[list[float]] = [[] for _ in self.recipes]
         self.epoch = epoch
         if resume is not None:
-            for lane in self._lanes:
-                lane.restore(resume)
+            self._resume(resume)
         self.failures: dict[int, Failure] = {}
+
+    def _resume(self, snapshots: Sequence[Snapshot]) -> None:
+        sizes = [snapshot.theta.shape for snapshot in snapshots]
+        if sizes != [(self._network.size,)] * len(self.recipes):
+            rule = f"must be a snapshot of {self._network.size} parameters for each of {len(self.recipes)} recipes"
+            remedy = "Columns, outputs and layers must be those of the training it was taken from."
+            raise InputError(Fault("resume", rule, f"shapes {sizes}", remedy))
+        for lane in self._lanes:
+            lane.restore(snapshots)
 
     def _scaled(self, y: Array) -> Array:
         """Return targets as the loss sees them."""

@@ -112,6 +112,13 @@ def test_warm_start_goes_on_from_the_weights():
     assert model.fit(X, y).loss_curve_[0] < 2 * end
 
 
+def test_warm_start_refuses_another_shape(flowers):
+    X, y = flowers
+    model = GradientDescentClassifier(max_epochs=1, warm_start=True).fit(X, y)
+    with pytest.raises(InputError, match="resume: must be a snapshot of 12 parameters"):
+        model.fit(X[:, :3], y)
+
+
 def test_balanced_classes_move_the_border():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal(-1, 1, (300, 2)), rng.normal(1, 1, (20, 2))])
