@@ -40,12 +40,12 @@ class Activation(Layer):
 
 class _ReluPass(Pass):
     def forward(self, a: Array) -> Array:
-        self.outputs = a[:, :-1]
-        np.maximum(self.outputs, 0, out=self.outputs)
+        # the row of ones stays as it is, and a whole array is quicker to pass over than a part
+        self.outputs = np.maximum(a, 0, out=a)
         return a
 
     def backward(self, d: Array) -> Array:
-        d *= self.outputs > 0
+        d *= (self.outputs > 0)[:, :-1]
         return d
 
 
