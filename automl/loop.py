@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from automl.families import FAMILIES, Problem, family_of
+from automl.families import Family, Problem, family_of
 from automl.records import Curve, Proposal, State, TrialRecord
 from automl.select import best_record
 from automl.study import Budget, Session
@@ -164,15 +164,14 @@ class Loop:
         refit = 0.0
         if best is not None:
             family, params, _ = family_of(best.configuration)
-            refit = family.alone * self._estimate([params], family.name, share=1.0)
+            refit = family.alone * self._estimate([params], family, share=1.0)
         return _FINISHING + backlog + refit
 
-    def _estimate(self, configurations: Sequence[dict[str, object]], name: str, share: float) -> float:
+    def _estimate(self, configurations: Sequence[dict[str, object]], family: Family, share: float) -> float:
         """Return the seconds to train these on ``share`` of the rows."""
-        family = FAMILIES[name]
         rows = int(self._n_rows * share)
         work = sum(family.work(params, rows, self._n_columns) for params in configurations)
-        return self._budget.estimate(name, work, family.unit_seconds)
+        return self._budget.estimate(family.name, work, family.unit_seconds)
 
     def _training_share(self) -> float:
         """Return how many times the table's rows a trial trains on, all folds together."""
@@ -212,7 +211,7 @@ class Loop:
         # The core stops when its time is up; a fit of scikit-learn cannot, so it must not start in vain.
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
-        seconds, left = self._estimate(params, family.name, self._training_share()), self._time_left()
+        seconds, left = self._estimate(params, family, self._training_share()), self._time_left()
         if family.cohort_limit > 1 or seconds <= left:
             self._passed_over = 0
             return

@@ -113,8 +113,8 @@ class Family(ABC):
     alone: float
 
     @abstractmethod
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric) -> str:
-        """Return why a configuration cannot serve this problem and metric; empty if it can."""
+    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
+        """Return why a configuration cannot serve this problem, and the metric if there is one; empty if it can."""
 
     @abstractmethod
     def last_rung(self, params: dict[str, Any]) -> int:

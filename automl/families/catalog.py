@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
+from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.families.base import Family, Problem
 from automl.families.descent import DescentFamily
-from automl.families.sklearn import SklearnFamily
+from automl.families.sklearn import EstimatorFamily, SklearnFamily
 from automl.metrics import Metric
 from automl.space import Space
 from automl.space import load_space as load
@@ -40,6 +40,20 @@ _IMPURITIES = OneOf(("gini", "entropy", "log_loss"))
 _ERRORS = OneOf(("squared_error", "absolute_error", "friedman_mse", "poisson"))
 _LOSSES = OneOf(("squared_error", "absolute_error", "poisson"))
 
+# `max_samples` is left out: it is refused without `bootstrap`, and what two parameters may be together no table says.
+_FOREST = {
+    "n_estimators": Parameter(_WHOLE, 100, "Trees."),
+    **{name: rule for name, rule in _TREE.items() if name not in ("splitter", "max_features")},
+}
+_FOREST_COLUMNS = _TREE["max_features"].constraint
+_ALL_COLUMNS = Parameter(_FOREST_COLUMNS, 1.0, "Columns looked at for a split.")
+_SOME_COLUMNS = Parameter(_FOREST_COLUMNS, "sqrt", "Columns looked at for a split.")
+_FOREST_WEIGHT = {
+    "class_weight": Parameter(
+        OneOf(("balanced", "balanced_subsample", None)), None, "Weights of the classes."
+    )
+}
+
 _BOOSTING = {
     "learning_rate": Parameter(Number(0, open_low=True), 0.1, "Shrinkage of every tree."),
     "max_iter": Parameter(_WHOLE, 100, "Trees (for each class, where there are more than two)."),
@@ -64,10 +78,42 @@ def _tree_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
     return n_rows * n_columns * levels
 
 
+def _forest_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    return float(params["n_estimators"] * _tree_work(params, n_rows, n_columns))
+
+
 def _boosting_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
     # Every level reads all rows once; a tree's fixed cost weighs as much as some thousand rows.
     levels = math.log2(params["max_leaf_nodes"] or 256)
     return float(params["max_iter"] * (n_rows * n_columns + 20_000) * levels)
+
+
+def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> SklearnFamily:
+    rows = {"bootstrap": Parameter(Boolean(), bootstrap, "Whether every tree has its own draw of the rows.")}
+    return SklearnFamily(
+        name,
+        classifier=f"sklearn.ensemble.{kind}Classifier",
+        classification=Section(
+            {
+                "criterion": Parameter(_IMPURITIES, "gini", "What a split lessens."),
+                **_FOREST,
+                "max_features": _SOME_COLUMNS,
+                **rows,
+                **_FOREST_WEIGHT,
+            }
+        ),
+        regressor=f"sklearn.ensemble.{kind}Regressor",
+        regression=Section(
+            {
+                "criterion": Parameter(_ERRORS, "squared_error", "What a split lessens."),
+                **_FOREST,
+                "max_features": _ALL_COLUMNS,
+                **rows,
+            }
+        ),
+        work=_forest_work,
+        unit_seconds=unit_seconds,
+    )
 
 
 FAMILIES: dict[str, Family] = {
@@ -92,6 +138,8 @@ FAMILIES: dict[str, Family] = {
             work=_tree_work,
             unit_seconds=3e-8,
         ),
+        _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=1e-8),
+        _forest("extra_trees", "ExtraTrees", bootstrap=False, unit_seconds=1e-8),
         SklearnFamily(
             "hist_gradient_boosting",
             classifier="sklearn.ensemble.HistGradientBoostingClassifier",
@@ -121,13 +169,17 @@ def vocabulary() -> Section:
     )
 
 
-def load_space(source: str | Path | Mapping[str, Any] | Space) -> Space:
+def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports: Iterable[str] = ()) -> Space:
     """Read and check a search space.
 
     Parameters
     ----------
     source : str, path, dict or Space
-        The name of a space that ships (``"tabular"``), a YAML file, the same as a dict, or a space already read.
+        The name of a space that ships (``"tabular"``), a YAML file, YAML text, the same as a dict, or a space
+        already read.
+    allow_imports : iterable of str
+        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may name
+        classes of. To import a package is to run it: allow those you trust.
 
     Returns
     -------
@@ -144,14 +196,28 @@ def load_space(source: str | Path | Mapping[str, Any] | Space) -> Space:
     >>> space.params({"model": {"decision_tree": {"max_depth": 4}}})
     {'model': 'decision_tree', 'model.decision_tree.max_depth': 4}
     """
-    return load(source, vocabulary=vocabulary(), structural=structural)
+    return load(
+        source,
+        vocabulary=vocabulary(),
+        allow_imports=allow_imports,
+        structural=structural,
+        fits=lambda task, family, params: _unfit(family, params, Problem(task), None),
+    )
 
 
 def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any], dict[str, Any]]:
-    """Return a configuration's family, the model's parameters, and its preprocessing."""
+    """Return a configuration's family, the model's parameters, and its preprocessing.
+
+    Examples
+    --------
+    >>> family, params, _ = family_of({"model": {"mine": {"estimator": "sklearn.svm.SVR", "C": 2.0}}})
+    >>> family.name, params
+    ('mine', {'C': 2.0})
+    """
     name, params = named(configuration["model"])
     preprocess = params.pop("preprocess", configuration.get("preprocess", {}))
-    return FAMILIES[name], params, preprocess
+    path = params.pop("estimator", None)
+    return FAMILIES[name] if path is None else EstimatorFamily(name, path), params, preprocess
 
 
 def structural(path: str) -> bool:
@@ -174,6 +240,14 @@ def fitting(problem: Problem, metric: Metric) -> Any:
     """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
 
     def fits(task: str, family: str, params: dict[str, Any]) -> str:
-        return FAMILIES[family].unfit(params, problem, metric)
+        return _unfit(family, params, problem, metric)
 
     return fits
+
+
+def _unfit(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
+    """Return why a family cannot serve; a branch with ``estimator`` is asked about its class alone."""
+    if name in FAMILIES:
+        return FAMILIES[name].unfit(dict(params), problem, metric)
+    path = params.get("estimator")
+    return EstimatorFamily(name, path).unfit({}, problem, metric) if path else ""

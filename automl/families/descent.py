@@ -98,14 +98,16 @@ class DescentFamily(Family):
         return {**_HIDDEN, **params} if self.hidden else params
 
     @override
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric) -> str:
+    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         if "loss" not in params:
             return ""
         name, _ = named(params["loss"])
         loss = LOSSES[name]
         if problem.task not in loss.tasks:
             return f"loss {name} is for {', '.join(sorted(loss.tasks))}, not for {problem.task}"
-        if problem.n_classes and not loss.probabilities and metric.needs_probabilities():
+        if metric is None or not problem.n_classes or loss.probabilities:
+            return ""
+        if metric.needs_probabilities():
             return f"loss {name} gives no probabilities, which {metric.name} needs"
         return ""
 

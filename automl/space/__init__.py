@@ -2,6 +2,7 @@
 
 from automl.space.builders import Branch, Choice, Float, Int
 from automl.space.diff import Change
+from automl.space.estimators import estimator_section
 from automl.space.files import shipped_folder, shipped_names
 from automl.space.grid import Size
 from automl.space.load import load_space
@@ -18,6 +19,7 @@ __all__ = [
     "Int",
     "Size",
     "Space",
+    "estimator_section",
     "json_schema",
     "load_space",
     "shipped_folder",

@@ -140,6 +140,7 @@ class Checker:
             if not isinstance(given.value, str):
                 raise ValueError("must be the path of a class, such as sklearn.ensemble.ExtraTreesClassifier")
             parameters = self.estimators(given.value).parameters
+            self.places[join(path, "estimator"), show(given.value)] = given
         except ValueError as error:
             rule, remedy = (*error.args, "")[:2]
             self.fault(given, join(path, "estimator"), rule, show(given), remedy)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from inspect import Parameter as Argument
+from inspect import signature
 from typing import Any
 
 from automl.constraints import Constraint, Parameter, Section
@@ -64,10 +66,21 @@ def _section(path: str) -> Section:
         hint = f'Did you mean "{module_name}.{close[0]}"?' if close and make is None else ""
         raise ValueError("must be a class with fit, predict and get_params", hint)
     try:
-        defaults = make().get_params(deep=False)
+        # Classes that take what they are given by **kwargs tell it by get_params; others tell what was given alone.
+        defaults = {**_arguments(make), **make().get_params(deep=False)}
     except Exception as error:  # any class of any package, so anything may come
         raise ValueError(f"must be a class that can be made without arguments ({error})") from None
     return Section({key: Parameter(_Accepted(make, key), value) for key, value in defaults.items()})
+
+
+def _arguments(make: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arguments that a class names, with their defaults."""
+    named = (Argument.POSITIONAL_OR_KEYWORD, Argument.KEYWORD_ONLY)
+    return {
+        name: argument.default
+        for name, argument in signature(make).parameters.items()
+        if argument.kind in named and argument.default is not Argument.empty
+    }
 
 
 @dataclass(frozen=True)

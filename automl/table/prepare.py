@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
@@ -18,7 +19,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from automl.constraints import Number, OneOf, Parameter, Section
+from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.errors import Fault, SpaceError, TableError, nearest
 from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
 
@@ -32,6 +33,22 @@ SCALERS: dict[str, Any] = {
 }
 
 TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
+
+FEATURES = {
+    "none": Section(),
+    "rbf": Section(
+        {
+            "gamma": Parameter(
+                Union((Number(0, open_low=True), OneOf(("scale",)))),
+                "scale",
+                "The kernel is exp(-gamma |x - x'|^2); scale: 1 / (columns * variance).",
+            ),
+            "n_components": Parameter(
+                Number(1, integer=True), 100, "Random features; more are nearer to the kernel."
+            ),
+        }
+    ),
+}
 
 PREPROCESS = Section(
     {
@@ -84,13 +101,21 @@ PREPROCESS = Section(
             {},
             "Columns of dates; each also gives its days since the first one.",
         ),
+        "features": Parameter(
+            Variants(FEATURES),
+            "none",
+            "What the prepared matrix is mapped to: nothing else, or random features of the Gaussian kernel.",
+        ),
     }
 )
+
+# The same folds and the same random features for every trial, so that trials differ by what they say alone.
+_SEED = 0
 
 
 def preprocessor(
     configuration: Mapping[str, Any], kinds: Mapping[str, str], *, task: str | None = None
-) -> ColumnTransformer:
+) -> ColumnTransformer | Pipeline:
     """Return the transformer a configuration asks for, not fitted.
 
     It takes what `TypedColumns` gives and returns a dense float32 matrix of shape (n, d).
@@ -99,7 +124,7 @@ def preprocessor(
     ----------
     configuration : mapping
         ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
-        "datetime": {"encode": ...}}``; what is left out has the default of `PREPROCESS`.
+        "datetime": {"encode": ...}, "features": ...}``; what is left out has the default of `PREPROCESS`.
     kinds : mapping of str to str
         ``TypedColumns.kinds_``.
     task : {"binary", "multiclass", "regression"}, optional
@@ -125,11 +150,11 @@ def preprocessor(
     """
     settings = _settings(configuration)
     impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
-    named = {
+    of_kind = {
         kind: [name for name, is_kind in kinds.items() if is_kind == kind] for kind in set(kinds.values())
     }
-    numeric, boolean = named.get("numeric", []), named.get("boolean", [])
-    datetime, categorical = named.get("datetime", []), named.get("categorical", [])
+    numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
+    datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
     blocks = [
         ("numeric", _chain(_imputer(impute), *_scaler(scale)), numeric),
         ("boolean", _chain(_imputer("most_frequent")), boolean),
@@ -141,7 +166,12 @@ def preprocessor(
     if not kept:
         came = ", ".join(f'"{name}" ({kind})' for name, kind in kinds.items()) or "no columns"
         raise TableError(Fault("X", "must have a column to learn from", came))
-    return ColumnTransformer(kept, sparse_threshold=0.0)
+    columns = ColumnTransformer(kept, sparse_threshold=0.0)
+    name, params = named(configuration.get("features") or "none")
+    if name == "none":
+        return columns
+    features = FEATURES[name].defaults() | params
+    return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=_SEED))])
 
 
 def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -154,7 +184,10 @@ def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             )
     for name, part in PREPROCESS.parameters.items():
         section, given = part.constraint, configuration.get(name) or {}
-        assert isinstance(section, Section)
+        if not isinstance(section, Section):
+            if given and not section.accepts(given):
+                faults.append(Fault(f"preprocess.{name}", f"must be {section.describe()}", repr(given)))
+            continue
         for key, value in given.items():
             where = f"preprocess.{name}.{key}"
             if key not in section.parameters:
@@ -196,6 +229,6 @@ def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> An
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
         )
     else:
-        folds = KFold(5, shuffle=True, random_state=0)
+        folds = KFold(5, shuffle=True, random_state=_SEED)
         encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
     return _chain(encoder, *_scaler(scale))

@@ -163,7 +163,7 @@ def test_every_parameter_that_an_estimator_has_can_be_searched(name):
         # of variants, written inside them
         "loss_params", "optimizer_params", "schedule_params",
         # of columns by name, which a prepared matrix has not; scorers and thresholds of early stopping
-        "categorical_features", "interaction_cst", "scoring", "tol", "quantile",
+        "categorical_features", "embeddings", "interaction_cst", "scoring", "tol", "quantile",
         # the class's own fields
         "_",
     }  # fmt: skip
@@ -172,8 +172,8 @@ def test_every_parameter_that_an_estimator_has_can_be_searched(name):
         left_out |= {"early_stopping", "validation_fraction", "patience", "class_weight"}
     if name == "linear":
         left_out |= {"hidden_layer_sizes", "activation", "normalization", "dropout"}
-    if name == "decision_tree":
-        left_out |= {"min_weight_fraction_leaf"}
+    if name in ("decision_tree", "random_forest", "extra_trees"):
+        left_out |= {"min_weight_fraction_leaf", "n_jobs", "oob_score", "max_samples"}
     assert has - left_out == set(FAMILIES[name].section.parameters)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.metrics.pairwise import rbf_kernel
 
 from automl.constraints import Section
 from automl.errors import SpaceError, TableError
@@ -115,18 +116,40 @@ def test_a_fold_without_any_value_of_a_column_keeps_its_width():
     assert np.isfinite(prepare.transform(full)).all()
 
 
+def test_random_features_are_near_to_the_kernel(table):
+    columns = TypedColumns().fit(table)
+    typed = columns.transform(table)
+    plain = preprocessor({}, columns.kinds_).fit_transform(typed)
+    features = {"rbf": {"gamma": 0.1, "n_components": 4000}}
+    prepare = preprocessor({"features": features}, columns.kinds_)
+    mapped = prepare.fit_transform(typed)
+    assert mapped.dtype == np.float32
+    assert mapped.flags.c_contiguous
+    assert mapped.shape == (N, 4000)
+    np.testing.assert_allclose(mapped @ mapped.T, rbf_kernel(plain, gamma=0.1), atol=0.1)
+    np.testing.assert_array_equal(clone(prepare).fit_transform(typed), mapped)
+    assert len(set(prepare.get_feature_names_out())) == 4000
+    few = preprocessor({"features": "rbf"}, columns.kinds_).fit(typed[:40])
+    assert few.transform(typed[40:]).shape == (N - 40, 100)
+    none = preprocessor({"features": {"none": {}}}, columns.kinds_).fit_transform(typed)
+    np.testing.assert_array_equal(none, plain)
+
+
 def test_unknown_settings_are_refused_all_at_once():
     with pytest.raises(SpaceError) as error:
         preprocessor({"numerik": {}, "numeric": {"scale": "huge", "imput": "mean"}}, {"a": "numeric"})
     assert len(error.value.faults) == 3
     assert 'Did you mean "numeric"?' in str(error.value)
+    with pytest.raises(SpaceError, match="preprocess.features: must be one of none, rbf"):
+        preprocessor({"features": {"rbf": {"gamma": 0}}}, {"a": "numeric"})
     with pytest.raises(TableError, match="must have a column to learn from"):
         preprocessor({}, {"a": "constant"})
 
 
 def test_the_vocabulary_accepts_its_own_defaults():
     for part in PREPROCESS.parameters.values():
-        assert isinstance(part.constraint, Section)
-        assert part.constraint.accepts(part.constraint.defaults())
+        assert part.constraint.accepts(part.default)
+        if isinstance(part.constraint, Section):
+            assert part.constraint.accepts(part.constraint.defaults())
     assert PREPROCESS.accepts(CONFIGURATIONS[0])
     assert not PREPROCESS.accepts({"numeric": {"scale": "huge"}})

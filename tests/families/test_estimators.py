@@ -1,0 +1,159 @@
+"""Classes that a space names by their path: checked as it loads, trained like any family."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+import automl
+from automl.errors import SpaceError
+from automl.families import Fold, Problem, family_of, fitting
+from automl.metrics import metric_for
+
+PROBLEMS = {"binary": Problem("binary", 2), "multiclass": Problem("multiclass", 3)}
+
+
+class Bare(BaseEstimator):
+    """Of scikit-learn's kind, but of no kind of model."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
+
+
+class Quiet(LogisticRegression):
+    """Tells what it was given alone, as catboost's classes do."""
+
+    def get_params(self, deep=True):
+        return {}
+
+
+@pytest.fixture
+def package(monkeypatch):
+    module = types.ModuleType("house_models")
+    module.Bare, module.Quiet = Bare, Quiet
+    monkeypatch.setitem(sys.modules, "house_models", module)
+    return "house_models"
+
+
+def space(path, task=("binary", "multiclass", "regression"), **params):
+    return {"task": list(task), "space": {"model": {"choice": {"mine": {"estimator": path, **params}}}}}
+
+
+def rows(n_classes, absent=None):
+    X = np.random.default_rng(0).normal(size=(90, 3)).astype(np.float32)
+    y = np.digitize(X[:, 0], [0.0] if n_classes == 2 else [-0.5, 0.5])
+    return X, np.where(y == absent, 0, y)
+
+
+@pytest.mark.parametrize("task", PROBLEMS)
+@pytest.mark.parametrize(
+    ("path", "params", "said"),
+    [
+        ("sklearn.ensemble.ExtraTreesClassifier", {"n_estimators": 7}, "probabilities"),
+        ("sklearn.svm.LinearSVC", {"C": 0.5}, "decision"),
+        ("sklearn.neighbors.NearestCentroid", {}, "probabilities"),
+        ("sklearn.neighbors.KNeighborsClassifier", {"n_neighbors": 3}, "probabilities"),
+    ],
+)
+def test_a_class_trains_like_a_family(task, path, params, said):
+    problem = PROBLEMS[task]
+    loaded = automl.load_space(space(path, **params)).restrict(task)
+    family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
+    assert (family.name, given, preprocess, family.cohort_limit) == ("mine", params, {}, 1)
+    for absent in (None, 1) if task == "multiclass" else (None,):
+        X, y = rows(problem.n_classes, absent)
+        trainer = family.trainer([given], [3], problem, Fold(X, y, (0, 0)))
+        assert trainer.advance(family.last_rung(given), lambda: False)
+        (found,) = trainer.predict(X)
+        assert (found.values == y).mean() > 0.6
+        got = getattr(found, said)
+        assert got.shape == ((len(X),) if got.ndim == 1 else (len(X), problem.n_classes))
+        if got.ndim == 2:
+            agree = (got.argmax(axis=1) == found.values).mean()
+            assert agree > 0.9  # a class may weigh its probabilities otherwise than it decides
+    estimator = family.estimator(given, 3, problem)
+    own = estimator.get_params()
+    assert own.get("random_state", 3) == 3
+    assert own.get("n_jobs", 1) == 1
+
+
+def test_a_regressor_trains():
+    loaded = automl.load_space(space("sklearn.linear_model.Ridge", alpha=[0.1, 1.0])).restrict("regression")
+    family, params, _ = family_of(loaded.sample(np.random.default_rng(0)))
+    X, _ = rows(2)
+    trainer = family.trainer([params], [0], Problem("regression"), Fold(X, 3 * X[:, 0] + 9, (0,)))
+    assert trainer.advance(1, lambda: False)
+    np.testing.assert_allclose(trainer.predict(X)[0].values, 3 * X[:, 0] + 9, atol=0.2)
+
+
+def test_more_estimators_are_more_work():
+    family, *_ = family_of({"model": {"mine": {"estimator": "sklearn.ensemble.ExtraTreesClassifier"}}})
+    assert family.work({"n_estimators": 200}, 10, 5) == 2 * family.work({}, 10, 5) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("path", "task", "message"),
+    [
+        ("sklearn.svm.SVC", "regression", r"mine\.estimator: must fit regression \(SVC is no regressor\)"),
+        (
+            "sklearn.svm.SVR",
+            "binary",
+            r"mine\.estimator: must fit binary \(SVR is no classifier\); got sklearn",
+        ),
+        ("sklearn.cluster.KMeans", "multiclass", "KMeans is no classifier"),
+    ],
+)
+def test_a_class_for_another_task_is_refused_as_the_space_loads(path, task, message):
+    with pytest.raises(SpaceError, match=message):
+        automl.load_space(space(path, [task]))
+
+
+def test_a_class_that_is_not_for_the_table_leaves_the_space():
+    document = space("sklearn.svm.LinearSVC")
+    document["space"]["model"]["choice"]["decision_tree"] = {}
+    loaded = automl.load_space(document)
+    for task, scoring, left in [
+        ("binary", "accuracy", ["mine", "decision_tree"]),
+        ("binary", "neg_log_loss", ["decision_tree"]),
+        ("regression", None, ["decision_tree"]),
+    ]:
+        problem = Problem(task, 2 if task == "binary" else 0)
+        rest = loaded.restrict(task, fitting(problem, metric_for(scoring, task, problem.n_classes)))
+        assert list(rest.size().dimensions) == left
+    with pytest.raises(SpaceError, match="LinearSVC gives no probabilities, which neg_log_loss needs"):
+        automl.load_space(space("sklearn.svm.LinearSVC")).restrict(
+            "binary", fitting(PROBLEMS["binary"], metric_for("neg_log_loss", "binary", 2))
+        )
+
+
+def test_other_packages_must_be_allowed(package):
+    with pytest.raises(SpaceError, match="Other packages must be named in allow_imports"):
+        automl.load_space(space("house_models.Quiet"))
+    loaded = automl.load_space(space("house_models.Quiet", C=[0.1, 1.0]), allow_imports=[package])
+    family, params, _ = family_of(loaded.sample(np.random.default_rng(0)))
+    estimator = family.estimator(params, 5, PROBLEMS["binary"])
+    assert (estimator.C, estimator.random_state) == (params["C"], 5)
+    with pytest.raises(SpaceError, match='must be a key of model.mine; got max_itr. Did you mean "max_iter"'):
+        automl.load_space(space("house_models.Quiet", max_itr=1), allow_imports=[package])
+    with pytest.raises(SpaceError, match="Bare is no classifier"):
+        automl.load_space(space("house_models.Bare", ["binary"]), allow_imports=[package])
+
+
+def test_a_fault_of_the_task_has_its_line(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(
+        "task: regression\nspace:\n  model:\n    choice:\n      linear: {loss: [squared, hinge]}\n"
+        "      mine:\n        estimator: sklearn.svm.SVC\n"
+    )
+    with pytest.raises(SpaceError) as error:
+        automl.load_space(file)
+    assert [fault.where.removeprefix(str(file)) for fault in error.value.faults] == [
+        ":5 model.linear.loss",
+        ":7 model.mine.estimator",
+    ]
