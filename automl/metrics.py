@@ -7,19 +7,26 @@ carry their plain names and plain values (``log_loss``, ``rmse``).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
     get_scorer,
     get_scorer_names,
+    log_loss,
     mean_absolute_error,
+    precision_recall_fscore_support,
     r2_score,
+    roc_auc_score,
     root_mean_squared_error,
 )
 from sklearn.utils.metaestimators import available_if
@@ -123,8 +130,7 @@ class Metric:
         """
         if not predictions.finite():
             return float("nan")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
+        with _trusted():
             return float(self.score(y, predictions))
 
     def needs_probabilities(self) -> bool:
@@ -188,8 +194,19 @@ def final_metrics(task: str, n_classes: int, y: Array, predictions: Predictions)
     """
     if not predictions.finite():
         return {}
-    found = _of_numbers(y, predictions) if task == "regression" else _of_classes(n_classes, y, predictions)
+    with _trusted():
+        found = (
+            _of_numbers(y, predictions) if task == "regression" else _of_classes(n_classes, y, predictions)
+        )
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+@contextmanager
+def _trusted() -> Iterator[None]:
+    """Let scikit-learn believe what was checked here already; on a fold of few rows its checks are most of the time."""
+    with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        yield
 
 
 def _of_numbers(y: Array, predictions: Predictions) -> dict[str, float]:
@@ -201,62 +218,36 @@ def _of_numbers(y: Array, predictions: Predictions) -> dict[str, float]:
 
 
 def _of_classes(n_classes: int, y: Array, predictions: Predictions) -> dict[str, float]:
-    # One table of counts serves five metrics: scikit-learn's functions would each check the input anew.
-    counts = np.bincount(y.astype(np.intp) * n_classes + predictions.values, minlength=n_classes**2)
-    counts = counts.reshape(n_classes, n_classes)
-    hits, true, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    recall, precision = hits / np.maximum(true, 1), hits / np.maximum(said, 1)
-    f1 = 2 * hits / np.maximum(true + said, 1)
-    of = slice(1, 2) if n_classes == 2 else (true + said) > 0
+    values = predictions.values
+    average = "binary" if n_classes == 2 else "macro"
+    precision, recall, f1, _ = precision_recall_fscore_support(y, values, average=average, zero_division=0)
     found = {
-        "accuracy": hits.sum() / len(y),
-        "balanced_accuracy": recall[true > 0].mean(),
-        "precision": precision[of].mean(),
-        "recall": recall[of].mean(),
-        "f1": f1[of].mean(),
+        "accuracy": accuracy_score(y, values),
+        "balanced_accuracy": balanced_accuracy_score(y, values),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
     }
     # Hinge has no probabilities, and a fold may lack a class: a metric that is not defined is left out.
-    if n_classes == 2:
+    several = len(np.unique(y)) == n_classes
+    if n_classes == 2 and several:
         found["roc_auc"] = _roc_auc(y, predictions)
-    elif predictions.probabilities is not None:
-        by_class = [_area(y == code, predictions.probabilities[:, code]) for code in range(n_classes)]
-        found["roc_auc"] = np.mean(by_class)
+    elif several and predictions.probabilities is not None:
+        found["roc_auc"] = roc_auc_score(y, predictions.probabilities, multi_class="ovr")
     if predictions.probabilities is not None:
-        found["log_loss"] = -_neg_log_loss(y, predictions)
+        found["log_loss"] = log_loss(y, predictions.probabilities, labels=np.arange(n_classes))
     return found
 
 
-def _area(y: Array, scores: Array) -> float:
-    """Return the area under the ROC curve; NaN if ``y`` has one class only.
-
-    It is the share of pairs of a row of each class that the scores order rightly, ties counting half: Hanley and
-    McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982).
-    """
-    order = np.argsort(scores)
-    ranked = scores[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # the last row of each tie
-    positive = np.cumsum(y[order])[last].astype(float)
-    negative = last + 1 - positive
-    pairs = positive[-1] * negative[-1]
-    if not pairs:
-        return float("nan")
-    tied, below = np.diff(negative, prepend=0), np.append(0.0, negative[:-1])
-    return float(np.diff(positive, prepend=0) @ (below + tied / 2) / pairs)
-
-
 def _roc_auc(y: Array, predictions: Predictions) -> float:
-    """Return scikit-learn's ``roc_auc`` of two classes."""
-    if predictions.decision is None:
-        return _area(y, predictions.proba()[:, 1])
-    return _area(y, predictions.decision)
+    scores = predictions.proba()[:, 1] if predictions.decision is None else predictions.decision
+    return float(roc_auc_score(y, scores))
 
 
 def _neg_log_loss(y: Array, predictions: Predictions) -> float:
-    """Return scikit-learn's ``neg_log_loss``, defined on a fold that lacks a class too."""
+    # With its labels given, the loss is defined on a fold that lacks a rare class too.
     probabilities = predictions.proba()
-    smallest = np.finfo(probabilities.dtype).eps  # scikit-learn's bound, so that no single row costs infinity
-    given = np.clip(probabilities[np.arange(len(y)), y], smallest, 1 - smallest)
-    return float(np.log(given, dtype=np.float64).mean())
+    return -float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1])))
 
 
 def _neg_rmse(y: Array, predictions: Predictions) -> float:

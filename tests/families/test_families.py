@@ -291,5 +291,5 @@ def test_the_ladder_is_geometric_and_the_same_for_all(last):
     assert rungs[0] == 1
     assert rungs[-1] <= last
     assert set(rungs) == {rung for rung in ladder(5000) if rung <= last}
-    assert all(b <= max(a + 1, 1.6 * a) for a, b in zip(rungs, rungs[1:], strict=False))
+    assert all(b == 2 * a for a, b in zip(rungs, rungs[1:], strict=False))
     assert last / rungs[-1] < 2

@@ -23,14 +23,14 @@ def test_a_cohort_is_judged_as_one_at_every_rung(run, cohort):
 
     def judge(rung, scores):
         asked.append((rung, sorted(scores)))
-        return {1} if rung == 3 else set()
+        return {1} if rung == 4 else set()
 
     records = run(cohort({"max_epochs": 5}, {"max_epochs": 5}, {"max_epochs": 2}), judge)
-    assert asked == [(1, [0, 1, 2]), (2, [0, 1, 2]), (3, [0, 1]), (4, [0]), (5, [0])]
+    assert asked == [(1, [0, 1, 2]), (2, [0, 1, 2]), (4, [0, 1]), (5, [0])]
     assert [record.state for record in records] == ["complete", "pruned", "complete"]
-    assert records[1].reason == "pruned at rung 3 of 5"
-    assert [record.curve.rungs for record in records] == [(1, 2, 3, 4, 5), (1, 2, 3), (1, 2)]
-    assert [len(record.curve.losses) for record in records] == [5, 3, 2]
+    assert records[1].reason == "pruned at rung 4 of 5"
+    assert [record.curve.rungs for record in records] == [(1, 2, 4, 5), (1, 2, 4), (1, 2)]
+    assert [len(record.curve.losses) for record in records] == [5, 4, 2]
 
 
 def test_a_trial_is_not_pruned_at_its_last_rung(run, cohort):

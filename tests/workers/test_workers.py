@@ -73,7 +73,7 @@ def test_threads_and_processes_give_the_same_records(assignment, cohort, drive, 
             assert isinstance(end, Finished)
             ends.append([plain(record) for record in end.records])
         workers.close()
-    assert asked == [[(1, 3), (2, 3), (3, 2), (4, 2), (6, 2)]] * 4
+    assert asked == [[(1, 3), (2, 3), (4, 2), (6, 2)]] * 4
     assert ends[0] == ends[2]
     assert ends[1] == ends[3]
     assert sorted(record["state"] for record in ends[0]) == ["complete", "complete", "pruned"]
@@ -126,6 +126,18 @@ def test_a_killed_worker_loses_its_cohort_alone(cohort, drive, processes):
     workers.submit(cohort(SHORT, number=2))
     assert [type(event) for event in drive(workers, 1)][-1] is Finished
     assert workers.next(0) is None
+
+
+def test_a_worker_that_died_idle_is_replaced(cohort, drive, processes):
+    workers = processes()
+    workers.submit(cohort(SHORT))
+    (victim,) = pids(workers)
+    drive(workers, 1)
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: not alive(victim))
+    workers.submit(cohort(SHORT, number=1))
+    assert pids(workers) != [victim]
+    assert isinstance(drive(workers, 1)[-1], Finished)
 
 
 def test_workers_ignore_ctrl_c_from_their_first_moment(cohort, drive, processes, capfd):
