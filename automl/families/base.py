@@ -140,20 +140,16 @@ class Family(ABC):
 
 
 def ladder(last: int) -> set[int]:
-    """Return the rungs up to ``last``, each about half as far again: 1, 2, 3, 4, 6, 9, ....
+    """Return the rungs up to ``last``, each twice as far as the one before.
 
     They are the same for every trial of a study, so that a pruner compares like with like.
 
     Examples
     --------
     >>> sorted(ladder(20))
-    [1, 2, 3, 4, 6, 9, 14]
+    [1, 2, 4, 8, 16]
     """
-    rung, found = 1, set()
-    while rung <= last:
-        found.add(rung)
-        rung = max(rung + 1, int(rung * 1.6))
-    return found
+    return {2**power for power in range(last.bit_length())}
 
 
 def predictions_from(
