@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -65,12 +65,18 @@ class ProcessWorkers(Workers):
 
     @override
     def submit(self, cohort: Cohort) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._assignment, self._threads)
+        worker = self._free()
         self._busy[worker.connection] = worker, cohort
-        try:
+        with suppress(OSError):  # it dies this very moment; `next` finds that out
             worker.connection.send(cohort)
-        except OSError:
-            return  # it died while idle; `next` finds that out
+
+    def _free(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive():
+                return worker
+            worker.end()
+        return _Worker(self._assignment, self._threads)
 
     @override
     def next(self, timeout: float | None = None) -> Event | None:
@@ -116,6 +122,10 @@ class _Worker:
         with _uninterruptible():
             self._process.start()
         theirs.close()
+
+    def alive(self) -> bool:
+        """Return whether the process is there."""
+        return bool(self._process.is_alive())
 
     def end(self, patience: float = 0.0) -> str:
         """Kill the process unless it ends within ``patience`` seconds, and say what it ended with."""

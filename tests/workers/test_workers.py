@@ -134,7 +134,7 @@ def test_a_worker_that_died_idle_is_replaced(cohort, drive, processes):
     (victim,) = pids(workers)
     drive(workers, 1)
     os.kill(victim, signal.SIGKILL)
-    until(lambda: not alive(victim))
+    until(lambda: not workers._idle[0].alive())
     workers.submit(cohort(SHORT, number=1))
     assert pids(workers) != [victim]
     assert isinstance(drive(workers, 1)[-1], Finished)
