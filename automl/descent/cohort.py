@@ -25,6 +25,9 @@ from automl.descent.step import steppers
 __all__ = ["Lane", "Snapshot"]
 
 
+_SETTLE = 128
+"""Steps after which averages that have decayed to nothing are set to zero, at least."""
+
 _RATES = 1024
 """Steps whose learning rates are worked out at once."""
 
@@ -243,6 +246,9 @@ class Lane:
         steps = -(-n // batch)
         total = np.zeros(len(self.recipes))
         self._noise.renew(epoch)
+        if epoch % max(1, _SETTLE // steps) == 0:
+            for stepper in self._steppers:
+                stepper.settle()
         known = range(0)
         for start, end in chunks(n, batch, rows.d):
             if stop():

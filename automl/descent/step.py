@@ -14,6 +14,9 @@ from automl.descent.recipe import Recipe
 __all__ = ["Stepper", "steppers"]
 
 
+_NOTHING = 1e-30
+
+
 class Stepper:
     """Steps the parameters of neighbouring trials of one optimizer.
 
@@ -55,6 +58,15 @@ class Stepper:
         self._decay = _penalty([recipe.weight_decay for recipe in recipes] + own, mask)
         clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
         self._clip = clip[:, None] if np.isfinite(clip).any() else None
+
+    def settle(self) -> None:
+        """Set to zero what has decayed to nothing.
+
+        The averages of a parameter whose gradient is zero, such as those of a dead unit, end below the normal
+        range of single precision, stay there, and make every pass over them many times slower.
+        """
+        for array in self.state.values():
+            array[np.abs(array) < _NOTHING] = 0
 
     def step(self, rates: Array) -> None:
         """Go down the gradient with a lane's learning rates ``(k, 1)``; the gradient is used up."""

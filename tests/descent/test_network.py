@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.layers import Noise
+from automl.descent.layers import Noise, product
 from automl.descent.network import Network
 
 K, N, D, C = 2, 7, 3, 2
@@ -85,6 +85,17 @@ def test_embeddings_are_a_dense_layer_over_indicators(hidden):
         move[j] = 1e-6
         slope = (run(theta + move)[0] - run(theta - move)[0]) / 2e-6
         assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1, 5), (3, 1, 1, 2), (3, 4, 6, 5)])
+@pytest.mark.parametrize("shared", [False, True])
+def testproducts_of_one_inner_dimension(shape, shared):
+    k, m, n, width = shape
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(k, m, n)), rng.normal(size=(n, width) if shared else (k, n, width))
+    out = np.empty((k, m, width))
+    assert product(a, b, out) is out
+    assert np.allclose(out, np.matmul(a, b), rtol=1e-12)
 
 
 def test_codes_out_of_range_are_read_as_the_nearest():

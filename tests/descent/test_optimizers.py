@@ -134,6 +134,20 @@ def test_l1_has_the_same_optimum_for_every_optimizer(name):
     assert ((weight[:, 0] == 0) == (peer.coef_ == 0)).all()
 
 
+@pytest.mark.parametrize("name", ["momentum", "adam"])
+def test_averages_of_a_dead_column_do_not_linger_below_the_normal_range(name):
+    X = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    y = X[:, 0].copy()
+    training = Training(Architecture("squared"), [Recipe(name, batch_size=1, max_epochs=40, l2=0.0)], X, y)
+    training.advance(1)
+    X[:, 1] = 0
+    training.advance(40)
+    state = training.snapshot(0).state
+    tiny = np.finfo(np.float32).tiny
+    for key, row in state.items():
+        assert key == "scratch" or not ((row != 0) & (np.abs(row) < tiny)).any()
+
+
 def test_clipping_bounds_the_step():
     X = np.array([[1.0], [-1.0]], np.float32)
     recipes = [
