@@ -44,10 +44,11 @@ class _Running:
 class Loop:
     """One search at work; everything it needs is handed in.
 
-    With a time limit a cohort is proposed as soon as there is room for it, and knows all results there are. Without
-    one the search can be repeated: a cohort is proposed when the one two before it has been told, whenever that is;
-    results are told in the order of proposals, and a cohort is judged by the results it was proposed with. So
-    nothing depends on which cohort happened to be the faster, nor on the number of workers up to two.
+    Where the number of trials is given the search can be repeated, as far as no time limit cuts it: a cohort is
+    proposed when the one two before it has been told, whenever that is; results are told in the order of proposals,
+    and a cohort is judged by the results it was proposed with. So nothing depends on which cohort happened to be
+    the faster, nor on the number of workers up to two. With a time limit alone a cohort is proposed as soon as
+    there is room for it, and knows all results there are.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class Loop:
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
         self._problem = problem
-        self._repeatable = budget.timeout is None
+        self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, _Running] = {}  # in the order of their proposals
         self._cohorts = self._passed_over = 0
