@@ -24,6 +24,7 @@ __all__ = ["Loop"]
 
 _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the model's files, the last runs
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
+_ATTEMPTS = 2  # how often a cohort is tried whose worker dies; it may not have been its own fault
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PASSED_OVER = 30  # proposals in a row that may be too long for the time left, before the search ends
@@ -38,6 +39,7 @@ class _Running:
     started: float | None = None
     rungs: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
     pruned: dict[int, int] = field(default_factory=dict)
+    crashes: int = 0
     records: list[TrialRecord] | None = None  # once it has ended
 
 
@@ -250,7 +252,11 @@ class Loop:
                 self._learn(records)
                 running.records = records
             case Crashed(_, reason):
-                running.records = self._abandoned(running, "failed", reason)
+                running.crashes += 1
+                if running.crashes < _ATTEMPTS and not self.interrupted:
+                    running.started, running.rungs, running.pruned = None, {}, {}
+                else:
+                    running.records = self._abandoned(running, "failed", reason)
 
     def _hidden(self, running: _Running) -> set[int]:
         """Return the trials that a cohort must not be judged by, if the search shall be repeatable."""

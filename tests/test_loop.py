@@ -272,12 +272,16 @@ def test_the_cohort_is_told_what_the_judge_says():
 # What goes wrong
 
 
-def test_a_crash_is_the_end_of_its_cohort_alone():
+@pytest.mark.parametrize("crashes", [1, 2])
+def test_a_cohort_whose_worker_dies_is_tried_once_more(crashes):
+    attempts = []
+
     def script(cohort):
         def gone(pruned):
             raise BrokenPipeError
 
-        if cohort.id:
+        attempts.append(cohort.id)
+        if attempts.count(0) > crashes or cohort.id:
             yield from finished(cohort)
             return
         yield JudgeRequest(cohort, 1, {0: 0.3, 1: 0.4}, gone)
@@ -286,12 +290,18 @@ def test_a_crash_is_the_end_of_its_cohort_alone():
     session = ScriptedSession(prune={1})
     search = loop(ScriptedWorkers(script), session, n_trials=16)
     search.run()
+    assert attempts.count(0) == 2
+    assert len(attempts) == 9
+    assert session.told == list(range(16))
+    if crashes == 1:
+        assert {one.state for one in search.records} == {"complete"}
+        return
     assert [one.state for one in search.records] == ["failed", "pruned"] + ["complete"] * 14
     assert search.records[0].reason == "killed by SIGKILL"
     assert search.records[0].score is None
     assert search.records[1].reason == f"pruned at rung 1 of {EPOCHS}"
     assert search.records[1].score == 0.4
-    assert sorted(session.told) == list(range(16))
+    assert search.records[1].curve.rungs == (1,)
 
 
 def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():

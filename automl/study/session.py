@@ -79,8 +79,10 @@ class Session:
             Trials that the pruner shall not compare with. (Optuna's hyperband compares within its brackets and
             does not ask.)
         """
+        before = self.study.get_trials(deepcopy=False)
         for number, score in scores.items():
-            self._live[number].report(score, step=rung)
+            if rung not in before[number].intermediate_values:  # a cohort tried again comes by once more
+                self._live[number].report(score, step=rung)
         seen = copy(self.study)
         seen.get_trials = partial(_get_trials, self.study, hidden)  # type: ignore[method-assign]
         trials = self.study.get_trials(deepcopy=False)

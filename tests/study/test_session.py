@@ -83,6 +83,7 @@ def test_judge_reports_and_prunes_what_the_pruner_says(session):
     a, b, c = (one.number for one in proposing.propose(lambda leader: 3))
     assert proposing.judge(1, {a: 0.6, b: 0.4, c: 0.5}) == {b}
     assert proposing.judge(2, {a: 0.1, c: 0.9}) == {a}
+    assert proposing.judge(1, {a: 0.6, c: 0.5}) == {a}  # a cohort tried again comes by once more
     seen = [trial.intermediate_values for trial in proposing.study.trials]
     assert seen == [{1: 0.6, 2: 0.1}, {1: 0.4}, {1: 0.5, 2: 0.9}]
 
