@@ -57,8 +57,8 @@ class Rows(ABC):
 
     def __init__(self, X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> None:
         self.n, self.d = X.shape
-        # a view of memory maps too: plain arrays are quicker to read from
-        self._X = np.asarray(X) if isinstance(X, np.ndarray) else X
+        # a view where rows lie in one piece, memory maps included; other layouts are slow to gather rows from
+        self._X = np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X
         self._y, self._weight, self._seed = y, weight, seed
         self._buffer = np.empty((0, self.d + 1), np.float32)
 

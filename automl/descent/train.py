@@ -57,9 +57,9 @@ class Training:
     recipes : sequence of Recipe
         The trials.
     X : array of shape (n, d)
-        Features, best float32; may be read-only, memory-mapped or a sparse array; never written to. Large
-        memory maps and matrices with ``blocks`` (`ParquetMatrix`) are read in stretches and shuffled within
-        windows of bounded memory.
+        Features, best float32 in C order (another order is copied); may be read-only, memory-mapped or a
+        sparse array; never written to. Large memory maps and matrices with ``blocks`` (`ParquetMatrix`) are
+        read in stretches and shuffled within windows of bounded memory.
     y : array of shape (n,)
         Regression targets, or class codes 0, 1, ....
     n_outputs : int

@@ -73,7 +73,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "double"])
+@pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "double", "columns"])
 def test_all_sources_train_the_same_model(kind, tmp_path):
     plain = Training(Architecture("squared"), RECIPES, X, Y)
     plain.advance(30)
@@ -81,6 +81,8 @@ def test_all_sources_train_the_same_model(kind, tmp_path):
         source = csr_array(X)
     elif kind == "double":
         source = X.astype(float)
+    elif kind == "columns":
+        source = np.asfortranarray(X)
     elif kind == "mapped":
         np.save(tmp_path / "x.npy", X)
         source = np.load(tmp_path / "x.npy", mmap_mode="r")
