@@ -438,14 +438,14 @@ def real_loop(n_jobs, storage, pruner="median", **limits):
     )
 
 
-@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_one_and_two_jobs_come_to_the_same(tmp_path, pruner):
+def test_one_and_two_jobs_come_to_the_same(tmp_path):
     found = []
     for n_jobs in (1, 2):
-        search = real_loop(n_jobs, tmp_path / f"{n_jobs}.journal", pruner, n_trials=40)
+        # of Optuna's pruners the one that also looks at trials that still train
+        search = real_loop(n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", n_trials=32)
         search.run()
         found.append([one.model_dump(exclude={"started", "seconds"}) for one in search.records])
-    assert [one["number"] for one in found[0]] == list(range(40))
+    assert [one["number"] for one in found[0]] == list(range(32))
     assert "pruned" in {one["state"] for one in found[0]}
     for one, other in zip(*found, strict=True):
         assert one == other
