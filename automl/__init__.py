@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from automl.export import load_model
     from automl.families import load_space
     from automl.search import Search
-    from automl.space import Space
+    from automl.space import Branch, Choice, Float, Int, Space
     from automl.table import read_table
 
 __all__ = [
     "AutomlError",
+    "Branch",
+    "Choice",
+    "Float",
     "InputError",
+    "Int",
     "NoModelError",
     "Search",
     "SettingError",
@@ -44,7 +48,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AutomlError": "automl.errors",
+    "Branch": "automl.space",
+    "Choice": "automl.space",
+    "Float": "automl.space",
     "InputError": "automl.errors",
+    "Int": "automl.space",
     "NoModelError": "automl.errors",
     "Search": "automl.search",
     "SettingError": "automl.errors",

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from automl import __version__
+from automl.cli_spaces import AllowImport
+from automl.cli_spaces import app as spaces_app
 from automl.errors import AutomlError, Fault, InputError, SettingError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(spaces_app, name="spaces")
 console = Console()
 
 
@@ -112,6 +115,7 @@ def search(
         typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
     ] = None,
     progress: Annotated[bool, typer.Option(help="Show what happens.")] = True,
+    allow_import: AllowImport = None,
 ) -> None:
     """Search for the best pipeline that predicts TARGET from the other columns of FILE.
 
@@ -143,6 +147,7 @@ def search(
         tracking_uri=tracking_uri,
         experiment_name=experiment_name,
         progress=progress,
+        allow_imports=allow_import or (),
     ).fit(X, y)
     console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
     if output is not None:

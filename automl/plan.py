@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,17 @@ class Plan:
         )
 
 
-def make_plan(X: Any, y: Any, *, space: Any, scoring: Any, cv: Any, groups: Any, random_state: int) -> Plan:
+def make_plan(
+    X: Any,
+    y: Any,
+    *,
+    space: Any,
+    scoring: Any,
+    cv: Any,
+    groups: Any,
+    random_state: int,
+    allow_imports: Sequence[str] = (),
+) -> Plan:
     """Check a table, a space and how they are to be judged.
 
     Raises
@@ -73,7 +84,7 @@ def make_plan(X: Any, y: Any, *, space: Any, scoring: Any, cv: Any, groups: Any,
         With every fault of what is wrong first: the space's text, the table, the metric, what of the space is left
         for the task.
     """
-    loaded = load_space(space)
+    loaded = load_space(space, allow_imports=allow_imports)
     n_folds = (
         cv if isinstance(cv, int) else default_folds(len(X)) if cv is None and hasattr(X, "__len__") else None
     )

@@ -96,6 +96,9 @@ class Search(BaseEstimator):
         Train the winner on all rows, log it as a model and register it.
     progress : bool, default=True
         Show what happens while it happens.
+    allow_imports : sequence of str, default=()
+        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` of a space may
+        name classes of.
 
     Attributes
     ----------
@@ -160,6 +163,7 @@ class Search(BaseEstimator):
         experiment_name: str | None = None,
         refit: bool = True,
         progress: bool = True,
+        allow_imports: Sequence[str] = (),
     ) -> None:
         self.space = space
         self.scoring = scoring
@@ -176,6 +180,7 @@ class Search(BaseEstimator):
         self.experiment_name = experiment_name
         self.refit = refit
         self.progress = progress
+        self.allow_imports = allow_imports
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Search, and refit the winner.
@@ -203,6 +208,7 @@ class Search(BaseEstimator):
             X,
             y,
             space=self.space,
+            allow_imports=self.allow_imports,
             scoring=self.scoring,
             cv=self.cv,
             groups=groups,
@@ -341,7 +347,8 @@ class Search(BaseEstimator):
                 ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
             ]
         )
-        with few_threads(plan.frame.size):
+        # As many threads as a trial had: what its training took tells what this will take.
+        with few_threads(plan.frame.size, _cores(self.n_jobs)):
             self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))
         self._example = plan.example
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
     "automl": [
-        "AutomlError", "InputError", "NoModelError", "Search", "SettingError", "Space", "SpaceError", "StoreError",
+        "AutomlError", "Branch", "Choice", "Float", "InputError", "Int", "NoModelError", "Search", "SettingError", "Space", "SpaceError", "StoreError",
         "TableError", "__version__", "load_model", "load_space", "read_table",
     ],
     "automl.descent": [

@@ -2,6 +2,7 @@
 
 from automl.families.base import Array, Family, Fold, Problem, Trainer, ladder
 from automl.families.catalog import FAMILIES, family_of, fitting, load_space, structural, vocabulary
+from automl.families.reference import reference
 
 __all__ = [
     "FAMILIES",
@@ -14,6 +15,7 @@ __all__ = [
     "fitting",
     "ladder",
     "load_space",
+    "reference",
     "structural",
     "vocabulary",
 ]

@@ -116,6 +116,10 @@ class Family(ABC):
     def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         """Return why a configuration cannot serve this problem, and the metric if there is one; empty if it can."""
 
+    def defaults(self, task: str) -> dict[str, Any]:
+        """Return what every parameter of a task is where a configuration says nothing."""
+        return self.section.defaults()
+
     @abstractmethod
     def last_rung(self, params: dict[str, Any]) -> int:
         """Return the rung at which a trial is complete: its epochs, or 1 where there are none."""

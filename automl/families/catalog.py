@@ -75,7 +75,9 @@ _BOOSTING = {
 
 def _tree_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
     levels = min(params["max_depth"] or math.inf, math.log2(n_rows + 1))
-    return n_rows * n_columns * levels
+    looked_at = {"sqrt": math.sqrt(n_columns), "log2": math.log2(n_columns + 1), None: n_columns}
+    columns = params["max_features"]
+    return n_rows * levels * (looked_at[columns] if columns in looked_at else columns * n_columns)
 
 
 def _forest_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
@@ -138,8 +140,8 @@ FAMILIES: dict[str, Family] = {
             work=_tree_work,
             unit_seconds=3e-8,
         ),
-        _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=1e-8),
-        _forest("extra_trees", "ExtraTrees", bootstrap=False, unit_seconds=1e-8),
+        _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=5e-8),
+        _forest("extra_trees", "ExtraTrees", bootstrap=False, unit_seconds=1.5e-8),
         SklearnFamily(
             "hist_gradient_boosting",
             classifier="sklearn.ensemble.HistGradientBoostingClassifier",
@@ -177,7 +179,7 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     source : str, path, dict or Space
         The name of a space that ships (``"tabular"``), a YAML file, YAML text, the same as a dict, or a space
         already read.
-    allow_imports : iterable of str
+    allow_imports : str or iterable of str
         Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may name
         classes of. To import a package is to run it: allow those you trust.
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from automl.constraints import Parameter, Section, named
 from automl.descent import (
+    DEFAULT_LOSSES,
     LOSSES,
     Architecture,
     GradientDescentClassifier,
@@ -110,6 +111,10 @@ class DescentFamily(Family):
         if metric.needs_probabilities():
             return f"loss {name} gives no probabilities, which {metric.name} needs"
         return ""
+
+    @override
+    def defaults(self, task: str) -> dict[str, Any]:
+        return {**super().defaults(task), "loss": DEFAULT_LOSSES[task]}
 
     @override
     def last_rung(self, params: dict[str, Any]) -> int:

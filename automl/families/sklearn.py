@@ -137,6 +137,10 @@ class SklearnFamily(Family):
         return ""
 
     @override
+    def defaults(self, task: str) -> dict[str, Any]:
+        return self._kind(Problem(task))[1].defaults()
+
+    @override
     def last_rung(self, params: dict[str, Any]) -> int:
         return 1
 
@@ -238,5 +242,7 @@ def _either(first: Section, second: Section) -> Section:
     for name in first.parameters.keys() & second.parameters.keys():
         mine, other = first.parameters[name], second.parameters[name]
         if mine != other:
-            merged[name] = Parameter(Union((mine.constraint, other.constraint)), None, mine.about)
+            rules = dict.fromkeys((mine.constraint, other.constraint))
+            rule = mine.constraint if len(rules) == 1 else Union(tuple(rules))
+            merged[name] = Parameter(rule, None, mine.about)
     return Section(merged)

@@ -55,7 +55,7 @@ def load_space(
         What keys there are, and what they may be.
     folder : Path, optional
         Where names are looked up; by default among the spaces that ship.
-    allow_imports : iterable of str
+    allow_imports : str or iterable of str
         Packages, besides scikit-learn and its like, that ``estimator:`` may import classes from.
     structural : callable, optional
         ``structural(path)`` tells which values must be equal for trials to train together; all by default.
@@ -78,9 +78,8 @@ def load_space(
     faults = Faults()
     raw = read_source(source, faults, folder)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
-    document = _Document(
-        vocabulary, partial(estimator_section, allow_imports=tuple(allow_imports)), fits, faults
-    )
+    allowed = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
+    document = _Document(vocabulary, partial(estimator_section, allow_imports=allowed), fits, faults)
     space = document.compile(raw, name)
     if faults or space is None:
         raise SpaceError(faults)

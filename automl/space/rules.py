@@ -156,6 +156,9 @@ class Start:
     written: Mapping[str, Any]
     values: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        return "{" + ", ".join(f"{key}: {show(value)}" for key, value in self.written.items()) + "}"
+
 
 def read_start(raw: Raw, known: list[Spot], path: str, report: Report) -> Start | None:
     """Compile one item of ``enqueue``; None where it has a fault.

@@ -204,6 +204,14 @@ def test_every_default_of_the_vocabulary_keeps_its_own_rule():
     assert all(rule.about for rule in rules.values())
 
 
+@pytest.mark.parametrize("task", PROBLEMS)
+@pytest.mark.parametrize("name", SKLEARN)
+def test_the_defaults_of_the_table_are_those_of_the_class(name, task):
+    own = FAMILIES[name].estimator({}, 0, PROBLEMS[task]).get_params()
+    defaults = FAMILIES[name].defaults(task)
+    assert defaults == {key: own[key] for key in defaults}
+
+
 @EVERY
 def test_every_family_says_what_a_plan_needs(name):
     family = FAMILIES[name]

@@ -1,0 +1,156 @@
+"""The command line of spaces, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import yaml
+
+import automl
+from automl.cli import main
+from automl.space import shipped_names
+
+SPACE = """\
+name: mine
+about: A tree.
+space:
+  model:
+    choice:
+      decision_tree: {max_depth: {low: 1, high: 4}, criterion: gini}
+      linear: {loss: [logistic, hinge], learning_rate: {low: 0.01, high: 0.1}}
+forbid:
+  - {loss: hinge, learning_rate: {above: 0.05}}
+enqueue:
+  - {model: decision_tree, max_depth: 2}
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run `automl spaces` in a folder with a space; return the exit code, what was printed and what was said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    (tmp_path / "mine.yaml").write_text(SPACE)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["automl", "spaces", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def test_list_names_every_space_and_where_it_stands(run):
+    code, printed, _ = run("list")
+    assert code == 0
+    for name in shipped_names():
+        assert f" {name} " in printed
+        assert automl.load_space(name).about[:30] in printed
+    assert "search_spaces" in printed
+
+
+def test_show_draws_the_tree_the_rules_and_the_starts(run):
+    code, printed, _ = run("show", "mine.yaml")
+    assert code == 0
+    for part in (
+        "mine for binary, multiclass, regression\nA tree.\n└── model one of",
+        "│   ├── max_depth  1 to 4, whole",
+        "must not meet\n  {loss: hinge, learning_rate: {above: 0.05}}",
+        "tried first\n  {model: decision_tree, max_depth: 2}",
+        "infinitely many configurations; dimensions: decision_tree 1, linear 2",
+    ):
+        assert part in printed
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_show_and_check_take_what_ships(run, name):
+    code, printed, _ = run("show", name)
+    assert (code, printed.split()[0]) == (0, name)
+    code, printed, _ = run("check", name)
+    assert code == 0
+    assert automl.load_space(name).digest() in printed
+
+
+def test_check_tells_every_fault_of_a_faulty_file_and_exits_with_2(run, tmp_path):
+    faulty = SPACE.replace("max_depth: {low", "max_dept: {low").replace("[logistic, hinge]", "hnge")
+    (tmp_path / "faulty.yaml").write_text(faulty)
+    for command in (["check", "faulty.yaml"], ["show", "faulty.yaml"], ["diff", "mine.yaml", "faulty.yaml"]):
+        code, printed, said = run(*command)
+        assert (code, printed) == (2, "")
+        assert "error: 2 faults:" in said
+        assert "faulty.yaml:6 model.decision_tree.max_dept: must be a key of model.decision_tree" in said
+        assert 'Did you mean "max_depth"?' in said
+        assert "faulty.yaml:7 model.linear.loss" in said
+    code, _, said = run("check", "tabluar")
+    assert code == 2
+    assert 'Did you mean "tabular"?' in said
+
+
+def test_check_refuses_what_is_for_no_task_of_the_space(run, tmp_path):
+    (tmp_path / "numbers.yaml").write_text("task: regression\n" + SPACE)
+    code, _, said = run("check", "numbers.yaml")
+    assert code == 2
+    assert "numbers.yaml:7 model.decision_tree.criterion: must fit regression" in said
+    assert said.count("model.linear.loss: must fit regression") == 2
+
+
+def test_sample_gives_points_of_the_space_as_yaml(run):
+    code, printed, _ = run("sample", "mine.yaml", "-n", 5)
+    space = automl.load_space("mine.yaml")
+    points = list(yaml.safe_load_all(printed))
+    assert (code, len(points)) == (0, 5)
+    for point in points:
+        space.validate(point)
+    assert run("sample", "mine.yaml")[1] == printed
+    assert run("sample", "mine.yaml", "--seed", 1)[1] != printed
+    assert run("sample", "mine.yaml", "-n", 0)[0] == 2
+
+
+def test_diff_tells_what_changed_and_what_stays_valid(run, tmp_path):
+    (tmp_path / "wider.yaml").write_text(SPACE.replace("high: 4", "high: 9"))
+    code, printed, _ = run("diff", "mine.yaml", "wider.yaml")
+    assert code == 0
+    assert "widened  model.decision_tree.max_depth: 1 to 4, whole -> 1 to 9, whole" in printed
+    assert "every trial of mine is a point of mine" in printed
+    assert "no change" in run("diff", "mine.yaml", "mine.yaml")[1]
+    narrowed = run("diff", "wider.yaml", "mine.yaml")[1]
+    assert "narrowed" in narrowed
+    kept = int(narrowed.split("from mine, ")[1].split()[0])
+    assert 550 < kept < 850  # half are linear, and 4 of 9 trees
+
+
+def test_schema_is_printed_or_written(run, tmp_path):
+    code, printed, _ = run("schema")
+    assert code == 0
+    schema = json.loads(printed)
+    assert "decision_tree" in json.dumps(schema["properties"]["space"])
+    assert run("schema", "-o", "space.schema.json")[0] == 0
+    assert json.loads((tmp_path / "space.schema.json").read_text()) == schema
+
+
+def test_other_packages_are_imported_where_they_are_allowed(run, tmp_path, monkeypatch):
+    (tmp_path / "house_of_models.py").write_text(
+        "from sklearn.tree import DecisionTreeClassifier\nclass Oak(DecisionTreeClassifier):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "oak.yaml").write_text(
+        "space: {model: {choice: {oak: {estimator: house_of_models.Oak, max_depth: [1, 2]}}}}\n"
+    )
+    code, _, said = run("check", "oak.yaml")
+    assert code == 2
+    assert "Other packages must be named in allow_imports" in said
+    for command in (["check", "oak.yaml"], ["sample", "oak.yaml"], ["diff", "oak.yaml", "quick"]):
+        assert run(*command, "--allow-import", "house_of_models")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["list", "show", "check", "sample", "diff", "schema"])
+def test_help_explains_and_gives_an_example(run, command):
+    assert command in run("--help")[1]
+    code, printed, _ = run(command, "--help")
+    assert code == 0
+    assert "Usage" in printed
+    assert "automl spaces" in printed
