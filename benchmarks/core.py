@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
 from automl.descent.network import Network
 
-REPEATS = 3
+REPEATS = 5
 
 
 @dataclass
@@ -112,9 +112,9 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def median_time(work: Callable[[], object], repeats: int = REPEATS) -> float:
+def median_time(work: Callable[[], object]) -> float:
     times = []
-    for _ in range(repeats):
+    for _ in range(REPEATS):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
@@ -194,7 +194,7 @@ def measure(name: str, quick: bool) -> dict[str, Any]:
         plain = Case(**{key: value for key, value in options.items() if key not in ("recipes", "peer")})
         peer_s = median_time(lambda: train(plain)) / plain.k
     else:
-        peer_s = median_time(lambda: peer(case), 1 if case.n * case.epochs > 50_000 else REPEATS)
+        peer_s = median_time(lambda: peer(case))
     limit = median_time(lambda: products(case)) / case.k
     row = {
         "case": name,
