@@ -295,7 +295,7 @@ class Search(BaseEstimator):
         SettingError
             If the folder holds something already.
         """
-        return save_model(self._best(), path, self._example, self._metadata())
+        return save_model(self._best(), path, self._example, self._metadata(), trusted=self._trusted())
 
     def _about(self, plan: Plan) -> SearchRecord:
         n_rows, n_columns = plan.frame.shape
@@ -356,11 +356,20 @@ class Search(BaseEstimator):
         name = f"automl-{_plain(plan.target.name)}"
         try:
             self.model_uri_ = tracker.log_model(
-                self.best_estimator_, self._example, registered_model_name=name, metadata=self._metadata()
+                self.best_estimator_,
+                self._example,
+                registered_model_name=name,
+                metadata=self._metadata(),
+                trusted=self._trusted(),
             )
         except StoreError as error:
             # The search is worth more than its mirror: the estimator is here, and can be exported.
             warnings.warn(f"The model was not logged: {error}", stacklevel=3)
+
+    def _trusted(self) -> list[str]:
+        """Return the package of the winner's class, if its space named one: it was imported, so it is trusted."""
+        path = self.best_params_.get(f"model.{self.best_trial_.family}.estimator")
+        return [] if path is None else [path.partition(".")[0]]
 
     def _finish(self, tracker: Tracker, records: Sequence[TrialRecord], budget: Budget) -> None:
         states = Counter(record.state for record in records)

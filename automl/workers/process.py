@@ -117,7 +117,8 @@ class _Worker:
             args=(theirs, assignment, os.getpid()),
             name="automl-worker",
             daemon=True,  # ends with the parent
-            env=dict.fromkeys(_THREADS, str(threads)),
+            # Passive: threads that wait leave the core to the neighbours.
+            env={**dict.fromkeys(_THREADS, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"},
         )
         with _uninterruptible():
             self._process.start()
