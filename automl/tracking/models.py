@@ -33,7 +33,7 @@ def trusted_types(file: Path, trusted: Sequence[str] = ()) -> list[str]:
     file : Path
         A file written by skops.
     trusted : sequence of str
-        Types to trust besides this package's and scikit-learn's, by full name.
+        Types to trust besides this package's and scikit-learn's, by full name; or packages, with all their types.
 
     Returns
     -------
@@ -48,9 +48,8 @@ def trusted_types(file: Path, trusted: Sequence[str] = ()) -> list[str]:
     import skops.io
 
     needed: list[str] = skops.io.get_untrusted_types(file=file)
-    foreign = [
-        name for name in needed if name.partition(".")[0] not in _TRUSTED_PACKAGES and name not in trusted
-    ]
+    allowed = {*_TRUSTED_PACKAGES, *trusted}
+    foreign = [name for name in needed if name.partition(".")[0] not in allowed and name not in allowed]
     if foreign:
         names = ", ".join(foreign)
         remedy = f"If they are safe to load, hand them in: trusted={foreign!r}."

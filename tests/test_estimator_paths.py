@@ -1,0 +1,98 @@
+"""A search over classes that the space names by their path, from the file to the exported model."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+
+import automl
+from automl.cli import main
+
+SPACE = {
+    "task": ["binary", "multiclass"],
+    "space": {
+        "model": automl.Branch(
+            my_forest={
+                "estimator": "sklearn.ensemble.ExtraTreesClassifier",
+                "n_estimators": automl.Int(5, 20, step=5),
+                "bootstrap": automl.Choice(True, False),
+                "preprocess": {"numeric": {"scale": "none"}},
+            },
+            margin={"estimator": "sklearn.svm.LinearSVC", "C": automl.Float(0.01, 1, log=True)},
+        )
+    },
+    "enqueue": [{"model": "my_forest"}, {"model": "margin"}],
+}
+OAK = """\
+from sklearn.tree import DecisionTreeClassifier
+
+class Oak(DecisionTreeClassifier):
+    pass
+"""
+
+
+@pytest.fixture(scope="module")
+def table():
+    X, y = make_classification(120, 4, random_state=0)
+    return X, y
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_classes_of_scikit_learn_are_searched_with_the_rest(folder, table, n_jobs):
+    search = automl.Search(SPACE, n_trials=6, scoring="roc_auc", n_jobs=n_jobs, progress=False).fit(*table)
+    board = search.leaderboard_
+    assert set(board["family"]) == {"my_forest", "margin"}
+    assert (board["state"] == "complete").all()
+    assert board["score"].min() > 0.6
+    assert search.best_params_["model"] in ("my_forest", "margin")
+    model = automl.load_model(search.export(folder / "model"))
+    np.testing.assert_array_equal(model.predict(table[0]), search.predict(table[0]))
+
+
+@pytest.fixture
+def oak(folder, monkeypatch, table):
+    (folder / "house_of_oak.py").write_text(OAK)
+    monkeypatch.syspath_prepend(folder)
+    (folder / "oak.yaml").write_text(
+        "space: {model: {choice: {oak: {estimator: house_of_oak.Oak, max_depth: [1, 2]}}}}\n"
+    )
+    yield folder
+    sys.modules.pop("house_of_oak", None)
+
+
+def test_a_class_of_another_package_is_searched_logged_and_exported(oak, table):
+    with pytest.raises(automl.SpaceError, match="Other packages must be named in allow_imports"):
+        automl.Search("oak.yaml", n_trials=2, progress=False).fit(*table)
+    search = automl.Search(
+        "oak.yaml", n_trials=2, n_jobs=1, progress=False, allow_imports=["house_of_oak"]
+    ).fit(*table)
+    assert type(search.best_estimator_[-1]).__name__ == "Oak"
+    assert search.model_uri_.startswith("models:/")
+    path = search.export(oak / "model")
+    with pytest.raises(automl.SettingError, match=r"house_of_oak\.Oak"):
+        automl.load_model(path)
+
+
+def test_the_command_line_searches_it_where_it_is_allowed(oak, table, monkeypatch, capsys):
+    X, y = table
+    np.savetxt("table.csv", np.c_[X, y], delimiter=",", header="a,b,c,d,y", comments="")
+    words = [
+        "search",
+        "table.csv",
+        "--target",
+        "y",
+        "--space",
+        "oak.yaml",
+        "--n-trials",
+        "2",
+        "--no-progress",
+    ]
+    for more, expected in (([], 2), (["--allow-import", "house_of_oak", "--n-jobs", "1"], 0)):
+        monkeypatch.setattr(sys, "argv", ["automl", *words, *more])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert (stop.value.code or 0) == expected, capsys.readouterr()
+    assert "oak" in capsys.readouterr().out
