@@ -2,11 +2,14 @@
 
 import doctest
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from automl.cli import main
 from automl.descent import OPTIMIZERS
 from automl.errors import SpaceError
 from automl.families import load_space
@@ -42,5 +45,22 @@ def test_the_python_runs():
     assert not result.failed, "".join(printed)
 
 
+def test_the_commands_run(folder, monkeypatch, capsys):
+    np.savetxt("table.csv", np.arange(240.0).reshape(60, 4) % 7, delimiter=",", header="a,b,c,y", comments="")
+    (folder / "my_space.yaml").write_text(YAML[0][0])
+    lines = [
+        shlex.split(line, comments=True)
+        for kind, text in BLOCKS
+        if kind == "sh"
+        for line in text.splitlines()
+    ]
+    assert len(lines) > 5
+    for words in lines:
+        monkeypatch.setattr(sys, "argv", [*words, *(["--n-jobs", "1"] if "search" in words else [])])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert not stop.value.code, capsys.readouterr().err
+
+
 def test_there_is_no_block_of_another_kind():
-    assert {kind for kind, _ in BLOCKS} == {"yaml", "text", "python"}
+    assert {kind for kind, _ in BLOCKS} == {"yaml", "text", "python", "sh"}
