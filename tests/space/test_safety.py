@@ -1,4 +1,7 @@
-"""Files made to harm, and files that are noise: refused quickly, and with nothing but `SpaceError`."""
+"""Files made to harm, and files that are noise: refused quickly, and with nothing but `SpaceError`.
+
+A long run, of 175,000 inputs: ``AUTOML_FUZZ=100000 python -m pytest tests/space/test_safety.py``
+"""
 
 import os
 import random

@@ -1,6 +1,7 @@
 """The spaces that ship: sound, quick to load, and able to train on every task they are for."""
 
 import time
+from collections import Counter
 
 import numpy as np
 import optuna
@@ -71,12 +72,19 @@ def test_what_is_drawn_trains(name, task, table):
     columns = TypedColumns().fit(table)
     X, y = columns.transform(table), target(table, problem.n_classes).to_numpy()
     rng = np.random.default_rng(0)
-    for _ in range(2):
+    trained = Counter()
+    for _ in range(60):
         configuration = space.sample(rng)
         family, params, preprocess = family_of(configuration)
+        kind = family.name, "rbf" in str(preprocess)
+        trained[kind] += 1
+        if trained[kind] > 2:
+            continue
         prepared = preprocessor(preprocess, columns.kinds_, task=task).fit_transform(X, y)
         estimator = family.estimator(params, 0, problem).fit(prepared, y)
         assert np.isfinite(estimator.predict(prepared)).all()
+    assert {family for family, _ in trained} == set(space.size().dimensions)
+    assert name != "svm" or len(trained) == 2  # linear, and with a kernel
 
 
 def test_the_default_loads_in_a_blink():
@@ -87,3 +95,21 @@ def test_the_default_loads_in_a_blink():
         load_space("tabular")
         times.append(time.perf_counter() - began)
     assert min(times) < 0.1
+
+
+def test_with_random_features_a_linear_model_learns_a_circle():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
+    y = (np.hypot(table["a"], table["b"]) > 1.2).to_numpy().astype(int)
+    right = {}
+    for features in ("none", {"rbf": {"gamma": 0.5, "n_components": 200}}):
+        configuration = {
+            "preprocess": {"features": features},
+            "model": {"linear": {"loss": "hinge", "learning_rate": 0.05, "max_epochs": 40, "l2": 1e-5}},
+        }
+        family, params, preprocess = family_of(configuration)
+        prepare = preprocessor(preprocess, {"a": "numeric", "b": "numeric"}).fit(table[:200])
+        model = family.estimator(params, 0, Problem("binary", 2)).fit(prepare.transform(table[:200]), y[:200])
+        right[str(features)[:6]] = (model.predict(prepare.transform(table[200:])) == y[200:]).mean()
+    assert right["none"] < 0.75
+    assert right["{'rbf'"] > 0.9
