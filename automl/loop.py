@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from automl.families import Family, Problem, family_of
+from automl.families import Family, family_of
 from automl.records import Curve, Proposal, State, TrialRecord
 from automl.select import best_record
 from automl.study import Budget, Session
@@ -27,7 +27,8 @@ _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _ATTEMPTS = 2  # how often a cohort is tried whose worker dies; it may not have been its own fault
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
-_PASSED_OVER = 30  # proposals in a row that may be too long for the time left, before the search ends
+_PART = 0.3  # of the time left that a cohort should take at most
+_PASSED_OVER = 8  # proposals in a row that may be too long for the time left, before the search ends
 
 
 @dataclass
@@ -64,8 +65,6 @@ class Loop:
         Writes the runs.
     progress : Progress or Silent
         Shows what happens.
-    problem : Problem
-        Task and classes.
     shape : (int, int, int)
         Rows of the table, its columns as far as known, number of folds.
     refit : bool
@@ -87,7 +86,6 @@ class Loop:
         tracker: Tracker,
         progress: Progress | Silent,
         *,
-        problem: Problem,
         shape: tuple[int, int, int],
         refit: bool,
     ) -> None:
@@ -96,7 +94,6 @@ class Loop:
         self._session, self._workers, self._budget = session, workers, budget
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
-        self._problem = problem
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, _Running] = {}  # in the order of their proposals
@@ -211,11 +208,11 @@ class Loop:
         cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
         self._cohorts += 1
         running = self._running[cohort.id] = _Running(cohort, seen=len(self.records))
-        # The core stops when its time is up; a fit of scikit-learn cannot, so it must not start in vain.
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
-        seconds, left = self._estimate(params, family, self._training_share()), self._time_left()
-        if family.cohort_limit > 1 or seconds <= left:
+        seconds, left = self._estimate(params[:1], family, self._training_share()), self._time_left()
+        if seconds <= left or (family.cohort_limit > 1 and not (self.records or len(self._running) > 1)):
+            # The core stops when its time is up, so it may start in vain where there is nothing better to do.
             self._passed_over = 0
             return
         self._passed_over += 1
@@ -232,8 +229,12 @@ class Loop:
 
     def _size(self, leader: Proposal) -> int:
         """Return how many trials train together: what the family allows, but several cohorts to a search."""
-        family, _, _ = family_of(leader.configuration)
+        family, params, _ = family_of(leader.configuration)
         few = float("inf") if self._budget.n_trials is None else max(1, self._budget.n_trials // 8)
+        if not self._repeatable:
+            few = min(
+                few, _PART * self._time_left() / self._estimate([params], family, self._training_share())
+            )
         return int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
 
     def _handle(self, event: Event) -> None:

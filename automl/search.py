@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Search"]
 
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
+_ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 
@@ -70,7 +71,8 @@ class Search(BaseEstimator):
         A scikit-learn scorer or its name. None: ``roc_auc`` for two classes, ``neg_log_loss`` for more,
         ``neg_root_mean_squared_error`` for numbers.
     n_trials : int or None, default=None
-        Trials in all.
+        Trials in all. With it a search repeats itself: the same seed gives the same leaderboard, whatever is ready
+        first and with one or two jobs, as far as ``timeout`` does not cut it short (and but for ``hyperband``).
     timeout : float or None, default=60
         Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
         one of them must be given.
@@ -231,12 +233,11 @@ class Search(BaseEstimator):
                     budget,
                     tracker,
                     progress,
-                    problem=plan.problem,
                     shape=(*plan.frame.shape, len(plan.folds)),
                     refit=self.refit,
                 )
                 loop.run()
-                self._keep(plan, loop.records)
+                self._keep(plan, loop.records, interrupted=loop.interrupted)
                 if self.refit:
                     progress.stage("refitting the winner")
                     self._refit(plan, X)
@@ -317,14 +318,14 @@ class Search(BaseEstimator):
         plain = {"n_trials", "timeout", "cv", "n_jobs", "sampler", "pruner", "refit"}
         return {name: value for name, value in self.get_params(deep=False).items() if name in plain}
 
-    def _keep(self, plan: Plan, records: Sequence[TrialRecord]) -> None:
+    def _keep(self, plan: Plan, records: Sequence[TrialRecord], *, interrupted: bool) -> None:
         best = best_record(records)
         if best is None:
             reasons = [record.reason.strip().splitlines()[-1] for record in records if record.reason]
             raise NoModelError(
                 f"no trial came to a score, of {len(records)}"
                 + (f"; the first ended with: {reasons[0]}" if reasons else "")
-                + '. Give the search more time, or a space that trains faster (space="quick").'
+                + (". The search was interrupted." if interrupted else f". {_ADVICE}")
             )
         self._plan = plan
         self.task_ = plan.target.task
