@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 PUBLIC = {
     "automl": [
         "AutomlError", "Branch", "Choice", "Float", "InputError", "Int", "NoModelError", "Search",
-        "SettingError", "Space", "SpaceError", "StoreError", "TableError", "__version__", "load_model", "load_space", "read_table",
+        "SettingError", "Space", "SpaceError", "StoreError", "TableError", "__version__", "load_model", "load_space",
+        "read_table",
     ],
     "automl.descent": [
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "LOSSES", "NORMALIZATIONS", "OPTIMIZERS", "PARAMETERS",
