@@ -24,6 +24,7 @@ __all__ = [
     "OneOf",
     "Parameter",
     "Section",
+    "Text",
     "Union",
     "Variants",
     "named",
@@ -102,6 +103,19 @@ class Boolean(Constraint):
     @override
     def describe(self) -> str:
         return "true or false"
+
+
+@dataclass(frozen=True)
+class Text(Constraint):
+    """Any text but an empty one."""
+
+    @override
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and bool(value)
+
+    @override
+    def describe(self) -> str:
+        return "text"
 
 
 @dataclass(frozen=True)

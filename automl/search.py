@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.constraints import Boolean, Number, OneOf, Parameter, Union
+from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.export import save_model
 from automl.families import family_of
@@ -50,6 +50,9 @@ SETTINGS: dict[str, Parameter] = {
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
     "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
     "progress": Parameter(Boolean(), True, "whether to show what happens"),
+    "allow_imports": Parameter(
+        Union((Text(), ListOf(Text()))), (), "packages that a space may name classes of"
+    ),
 }
 
 
@@ -98,7 +101,7 @@ class Search(BaseEstimator):
         Train the winner on all rows, log it as a model and register it.
     progress : bool, default=True
         Show what happens while it happens.
-    allow_imports : sequence of str, default=()
+    allow_imports : str or sequence of str, default=()
         Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` of a space may
         name classes of.
 
@@ -165,7 +168,7 @@ class Search(BaseEstimator):
         experiment_name: str | None = None,
         refit: bool = True,
         progress: bool = True,
-        allow_imports: Sequence[str] = (),
+        allow_imports: str | Sequence[str] = (),
     ) -> None:
         self.space = space
         self.scoring = scoring

@@ -63,6 +63,12 @@ def oak(folder, monkeypatch, table):
     sys.modules.pop("house_of_oak", None)
 
 
+@pytest.mark.parametrize("wrong", [5, [5], [""], None])
+def test_packages_are_names(table, wrong):
+    with pytest.raises(automl.SettingError, match="allow_imports: must be text or a list, each item text"):
+        automl.Search(SPACE, allow_imports=wrong).fit(*table)
+
+
 def test_a_class_of_another_package_is_searched_logged_and_exported(oak, table):
     with pytest.raises(automl.SpaceError, match="Other packages must be named in allow_imports"):
         automl.Search("oak.yaml", n_trials=2, progress=False).fit(*table)

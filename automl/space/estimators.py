@@ -103,7 +103,11 @@ class _Accepted(Constraint):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                self.make(**{self.parameter: value}).fit(None, None)
+                made = self.make(**{self.parameter: value})
+            except Exception as error:  # any class of any package, so anything may come
+                return str(error) or type(error).__name__
+            try:
+                made.fit(None, None)
             except Exception as error:  # fitting on nothing always fails; how it does is the answer
                 # The class has no public home; scikit-learn's are told by the name.
                 return str(error) if type(error).__name__ == "InvalidParameterError" else ""

@@ -14,6 +14,7 @@ from automl.constraints import (
     OneOf,
     Parameter,
     Section,
+    Text,
     Union,
     Variants,
 )
@@ -177,6 +178,8 @@ def _value(rule: Constraint) -> Schema:
             return schema
         case Boolean():
             return {"type": "boolean"}
+        case Text():
+            return {"type": "string", "minLength": 1}
         case OneOf(values):
             return {"enum": list(values)}
         case ListOf(item, least):

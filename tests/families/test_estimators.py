@@ -33,10 +33,19 @@ class Quiet(LogisticRegression):
         return {}
 
 
+class Strict(LogisticRegression):
+    """Refuses a value as it is made."""
+
+    def __init__(self, C=1.0):
+        if C > 10:
+            raise ValueError("C is too large")
+        super().__init__(C=C)
+
+
 @pytest.fixture
 def package(monkeypatch):
     module = types.ModuleType("house_models")
-    module.Bare, module.Quiet = Bare, Quiet
+    module.Bare, module.Quiet, module.Strict = Bare, Quiet, Strict
     monkeypatch.setitem(sys.modules, "house_models", module)
     return "house_models"
 
@@ -141,6 +150,8 @@ def test_other_packages_must_be_allowed(package):
     assert (estimator.C, estimator.random_state) == (params["C"], 5)
     with pytest.raises(SpaceError, match='must be a key of model.mine; got max_itr. Did you mean "max_iter"'):
         automl.load_space(space("house_models.Quiet", max_itr=1), allow_imports=[package])
+    with pytest.raises(SpaceError, match="model.mine.C: must be what Strict takes; got 11"):
+        automl.load_space(space("house_models.Strict", C=[1, 11]), allow_imports=package)
     with pytest.raises(SpaceError, match="Bare is no classifier"):
         automl.load_space(space("house_models.Bare", ["binary"]), allow_imports=[package])
 
