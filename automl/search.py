@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Search"]
 
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
+_AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
 _ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
@@ -228,6 +229,7 @@ class Search(BaseEstimator):
             self.run_id_ = tracker.start(about, self._shown())
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
+            patience = _PATIENCE
             try:
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
@@ -250,10 +252,10 @@ class Search(BaseEstimator):
                 self._finish(tracker, loop.records, budget)
                 state = "killed" if loop.interrupted else "finished"
             except KeyboardInterrupt:
-                state = "killed"
+                state, patience = "killed", _AT_ONCE
                 raise
             finally:
-                tracker.close(state, _PATIENCE)
+                tracker.close(state, patience)
         return self
 
     def predict(self, X: Any) -> Any:

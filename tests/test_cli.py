@@ -180,3 +180,13 @@ def test_ctrl_c_ends_a_search_in_order(table, n_jobs):
     assert len(children) == len(study.get_trials())
     assert {child.info.status for child in children} <= {"FINISHED", "KILLED"}
     assert len(client.search_registered_models()) == 1
+
+
+def test_a_second_ctrl_c_stops_at_once(table):
+    search = start_long_search(table, 1)
+    os.killpg(search.pid, signal.SIGINT)
+    wait_for(lambda: "refitting" in (table / "printed").read_text() or search.poll() is not None)
+    os.killpg(search.pid, signal.SIGINT)
+    assert search.wait(timeout=20) in (0, 130)  # 0 where the search was quicker than the second Ctrl-C
+    assert "Traceback" not in (table / "printed").read_text()
+    assert finished_trials() > 0
