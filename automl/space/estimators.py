@@ -56,8 +56,11 @@ def _section(path: str) -> Section:
     module_name, _, name = path.rpartition(".")
     try:
         module = import_module(module_name)
-    except (ImportError, ValueError):
-        raise ValueError("must be the path of a class that can be imported") from None
+    except Exception as error:  # importing runs the module, so anything may come
+        package = path.partition(".")[0]
+        absent = isinstance(error, ModuleNotFoundError) and error.name == package
+        remedy = f"Install {package} first." if absent else ""
+        raise ValueError("must be the path of a class that can be imported", remedy) from None
     make = getattr(module, name, None)
     if not isinstance(make, type) or not all(
         hasattr(make, method) for method in ("fit", "predict", "get_params")

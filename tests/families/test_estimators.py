@@ -156,6 +156,17 @@ def test_other_packages_must_be_allowed(package):
         automl.load_space(space("house_models.Bare", ["binary"]), allow_imports=[package])
 
 
+def test_a_package_that_is_absent_or_broken_is_told(tmp_path, monkeypatch):
+    (tmp_path / "broken_models.py").write_text("raise RuntimeError('not today')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        SpaceError, match=r"can be imported; got absent_models\.A\. Install absent_models first"
+    ):
+        automl.load_space(space("absent_models.A"), allow_imports=["absent_models"])
+    with pytest.raises(SpaceError, match=r"can be imported; got broken_models\.A\.$"):
+        automl.load_space(space("broken_models.A"), allow_imports=["broken_models"])
+
+
 def test_a_fault_of_the_task_has_its_line(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text(
