@@ -114,7 +114,7 @@ class Loop:
         reason = "the search was interrupted" if self.interrupted else "the time was up"
         for running in list(self._running.values()):
             if running.records is None:
-                running.records = self._abandoned(running, "pruned", reason)
+                running.records = self._abandoned(running, "stopped", reason)
             self._tell(running)
 
     def _search(self) -> None:
@@ -218,7 +218,7 @@ class Loop:
         self._passed_over += 1
         self._over = self._passed_over > _PASSED_OVER
         reason = f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
-        running.records = self._abandoned(running, "pruned", reason)
+        running.records = self._abandoned(running, "stopped", reason)
 
     def _start(self, running: _Running) -> None:
         running.started = time.time()

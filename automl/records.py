@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord"]
 
 Task = Literal["binary", "multiclass", "regression"]
-State = Literal["complete", "pruned", "failed"]
+State = Literal["complete", "stopped", "pruned", "failed"]
 
 
 class _Record(BaseModel):
@@ -67,8 +67,9 @@ class TrialRecord(_Record):
     ----------
     number, configuration, params, seed
         As in the `Proposal`.
-    state : {"complete", "pruned", "failed"}
-        How it ended.
+    state : {"complete", "stopped", "pruned", "failed"}
+        How it ended: at its last rung; cut short because the time was up or the user had enough; given up by the
+        pruner; or with an error.
     family : str
         The model family's name.
     score : float or None
@@ -84,7 +85,7 @@ class TrialRecord(_Record):
     seconds : float
         Its share of its cohort's training time.
     reason : str
-        Why it was pruned or failed; empty where it completed.
+        Why it was stopped, pruned or failed; empty where it completed.
     """
 
     number: int

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
 
 import joblib
 from sklearn.base import BaseEstimator
@@ -23,7 +23,7 @@ from automl.families import family_of
 from automl.loop import Loop
 from automl.metrics import Predictions
 from automl.plan import Plan, make_plan
-from automl.records import SearchRecord, TrialRecord
+from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record, leaderboard
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
@@ -117,7 +117,8 @@ class Search(BaseEstimator):
     best_trial_ : TrialRecord
         Its record.
     leaderboard_ : DataFrame
-        All trials, best first.
+        All trials, best first. A trial that the end of the time cut short is ``stopped`` and competes with the score
+        it had come to.
     study_ : optuna.Study
         The study.
     run_id_ : str
@@ -384,7 +385,7 @@ class Search(BaseEstimator):
             {
                 "best_score": self.best_score_,
                 **self.best_trial_.metrics,
-                **{f"n_{state}": states[state] for state in ("complete", "pruned", "failed")},
+                **{f"n_{state}": states[state] for state in get_args(State)},
                 "seconds": budget.elapsed,
             },
         )

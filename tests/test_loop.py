@@ -194,7 +194,7 @@ def test_a_fit_that_cannot_be_stopped_does_not_start_in_vain():
     first, *others = search.records
     assert first.state == "complete"
     assert {(one.state, one.score, one.reason) for one in others} == {
-        ("pruned", None, "not started: about 20 s to train, 10 s left")
+        ("stopped", None, "not started: about 20 s to train, 10 s left")
     }
     assert 5 < len(others) < 15
     assert clock.now == 20
@@ -322,8 +322,8 @@ def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():
     search.run()
     done, cut, silent, *_ = search.records
     assert (done.state, done.score, done.reason) == ("complete", 0.7, "")
-    assert (cut.state, cut.score, cut.reason) == ("pruned", 0.2, "the time was up")
-    assert (silent.state, silent.score) == ("pruned", None)
+    assert (cut.state, cut.score, cut.reason) == ("stopped", 0.2, "the time was up")
+    assert (silent.state, silent.score) == ("stopped", None)
     assert cut.curve == Curve(rungs=(1,), scores=(0.2,))
     assert done.curve.rungs == (1, EPOCHS)
     assert clock.now <= 22
@@ -347,7 +347,7 @@ def test_ctrl_c_ends_the_search_in_order(how):
     assert workers.closed == 1
     assert sorted(session.told) == sorted(number for cohort in session.proposed for number in cohort)
     assert {one.state for one in search.records if one.number < 16} == {"complete"}
-    cut = [one for one in search.records if one.state == "pruned"]
+    cut = [one for one in search.records if one.state == "stopped"]
     if how == "exception":
         assert {one.reason for one in cut} == {"the search was interrupted"}
         assert {one.number for one in cut} >= set(range(16, 24))

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 __all__ = ["best_record", "leaderboard", "ranked"]
 
-_ORDER = {"complete": 0, "pruned": 1, "failed": 2}
-
 
 def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the records best first: complete, then pruned, each by score; failed ones last.
+    """Return the records best first: complete and stopped ones by score, then pruned ones by score.
 
-    Equal scores keep the order of the trials.
+    Those without a score come last, failed ones at the end; equal scores keep the order of the trials.
     """
-    return sorted(
-        records,
-        key=lambda record: (
-            _ORDER[record.state],
-            np.inf if record.score is None else -record.score,
-            record.number,
-        ),
-    )
+
+    def place(record: TrialRecord) -> tuple[int, float, int]:
+        if record.score is None:
+            return (3 if record.state == "failed" else 2), 0.0, record.number
+        return (1 if record.state == "pruned" else 0), -record.score, record.number
+
+    return sorted(records, key=place)
 
 
 def best_record(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the complete trial with the best score; where none is, the best of those cut short; else None."""
+    """Return the first of the ranked trials, if it has a score.
+
+    A trial that was stopped competes with the score it had come to; a pruned one wins only where there is no other.
+    """
     scored = [record for record in ranked(records) if record.score is not None]
     return scored[0] if scored else None
 

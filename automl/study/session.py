@@ -20,7 +20,12 @@ __all__ = ["Session", "read_records", "read_search"]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
 
-_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,  # Optuna has no word for it; its sampler learns from the last score all the same
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
 
 
 class Session:

@@ -48,7 +48,7 @@ class Progress:
         self._timeout: float | None = None
         self._n_trials: int | None = None
         self._began = time.monotonic()
-        self._counts: dict[State, int] = {"complete": 0, "pruned": 0, "failed": 0}
+        self._counts: dict[State, int] = {"complete": 0, "stopped": 0, "pruned": 0, "failed": 0}
         self._best: TrialRecord | None = None
         self._best_score = -math.inf
         self._doing = "starting"
@@ -98,7 +98,11 @@ class Progress:
     def trial(self, record: TrialRecord) -> None:
         """Count a trial that ended."""
         self._counts[record.state] += 1
-        if record.state == "complete" and record.score is not None and record.score > self._best_score:
+        if (
+            record.state in ("complete", "stopped")
+            and record.score is not None
+            and record.score > self._best_score
+        ):
             self._best, self._best_score = record, record.score
         if self._live is None and time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._line()
@@ -136,7 +140,7 @@ class Progress:
         done = sum(self._counts.values())
         of = f" of {self._n_trials}" if self._n_trials else ""
         return f"{done}{of} {'trial' if done == 1 and not of else 'trials'}: " + ", ".join(
-            f"{count} {state}" for state, count in self._counts.items()
+            f"{count} {state}" for state, count in self._counts.items() if count or state != "stopped"
         )
 
     def _winner(self) -> str:

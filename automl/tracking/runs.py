@@ -20,7 +20,12 @@ _MAX_KEY = 250
 _MAX_PARAM = 6_000
 _MAX_TAG = 8_000
 
-_STATUS: dict[State, str] = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+_STATUS: dict[State, str] = {
+    "complete": "FINISHED",
+    "stopped": "KILLED",
+    "pruned": "KILLED",
+    "failed": "FAILED",
+}
 
 
 class Point(NamedTuple):

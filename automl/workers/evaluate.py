@@ -141,7 +141,7 @@ class _Run:
             self.charge(training)
             if not in_time:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
-                self.end(self.open(), "pruned", reason)
+                self.end(self.open(), "stopped", reason)
                 return
             due = [i for i in self.open() if rung in steps or rung == self.trials[i].last_rung]
             if due:

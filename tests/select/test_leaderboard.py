@@ -21,21 +21,24 @@ RECORDS = [
     record(5, "pruned", None),
     record(6, "complete", -0.1),
     record(7, "pruned", 0.2),
+    record(8, "stopped", 0.85),
+    record(9, "stopped", None),
 ]
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_complete_trials_lead_by_score_and_equal_ones_by_age(order):
-    assert [one.number for one in ranked(RECORDS[::order])] == [3, 4, 1, 6, 2, 7, 5, 0]
+def test_trials_that_were_not_pruned_lead_by_score_and_equal_ones_by_age(order):
+    assert [one.number for one in ranked(RECORDS[::order])] == [8, 3, 4, 1, 6, 2, 7, 5, 9, 0]
 
 
-def test_the_best_is_complete_however_good_a_trial_cut_short_was():
-    assert best_record(RECORDS).number == 3
+def test_the_best_was_not_pruned_however_good_it_was():
+    assert best_record(RECORDS).number == 8
+    assert best_record(RECORDS[:8]).number == 3
 
 
-def test_where_none_is_complete_the_best_of_those_cut_short_wins():
-    cut = [one for one in RECORDS if one.state != "complete"]
-    assert best_record(cut).number == 2
+def test_where_there_is_no_other_the_best_of_the_pruned_wins():
+    pruned = [one for one in RECORDS if one.state in ("pruned", "failed")]
+    assert best_record(pruned).number == 2
     assert best_record([RECORDS[0], RECORDS[5]]) is None
     assert best_record([]) is None
 

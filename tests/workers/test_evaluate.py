@@ -112,7 +112,7 @@ def test_the_deadline_cuts_a_cohort_and_keeps_what_was_reached(run, cohort):
     start = time.time()
     (record,) = run(cohort(endless, deadline=start + 0.5))
     assert time.time() - start < 3
-    assert record.state == "pruned"
+    assert record.state == "stopped"
     assert "time is up" in record.reason
     assert record.score == record.curve.scores[-1]
     assert len(record.curve.losses) >= record.curve.rungs[-1]
@@ -121,7 +121,7 @@ def test_the_deadline_cuts_a_cohort_and_keeps_what_was_reached(run, cohort):
 def test_stop_before_the_first_rung_gives_no_score(run, cohort):
     for model in ({"max_epochs": 3}, {"decision_tree": {}}):
         (record,) = run(cohort(model), stop=lambda: True)
-        assert (record.state, record.score) == ("pruned", None)
+        assert (record.state, record.score) == ("stopped", None)
 
 
 def test_rungs_of_a_cohort_are_the_ladder_and_the_last_epochs(run, cohort):
