@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass
+from automl.descent.layers import Layer, Noise, Pass, Space
 
 __all__ = ["ACTIVATIONS", "Activation"]
 
@@ -33,7 +33,7 @@ class Activation(Layer):
     gain: float
     about: str
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return a fresh pass."""
         return self.kind()
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
-from automl.descent.layers import Noise
+from automl.descent.layers import Noise, Space
 from automl.descent.losses import Loss
 from automl.descent.network import Network, NetworkPass
 from automl.descent.optimizers import OPTIMIZERS
@@ -128,13 +128,16 @@ class Lane:
         """Lay out everything that follows from the recipes and the number of trials."""
         recipes, p = self.recipes, self.network.size
         self._gradient = np.empty((len(recipes), p), np.float32)
-        self._passes: dict[int, NetworkPass] = {}
+        size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(recipes)))
+        self._parts = [slice(i, i + size) for i in range(0, len(recipes), size)]
+        self._noises = [
+            Noise(tuple(r.dropout for r in recipes[part]), tuple(r.seed for r in recipes[part]))
+            for part in self._parts
+        ]
+        self._passes: dict[int, list[NetworkPass]] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.smooths_labels else None
-        self._noise = Noise(
-            tuple(recipe.dropout for recipe in recipes), tuple(recipe.seed for recipe in recipes)
-        )
         by_kind = sorted({recipe.schedule for recipe in recipes})
         self._plans = [
             _Plan(kind, [i for i, r in enumerate(recipes) if r.schedule == kind], recipes) for kind in by_kind
@@ -245,7 +248,8 @@ class Lane:
         n, batch = rows.n, self.batch
         steps = -(-n // batch)
         total = np.zeros(len(self.recipes))
-        self._noise.renew(epoch)
+        for noise in self._noises:
+            noise.renew(epoch)
         if epoch % max(1, _SETTLE // steps) == 0:
             for stepper in self._steppers:
                 stepper.settle()
@@ -316,12 +320,18 @@ class Lane:
     def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
         """Fill the gradient for rows ``(m, d + 1)``."""
         m = len(x)
-        bound = self._passes.get(m)
-        if bound is None:
-            bound = self._passes[m] = self.network.bind(self.theta, self._gradient, m, self._noise)
-        z = bound.forward(x)
-        self.loss.backward(z, targets, left, self._smoothing)
-        bound.backward(z)
+        passes = self._passes.get(m)
+        if passes is None:
+            space = Space()
+            passes = self._passes[m] = [
+                self.network.bind(self.theta[part], self._gradient[part], m, noise, space)
+                for part, noise in zip(self._parts, self._noises, strict=True)
+            ]
+        for part, bound in zip(self._parts, passes, strict=True):
+            z = bound.forward(x)
+            smoothing = None if self._smoothing is None else self._smoothing[part]
+            self.loss.backward(z, targets, left[part], smoothing)
+            bound.backward(z)
 
     def _update(self, rates: Array) -> None:
         """Step down the gradient with learning rates ``(k, 1)``."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass
+from automl.descent.layers import Layer, Noise, Pass, Space
 
 __all__ = ["Embedding"]
 
@@ -40,16 +40,18 @@ class Embedding(Layer):
         """Return all of them."""
         return np.ones(self.size, bool)
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass that looks vectors up."""
-        return _EmbeddingPass(self, weights, gradient, n)
+        return _EmbeddingPass(self, weights, gradient, n, space)
 
 
 class _EmbeddingPass(Pass):
-    def __init__(self, layer: Embedding, weights: Array, gradient: Array | None, n: int) -> None:
+    def __init__(
+        self, layer: Embedding, weights: Array, gradient: Array | None, n: int, space: Space
+    ) -> None:
         self.layer, self.gradient = layer, gradient
         k = len(weights)
-        self.buffer = np.empty((k, layer.n_out + 1, n), weights.dtype)
+        self.buffer = space.empty((k, layer.n_out + 1, n), weights.dtype)
         self.buffer[:, -1] = 1
         self.tables, self.gradients, self.units = [], [], []
         at, unit = 0, layer.numeric

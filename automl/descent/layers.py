@@ -9,12 +9,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from automl.descent.arrays import Array
 
-__all__ = ["Dense", "Dropout", "Layer", "Noise", "Pass", "product"]
+__all__ = ["Dense", "Dropout", "Layer", "Noise", "Pass", "Space", "product"]
+
+
+class Space:
+    """Buffers that the passes of neighbouring trials share, for they work one after the other.
+
+    So what a few trials leave in the cache is overwritten there by the next few. Each pass asks for its
+    buffers in the same order; only the first may be for more trials than the others.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: list[Array] = []
+        self._next = 0
+        self.fresh = True
+
+    def restart(self) -> None:
+        """Let the next passes have the buffers of the ones before."""
+        self._next, self.fresh = 0, not self._buffers
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return the next buffer, its first ``shape[0]`` entries."""
+        if self.fresh:
+            self._buffers.append(np.empty(shape, dtype))
+        self._next += 1
+        return self._buffers[self._next - 1][: shape[0]]
 
 
 class Pass(ABC):
@@ -50,7 +75,9 @@ class Layer(ABC):
     size: int = 0
 
     @abstractmethod
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass | None:
+    def bind(
+        self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space
+    ) -> Pass | None:
         """Return the pass for weights and gradients ``(k, size)`` and ``n`` rows; None: it does nothing."""
 
     def start(self, rng: np.random.Generator | None) -> Array:
@@ -94,29 +121,26 @@ class Dense(Layer):
         mask[:, -1] = False
         return mask.ravel()
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the product with shared rows for the first layer, stacked products for the others."""
-        return (
-            _SharedDensePass(self, weights, gradient, n)
-            if self.first
-            else _DensePass(self, weights, gradient, n)
-        )
+        kind = _SharedDensePass if self.first else _DensePass
+        return kind(self, weights, gradient, n, space)
 
 
 class _DensePass(Pass):
-    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int) -> None:
+    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int, space: Space) -> None:
         k, shape = len(weights), (layer.n_out, layer.n_in + 1)
         self.weights = weights.reshape(k, *shape)
         self.gradient = None if gradient is None else gradient.reshape(k, *shape)
         if layer.last:
-            self.buffer = np.empty((k, layer.n_out, n), weights.dtype)
+            self.buffer = space.empty((k, layer.n_out, n), weights.dtype)
             self.out = self.buffer
         else:
-            self.buffer = np.empty((k, layer.n_out + 1, n), weights.dtype)
+            self.buffer = space.empty((k, layer.n_out + 1, n), weights.dtype)
             self.buffer[:, -1] = 1
             self.out = self.buffer[:, :-1]
         if gradient is not None and not layer.first:
-            self.back = np.empty((k, layer.n_in, n), weights.dtype)
+            self.back = space.empty((k, layer.n_in, n), weights.dtype)
 
     def forward(self, a: Array) -> Array:
         self.inputs = a
@@ -131,12 +155,13 @@ class _DensePass(Pass):
 class _SharedDensePass(_DensePass):
     """All trials read the same rows ``(n, d + 1)``: one wide product where the weights lie wide."""
 
-    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int) -> None:
-        super().__init__(layer, weights, gradient, n)
+    def __init__(self, layer: Dense, weights: Array, gradient: Array | None, n: int, space: Space) -> None:
+        super().__init__(layer, weights, gradient, n, space)
         self.wide = layer.last
         if not self.wide:
             # copied for the trials that read it, for a product with a transposed view packs it anew for each
-            self.columns = np.empty((layer.n_in + 1, n), weights.dtype)
+            self.columns = space.empty((layer.n_in + 1, n), weights.dtype)
+            self.copies = space.fresh
         else:
             self.flat_weights = weights.reshape(-1, layer.n_in + 1)
             self.flat_out = self.out.reshape(-1, n)
@@ -148,7 +173,8 @@ class _SharedDensePass(_DensePass):
         if self.wide:
             np.dot(self.flat_weights, a.T, out=self.flat_out)
         else:
-            np.copyto(self.columns, a.T)
+            if self.copies:
+                np.copyto(self.columns, a.T)
             np.matmul(self.weights, self.columns, out=self.out)
         return self.buffer
 
@@ -176,7 +202,9 @@ def product(a: Array, b: Array, out: Array | None) -> Array:
 class Dropout(Layer):
     """Units set to zero at random while training, the others scaled up (Srivastava et al. 2014)."""
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass | None:
+    def bind(
+        self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space
+    ) -> Pass | None:
         """Return None where no trial drops anything."""
         return _DropoutPass(noise) if noise is not None and any(noise.dropout) else None
 

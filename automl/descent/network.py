@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +12,14 @@ from automl.descent.activations import ACTIVATIONS
 from automl.descent.arrays import Array
 from automl.descent.batches import fill
 from automl.descent.embedding import Embedding
-from automl.descent.layers import Dense, Dropout, Layer, Noise, Pass
+from automl.descent.layers import Dense, Dropout, Layer, Noise, Pass, Space
 from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.recipe import Architecture
 
 __all__ = ["Network", "NetworkPass"]
 
 _FLOATS = 1 << 21
+_CACHED_FLOATS = 1 << 17
 
 
 class Network:
@@ -42,6 +44,7 @@ class Network:
         activation = ACTIVATIONS[architecture.activation]
         self.d, self.c = d, c
         self.widest = max(sizes if architecture.embeddings else sizes[1:])
+        self.units = sum(sizes[1:-1])
         last = len(sizes) - 2
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
             gain = activation.gain if i < last else float(last > 0)
@@ -65,10 +68,26 @@ class Network:
         """Return which of the ``(p,)`` parameters penalties act on: weights, not biases."""
         return np.concatenate([layer.penalised() for layer in self.layers])
 
-    def bind(self, theta: Array, gradient: Array | None, n: int, noise: Noise | None = None) -> NetworkPass:
+    def together(self, n: int) -> int:
+        """Return how many trials should pass at once with ``n`` rows, so that hidden units stay in the cache.
+
+        Without hidden layers all of them: one wide product.
+        """
+        return max(1, _CACHED_FLOATS // (2 * n * self.units)) if self.units else sys.maxsize
+
+    def bind(
+        self,
+        theta: Array,
+        gradient: Array | None,
+        n: int,
+        noise: Noise | None = None,
+        space: Space | None = None,
+    ) -> NetworkPass:
         """Return the passes for parameters ``(k, p)`` and ``n`` rows; no gradient: for prediction."""
+        space = space or Space()
+        space.restart()
         passes = [
-            layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, noise)
+            layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, noise, space)
             for layer, part in zip(self.layers, self._slices, strict=True)
         ]
         return NetworkPass([step for step in passes if step is not None])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass
+from automl.descent.layers import Layer, Noise, Pass, Space
 
 __all__ = ["NORMALIZATIONS", "BatchNormalization", "LayerNormalization"]
 
@@ -36,7 +36,7 @@ class LayerNormalization(Layer):
         """Return gains of one and shifts of zero."""
         return np.repeat([1.0, 0.0], self.h)
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass over units."""
         return _LayerPass(self.h, weights, gradient)
 
@@ -63,7 +63,7 @@ class BatchNormalization(Layer):
         """Return gains and running variances of one, shifts and running means of zero."""
         return np.repeat([1.0, 0.0, 0.0, 1.0], self.h)
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass over rows, or that with running values where no gradient is wanted."""
         return _BatchPass(self.h, weights, gradient, n)
 

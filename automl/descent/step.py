@@ -15,6 +15,7 @@ __all__ = ["Stepper", "steppers"]
 
 
 _NOTHING = 1e-30
+_CACHED_FLOATS = 1 << 15
 
 
 class Stepper:
@@ -90,11 +91,16 @@ class Stepper:
 
 
 def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:
-    """Yield a stepper for each run of equal optimizers among the recipes of ``theta`` ``(k, p)``."""
+    """Yield steppers for the runs of equal optimizers among the recipes of ``theta`` ``(k, p)``.
+
+    A run is cut where its parameters, gradients and averages would not stay in the cache from pass to pass.
+    """
+    most = max(1, _CACHED_FLOATS // theta.shape[1])
     start = 0
     for kind, run in groupby(recipe.optimizer for recipe in recipes):
         stop = start + len(list(run))
-        yield Stepper(kind, theta[start:stop])
+        for first in range(start, stop, most):
+            yield Stepper(kind, theta[first : min(first + most, stop)])
         start = stop
 
 
