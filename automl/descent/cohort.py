@@ -265,12 +265,19 @@ class Lane:
                 rates = self.rates(times)[:-1, :, None]
             own_rates = rates[first - known.start : last - known.start]
             if batch <= CHUNK_ROWS:
-                total += self._run_batches(x, y, weight, own_rates)
+                whole = (end - start) // batch * batch
+                if whole:
+                    steps_rates = own_rates[: whole // batch]
+                    total += self._run_steps(x[:whole], y[:whole], weight[:whole], steps_rates, batch)
+                if whole < end - start:
+                    rest = end - start - whole
+                    total += self._run_steps(x[whole:], y[whole:], weight[whole:], own_rates[-1:], rest)
             else:
                 size = min(batch, n - first * batch)
                 total += self._run_part(x, y, weight, size, fresh=start == first * batch)
                 if end == first * batch + size:
-                    self._update(own_rates[0])
+                    for stepper in self._steppers:
+                        stepper.step(own_rates[0])
         losses = total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
@@ -278,21 +285,18 @@ class Lane:
         self._average(epoch + 1)
         return losses, rates[-1, :, 0]
 
-    def _run_batches(self, x: Array, y: Array, weight: Array, rates: Array) -> Array:
-        """Do a step for each batch of a chunk and return the summed losses ``(k,)``."""
-        k, batch, rest = len(self.recipes), self.batch, len(y) % self.batch
-        share = weight / np.float32(batch)
-        if rest:
-            share[-rest:] *= np.float32(batch / rest)
-        targets = self.loss.targets(y, share, self.network.c)
-        # what each step leaves lies in one piece, so that a short step runs along whole rows of memory
-        left = np.empty(k * len(y), np.float32)
-        for rate, begin in zip(rates, range(0, len(y), batch), strict=True):
-            part = slice(begin, begin + batch)
-            own = left[k * begin : k * (begin + batch)].reshape(k, -1)
-            self._backward(x[part], [target[..., part] for target in targets], own)
-            self._update(rate)
-        return self._totals(left, y, weight)
+    def _run_steps(self, x: Array, y: Array, weight: Array, rates: Array, m: int) -> Array:
+        """Do a step for each ``m`` rows and return the summed losses ``(k,)``."""
+        steps = len(y) // m
+        targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
+        by_step = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
+        left = np.empty((steps, len(self.recipes), m), np.float32)
+        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, rates, *by_step, strict=True):
+            self._backward(rows, target, own)
+            for stepper in self._steppers:
+                stepper.step(rate)
+        weight = weight.reshape(steps, m)
+        return self.loss.total(left, y.reshape(steps, m), weight, self._smoothing).sum(axis=0)
 
     def _run_part(self, x: Array, y: Array, weight: Array, size: int, fresh: bool) -> Array:
         """Add the gradient of a part of a batch of ``size`` rows; return the part's summed losses ``(k,)``."""
@@ -303,19 +307,6 @@ class Lane:
         if before is not None:
             self._gradient += before
         return self.loss.total(left, y, weight, self._smoothing)
-
-    def _totals(self, left: Array, y: Array, weight: Array) -> Array:
-        """Return the summed losses ``(k,)`` of a chunk from what its steps left one after the other."""
-        k, batch, whole = len(self.recipes), self.batch, len(y) // self.batch * self.batch
-        sums = np.zeros(k)
-        if whole:
-            y_steps, weight_steps = y[:whole].reshape(-1, batch), weight[:whole].reshape(-1, batch)
-            steps = left[: k * whole].reshape(-1, k, batch)
-            sums += self.loss.total(steps, y_steps, weight_steps, self._smoothing).sum(axis=0)
-        if whole < len(y):
-            last = left[k * whole :].reshape(k, -1)
-            sums += self.loss.total(last, y[whole:], weight[whole:], self._smoothing)
-        return sums
 
     def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
         """Fill the gradient for rows ``(m, d + 1)``."""
@@ -332,11 +323,6 @@ class Lane:
             smoothing = None if self._smoothing is None else self._smoothing[part]
             self.loss.backward(z, targets, left[part], smoothing)
             bound.backward(z)
-
-    def _update(self, rates: Array) -> None:
-        """Step down the gradient with learning rates ``(k, 1)``."""
-        for stepper in self._steppers:
-            stepper.step(rates)
 
 
 def _plateau(recipe: Recipe) -> Plateau | None:

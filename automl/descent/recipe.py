@@ -205,7 +205,7 @@ def check(architecture: Architecture, recipes: Iterable[Recipe]) -> None:
 
 
 def _values(record: Architecture | Recipe) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in fields(record)}
+    return vars(record)
 
 
 def from_configuration(
