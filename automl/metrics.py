@@ -148,8 +148,8 @@ def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes:
     Parameters
     ----------
     scoring : str, callable or None
-        A scikit-learn scorer or its name; None takes the task's default: ``roc_auc``, ``neg_log_loss`` or
-        ``neg_root_mean_squared_error``.
+        A scikit-learn scorer or its name; it sees classes as codes 0, 1, ... in the order of the sorted labels. None
+        takes the task's default: ``roc_auc``, ``neg_log_loss`` or ``neg_root_mean_squared_error``.
     task : {"binary", "multiclass", "regression"}
         What the target asks for.
     n_classes : int
@@ -161,6 +161,12 @@ def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes:
         If there is no such scorer, or it cannot score such a target.
     """
     scoring = DEFAULT_SCORING[task] if scoring is None else scoring
+    if not isinstance(scoring, str) and not callable(scoring):
+        rule, remedy = (
+            "must be one scorer or the name of one",
+            "Every metric of the task is shown in any case.",
+        )
+        raise SettingError(Fault("scoring", rule, f"{type(scoring).__name__} {scoring!r}", remedy))
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         raise SettingError(
             Fault(
@@ -205,7 +211,10 @@ def final_metrics(task: str, n_classes: int, y: Array, predictions: Predictions)
 def _trusted() -> Iterator[None]:
     """Let scikit-learn believe what was checked here already; on a fold of few rows its checks are most of the time."""
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
+        # Of a fold that lacks a class, which is no news.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true", UserWarning)
+        warnings.filterwarnings("ignore", "A single label was found", UserWarning)
         yield
 
 

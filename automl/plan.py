@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from automl.families import Array, Problem, fitting, load_space
 from automl.metrics import Metric, metric_for
-from automl.table import Target, TypedColumns, as_frame, check_table, default_folds, make_folds
+from automl.table import Target, TypedColumns, as_frame, check_table, make_folds
 from automl.workers import Assignment
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ class Plan:
         )
 
 
+def _rows_a_class(cv: Any) -> int | None:
+    """Return how many rows each class needs; None leaves it to the default folds."""
+    if cv is None or isinstance(cv, Integral):
+        return cv if cv is None else int(cv)
+    return 2  # splits of the user's own may do with less than a row in every fold
+
+
 def make_plan(
     X: Any,
     y: Any,
@@ -85,10 +93,7 @@ def make_plan(
         for the task.
     """
     loaded = load_space(space, allow_imports=allow_imports)
-    n_folds = (
-        cv if isinstance(cv, int) else default_folds(len(X)) if cv is None and hasattr(X, "__len__") else None
-    )
-    check_table(X, y, n_folds=n_folds)
+    check_table(X, y, n_folds=_rows_a_class(cv))
     target = Target.of(y)
     problem = Problem(target.task, 0 if target.classes is None else len(target.classes))
     metric = metric_for(scoring, problem.task, problem.n_classes)

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
@@ -37,9 +38,11 @@ __all__ = ["Search"]
 
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
 _AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
+_TINY = 50_000  # values; for a smaller table processes take longer to start than they save
 _ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
+_TEXT = Union((Text(), _NONE))
 
 # The settings that are plain values, as data; the others are checked by the rooms they belong to.
 SETTINGS: dict[str, Parameter] = {
@@ -49,6 +52,9 @@ SETTINGS: dict[str, Parameter] = {
         Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
+    "study_name": Parameter(_TEXT, None, "the study's name"),
+    "experiment_name": Parameter(_TEXT, None, "MLflow's experiment"),
+    "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
     "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
     "progress": Parameter(Boolean(), True, "whether to show what happens"),
     "allow_imports": Parameter(
@@ -72,8 +78,8 @@ class Search(BaseEstimator):
     space : str, path, dict or Space, default="tabular"
         What may be tried: a name in ``search_spaces/``, a YAML file, the same as a dict, or a space already read.
     scoring : str, callable or None, default=None
-        A scikit-learn scorer or its name. None: ``roc_auc`` for two classes, ``neg_log_loss`` for more,
-        ``neg_root_mean_squared_error`` for numbers.
+        A scikit-learn scorer or its name; it sees classes as codes 0, 1, ... in the order of ``classes_``. None:
+        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for numbers.
     n_trials : int or None, default=None
         Trials in all. With it a search repeats itself: the same seed gives the same leaderboard, whatever is ready
         first and with one or two jobs, as far as ``timeout`` does not cut it short (and but for ``hyperband``).
@@ -83,7 +89,8 @@ class Search(BaseEstimator):
     cv : int, splitter, iterable or None, default=None
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
-        Cohorts trained side by side; 1 trains in this process, None or -1 in as many processes as there are cores.
+        Cohorts trained side by side; 1 trains in this process, -1 in as many processes as there are cores. None: -1,
+        but 1 for a table of fewer than 50,000 values.
     random_state : int, default=0
         The seed of the sampler, the folds, the order of rows and initial weights.
     study_name : str or None, default=None
@@ -210,6 +217,8 @@ class Search(BaseEstimator):
             Itself.
         """
         _check_settings(self.get_params(deep=False))
+        for name in self._learned():
+            delattr(self, name)
         budget = Budget(self.timeout, self.n_trials)
         plan = make_plan(
             X,
@@ -222,7 +231,12 @@ class Search(BaseEstimator):
             random_state=self.random_state,
         )
         sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
-        with Progress() if self.progress else Silent() as progress:
+        n_jobs = _jobs(self.n_jobs, plan.frame.size)
+        assignment = plan.assignment(self.scoring, self.random_state)
+        with (
+            Progress() if self.progress else Silent() as progress,
+            closing(open_workers(assignment, n_jobs)) as workers,
+        ):
             progress.stage("opening the stores")
             tracker = Tracker(self.tracking_uri, self.experiment_name)
             about = self._about(plan)
@@ -235,7 +249,7 @@ class Search(BaseEstimator):
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
                     session,
-                    open_workers(plan.assignment(self.scoring, self.random_state), _cores(self.n_jobs)),
+                    workers,
                     budget,
                     tracker,
                     progress,
@@ -243,10 +257,11 @@ class Search(BaseEstimator):
                     refit=self.refit,
                 )
                 loop.run()
+                state = "killed" if loop.interrupted else "failed"
                 self._keep(plan, loop.records, interrupted=loop.interrupted)
                 if self.refit:
                     progress.stage("refitting the winner")
-                    self._refit(plan, X)
+                    self._refit(plan, X, n_jobs)
                     progress.stage("logging the model")
                     self._log_model(tracker, plan)
                 progress.stage("writing the last runs")
@@ -304,6 +319,10 @@ class Search(BaseEstimator):
         """
         return save_model(self._best(), path, self._example, self._metadata(), trusted=self._trusted())
 
+    def _learned(self) -> list[str]:
+        """Return the names of what a fit has left here."""
+        return [name for name in vars(self) if name in ("_plan", "_example") or name[-1] == "_" != name[0]]
+
     def _about(self, plan: Plan) -> SearchRecord:
         n_rows, n_columns = plan.frame.shape
         return SearchRecord(
@@ -331,7 +350,11 @@ class Search(BaseEstimator):
             raise NoModelError(
                 f"no trial came to a score, of {len(records)}"
                 + (f"; the first ended with: {reasons[0]}" if reasons else "")
-                + (". The search was interrupted." if interrupted else f". {_ADVICE}")
+                + (
+                    "."
+                    if interrupted or any(record.state == "failed" for record in records)
+                    else f". {_ADVICE}"
+                )
             )
         self._plan = plan
         self.task_ = plan.target.task
@@ -342,7 +365,7 @@ class Search(BaseEstimator):
         if plan.target.classes is not None:
             self.classes_ = plan.target.classes
 
-    def _refit(self, plan: Plan, X: Any) -> None:
+    def _refit(self, plan: Plan, X: Any, n_jobs: int) -> None:
         family, params, preprocess = family_of(self.best_trial_.configuration)
         if self.best_trial_.state != "complete" and self.best_trial_.curve.rungs:
             # Nothing came to its end: what was reached is what the score speaks of.
@@ -355,7 +378,7 @@ class Search(BaseEstimator):
             ]
         )
         # As many threads as a trial had: what its training took tells what this will take.
-        with few_threads(plan.frame.size, _cores(self.n_jobs)):
+        with few_threads(plan.frame.size, n_jobs):
             self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))
         self._example = plan.example
 
@@ -424,7 +447,9 @@ def _check_settings(values: dict[str, Any]) -> None:
         raise SettingError(faults)
 
 
-def _cores(n_jobs: int | None) -> int:
+def _jobs(n_jobs: int | None, n_values: int) -> int:
+    if n_jobs is None and n_values < _TINY:
+        return 1
     return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
 
 

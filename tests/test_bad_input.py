@@ -44,6 +44,8 @@ FAULTY = {
     "loss without the metric's probabilities": (
         (X, y), {"space": ONLY_HINGE, "scoring": "neg_log_loss"}, automl.SpaceError, "gives no probabilities",
     ),
+    "several scorers": ((X, y), {"scoring": ["accuracy", "f1"]}, automl.SettingError, "scoring: must be one scorer"),
+    "study name that is no text": ((X, y), {"study_name": 5}, automl.SettingError, "study_name: must be"),
     "unknown scorer": ((X, y), {"scoring": "acuracy"}, automl.SettingError, r'"acuracy".*"accuracy"'),
     "scorer of another task": ((X, REAL), {"scoring": "roc_auc"}, automl.SettingError, "regression target"),
     "unknown sampler": ((X, y), {"sampler": "tpee"}, automl.SettingError, r'sampler.*"tpee".*"tpe"'),
@@ -69,7 +71,7 @@ def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkey
     def never(*_, **__):
         raise AssertionError("training started")
 
-    monkeypatch.setattr("automl.search.open_workers", never)
+    monkeypatch.setattr("automl.search.Loop", never)
     with pytest.raises(kind, match=message):
         automl.Search(**{"space": TREE, "n_trials": 2, "progress": False, "n_jobs": 1, **settings}).fit(
             *table

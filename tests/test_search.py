@@ -230,3 +230,36 @@ def test_scikit_learn_can_clone_and_show_it():
     search = clone(make(n_trials=7))
     assert search.get_params()["n_trials"] == 7
     assert "Search(" in repr(search)
+
+
+def test_a_second_fit_leaves_nothing_of_the_first(folder):
+    X, y = penguins()
+    search = make(TREE, n_trials=2).fit(X, y)
+    search.set_params(refit=False).fit(X, X["Body Mass (g)"].fillna(4000.0) + 0.5)
+    assert search.task_ == "regression"
+    for name in ("best_estimator_", "classes_", "model_uri_"):
+        assert not hasattr(search, name)
+    with pytest.raises(automl.TableError):
+        search.fit(X, y.where(y != "Adelie"))
+    assert not hasattr(search, "best_trial_")
+
+
+def test_splits_of_the_users_own_may_lack_a_class(folder):
+    X, y = small(60)
+    y = y.map({True: "up", False: "down"})
+    y.iloc[:3] = "rare"
+    splits = [(np.arange(10, 60), np.arange(10)), (np.arange(40), np.arange(40, 60))]
+    search = make(TREE, n_trials=2, cv=splits).fit(X, y)
+    assert list(search.classes_) == ["down", "rare", "up"]
+
+
+def test_an_interrupt_before_any_score_leaves_a_killed_run(folder, monkeypatch):
+    def interrupted(loop):
+        loop.interrupted = True
+
+    monkeypatch.setattr("automl.loop.Loop.run", interrupted)
+    search = make(TREE, n_trials=2)
+    with pytest.raises(automl.NoModelError, match="no trial came to a score"):
+        search.fit(*small())
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
+    assert run.info.status == "KILLED"

@@ -17,7 +17,7 @@ from inspect import Parameter as Argument
 from inspect import signature
 from typing import Any
 
-from automl.constraints import Constraint, Parameter, Section
+from automl.constraints import Anything, Constraint, Number, Parameter, Section, Union
 
 __all__ = ["IMPORTABLE", "estimator_section"]
 
@@ -73,7 +73,18 @@ def _section(path: str) -> Section:
         defaults = {**_arguments(make), **make().get_params(deep=False)}
     except Exception as error:  # any class of any package, so anything may come
         raise ValueError(f"must be a class that can be made without arguments ({error})") from None
-    return Section({key: Parameter(_Accepted(make, key), value) for key, value in defaults.items()})
+    checks = any(not _Accepted(make, key).accepts(_Nothing()) for key in defaults)
+    return Section(
+        {
+            key: Parameter(_Accepted(make, key) if checks else _like(value), value)
+            for key, value in defaults.items()
+        }
+    )
+
+
+def _like(default: Any) -> Constraint:
+    """Return a rule for a class that checks nothing: anything goes, and a default tells what takes fractions."""
+    return Union((Number(), Anything())) if isinstance(default, float) else Anything()
 
 
 def _arguments(make: Callable[..., Any]) -> dict[str, Any]:

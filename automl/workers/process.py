@@ -60,7 +60,8 @@ class ProcessWorkers(Workers):
             assignment = replace(assignment, scoring=scoring)
         self._assignment = str(self._folder / "assignment.joblib")
         joblib.dump(assignment, self._assignment)
-        self._idle: list[_Worker] = []
+        # Processes take seconds to start: they do so while the stores are opened.
+        self._idle = [_Worker(self._assignment, self._threads) for _ in range(n_jobs)]
         self._busy: dict[Connection, tuple[_Worker, Cohort]] = {}
 
     @override

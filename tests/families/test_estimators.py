@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 import automl
@@ -179,3 +179,24 @@ def test_a_fault_of_the_task_has_its_line(tmp_path):
         ":5 model.linear.loss",
         ":7 model.mine.estimator",
     ]
+
+
+class Loose(ClassifierMixin, BaseEstimator):
+    """Checks nothing, as lightgbm's classes do."""
+
+    def __init__(self, n_trees=10, rate=1.0, depth=None):
+        self.n_trees, self.rate, self.depth = n_trees, rate, depth
+
+    fit, predict = Bare.fit, Bare.predict
+
+
+def test_a_class_that_checks_nothing_tells_by_its_defaults_what_takes_fractions(package, monkeypatch):
+    monkeypatch.setattr(sys.modules[package], "Loose", Loose, raising=False)
+    ends = {"low": 1, "high": 9}
+    made = automl.load_space(
+        space(f"{package}.Loose", ["binary"], n_trees=ends, rate=ends, depth=ends), allow_imports=[package]
+    )
+    kinds = {
+        name: type(value) for name, value in made.sample(np.random.default_rng(0))["model"]["mine"].items()
+    }
+    assert kinds == {"estimator": str, "n_trees": int, "rate": float, "depth": int}
