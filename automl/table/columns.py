@@ -150,6 +150,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = self._with_known_names(X)
+        if not len(frame):
+            raise TableError(Fault("X", "must have at least one row", "none"))
         converted, faults = {}, []
         for name in usable(self.kinds_):
             try:

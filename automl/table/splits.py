@@ -78,6 +78,8 @@ def make_folds(
         raise SettingError(Fault("groups", f"must have one value a row, {len(y)}", f"{len(groups)}"))
     if cv is None or (isinstance(cv, int | np.integer) and not isinstance(cv, bool)):
         n_folds = default_folds(len(y)) if cv is None else int(cv)
+        if cv is None and groups is not None:
+            n_folds = min(n_folds, len(set(groups)))
         if cv is not None and not 2 <= n_folds <= len(y):
             raise SettingError(Fault("cv", f"must be from 2 to the number of rows, {len(y)}", str(cv)))
         if task != "regression":

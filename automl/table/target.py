@@ -127,6 +127,8 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
             raise TableError(Fault(name or "y", "must be one column of values", came))
         y = pd.Series(array, dtype=None if len(array) else object)
     label = name if name is not None else y.name if y.name is not None else "y"
+    if isinstance(y.dtype, pd.DatetimeTZDtype):
+        y = y.dt.tz_localize(None)
     if isinstance(y.dtype, pd.CategoricalDtype):
         y = y.astype(object)
     if y.dtype != object and not isinstance(y.dtype, np.dtype):

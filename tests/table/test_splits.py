@@ -65,3 +65,8 @@ def test_rare_classes_and_wrong_groups():
         make_folds([0] * 20 + [1] * 2, "binary")
     with pytest.raises(SettingError, match="groups"):
         make_folds([0, 1] * 10, "binary", groups=[1, 2])
+
+
+def test_few_groups_make_few_folds():
+    folds = make_folds([0, 1] * 30, "binary", groups=np.arange(60) // 20)
+    assert len(folds) == 3

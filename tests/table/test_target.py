@@ -71,3 +71,10 @@ def test_encode_takes_what_training_could_not():
         Target.of(["a", "b"]).encode(["a", "c"])
     with pytest.raises(TableError, match="must be numbers"):
         Target.of([1.5, 2.0]).encode(["a"])
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_dates_are_no_target(zone):
+    dates = pd.Series(pd.date_range("2020-01-01", periods=30, tz=zone))
+    with pytest.raises(TableError):
+        Target.of(dates)
