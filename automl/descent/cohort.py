@@ -289,14 +289,15 @@ class Lane:
         """Do a step for each ``m`` rows and return the summed losses ``(k,)``."""
         steps = len(y) // m
         targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
-        by_step = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
+        parts = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
         left = np.empty((steps, len(self.recipes), m), np.float32)
-        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, rates, *by_step, strict=True):
+        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, rates, *parts, strict=True):
             self._backward(rows, target, own)
             for stepper in self._steppers:
                 stepper.step(rate)
         weight = weight.reshape(steps, m)
-        return self.loss.total(left, y.reshape(steps, m), weight, self._smoothing).sum(axis=0)
+        by_step = self.loss.total(left, y.reshape(steps, m), weight, self._smoothing)
+        return np.asarray(by_step.sum(axis=0))
 
     def _run_part(self, x: Array, y: Array, weight: Array, size: int, fresh: bool) -> Array:
         """Add the gradient of a part of a batch of ``size`` rows; return the part's summed losses ``(k,)``."""
