@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -12,6 +13,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from automl import __version__
 from automl.cli_spaces import AllowImport
@@ -128,9 +130,12 @@ def search(
       automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
       automl search customers.csv --target churn --space my_space.yaml --n-trials 200
     """
+    from automl.export import check_new_folder
     from automl.search import Search
     from automl.table import read_table
 
+    if output is not None:
+        check_new_folder(output)
     X, y = read_table(file, target=target)
     found = Search(
         space,
@@ -150,18 +155,18 @@ def search(
         allow_imports=allow_import or (),
     ).fit(X, y)
     console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
-    if output is not None:
-        console.print(f"model written to {found.export(output)}")
-    else:
-        console.print(f"export the model:  automl export {found.run_id_} model", highlight=False)
+    # Before the export: if that fails, this is how to come by the model.
+    _say(f"export the model:  automl export {found.run_id_} model")
     experiment = f" --experiment-name {experiment_name}" if experiment_name else ""
-    console.print(f"browse all runs:   automl ui{experiment}", highlight=False)
+    _say(f"browse all runs:   automl ui{experiment}")
+    if output is not None:
+        _say(f"model written to {found.export(output)}")
 
 
 @app.command()
 def leaderboard(
     study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
-    top: Annotated[int, typer.Option(help="How many trials to show.")] = 20,
+    top: Annotated[int, typer.Option(help="How many trials to show.", min=1)] = 20,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -177,15 +182,16 @@ def leaderboard(
     from automl.select import leaderboard as rank
     from automl.study import load_study, read_records
 
+    _check_file(output)
     found = load_study(study, storage)
     records = read_records(found)
     if not records:
-        console.print(f"{found.study_name}: no trial has ended yet")
+        _say(f"{found.study_name}: no trial has ended yet")
         return
     table = rank(records)
     if output is not None:
         table.to_csv(output)
-        console.print(f"{len(table)} trials written to {output}")
+        _say(f"{len(table)} trials written to {output}")
         return
     console.print(_leaderboard(table, top, found.study_name))
 
@@ -204,7 +210,7 @@ def export(
     """
     from automl.export import export_run
 
-    console.print(f"model written to {export_run(run_id, folder, tracking_uri)}")
+    _say(f"model written to {export_run(run_id, folder, tracking_uri)}")
 
 
 @app.command()
@@ -218,19 +224,33 @@ def predict(
     ],
     proba: Annotated[bool, typer.Option(help="Also write the probability of every class.")] = False,
     tracking_uri: TrackingUri = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A package, or a type by its full name, that the model may hold besides those of automl, numpy "
+            "and scikit-learn. Loading it runs its code: name only what you know. May be given several times.",
+            metavar="PACKAGE|TYPE",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
-    """Predict the rows of FILE with an exported model."""
+    """Predict the rows of FILE with a model."""
     from automl.export import load_model, model_metadata
     from automl.table import read_table
+    from automl.tracking import fetch_model
 
     if output.suffix not in (".csv", ".parquet"):
         raise SettingError(
             Fault("--output", "must end in .csv or .parquet", str(output), "Choose one of these formats.")
         )
-    pipeline = load_model(model, tracking_uri)
+    _check_file(output)
+    with tempfile.TemporaryDirectory() as scratch:
+        logged = model.startswith("models:/")
+        folder = fetch_model(model, Path(scratch), tracking_uri) if logged else Path(model)
+        pipeline = load_model(folder, trusted=trust or ())
+        target = model_metadata(folder).get("target")
     rows = cast("pd.DataFrame", read_table(file))
     # A file to learn from holds the target too; any other column that the model does not know is refused.
-    target = model_metadata(model).get("target") if Path(model).is_dir() else None
     if target in rows.columns and target not in pipeline.feature_names_in_:
         rows = rows.drop(columns=target)
     predictions = _predictions(pipeline, rows, proba)
@@ -238,7 +258,7 @@ def predict(
         predictions.to_csv(output, index=False)
     else:
         predictions.to_parquet(output, index=False)
-    console.print(f"{len(predictions)} predictions written to {output}")
+    _say(f"{len(predictions)} predictions written to {output}")
 
 
 @app.command()
@@ -253,8 +273,19 @@ def ui(
 
     command = ui_command(tracking_uri, host, port)
     address = ui_url(tracking_uri, experiment_name, host, port)
-    console.print(f"MLflow at {address}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+    _say(f"MLflow at {address}  (Ctrl-C ends it)")
     raise typer.Exit(subprocess.call(command))
+
+
+def _check_file(output: Path | None) -> None:
+    """Refuse a file that could not be written after all the work."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise SettingError(Fault("--output", "must be a file", f"{output}, a folder", "Name a file in it."))
+    if not output.parent.is_dir():
+        remedy = f"Make {output.parent} first, or name another."
+        raise SettingError(Fault("--output", "must be in a folder that exists", str(output), remedy))
 
 
 def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame:
@@ -274,17 +305,27 @@ def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame
 def _leaderboard(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
     """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
     shown = Table(
-        title=f"{title}: {len(table)} trials", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        title=Text(f"{title}: {len(table)} trials", style="table.title"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        expand=brief,
     )
+    # Where the terminal is narrow, parameters give way first, then the family; never a number.
     for name in ("rank", "trial", "state", "family", "score", "seconds"):
         words = name in ("state", "family")
-        shown.add_column(name, justify="left" if words else "right", no_wrap=True)
-    shown.add_column("parameters", no_wrap=brief, overflow="ellipsis" if brief else "fold")
+        shown.add_column(name, justify="left" if words else "right", no_wrap=name != "family")
+    if brief:
+        shown.add_column("parameters", no_wrap=True, ratio=1)
+    else:
+        shown.add_column("parameters", overflow="fold")
     for rank, row in table.head(top).iterrows():
         own = _searched(table, f"model.{row.family}.")
         params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
         cells = (rank, row.trial, row.state, row.family, _score(row.score), f"{row.seconds:.2f}", params)
-        shown.add_row(*(str(cell) for cell in cells), style=None if row.state == "complete" else "dim")
+        # As Text, for in a string rich takes [...] for markup.
+        shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state == "complete" else "dim")
     return shown
 
 
@@ -305,6 +346,11 @@ def _short(value: Any) -> str:
 
 def _score(value: float) -> str:
     return f"{value:.5g}" if _given(value) else "-"
+
+
+def _say(text: str) -> None:
+    """Print a line as it is, for whoever copies a path or a command out of it."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _complain(text: str) -> None:

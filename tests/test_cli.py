@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from rich.console import Console
+from sklearn.datasets import load_breast_cancer
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import automl
+from automl import cli
 from automl.cli import main
+from automl.export import save_model
 from automl.study import load_study, read_records
 from tests.tables import penguins
 
 TREE = "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 4}}}}}\n"
+WIDE = """
+space:
+  model:
+    choice:
+      hist_gradient_boosting:
+        learning_rate: {low: 0.01, high: 0.2, log: true}
+        max_leaf_nodes: {low: 4, high: 32}
+        l2_regularization: {low: 1e-3, high: 1, log: true}
+        max_iter: 10
+"""
 LONG = """
 space:
   model:
@@ -78,9 +98,100 @@ def test_search_leaderboard_export_predict(table, run):
     assert list(out.columns[1:]) == ["probability_Adelie", "probability_Chinstrap", "probability_Gentoo"]
 
     # The file it learned from holds the target too, which is no reason to refuse it.
-    code, _ = run("predict", "model", "penguins.csv.gz", "-o", "again.parquet")
+    for model in ("model", "models:/automl-species/1"):
+        code, printed = run("predict", model, "penguins.csv.gz", "-o", "again.parquet")
+        assert code == 0, printed
+        assert np.array_equal(pd.read_parquet("again.parquet").prediction, out.prediction)
+        os.remove("again.parquet")
+
+
+def test_brackets_of_names_are_printed_as_they_are(table, run):
+    words = ("--target", "species", "--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--no-progress")
+    code, printed = run("search", "penguins.csv.gz", *words, "--study-name", "x [bold]y", "-o", "out [red]z")
     assert code == 0
-    assert np.array_equal(pd.read_parquet("again.parquet").prediction, out.prediction)
+    assert "x [bold]y: 1 trials" in printed
+    assert "model written to out [red]z\n" in printed
+    assert Path("out [red]z/MLmodel").is_file()
+
+
+def test_a_folder_that_holds_something_is_refused_before_the_search(table, run, monkeypatch):
+    monkeypatch.setattr(automl.Search, "fit", lambda *_: pytest.fail("it searched"))
+    Path("full").mkdir()
+    Path("full/kept").touch()
+    code, printed = run("search", "penguins.csv.gz", "--target", "species", "-o", "full")
+    assert code == 2
+    assert "must be new or empty; got full" in printed
+
+
+def test_a_search_tells_its_run_even_if_the_model_cannot_be_written(table, run, monkeypatch):
+    def full(*_):
+        raise automl.StoreError("out cannot be written: No space left on device")
+
+    monkeypatch.setattr(automl.Search, "export", full)
+    words = ("--target", "species", "--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--no-progress")
+    code, printed = run("search", "penguins.csv.gz", *words, "-o", "out")
+    assert code == 1
+    assert "No space left" in printed
+    run_id = printed.split("automl export ")[1].split()[0]
+    assert run("export", run_id, "out")[0] == 0
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_narrow_terminal_cuts_no_number(table, run, monkeypatch, width):
+    monkeypatch.setattr(cli, "console", Console(width=width))
+    (table / "wide.yaml").write_text(WIDE)
+    code, printed = run(
+        "search", "penguins.csv.gz", "--target", "species", "--space", "wide.yaml", "--n-trials", 3, "--n-jobs", 1,
+        "--study-name", "birds", "--no-progress",
+    )  # fmt: skip
+    assert code == 0
+    lines = [line for line in printed.splitlines() if " complete " in line]
+    assert max(map(len, lines)) <= width
+    shown = [line.split() for line in lines]
+    assert run("leaderboard", "birds", "-o", "board.csv")[0] == 0
+    board = pd.read_csv("board.csv")
+    assert [words[4] for words in shown] == [f"{score:.5g}" for score in board.score]
+    assert [words[5] for words in shown] == [f"{seconds:.2f}" for seconds in board.seconds]
+
+
+@pytest.mark.parametrize("words", [["predict", "absent", "rows.parquet"], ["leaderboard", "absent"]])
+@pytest.mark.parametrize(("output", "message"), [("no/o.csv", "be in a folder"), ("a.csv", "be a file")])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(table, run, words, output, message):
+    (table / "a.csv").mkdir()
+    code, printed = run(*words, "-o", output)
+    assert code == 2
+    assert f"--output: must {message}" in printed
+
+
+def test_predict_trusts_only_what_is_named(table, run):
+    X, y = penguins()
+    model = make_pipeline(FunctionTransformer(pd.isna, feature_names_out="one-to-one"), DummyClassifier())
+    save_model(model.fit(X, y), "model", X, {"target": "species"}, trusted=["pandas"])
+    code, printed = run("predict", "model", "rows.parquet", "-o", "out.csv")
+    assert code == 2
+    assert "isna" in printed
+    for trust in ("pandas", "pandas.isna"):
+        code, printed = run("predict", "model", "rows.parquet", "-o", "out.csv", "--trust", trust)
+        assert code == 0, printed
+
+
+def test_the_commands_of_the_readme_run(folder, run):
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X.assign(malignant=y == 0).to_csv("tumours.csv", index=False)
+    (folder / "model").mkdir()
+    (folder / "model" / "MLmodel").touch()  # what the Python above the commands leaves behind
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    (block,) = re.findall(r"## From a shell\n\n```sh\n(.*?)```", text, flags=re.S)
+    brief = block.replace("--timeout 60", "--space quick --n-trials 2 --n-jobs 1 --no-progress")
+    run_id = ""
+    for line in brief.splitlines():
+        words = shlex.split(line.replace("RUN_ID", run_id, 1), comments=True)[1:]
+        if words == ["ui"]:
+            continue
+        code, printed = run(*words)
+        assert code == 0, (line, printed)
+        run_id = printed.split("automl export ")[1].split()[0] if words[0] == "search" else run_id
+    assert set(pd.read_csv("predictions.csv").prediction) == {True, False}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +203,8 @@ def test_search_leaderboard_export_predict(table, run):
         (["search", "penguins.csv.gz", "--target", "species", "--timeout", "-1"], "timeout: must be"),
         (["search", "penguins.csv.gz"], "--target"),
         (["serch"], "search"),
+        (["leaderboard", "--top", "0"], "--top"),
+        (["leaderboard", "--top", "-1"], "--top"),
         (["leaderboard", "nothing"], "study"),
         (["export", "0123", "model"], "0123"),
         (["predict", "absent", "rows.parquet", "-o", "out.csv"], "absent"),

@@ -18,7 +18,28 @@ from automl.tracking import fetch_model, find_model, trusted_types, write_model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["export_run", "load_model", "model_metadata", "save_model"]
+__all__ = ["check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]
+
+
+def check_new_folder(path: str | Path) -> None:
+    """Refuse a folder that no model can be written to.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that a model is to be written to, now or later.
+
+    Raises
+    ------
+    SettingError
+        If it is a file, or holds something already.
+    """
+    folder = Path(path)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        came = f"{path}, {'a file' if folder.is_file() else 'which holds something already'}"
+        raise SettingError(
+            Fault("the folder of a model", "must be new or empty", came, "Name another folder, or remove it.")
+        )
 
 
 def save_model(
@@ -203,11 +224,7 @@ def _compare_versions(flavor: dict[str, Any], metadata: dict[str, Any]) -> None:
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """Give a neighbour of ``path`` to write to, and put it in place if all went well."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        came = f"{path}, {'a file' if path.is_file() else 'which holds something already'}"
-        raise SettingError(
-            Fault("the folder of a model", "must be new or empty", came, "Name another folder, or remove it.")
-        )
+    check_new_folder(path)
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as scratch:
