@@ -15,7 +15,6 @@ __all__ = ["Stepper", "steppers"]
 
 
 _NOTHING = 1e-30
-_CACHED_FLOATS = 1 << 15
 
 
 class Stepper:
@@ -91,16 +90,11 @@ class Stepper:
 
 
 def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:
-    """Yield steppers for the runs of equal optimizers among the recipes of ``theta`` ``(k, p)``.
-
-    A run is cut where its parameters, gradients and averages would not stay in the cache from pass to pass.
-    """
-    most = max(1, _CACHED_FLOATS // theta.shape[1])
+    """Yield a stepper for each run of equal optimizers among the recipes of ``theta`` ``(k, p)``."""
     start = 0
     for kind, run in groupby(recipe.optimizer for recipe in recipes):
         stop = start + len(list(run))
-        for first in range(start, stop, most):
-            yield Stepper(kind, theta[first : min(first + most, stop)])
+        yield Stepper(kind, theta[start:stop])
         start = stop
 
 
