@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.errors import AutomlError, Fault, NoModelError, SettingError, StoreError
 from automl.tracking.store import open_store, quiet, resolve_uri
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ __all__ = ["fetch_model", "find_model", "log_model", "trusted_types", "write_mod
 
 # Whose types may be in a model without being named: skops' own list does not cover all of theirs.
 _TRUSTED_PACKAGES = ("automl", "numpy", "sklearn")
+_CONTAINERS = ("collections.OrderedDict", "collections.defaultdict")
+# What pandas calls columns that MLflow has a type for.
+_KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
 _EXAMPLE_ROWS = 5
 
 
@@ -48,7 +51,7 @@ def trusted_types(file: Path, trusted: Sequence[str] = ()) -> list[str]:
     import skops.io
 
     needed: list[str] = skops.io.get_untrusted_types(file=file)
-    allowed = {*_TRUSTED_PACKAGES, *trusted}
+    allowed = {*_TRUSTED_PACKAGES, *_CONTAINERS, *trusted}
     foreign = [name for name in needed if name.partition(".")[0] not in allowed and name not in allowed]
     if foreign:
         names = ", ".join(foreign)
@@ -88,7 +91,26 @@ def write_model(
     ------
     SettingError
         If the pipeline holds types that are not trusted.
+    StoreError
+        If skops or MLflow cannot write it.
     """
+    try:
+        _write(estimator, folder, X_example, metadata, trusted, identity)
+    except AutomlError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise StoreError(f"the model cannot be written: {reason}") from error
+
+
+def _write(
+    estimator: Any,
+    folder: Path,
+    X_example: pd.DataFrame,
+    metadata: Mapping[str, Any],
+    trusted: Sequence[str],
+    identity: dict[str, Any],
+) -> None:
     import skops.io
 
     from automl import __version__
@@ -101,15 +123,15 @@ def write_model(
         import mlflow.sklearn
         from mlflow.models import Model
 
-        example = X_example.head(_EXAMPLE_ROWS)
+        example = X_example.apply(_known_to_mlflow)
         mlflow.sklearn.save_model(
             estimator,
             str(folder),
             mlflow_model=Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity),
             serialization_format="skops",
             skops_trusted_types=names,
-            signature=_signature(X_example, estimator.predict(X_example)),
-            input_example=example,
+            signature=_signature(example, estimator.predict(X_example)),
+            input_example=example.head(_EXAMPLE_ROWS),
             # Named, so that MLflow does not load the model in a process of its own to find out.
             pip_requirements=_requirements(),
         )
@@ -119,6 +141,20 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata that YAML can hold: NumPy's values as Python's, anything else as text."""
     text = json.dumps(dict(metadata), default=lambda x: x.tolist() if hasattr(x, "tolist") else str(x))
     return dict(json.loads(text))
+
+
+def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as it is, or as text where MLflow has no type for it: times, decimals, intervals, ..."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = pd.Series(column.to_numpy(), column.index, name=column.name)
+    if column.dtype == "uint64":
+        return column.astype("float64")
+    cells = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    if column.isna().all() or pd.api.types.infer_dtype(cells, skipna=True) in _KNOWN:
+        return column
+    return column.astype(object).map(str, na_action="ignore")
 
 
 def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:

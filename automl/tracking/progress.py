@@ -56,6 +56,7 @@ class Progress:
         self._last_line = 0.0
 
     def __enter__(self) -> Self:
+        self._began = time.monotonic()
         if self._console.is_terminal:
             from rich.live import Live
 
@@ -74,7 +75,7 @@ class Progress:
             self._line()
 
     def started(self, search: SearchRecord, timeout: float | None, n_trials: int | None) -> None:
-        """Begin the clock.
+        """Say what the search is; its clock runs since ``__enter__``.
 
         Parameters
         ----------
@@ -86,7 +87,6 @@ class Progress:
             Its limit in trials.
         """
         self._record, self._timeout, self._n_trials = search, timeout, n_trials
-        self._began = time.monotonic()
         if self._live is None:
             self._print(self._title())
             self._last_line = time.monotonic()

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
@@ -80,8 +80,13 @@ def resolve_uri(tracking_uri: str | None) -> str:
     """
     uri = default_tracking_uri() if tracking_uri is None else str(tracking_uri)
     scheme = urlsplit(uri).scheme.partition("+")[0]
-    if uri.startswith(_SQLITE):
+    if uri.startswith(_SQLITE) and uri.removeprefix(_SQLITE) not in ("", ":memory:"):
         return f"{_SQLITE}{Path(unquote(uri.removeprefix(_SQLITE))).absolute()}"
+    if scheme == "sqlite":
+        raise StoreError(
+            f"tracking_uri: must name an SQLite file; got {uri!r}, a database in memory that is lost with the "
+            f"process. Give {_SQLITE}mlruns/mlflow.db."
+        )
     if scheme in ("http", "https", "databricks", *_DATABASES) or uri == "databricks":
         return uri
     folder = unquote(urlsplit(uri).path) if scheme == "file" else uri
@@ -140,7 +145,7 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
         _check_file(Path(uri.removeprefix(_SQLITE)), create)
     elif uri.startswith("http"):
         _check_server(uri)
-    with quiet():
+    with quiet(), _alone(uri if create else ""):
         from mlflow import MlflowClient
 
         try:
@@ -255,6 +260,23 @@ def _check_file(file: Path, create: bool) -> None:
     for place in (file, file.parent) if file.exists() else (file.parent,):
         if not os.access(place, os.W_OK):
             raise StoreError(f"tracking_uri: {place} cannot be written. {advice}")
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Hold off other processes while an SQLite file is made: MLflow's migrations do not bear company."""
+    try:
+        import fcntl
+    except ImportError:  # not on this system; two first searches at once are rare
+        yield
+        return
+    if not uri.startswith(_SQLITE):
+        yield
+        return
+    with open(f"{uri.removeprefix(_SQLITE)}.lock", "w") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)  # released by the system if its owner dies
+        yield
 
 
 def _check_server(uri: str) -> None:

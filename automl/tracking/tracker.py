@@ -243,7 +243,13 @@ class Tracker:
                     "Restore it there, or give another name."
                 )
             location = None if folder is None else (folder / quote(name, safe=" ")).as_uri()
-            return str(self._client.create_experiment(name, artifact_location=location))
+            try:
+                return str(self._client.create_experiment(name, artifact_location=location))
+            except Exception:
+                found = self._client.get_experiment_by_name(name)  # another search may have just made it
+                if found is None:
+                    raise
+                return str(found.experiment_id)
 
     def _create(self, content: RunContent) -> str:
         run = self._client.create_run(self._experiment_id, content.start, content.tags, content.name)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import sys
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -18,7 +23,7 @@ from automl import __version__
 from automl.errors import InputError, NoModelError, SettingError, StoreError
 from automl.export import export_run, load_model, model_metadata, save_model
 from automl.records import SearchRecord, TrialRecord
-from automl.tracking import Tracker
+from automl.tracking import Tracker, trusted_types
 
 Fit = Callable[[str], Pipeline]
 METADATA = {"task": "binary", "target": "late", "classes": ["in time", "late"], "scoring": "roc_auc"}
@@ -61,6 +66,49 @@ def test_the_folder_is_an_mlflow_model_any_tool_of_mlflows_can_serve(
     requirements = (folder / "requirements.txt").read_text()
     assert f"automl=={__version__}" in requirements
     assert "scikit-learn==" in requirements
+
+
+_N = 12
+_UNKNOWN: dict[str, Any] = {
+    "time": [datetime.time(hour) for hour in range(_N)],
+    "decimal": [Decimal(i) for i in range(_N)],
+    "interval": pd.cut(np.arange(_N), 3),
+    "period": pd.period_range("2020-01", periods=_N, freq="M"),
+    "mixed": [i if i % 2 else str(i) for i in range(_N)],
+    "sparse": pd.arrays.SparseArray(np.arange(_N) / 2),
+    "elapsed": pd.to_timedelta(np.arange(_N), "D"),
+    "unsigned": np.arange(_N, dtype=np.uint64),
+}
+
+
+@pytest.mark.parametrize("name", _UNKNOWN)
+def test_columns_mlflow_has_no_type_for(name: str, tmp_path: Path) -> None:
+    X = pd.DataFrame({name: _UNKNOWN[name], "x": np.arange(_N)})
+    model = DummyClassifier().fit(X, np.arange(_N) % 2)
+    np.testing.assert_array_equal(
+        load_model(save_model(model, tmp_path / "model", X, {})).predict(X), model.predict(X)
+    )
+
+
+def test_what_mlflow_says_is_translated(
+    fit: Fit, table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.sklearn
+    from mlflow.exceptions import MlflowException
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise MlflowException("no such schema")
+
+    monkeypatch.setattr(mlflow.sklearn, "save_model", fail)
+    with pytest.raises(StoreError, match="the model cannot be written: no such schema"):
+        save_model(fit("ridge"), tmp_path / "model", table, METADATA)
+
+
+def test_standard_containers_are_trusted(tmp_path: Path) -> None:
+    import skops.io
+
+    skops.io.dump(defaultdict(OrderedDict), tmp_path / "x.skops")
+    assert trusted_types(tmp_path / "x.skops") == ["collections.OrderedDict"]
 
 
 def test_metadata_comes_back(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:

@@ -131,6 +131,17 @@ def test_lines_come_again_after_a_while(search: SearchRecord, monkeypatch: pytes
     assert len(shown(console).splitlines()) == 1 + 10 + 1
 
 
+def test_the_clock_counts_from_the_start(search: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 5.0
+    monkeypatch.setattr("automl.tracking.progress.time.monotonic", lambda: now)
+    console = Console(file=io.StringIO(), force_terminal=False, width=80)
+    with Progress(console) as progress:
+        now += 20.0
+        progress.started(search, 60, None)
+        progress.stage("refitting")
+    assert "0:40 left of 1:00" in shown(console)
+
+
 def test_silent_has_the_same_methods(search: SearchRecord, capsys: pytest.CaptureFixture[str]) -> None:
     def public(kind: type) -> dict[str, inspect.Signature]:
         return {

@@ -24,6 +24,19 @@ def test_an_unknown_scheme_is_refused() -> None:
         Tracker("oracle://db")
 
 
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(uri: str) -> None:
+    with pytest.raises(StoreError, match="in memory"):
+        Tracker(uri)
+
+
+def test_two_first_searches_at_once(tmp_path: Path) -> None:
+    script = "import automl.tracking; automl.tracking.Tracker('sqlite:///mlflow.db')"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    both = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+
+
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "mlruns").write_text("")
     with pytest.raises(StoreError, match="a file is in its place"):
