@@ -1,2 +1,2 @@
-# The script there needs optax, which the tests do not.
+# The scripts there need optax and PyTorch, which the tests do not.
 collect_ignore = ["golden"]

@@ -14,6 +14,7 @@ from automl.descent import (
     Architecture,
     Recipe,
     Training,
+    network,
 )
 from automl.errors import InputError
 
@@ -183,3 +184,24 @@ def test_every_fault_of_every_recipe_is_told_at_once():
         )
     assert len(caught.value.faults) == 3
     assert 'Did you mean "squared"?' in str(caught.value)
+
+
+@pytest.mark.parametrize("normalization", [None, "batch"])
+def test_it_makes_no_difference_how_many_trials_pass_at_once(normalization, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 4)).astype(np.float32), rng.integers(0, 3, 50)
+    recipes = [
+        Recipe(batch_size=16, dropout=0.1 * i, label_smoothing=0.05 * i, max_epochs=3, seed=i)
+        for i in range(5)
+    ]
+    found = []
+    for floats in (1, 2 * 16 * 12 * 2, 1 << 17):
+        monkeypatch.setattr(network, "_CACHED_FLOATS", floats)
+        architecture = Architecture("softmax", (7, 5), normalization=normalization)
+        training = Training(architecture, recipes, X, y, n_outputs=3)
+        training.advance(2)
+        training.keep(np.array([True, False, True, True, True]))
+        training.advance(3)
+        found.append([training.theta(i) for i in training.trials])
+    assert np.allclose(found[0], found[2], rtol=1e-4, atol=1e-6)
+    assert np.allclose(found[1], found[2], rtol=1e-4, atol=1e-6)

@@ -89,7 +89,7 @@ def test_embeddings_are_a_dense_layer_over_indicators(hidden):
 
 @pytest.mark.parametrize("shape", [(3, 4, 1, 5), (3, 1, 1, 2), (3, 4, 6, 5)])
 @pytest.mark.parametrize("shared", [False, True])
-def testproducts_of_one_inner_dimension(shape, shared):
+def test_products_of_one_inner_dimension(shape, shared):
     k, m, n, width = shape
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(k, m, n)), rng.normal(size=(n, width) if shared else (k, n, width))
