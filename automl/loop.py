@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from automl.families import Family, family_of
-from automl.records import Curve, Proposal, State, TrialRecord
+from automl.records import Curve, Proposal, State, TrialRecord, pruned_at
 from automl.select import best_record
 from automl.study import Budget, Session
 from automl.workers import Cohort, Crashed, Event, Finished, JudgeRequest, Workers
@@ -52,6 +52,8 @@ class Loop:
     and a cohort is judged by the results it was proposed with. So nothing depends on which cohort happened to be
     the faster, nor on the number of workers up to two. With a time limit alone a cohort is proposed as soon as
     there is room for it, and knows all results there are.
+
+    Equal configurations are trained once: the later trial is told what came of the first, at once or when it ends.
 
     Parameters
     ----------
@@ -97,6 +99,8 @@ class Loop:
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, _Running] = {}  # in the order of their proposals
+        self._ended: dict[int, TrialRecord] = {}
+        self._repeats: dict[int, list[Proposal]] = {}  # by the trial at work that has their configuration
         self._cohorts = self._passed_over = 0
         self._over = False
 
@@ -194,7 +198,8 @@ class Loop:
                 self._start(running)
 
     def _goes_on(self) -> bool:
-        self._over = self._over or self._budget.trials_left < 1 or self._time_left() <= 0
+        nothing_new = self._session.exhausted and not self._repeatable
+        self._over = self._over or nothing_new or self._budget.trials_left < 1 or self._time_left() <= 0
         return not self._over
 
     def _due(self) -> _Running | None:
@@ -203,11 +208,13 @@ class Loop:
         return next((running for running in eligible if running.records is not None), None)
 
     def _propose(self) -> None:
-        proposals = self._session.propose(self._size)
-        self._budget.proposed += len(proposals)
+        seen = len(self.records)
+        proposals = self._new_ones(self._session.propose(self._size))
+        if not proposals:
+            return
         cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
         self._cohorts += 1
-        running = self._running[cohort.id] = _Running(cohort, seen=len(self.records))
+        running = self._running[cohort.id] = _Running(cohort, seen=seen)
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
         seconds, left = self._estimate(params[:1], family, self._training_share()), self._time_left()
@@ -219,6 +226,20 @@ class Loop:
         self._over = self._passed_over > _PASSED_OVER
         reason = f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
         running.records = self._abandoned(running, "stopped", reason)
+
+    def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+        """Return the proposals that need training; the others have the result of an equal one, once it is there."""
+        self._budget.proposed += len(proposals)
+        new = []
+        for proposal in proposals:
+            first = self._session.twin(proposal.number)
+            if first is None:
+                new.append(proposal)
+            elif first in self._ended:
+                self._tell_trial(self._ended[first].repeated(proposal))
+            else:
+                self._repeats.setdefault(first, []).append(proposal)
+        return tuple(new)
 
     def _start(self, running: _Running) -> None:
         running.started = time.time()
@@ -281,10 +302,16 @@ class Loop:
         """Let everybody know how a cohort ended."""
         del self._running[running.cohort.id]
         for record in running.records or ():
-            self._session.tell(record)
-            self._tracker.log_trial(record)
-            self._progress.trial(record)
-            self.records.append(record)
+            self._tell_trial(record)
+            for proposal in self._repeats.pop(record.number, ()):
+                self._tell_trial(record.repeated(proposal))
+
+    def _tell_trial(self, record: TrialRecord) -> None:
+        self._session.tell(record)
+        self._tracker.log_trial(record)
+        self._progress.trial(record)
+        self.records.append(record)
+        self._ended[record.number] = record
 
     def _abandoned(self, running: _Running, state: State, reason: str) -> list[TrialRecord]:
         """Return the records of a cohort that no worker will give, from what it said at rungs."""
@@ -300,7 +327,7 @@ class Loop:
             if said and said[-1][0] == family.last_rung(params):
                 ended, why = "complete", ""
             elif rung is not None:
-                ended, why = "pruned", f"pruned at rung {rung} of {family.last_rung(params)}"
+                ended, why = "pruned", pruned_at(rung, family.last_rung(params))
             records.append(
                 TrialRecord(
                     **proposal.model_dump(),

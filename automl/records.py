@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord"]
+__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord", "pruned_at"]
 
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
+
+_PRUNED = "pruned at rung"
+
+
+def pruned_at(rung: int, last: int) -> str:
+    """Return the reason of a trial that the pruner ended.
+
+    Examples
+    --------
+    >>> pruned_at(2, 16)
+    'pruned at rung 2 of 16'
+    """
+    return f"{_PRUNED} {rung} of {last}"
 
 
 class _Record(BaseModel):
@@ -101,6 +115,20 @@ class TrialRecord(_Record):
     started: float = 0.0
     seconds: float = 0.0
     reason: str = ""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether to train it again would tell nothing new; not so where time or the user cut it short."""
+        return self.state != "pruned" or self.reason.startswith(_PRUNED)
+
+    def repeated(self, proposal: Proposal) -> TrialRecord:
+        """Return the record of an equal configuration proposed later: this result, at no cost.
+
+        The seed stays the one that led to the result.
+        """
+        reason = f"same configuration as trial {self.number}"
+        changed = {"number": proposal.number, "started": time.time(), "seconds": 0.0, "reason": reason}
+        return self.model_copy(update=changed)
 
 
 class SearchRecord(_Record):

@@ -35,7 +35,7 @@ class ScriptedSession:
 
     def __init__(self, family="linear", prune=()):
         self.log, self.prune, self.family = [], set(prune), family
-        self.numbers, self.judged = count(), []
+        self.numbers, self.judged, self.twins = count(), [], {}
 
     def propose(self, size):
         leader = self.proposal()
@@ -47,6 +47,11 @@ class ScriptedSession:
         params = {"max_epochs": EPOCHS} if self.family == "linear" else {}
         number = next(self.numbers)
         return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
+
+    exhausted = False
+
+    def twin(self, number):
+        return self.twins.get(number)
 
     def judge(self, rung, scores, hidden):
         known = {number for numbers in self.proposed for number in numbers}
@@ -272,6 +277,43 @@ def test_the_cohort_is_told_what_the_judge_says():
     assert session.judged[0][:2] == (1, {0: 0.1, 1: 0.1})
 
 
+def test_equal_configurations_train_once_and_are_told_what_is_known():
+    trained = []
+
+    def script(cohort):
+        trained.extend(one.number for one in cohort.proposals)
+        yield from finished(cohort)
+
+    session = ScriptedSession()
+    session.twins = {3: 2, 9: 2, 4: 3, **dict.fromkeys(range(12, 16), 11)}
+    session.twins[4] = 2
+    search = loop(ScriptedWorkers(script), session, n_trials=32)
+    search.run()
+    assert trained == [number for number in range(32) if number not in session.twins]
+    assert sorted(session.told) == list(range(32))
+    assert session.told[:5] == [0, 1, 2, 3, 4]  # waiting for the trial at work, and told with it
+    assert search._tracker.written == session.told
+    known = {one.number: one for one in search.records}
+    for number, first in session.twins.items():
+        assert known[number].reason == f"same configuration as trial {first}"
+        same = ("state", "score", "curve", "seed", "family")
+        assert all(getattr(known[number], name) == getattr(known[first], name) for name in same)
+        assert known[number].seconds == 0
+    again = ScriptedSession()
+    again.twins = session.twins
+    loop(ScriptedWorkers(finished, slots=2, choose=max), again, n_trials=32).run()
+    assert again.log == session.log
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 60}, {"n_trials": 40}])
+def test_when_nothing_new_is_left_only_a_number_of_trials_goes_on(limits):
+    session = ScriptedSession("decision_tree")
+    session.exhausted = True
+    search = loop(ScriptedWorkers(finished), session, **limits)
+    search.run()
+    assert len(search.records) == limits.get("n_trials", 0)
+
+
 # What goes wrong
 
 
@@ -447,7 +489,7 @@ def test_one_and_two_jobs_come_to_the_same(tmp_path):
         search = real_loop(n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", n_trials=32)
         search.run()
         found.append([one.model_dump(exclude={"started", "seconds"}) for one in search.records])
-    assert [one["number"] for one in found[0]] == list(range(32))
+    assert sorted(one["number"] for one in found[0]) == list(range(32))
     assert "pruned" in {one["state"] for one in found[0]}
     for one, other in zip(*found, strict=True):
         assert one == other
@@ -460,7 +502,7 @@ def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
         spec = importlib.util.spec_from_file_location("test_loop", {__file__!r})
         tests = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tests)
-        tests.SPACE["space"]["model"]["choice"] = {{"linear": {{"max_epochs": 10**5}}}}
+        tests.SPACE["space"]["model"]["choice"] = {{"linear": {{"max_epochs": {{"low": 10**5, "high": 2 * 10**5}}}}}}
         search = tests.real_loop(2, {str(tmp_path / "s.journal")!r}, "none", timeout=60)
         judge = search._session.judge
         search._session.judge = lambda *args: print("rung", flush=True) or judge(*args)

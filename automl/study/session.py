@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Container, Mapping, Set
 from copy import copy
@@ -19,6 +20,8 @@ from automl.space import Space
 __all__ = ["Session", "read_records", "read_search"]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
+_REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
+_DRAWS = 200  # random configurations that are all known, before the space counts as exhausted
 
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -39,13 +42,22 @@ class Session:
         What may be tried.
     search : SearchRecord
         What the study is about; kept in it.
+
+    Attributes
+    ----------
+    exhausted : bool
+        Whether nothing new is left to propose, as far as random draws tell.
     """
 
     def __init__(self, study: optuna.Study, space: Space, search: SearchRecord) -> None:
         self.study = study
         self._space, self._seed = space, search.random_state
         self._sampler = study.sampler
+        self.exhausted = False
         self._live: dict[int, optuna.Trial] = {}
+        self._first: dict[str, int] = {}  # configuration -> the trial that was the first to have it
+        self._twins: dict[int, int] = {}
+        self._repeated = 0
         # Known good starts come first, then one cohort of each family, before the sampler decides.
         families = space.size().dimensions
         self._leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
@@ -58,9 +70,11 @@ class Session:
         ----------
         size : callable
             ``size(leader)``: how many trials the cohort shall have; it has fewer where the sampler insists on what the
-            space forbids.
+            space forbids. One whose leader is known already is that leader alone.
         """
-        leader = self._ask(self._leads.pop(0) if self._leads else {}) or self._draw()
+        leader = self._lead()
+        if leader.number in self._twins:
+            return (leader,)
         params = self._live[leader.number].params
         shared = {name: value for name, value in params.items() if self._space.structural(name)}
         cohort = [leader]
@@ -70,6 +84,10 @@ class Session:
                 break
             cohort.append(member)
         return tuple(cohort)
+
+    def twin(self, number: int) -> int | None:
+        """Return the trial that has the same configuration as this one and need not be trained again, if any."""
+        return self._twins.get(number)
 
     def judge(self, rung: int, scores: Mapping[int, float], hidden: Set[int] = frozenset()) -> set[int]:
         """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
@@ -96,9 +114,31 @@ class Session:
     def tell(self, record: TrialRecord) -> None:
         """Keep how a trial ended."""
         trial = self._live.pop(record.number)
+        if self._twins.pop(record.number, None) is not None:
+            for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
+                trial.report(score, step=rung)
+        elif not record.lasting:
+            self._first.pop(_key(record.configuration), None)
         trial.set_user_attr("record", record.model_dump(mode="json"))
         value = record.score if record.state == "complete" else None
         self.study.tell(trial, value, state=_STATES[record.state])
+
+    def _lead(self) -> Proposal:
+        """Return the first of a cohort: a good start, a family's first, what the sampler says, or something new."""
+        if self._repeated >= _REPEATED and not self.exhausted:
+            rng = self._rng()
+            draws = (self._space.sample(rng) for _ in range(_DRAWS))
+            new = next((draw for draw in draws if _key(draw) not in self._first), None)
+            self.exhausted = new is None
+            if new is not None:
+                self._repeated = 0
+                return self._proposal(*self._suggest(self._space.to_trial(new)))
+        leader = self._ask(self._leads.pop(0) if self._leads else {}) or self._draw()
+        self._repeated = self._repeated + 1 if leader.number in self._twins else 0
+        return leader
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng([self._seed, len(self.study.get_trials(deepcopy=False))])
 
     def _ask(self, fixed: dict[str, Any]) -> Proposal | None:
         """Return the sampler's next proposal; None if all it has are forbidden."""
@@ -113,11 +153,13 @@ class Session:
 
     def _draw(self) -> Proposal:
         """Return a random proposal that is not forbidden."""
-        rng = np.random.default_rng([self._seed, len(self.study.get_trials(deepcopy=False))])
-        return self._proposal(*self._suggest(self._space.to_trial(self._space.sample(rng))))
+        return self._proposal(*self._suggest(self._space.to_trial(self._space.sample(self._rng()))))
 
     def _proposal(self, trial: optuna.Trial, configuration: dict[str, Any]) -> Proposal:
         self._live[trial.number] = trial
+        first = self._first.setdefault(_key(configuration), trial.number)
+        if first != trial.number:
+            self._twins[trial.number] = first
         return Proposal(
             number=trial.number,
             configuration=configuration,
@@ -134,6 +176,11 @@ class Session:
             return trial, self._space.suggest(trial)
         finally:
             self.study.sampler = self._sampler
+
+
+def _key(configuration: Mapping[str, Any]) -> str:
+    """Return a text that equal configurations share."""
+    return json.dumps(configuration, sort_keys=True, default=str)
 
 
 def _get_trials(

@@ -23,6 +23,9 @@ def test_members_share_the_leaders_structure_and_nothing_else(session, record, s
     for i in range(8):
         sizes = []
         cohort = proposing.propose(lambda leader, sizes=sizes: sizes.append(leader) or 4)
+        if proposing.twin(cohort[0].number) is not None:  # nothing to train: nothing to share
+            assert (len(cohort), sizes) == (1, [])
+            continue
         assert sizes == [cohort[0]]
         shared = [{path: value for path, value in one.params.items() if structural(path)} for one in cohort]
         assert len(cohort) == 4
@@ -62,6 +65,43 @@ def test_a_sampler_that_insists_on_what_is_forbidden_is_passed_over(session):
             {"mlp": {"dropout": 0.1}},
             {"decision_tree": {"max_depth": 2}},
         )
+
+
+FEW = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 4}}}}}}
+
+
+def test_a_known_configuration_is_a_twin_and_something_new_is_drawn_while_there_is_any(session, record):
+    proposing = session(FEW, sampler="tpe")
+    depths, first = [], {}
+    while not proposing.exhausted:
+        (one,) = proposing.propose(lambda leader: 1)
+        depth = one.params["model.decision_tree.max_depth"]
+        assert proposing.twin(one.number) == first.get(depth)
+        known = record(one, score=depth, curve=Curve(rungs=(1,), scores=(depth,)))
+        if depth in first:
+            known = known.repeated(one)
+        first.setdefault(depth, one.number)
+        proposing.tell(known)
+        depths.append(depth)
+    assert set(depths) == {1, 2, 3, 4}
+    assert len(depths) < 60
+    assert proposing.study.trials[-2].value == depths[-2]
+
+
+def test_a_trial_that_was_cut_short_is_not_known(session, record):
+    proposing = session(FEW, sampler="random")
+    states = iter(
+        [("pruned", "the time was up"), ("pruned", "pruned at rung 1 of 2"), ("failed", "it broke")]
+    )
+    twins = []
+    for _ in range(3):
+        state, reason = next(states)
+        proposing._leads = [{"model.decision_tree.max_depth": 2}]
+        (one,) = proposing.propose(lambda leader: 1)
+        twins.append(proposing.twin(one.number))
+        known = record(one, state, reason=reason)
+        proposing.tell(known if twins[-1] is None else known.repeated(one))
+    assert twins == [None, None, 1]
 
 
 def test_the_same_seed_proposes_the_same(session, journal):
