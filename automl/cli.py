@@ -1,4 +1,4 @@
-"""The command line: search, look, export, predict."""
+"""The command line: search, resume, look, export, predict."""
 
 from __future__ import annotations
 
@@ -49,6 +49,32 @@ Storage = Annotated[
         metavar="PATH|URL",
     ),
 ]
+TableFile = Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .parquet.", show_default=False)]
+Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]
+SpaceName = Annotated[str, typer.Option(help="A space that ships, or a YAML file.")]
+Scoring = Annotated[
+    str | None,
+    typer.Option(
+        help="What ranks trials: a scorer of scikit-learn, e.g. accuracy, f1, r2.",
+        show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
+    ),
+]
+Timeout = Annotated[
+    float | None, typer.Option(help="Seconds in all; without it and --n-trials, 60.", show_default="60")
+]
+NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default="as many as fit")]
+Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
+NJobs = Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")]
+RandomState = Annotated[int, typer.Option(help="The seed of everything.")]
+Sampler = Annotated[str | None, typer.Option(help="tpe, random, qmc, ...", show_default="tpe")]
+Pruner = Annotated[
+    str | None, typer.Option(help="median, successive_halving, none, ...", show_default="median")
+]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
+]
+ShowProgress = Annotated[bool, typer.Option(help="Show what happens.")]
 
 
 def main() -> NoReturn:
@@ -83,40 +109,25 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 @app.command()
 def search(
-    file: Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .parquet.", show_default=False)],
-    target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)],
-    space: Annotated[str, typer.Option(help="A space that ships, or a YAML file.")] = "tabular",
-    scoring: Annotated[
-        str | None,
-        typer.Option(
-            help="What ranks trials: a scorer of scikit-learn, e.g. accuracy, f1, r2.",
-            show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="Seconds in all; without it and --n-trials, 60.", show_default="60")
-    ] = None,
-    n_trials: Annotated[
-        int | None, typer.Option(help="Trials in all.", show_default="as many as fit")
-    ] = None,
-    cv: Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")] = None,
-    n_jobs: Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")] = None,
-    random_state: Annotated[int, typer.Option(help="The seed of everything.")] = 0,
+    file: TableFile,
+    target: Target,
+    space: SpaceName = "tabular",
+    scoring: Scoring = None,
+    timeout: Timeout = None,
+    n_trials: NTrials = None,
+    cv: Folds = None,
+    n_jobs: NJobs = None,
+    random_state: RandomState = 0,
     study_name: Annotated[
         str | None, typer.Option(help="Name of the study.", show_default="target and time")
     ] = None,
     storage: Storage = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, random, qmc, ...", show_default="tpe")] = None,
-    pruner: Annotated[
-        str | None, typer.Option(help="median, successive_halving, none, ...", show_default="median")
-    ] = None,
+    sampler: Sampler = None,
+    pruner: Pruner = None,
     tracking_uri: TrackingUri = None,
     experiment_name: ExperimentName = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
-    ] = None,
-    progress: Annotated[bool, typer.Option(help="Show what happens.")] = True,
+    output: ModelFolder = None,
+    progress: ShowProgress = True,
     allow_import: AllowImport = None,
 ) -> None:
     """Search for the best pipeline that predicts TARGET from the other columns of FILE.
@@ -130,30 +141,81 @@ def search(
       automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
       automl search customers.csv --target churn --space my_space.yaml --n-trials 200
     """
+    settings = dict(locals())
+    _search(resume=False, **settings)
+
+
+@app.command()
+def resume(
+    study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
+    file: TableFile,
+    target: Target,
+    space: SpaceName = "tabular",
+    scoring: Scoring = None,
+    timeout: Timeout = None,
+    n_trials: NTrials = None,
+    cv: Folds = None,
+    n_jobs: NJobs = None,
+    random_state: RandomState = 0,
+    storage: Storage = None,
+    sampler: Sampler = None,
+    pruner: Pruner = None,
+    tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
+    output: ModelFolder = None,
+    progress: ShowProgress = True,
+    allow_import: AllowImport = None,
+) -> None:
+    """Go on with the study NAME where it stopped, or was killed.
+
+    FILE and the options are those of the search: what differs is refused, but for limits, and ranges of the space that
+    are wider. --n-trials counts the trials that are there; --timeout starts again.
+
+    [bold]Example[/]
+
+      automl resume churn-20260102-120000-000 customers.csv --target churn --timeout 300
+    """
+    settings = dict(locals())
+    from automl.study import load_study
+
+    load_study(study_name, storage)  # says which there are, where there is none of that name
+    _search(resume=True, **settings)
+
+
+@app.command()
+def sync(
+    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
+) -> None:
+    """Bring MLflow level with a study: missing runs are written, unfinished ones ended."""
+    from automl.resume import sync as level
+
+    name, run_id, n_trials = level(study, storage, tracking_uri, experiment_name)
+    _say(f"{name}: {n_trials} trials in run {run_id}")
+
+
+def _search(
+    *,
+    file: Path,
+    target: str,
+    output: Path | None,
+    allow_import: list[str] | None,
+    experiment_name: str | None,
+    **settings: Any,
+) -> None:
     from automl.export import check_new_folder
     from automl.search import Search
     from automl.table import read_table
 
     if output is not None:
         check_new_folder(output)
+
     X, y = read_table(file, target=target)
-    found = Search(
-        space,
-        scoring=scoring,
-        n_trials=n_trials,
-        timeout=60 if timeout is None and n_trials is None else timeout,
-        cv=cv,
-        n_jobs=n_jobs,
-        random_state=random_state,
-        study_name=study_name,
-        storage=storage,
-        sampler=sampler,
-        pruner=pruner,
-        tracking_uri=tracking_uri,
-        experiment_name=experiment_name,
-        progress=progress,
-        allow_imports=allow_import or (),
-    ).fit(X, y)
+    if settings["timeout"] is None and settings["n_trials"] is None:
+        settings["timeout"] = 60
+    found = Search(experiment_name=experiment_name, allow_imports=allow_import or (), **settings).fit(X, y)
     console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
     # Before the export: if that fails, this is how to come by the model.
     _say(f"export the model:  automl export {found.run_id_} model")

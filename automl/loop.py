@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from automl.families import Family, family_of
-from automl.records import Curve, Proposal, State, TrialRecord, pruned_at
+from automl.records import Curve, Proposal, State, TrialRecord
 from automl.select import best_record
 from automl.study import Budget, Session
 from automl.workers import Cohort, Crashed, Event, Finished, JudgeRequest, Workers
@@ -71,11 +71,13 @@ class Loop:
         Rows of the table, its columns as far as known, number of folds.
     refit : bool
         Whether time must be left to refit the winner.
+    known : sequence of TrialRecord
+        Trials that ended before, in an earlier search of the same study; they count as this one's.
 
     Attributes
     ----------
     records : list of TrialRecord
-        The trials that ended.
+        The trials that ended, those that were known first.
     interrupted : bool
         Whether the user ended the search.
     """
@@ -90,8 +92,9 @@ class Loop:
         *,
         shape: tuple[int, int, int],
         refit: bool,
+        known: Sequence[TrialRecord] = (),
     ) -> None:
-        self.records: list[TrialRecord] = []
+        self.records = list(known)
         self.interrupted = False
         self._session, self._workers, self._budget = session, workers, budget
         self._tracker, self._progress, self._refit = tracker, progress, refit
@@ -99,10 +102,15 @@ class Loop:
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, _Running] = {}  # in the order of their proposals
-        self._ended: dict[int, TrialRecord] = {}
+        self._ended = {record.number: record for record in known}
         self._repeats: dict[int, list[Proposal]] = {}  # by the trial at work that has their configuration
         self._cohorts = self._passed_over = 0
         self._over = False
+        budget.proposed += len(known)
+        for record in known:
+            progress.trial(record)
+            if record.seconds:
+                self._learn([record])
 
     def run(self) -> None:
         """Search until time, trials or the user's patience are at an end; the first Ctrl-C is such an end."""
@@ -327,7 +335,7 @@ class Loop:
             if said and said[-1][0] == family.last_rung(params):
                 ended, why = "complete", ""
             elif rung is not None:
-                ended, why = "pruned", pruned_at(rung, family.last_rung(params))
+                ended, why = "pruned", f"pruned at rung {rung} of {family.last_rung(params)}"
             records.append(
                 TrialRecord(
                     **proposal.model_dump(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from automl.families import Array, Problem, fitting, load_space
 from automl.metrics import Metric, metric_for
@@ -13,8 +16,6 @@ from automl.table import Target, TypedColumns, as_frame, check_table, make_folds
 from automl.workers import Assignment
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from automl.space import Space
 
 __all__ = ["Plan", "make_plan"]
@@ -64,6 +65,16 @@ class Plan:
             scoring=scoring,
             random_state=random_state,
         )
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return what tells whether another plan has the same ``content`` and the same ``folds``."""
+        rows = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()
+        labels = repr(None if self.target.classes is None else self.target.classes.tolist()).encode()
+        content = hashlib.sha256(rows.tobytes() + self.target.values.tobytes() + labels)
+        folds = hashlib.sha256()
+        for part in (part for fold in self.folds for part in fold):
+            folds.update(len(part).to_bytes(8, "big") + part.astype("int64").tobytes())
+        return {"content": content.hexdigest()[:16], "folds": folds.hexdigest()[:16]}
 
 
 def _rows_a_class(cv: Any) -> int | None:

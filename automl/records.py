@@ -7,23 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord", "pruned_at"]
+__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord"]
 
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
-
-_PRUNED = "pruned at rung"
-
-
-def pruned_at(rung: int, last: int) -> str:
-    """Return the reason of a trial that the pruner ended.
-
-    Examples
-    --------
-    >>> pruned_at(2, 16)
-    'pruned at rung 2 of 16'
-    """
-    return f"{_PRUNED} {rung} of {last}"
 
 
 class _Record(BaseModel):
@@ -119,7 +106,7 @@ class TrialRecord(_Record):
     @property
     def lasting(self) -> bool:
         """Whether to train it again would tell nothing new; not so where time or the user cut it short."""
-        return self.state != "pruned" or self.reason.startswith(_PRUNED)
+        return self.state != "stopped"
 
     def repeated(self, proposal: Proposal) -> TrialRecord:
         """Return the record of an equal configuration proposed later: this result, at no cost.
@@ -152,6 +139,10 @@ class SearchRecord(_Record):
         Size of the table and of its split.
     random_state : int
         The seed everything else is derived from.
+    columns : dict of str to str
+        Kind of each column.
+    content, folds : str
+        Fingerprints of the table's values with the target, and of the split; empty in records of older versions.
     """
 
     study_name: str
@@ -164,3 +155,6 @@ class SearchRecord(_Record):
     n_columns: int
     n_folds: int
     random_state: int
+    columns: dict[str, str] = Field(default_factory=dict)
+    content: str = ""
+    folds: str = ""

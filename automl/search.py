@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import joblib
 from sklearn.base import BaseEstimator
@@ -24,9 +23,10 @@ from automl.families import family_of
 from automl.loop import Loop
 from automl.metrics import Predictions
 from automl.plan import Plan, make_plan
-from automl.records import SearchRecord, State, TrialRecord
+from automl.records import SearchRecord, TrialRecord
+from automl.resume import check_same, derived_seed, mirror, summary
 from automl.select import best_record, leaderboard
-from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.study import Budget, Session, claim, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
 from automl.workers import few_threads, open_workers
@@ -57,6 +57,7 @@ SETTINGS: dict[str, Parameter] = {
     "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
     "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
     "progress": Parameter(Boolean(), True, "whether to show what happens"),
+    "resume": Parameter(Boolean(), False, "whether to go on with a study that exists"),
     "allow_imports": Parameter(
         Union((Text(), ListOf(Text()))), (), "packages that a space may name classes of"
     ),
@@ -95,6 +96,10 @@ class Search(BaseEstimator):
         The seed of the sampler, the folds, the order of rows and initial weights.
     study_name : str or None, default=None
         Name of the Optuna study, new in its storage. None makes one up from the target and the time.
+    resume : bool, default=False
+        Go on with the study of that name where it stopped, if there is one: its trials stay, ``n_trials`` counts
+        them too, and what was training when its process died is trained again. Table, folds, metric and seed must be
+        the same, the space the same or wider.
     storage : str, path, optuna storage or None, default=None
         Where the study is kept. None: ``mlruns/studies/NAME.journal``.
     sampler : str, optuna sampler or None, default=None
@@ -170,6 +175,7 @@ class Search(BaseEstimator):
         n_jobs: int | None = None,
         random_state: int = 0,
         study_name: str | None = None,
+        resume: bool = False,
         storage: Any = None,
         sampler: Any = None,
         pruner: Any = None,
@@ -187,6 +193,7 @@ class Search(BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.study_name = study_name
+        self.resume = resume
         self.storage = storage
         self.sampler = sampler
         self.pruner = pruner
@@ -231,21 +238,30 @@ class Search(BaseEstimator):
             random_state=self.random_state,
         )
         sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
+        about = self._about(plan)
         n_jobs = _jobs(self.n_jobs, plan.frame.size)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
+            claim(about.study_name, self.storage),
             Progress() if self.progress else Silent() as progress,
             closing(open_workers(assignment, n_jobs)) as workers,
         ):
             progress.stage("opening the stores")
             tracker = Tracker(self.tracking_uri, self.experiment_name)
-            about = self._about(plan)
-            self.study_ = create_study(about.study_name, self.storage, sampler=sampler, pruner=pruner)
-            self.run_id_ = tracker.start(about, self._shown())
+            self.study_ = create_study(
+                about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
+            )
+            again = check_same(self.study_, about, plan.space)
+            if n_before := len(self.study_.get_trials(deepcopy=False)):
+                # What it would draw next is lost with the process; this is not to draw the same again.
+                self.study_.sampler = make_sampler(self.sampler, derived_seed(self.random_state, n_before))
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE
             try:
+                self.run_id_, _ = mirror(
+                    tracker, self.study_, about, session.records, self._shown(), again=again
+                )
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
                     session,
@@ -255,6 +271,7 @@ class Search(BaseEstimator):
                     progress,
                     shape=(*plan.frame.shape, len(plan.folds)),
                     refit=self.refit,
+                    known=session.records,
                 )
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
@@ -336,6 +353,8 @@ class Search(BaseEstimator):
             n_columns=n_columns,
             n_folds=len(plan.folds),
             random_state=self.random_state,
+            columns=plan.columns.kinds_,
+            **plan.fingerprints(),
         )
 
     def _shown(self) -> dict[str, Any]:
@@ -402,16 +421,7 @@ class Search(BaseEstimator):
         return [] if path is None else [path.partition(".")[0]]
 
     def _finish(self, tracker: Tracker, records: Sequence[TrialRecord], budget: Budget) -> None:
-        states = Counter(record.state for record in records)
-        tracker.log_best(
-            self.best_trial_.number,
-            {
-                "best_score": self.best_score_,
-                **self.best_trial_.metrics,
-                **{f"n_{state}": states[state] for state in get_args(State)},
-                "seconds": budget.elapsed,
-            },
-        )
+        tracker.log_best(self.best_trial_.number, summary(records) | {"seconds": budget.elapsed})
         tracker.flush(_PATIENCE)
         runs = {record.number: tracker.run_id(record.number) for record in records}
         self.leaderboard_ = leaderboard(records, runs)
@@ -443,6 +453,8 @@ def _check_settings(values: dict[str, Any]) -> None:
     ]
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
+    if values["resume"] is True and values["study_name"] is None:
+        faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
     if faults:
         raise SettingError(faults)
 

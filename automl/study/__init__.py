@@ -2,17 +2,21 @@
 
 from automl.study.budget import Budget
 from automl.study.policies import make_pruner, make_sampler
-from automl.study.session import Session, read_records, read_search
-from automl.study.storage import create_study, known_studies, load_study
+from automl.study.session import Session, clashes, keep_run, read_records, read_run, read_search
+from automl.study.storage import claim, create_study, known_studies, load_study
 
 __all__ = [
     "Budget",
     "Session",
+    "claim",
+    "clashes",
     "create_study",
+    "keep_run",
     "known_studies",
     "load_study",
     "make_pruner",
     "make_sampler",
     "read_records",
+    "read_run",
     "read_search",
 ]

@@ -9,27 +9,93 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from typing_extensions import override
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
 from automl.metrics import DIRECTION
 
-__all__ = ["STUDIES", "create_study", "known_studies", "load_study"]
+__all__ = ["STUDIES", "claim", "create_study", "known_studies", "load_study"]
 
 STUDIES = Path("mlruns") / "studies"  # one journal file a study
 _SUFFIX = ".journal"
 _SYNC = 1.0  # seconds between two waits for the disk
+_STALE = 2.0  # seconds that nobody holds a journal's lock for; whoever seems to is dead
+
+
+@contextmanager
+def claim(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[None]:
+    """Keep other processes from searching a study whose journal is a file of this machine.
+
+    The claim of a process that died, however it died, is void, and so is the lock it may have left on the journal.
+    Other storages (databases, network folders without locks) know no claims.
+
+    Raises
+    ------
+    SettingError
+        If another search has the study.
+    """
+    if fcntl is None or isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
+        yield
+        return
+    file = _file(study_name, storage)
+    mark = file.with_name(f"{file.name}.{quote(study_name, safe='')}.claim")
+    try:
+        _open(study_name, storage, create=True)
+        held = mark.open("a")
+    except AutomlError:
+        raise
+    except Exception as error:
+        raise _store_error(storage, error) from error
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            rule = "must not be searched by another process at the same time"
+            advice = "Wait for it, or stop it."
+            raise SettingError(Fault("study_name", rule, f'"{study_name}", which is', advice)) from error
+        try:
+            _free(file.with_name(f"{file.name}.lock"))
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+def _free(lock: Path) -> None:
+    """Remove the lock of a process that was killed while it wrote; Optuna would wait half a minute."""
+    seen, since = _age(lock), time.monotonic()
+    while seen is not None and _age(lock) == seen:
+        if time.monotonic() - since > _STALE:
+            lock.unlink(missing_ok=True)
+        time.sleep(0.05)
+
+
+def _age(lock: Path) -> int | None:
+    try:
+        return lock.lstat().st_ctime_ns
+    except FileNotFoundError:
+        return None
 
 
 def create_study(
-    study_name: str, storage: str | Path | BaseStorage | None, *, sampler: Any, pruner: Any
+    study_name: str,
+    storage: str | Path | BaseStorage | None,
+    *,
+    sampler: Any,
+    pruner: Any,
+    resume: bool = False,
 ) -> optuna.Study:
-    """Create a study.
+    """Create a study, or open it to go on with it.
 
     Parameters
     ----------
@@ -39,11 +105,13 @@ def create_study(
         None keeps it in ``mlruns/studies/NAME.journal``; a path is a journal file; a URL or an object is Optuna's.
     sampler, pruner : optuna objects
         What proposes and what prunes.
+    resume : bool
+        Whether the study may be there already.
 
     Raises
     ------
     SettingError
-        If the storage already holds a study of that name, or the name cannot be a file's.
+        If the storage already holds a study of that name that is not to be resumed, or the name cannot be a file's.
     StoreError
         If the storage cannot be opened or written.
     """
@@ -55,10 +123,12 @@ def create_study(
                 sampler=sampler,
                 pruner=pruner,
                 direction=DIRECTION,
+                load_if_exists=resume,
             )
         except optuna.exceptions.DuplicatedStudyError as error:
+            advice = f"Choose another name, or go on with it: resume=True, or automl resume {study_name}."
             raise SettingError(
-                Fault("study_name", "must be new in its storage", f'"{study_name}"', "Choose another name.")
+                Fault("study_name", "must be new in its storage", f'"{study_name}"', advice)
             ) from error
         except AutomlError:
             raise
@@ -116,7 +186,7 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
 def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> str | BaseStorage:
     if isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
         return storage
-    file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
+    file = _file(study_name, storage)
     if storage is None and file.parent != STUDIES:
         raise SettingError(
             Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
@@ -126,6 +196,10 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     elif not file.is_file():
         raise FileNotFoundError(f"there is no journal file {file}")
     return JournalStorage(_Journal(str(file)))
+
+
+def _file(study_name: str, storage: str | Path | None) -> Path:
+    return STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
 
 
 class _Journal(JournalFileBackend):
@@ -146,7 +220,8 @@ class _Journal(JournalFileBackend):
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
         self._mine.acquire()
         try:
-            with open(self._file, "ab") as journal:
+            with open(self._file, "rb+") as journal:
+                _cut_unfinished(journal)
                 journal.write(lines.encode())
                 journal.flush()
                 if time.monotonic() - self._synced > _SYNC:
@@ -154,6 +229,18 @@ class _Journal(JournalFileBackend):
                     self._synced = time.monotonic()
         finally:
             self._mine.release()
+
+
+def _cut_unfinished(journal: BinaryIO) -> None:
+    """Go to the end of a journal, without the half line that a process may have left that died as it wrote."""
+    end = journal.seek(0, os.SEEK_END)
+    if not end:
+        return
+    journal.seek(end - 1)
+    if journal.read(1) != b"\n":
+        journal.seek(0)
+        journal.truncate(journal.read().rfind(b"\n") + 1)
+        journal.seek(0, os.SEEK_END)
 
 
 def _store_error(storage: object, error: Exception) -> StoreError:

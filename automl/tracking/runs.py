@@ -80,7 +80,7 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
     RunContent
         Still running.
     """
-    fields = record.model_dump()
+    fields = record.model_dump(exclude={"columns"})
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
     note = (
         f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "

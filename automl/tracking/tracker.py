@@ -101,6 +101,75 @@ class Tracker:
             self._fill(self.parent_run_id, content)
         return self.parent_run_id
 
+    def resume(self, run_id: str, records: Sequence[TrialRecord]) -> str | None:
+        """Go on with the run of a search that has ended or died, and queue what it lacks.
+
+        Parameters
+        ----------
+        run_id : str
+            The search's run.
+        records : sequence of TrialRecord
+            Every trial of the study that ended. Those without a run get one, those whose run was not finished get
+            the rest; runs of trials that the study does not know are ended.
+
+        Returns
+        -------
+        str or None
+            MLflow's status of the run before; None if the store no longer has it.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read or written.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            info = self._client.get_run(run_id).info
+        except MlflowException:
+            return None
+        if info.lifecycle_stage != "active":
+            return None
+        known = {record.number for record in records}
+        with _translated(self.tracking_uri):
+            self.parent_run_id, self._experiment_id = run_id, info.experiment_id
+            self._client.update_run(run_id, status="RUNNING")
+            for child in self._runs(f"tags.`mlflow.parentRunId` = '{run_id}'"):
+                number = int(child.data.tags["automl.number"])
+                if number in known:
+                    self._created[number] = child.info.run_id
+                if child.info.status != "RUNNING" and number in known:
+                    self._written[number] = child.info.run_id
+                elif child.info.status == "RUNNING" and number not in known:
+                    self._terminate(child.info.run_id, _STATUS["killed"])
+                if "automl.best" in child.data.tags:
+                    self._client.delete_tag(child.info.run_id, "automl.best")
+        for record in records:
+            if record.number not in self._written:
+                self.log_trial(record)
+        return str(info.status)
+
+    def find(self, record: SearchRecord) -> str | None:
+        """Return the run of a search that died before anybody could keep the run's id; None where there is none."""
+        wanted = search_run(record, {}).tags
+        same = ("automl.study_name", "automl.space_digest", "automl.content")
+        with _translated(self.tracking_uri):
+            for run in self._runs("tags.`automl.kind` = 'search' and attributes.status = 'RUNNING'"):
+                if all(run.data.tags.get(name) == wanted[name] for name in same):
+                    return str(run.info.run_id)
+        return None
+
+    def _runs(self, filter_string: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], filter_string, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
     def log_trial(self, record: TrialRecord) -> None:
         """Queue a trial's run; returns at once and never raises because of the store."""
         self._submitted += 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from automl.families import Fold, Trainer, family_of, ladder
 from automl.metrics import Metric, Predictions, final_metrics, metric_for
-from automl.records import Curve, Proposal, State, TrialRecord, pruned_at
+from automl.records import Curve, Proposal, State, TrialRecord
 from automl.workers.prepared import Assignment, PreparedFold, PreparedFolds
 
 __all__ = ["Cohort", "Judge", "evaluate"]
@@ -175,7 +175,7 @@ class _Run:
             if rung == self.trials[i].last_rung:
                 self.end([i], "complete")
             elif number in pruned:
-                self.end([i], "pruned", pruned_at(rung, self.trials[i].last_rung))
+                self.end([i], "pruned", f"pruned at rung {rung} of {self.trials[i].last_rung}")
             if self.trials[i].state is not None:
                 self.trials[i].metrics = self.final(said[i], folds)
         self.charge(list(judged.values()))

@@ -37,8 +37,10 @@ def journal(tmp_path):
 
 @pytest.fixture
 def session(journal):
-    def session(space=SPACE, sampler="random", pruner="none"):
-        study = create_study("s", journal, sampler=make_sampler(sampler, 7), pruner=make_pruner(pruner))
+    def session(space=SPACE, sampler="random", pruner="none", resume=False):
+        study = create_study(
+            "s", journal, sampler=make_sampler(sampler, 7), pruner=make_pruner(pruner), resume=resume
+        )
         return Session(study, load_space(space), SEARCH)
 
     return session

@@ -1,4 +1,5 @@
 import math
+from copy import deepcopy
 
 import optuna
 import pytest
@@ -6,7 +7,8 @@ from optuna.trial import TrialState
 
 from automl.families import family_of, load_space, structural
 from automl.records import Curve
-from automl.study import load_study, read_records, read_search
+from automl.study import clashes, load_study, read_records, read_search
+from tests.study.conftest import SPACE
 
 
 def test_starts_lead_first_then_every_family_before_the_sampler_decides(session):
@@ -91,7 +93,7 @@ def test_a_known_configuration_is_a_twin_and_something_new_is_drawn_while_there_
 def test_a_trial_that_was_cut_short_is_not_known(session, record):
     proposing = session(FEW, sampler="random")
     states = iter(
-        [("pruned", "the time was up"), ("pruned", "pruned at rung 1 of 2"), ("failed", "it broke")]
+        [("stopped", "the time was up"), ("pruned", "pruned at rung 1 of 2"), ("failed", "it broke")]
     )
     twins = []
     for _ in range(3):
@@ -159,6 +161,57 @@ def test_what_is_told_can_be_read_from_the_journal(session, record, journal):
     assert study.best_value == 0.25
     with pytest.raises(KeyError):
         proposing.tell(told[0])
+
+
+def test_what_a_dead_process_left_is_ended_and_tried_again(session, record):
+    dying = session()
+    cohorts = [dying.propose(lambda leader: 3) for _ in range(3)]
+    done, half, *_ = cohorts[0]
+    dying.tell(record(done, score=0.7))
+    dying._live[half.number].set_user_attr("record", record(half, "pruned", 0.2).model_dump(mode="json"))
+    dying.study.ask()  # killed before anything was suggested
+    left = {one.number: one for cohort in cohorts for one in cohort}
+    del left[done.number], left[half.number]
+    left = {number: one for number, one in left.items() if dying.twin(number) is None}
+
+    first = session(resume=True)
+    assert [one.number for one in first.records] == [done.number, half.number]
+    states = [trial.state for trial in first.study.trials]
+    assert TrialState.RUNNING not in states
+    assert states[half.number] == TrialState.PRUNED
+    assert first.study.trials[min(left)].user_attrs["died"] == "the process died"
+    first.propose(lambda leader: 2)  # and dies in its turn
+
+    second = session(resume=True)
+    retried = []
+    while second._retries:
+        cohort = second.propose(lambda leader: 3)
+        shared = [{path: value for path, value in one.params.items() if structural(path)} for one in cohort]
+        assert shared == [shared[0]] * len(cohort)
+        retried += cohort
+    for one in left.values():
+        (again,) = (other for other in retried if other.configuration == one.configuration)
+        assert (again.seed, again.params) == (one.seed, one.params)
+        second.tell(record(again))
+    third = session(resume=True)
+    params = {str(trial.params) for trial in third.study.trials if "record" in trial.user_attrs}
+    assert params.isdisjoint(str(params) for params in third._retries.values())
+    led = [trial.user_attrs["lead"] for trial in third.study.trials if "lead" in trial.user_attrs]
+    assert len(led) + len(third._leads) == 4
+
+
+def test_choices_that_change_clash(session, record):
+    proposing = session()
+    for _ in range(4):
+        for one in proposing.propose(lambda leader: 2):
+            proposing.tell(record(one))
+    assert clashes(proposing.study, proposing._space) == {}
+    wider = deepcopy(SPACE)
+    wider["space"]["model"]["choice"]["decision_tree"]["max_depth"]["high"] = 20
+    assert clashes(proposing.study, load_space(wider)) == {}
+    wider["space"]["preprocess"]["numeric"]["scale"].append("none")
+    (name,) = clashes(proposing.study, load_space(wider))
+    assert name == "preprocess.numeric.scale"
 
 
 def test_a_study_that_others_made_is_about_nothing():

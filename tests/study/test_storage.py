@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from automl.errors import SettingError, StoreError
-from automl.study import create_study, known_studies, load_study, make_pruner, make_sampler
+from automl.study import claim, create_study, known_studies, load_study, make_pruner, make_sampler
 
 
 def create(name, storage=None):
@@ -73,6 +73,35 @@ def test_two_writers_of_a_journal_lose_nothing(tmp_path):
         study.tell(study.ask(), 1.0)
     assert [trial.number for trial in one.trials] == list(range(10))
     assert one.trials == load_study("mine", tmp_path / "s.journal").trials
+
+
+def test_half_a_line_of_a_process_that_died_is_cut_off(tmp_path):
+    study = create("mine", tmp_path / "s.journal")
+    study.ask()
+    with open(tmp_path / "s.journal", "ab") as journal:
+        journal.write(b'{"op_code":4,"worker_id":"')
+    assert len(load_study("mine", tmp_path / "s.journal").trials) == 1
+    again = create_study(
+        "mine", tmp_path / "s.journal", sampler=make_sampler(None, 0), pruner=make_pruner(None), resume=True
+    )
+    again.ask()
+    assert [trial.number for trial in load_study("mine", tmp_path / "s.journal").trials] == [0, 1]
+
+
+def test_a_claim_keeps_others_out_and_frees_the_lock_of_the_dead(tmp_path):
+    file = tmp_path / "s.journal"
+    with claim("mine", file):
+        create("mine", file)
+        with pytest.raises(SettingError, match="must not be searched by another process at the same time"):
+            claim("mine", file).__enter__()
+        with claim("other", file):
+            pass
+    assert list(tmp_path.iterdir()) == [file]
+    os.symlink(file, f"{file}.lock")
+    with claim("mine", file):
+        assert list(tmp_path.glob("*.lock")) == []
+    with claim("mine", optuna.storages.InMemoryStorage()), claim("mine", "sqlite://"):
+        pass
 
 
 def test_a_failing_journal_releases_its_lock(tmp_path, monkeypatch):

@@ -1,0 +1,175 @@
+"""Going on with a study: whether it is the same search, and MLflow brought level with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from automl.errors import Fault, SettingError, SpaceError
+from automl.records import SearchRecord, State, TrialRecord
+from automl.select import best_record
+from automl.study import claim, clashes, keep_run, load_study, read_records, read_run, read_search
+from automl.tracking import Tracker
+
+if TYPE_CHECKING:
+    import optuna
+
+    from automl.space import Space
+
+__all__ = ["check_same", "derived_seed", "mirror", "summary", "sync"]
+
+_ALIKE = ("task", "target", "scoring", "random_state", "n_rows", "n_columns", "n_folds")
+_CLOSED: dict[str, Literal["finished", "failed"]] = {"FINISHED": "finished", "FAILED": "failed"}
+
+
+def check_same(study: optuna.Study, new: SearchRecord, space: Space) -> bool:
+    """Check that a search may go on with a study, and return whether there is anything to go on with.
+
+    Raises
+    ------
+    SettingError
+        With everything in which they differ, if the study is about another table, target, metric or split,
+        or has trials that the space has no room for.
+    """
+    old = read_search(study)
+    if old is None:
+        if study.get_trials(deepcopy=False):
+            raise SettingError(_foreign(study.study_name))
+        return False
+    faults = [
+        Fault(name, f"must be {getattr(old, name)}, as in the study", str(getattr(new, name)))
+        for name in _ALIKE
+        if getattr(old, name) != getattr(new, name)
+    ]
+    if changed := _changed_columns(old.columns, new.columns):
+        faults.append(Fault("table", "must have the columns of the study", changed))
+    if not faults and old.content and old.content != new.content:
+        faults.append(Fault("table", "must hold the values that the study was started on", "others"))
+    elif not faults and old.folds and old.folds != new.folds:
+        faults.append(Fault("cv", "must give the folds of the study", "others"))
+    if old.space_digest != new.space_digest:
+        faults += _space_faults(study, space)
+    if faults:
+        raise SettingError(faults)
+    return True
+
+
+def _foreign(study_name: str) -> Fault:
+    return Fault("study_name", "must name a study of automl's own", f'"{study_name}" of another program')
+
+
+def _changed_columns(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    if not old:  # a study of an older version
+        return ""
+    gone, came = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+    parts = [f"no {', '.join(gone)}"] if gone else []
+    parts += [f"{', '.join(came)} besides"] if came else []
+    kinds = [name for name in old if name in new and old[name] != new[name]]
+    parts += [f"{name} as {new[name]} instead of {old[name]}" for name in kinds]
+    return "; ".join(parts)
+
+
+def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
+    """Return why a study cannot be gone on with in a space that has changed: it may be wider, not narrower."""
+    faults = []
+    for record in read_records(study):
+        try:
+            space.validate(record.configuration)
+        except SpaceError as error:
+            first = error.faults[0]
+            came = f"one without trial {record.number} ({first.where}: {first.rule}; it has {first.came})"
+            faults.append(Fault("space", "must have room for every trial of the study", came))
+            break
+    for name, why in clashes(study, space).items():
+        rule = f"must keep the choices and the scale of {name}; ranges alone can widen"
+        faults.append(Fault("space", rule, why, "Choose another study_name."))
+    return faults
+
+
+def derived_seed(random_state: int, n_trials: int) -> int:
+    """Return the seed of a sampler that goes on after so many trials."""
+    return int(np.random.SeedSequence([random_state, n_trials]).generate_state(1)[0])
+
+
+def mirror(
+    tracker: Tracker,
+    study: optuna.Study,
+    about: SearchRecord,
+    records: Sequence[TrialRecord],
+    params: Mapping[str, Any],
+    *,
+    again: bool,
+) -> tuple[str, str]:
+    """Open the run of a study, a new one where it has none, and queue what the run lacks.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        Writes the runs.
+    study, about, records
+        The study, what it is about, and its trials that ended.
+    params : mapping
+        The search's settings, for a new run.
+    again : bool
+        Whether another process may have opened a run of this study.
+
+    Returns
+    -------
+    run_id, status : str
+        The run, and MLflow's status of it before.
+    """
+    run_id = read_run(study) or (tracker.find(about) if again else None)
+    status = None if run_id is None else tracker.resume(run_id, records)
+    if run_id is None or status is None:
+        run_id, status = tracker.start(about, params), "RUNNING"
+        for record in records:
+            tracker.log_trial(record)
+    keep_run(study, run_id)
+    return run_id, status
+
+
+def summary(records: Sequence[TrialRecord]) -> dict[str, float]:
+    """Return what a search's own run shows of its trials: the winner's score and metrics, trials by state."""
+    states = Counter(record.state for record in records)
+    counts = {f"n_{state}": float(states[state]) for state in get_args(State)}
+    best = best_record(records)
+    return (
+        counts if best is None or best.score is None else {"best_score": best.score, **best.metrics, **counts}
+    )
+
+
+def sync(
+    study_name: str | None = None,
+    storage: str | Path | None = None,
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+) -> tuple[str, str, int]:
+    """Bring MLflow level with a study: missing runs are written, unfinished ones ended.
+
+    Returns
+    -------
+    study_name, run_id, n_trials : str, str and int
+        The study, its run, and how many trials the run has now.
+
+    Raises
+    ------
+    SettingError
+        If there is no such study, it is not ours, or is being searched right now.
+    StoreError
+        If a store cannot be written.
+    """
+    study = load_study(study_name, storage)
+    with claim(study.study_name, storage):
+        about, records = read_search(study), read_records(study)
+        if about is None:
+            raise SettingError(_foreign(study.study_name))
+        tracker = Tracker(tracking_uri, experiment_name)
+        run_id, status = mirror(tracker, study, about, records, {}, again=True)
+        best = best_record(records)
+        tracker.log_best(None if best is None else best.number, summary(records))
+        tracker.close(_CLOSED.get(status, "killed"))
+    return study.study_name, run_id, len(records)

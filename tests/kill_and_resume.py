@@ -1,0 +1,144 @@
+"""Kill a search at random moments, resume it each time, and see whether anything was lost.
+
+``python -m tests.kill_and_resume 30 [seed]`` works in a folder of its own. The searches are forks of this process,
+so that what they are killed in is the search and not its imports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from mlflow import MlflowClient
+from optuna.storages.journal._storage import JournalOperation
+from optuna.trial import TrialState
+
+import automl
+from automl.records import TrialRecord
+from automl.search import Search
+from automl.study import load_study, read_records
+from tests.tables import small
+
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "linear": {"learning_rate": {"low": 1e-3, "high": 1, "log": True}, "max_epochs": [4, 8]},
+                "decision_tree": {"max_depth": {"low": 1, "high": 6}},
+            }
+        }
+    },
+    "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
+}
+LONGEST = 2.5  # seconds until a kill
+MORE = 40  # trials of the last search; the cohorts at work at the last kill are fewer
+STORE = "sqlite:///mlruns/mlflow.db"
+
+
+def search(n_trials: int) -> None:
+    Search(
+        SPACE, study_name="s", resume=True, n_trials=n_trials, timeout=None, cv=3, n_jobs=1, progress=False,
+        tracking_uri=STORE,
+    ).fit(*small())  # fmt: skip
+
+
+def forked(n_trials: int, seconds: float | None) -> int:
+    """Search in a child that is killed after so many seconds; return its exit status."""
+    child = os.fork()
+    if not child:
+        try:
+            search(n_trials)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def ended() -> dict[int, TrialRecord]:
+    try:
+        return {record.number: record for record in read_records(load_study("s"))}
+    except (automl.AutomlError, KeyError):
+        return {}  # killed before there was a study
+
+
+def check_study(known: dict[int, TrialRecord]) -> None:
+    now = ended()
+    assert all(now[number].model_dump_json() == record.model_dump_json() for number, record in known.items())
+
+
+def check_end() -> Counter[str]:
+    study, records = load_study("s"), ended()
+    trials = study.get_trials()
+    assert TrialState.RUNNING not in {trial.state for trial in trials}
+    dead = [trial for trial in trials if trial.number not in records]
+    assert {trial.state for trial in dead} <= {TrialState.FAIL}
+    tried = [record.params for record in records.values()]
+    for trial in dead:
+        whole = "model" in trial.params and all(
+            name in trial.params
+            for name in {
+                "linear": ("model.linear.learning_rate", "model.linear.max_epochs"),
+                "decision_tree": ("model.decision_tree.max_depth",),
+            }[trial.params["model"]]
+        )
+        assert not whole or any(trial.params.items() <= params.items() for params in tried)
+    lines = Path("mlruns/studies/s.journal").read_text().splitlines()
+    logs = [json.loads(line) for line in lines]
+    told = Counter(
+        log["trial_id"]
+        for log in logs
+        if log["op_code"] == JournalOperation.SET_TRIAL_STATE_VALUES
+        and TrialState(log["state"]).is_finished()
+    )
+    assert set(told.values()) == {1}
+    assert len(told) == len(trials)
+    check_mlflow(study.user_attrs["run_id"], records)
+    return Counter(
+        trial.user_attrs.get("died", "ended" if trial.number in records else "half") for trial in trials
+    )
+
+
+def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
+    client = MlflowClient(STORE)
+    experiments = [client.get_experiment_by_name("automl").experiment_id]
+    parents = client.search_runs(experiments, "tags.`automl.kind` = 'search'")
+    assert [(run.info.run_id, run.info.status) for run in parents] == [(run_id, "FINISHED")]
+    children = client.search_runs(experiments, f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=5000)
+    assert sorted(int(run.data.tags["automl.number"]) for run in children) == sorted(records)
+    for run in children:
+        record = records[int(run.data.tags["automl.number"])]
+        status = {"complete": "FINISHED", "failed": "FAILED"}.get(record.state, "KILLED")
+        assert run.info.status == status
+        assert run.data.metrics.get("score") == record.score
+        assert run.data.params == {name: str(value) for name, value in record.params.items()}
+    assert sum("automl.best" in run.data.tags for run in children) == 1
+
+
+def main(kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    known: dict[int, TrialRecord] = {}
+    for _ in range(kills):
+        status = forked(5000, chance.uniform(0, LONGEST))
+        assert status == signal.SIGKILL, status
+        check_study(known)
+        known = ended()
+    assert forked(len(known) + MORE, None) == 0
+    check_study(known)
+    assert len(ended()) == len(known) + MORE
+    print(f"{kills} kills, trials:", dict(check_end()))
+
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[3] if len(sys.argv) > 3 else tempfile.mkdtemp())
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -1,0 +1,208 @@
+"""Going on with a study, however it ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+import automl
+from automl.cli import main
+from automl.records import SearchRecord
+from automl.resume import sync
+from automl.study import load_study, read_records
+from automl.tracking import Tracker
+from tests.tables import small
+
+ROOT = Path(__file__).parents[1]
+
+
+def space(high=6.0, rate=(0.01, 1.0), **families):
+    tree = {"max_depth": {"low": 1, "high": high}}
+    linear = {"learning_rate": {"low": rate[0], "high": rate[1], "log": True}, "max_epochs": 4}
+    return {"space": {"model": {"choice": {"decision_tree": tree, "linear": linear, **families}}}}
+
+
+def make(n_trials=6, of=None, **settings):
+    settings = {"study_name": "s", "timeout": None, "n_jobs": 1, "cv": 3, "progress": False, **settings}
+    return automl.Search(of or space(), n_trials=n_trials, **settings)
+
+
+def default():
+    return f"sqlite:///{Path.cwd()}/mlruns/mlflow.db"  # MLflow remembers stores by their URI
+
+
+def children(run_id):
+    client = MlflowClient(default())
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    return {int(run.data.tags["automl.number"]): run for run in found}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
+def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
+    command = [sys.executable, "-m", "tests.kill_and_resume", "6", "1", str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "'the process died'" in ran.stdout
+
+
+def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):
+    X, y = small()
+    first = make().fit(X, y)
+    with pytest.raises(automl.SettingError, match='must be new.*"s".*resume=True, or automl resume s'):
+        make().fit(X, y)
+    second = make(10, resume=True).fit(X, y)
+    old, new = (search.leaderboard_.sort_values("trial").reset_index(drop=True) for search in (first, second))
+    pd.testing.assert_frame_equal(old, new.head(6), check_dtype=False)
+    assert len(new) == 10
+    assert first.run_id_ == second.run_id_
+    runs = children(first.run_id_)
+    assert sorted(runs) == list(range(10))
+    best = [number for number, run in runs.items() if "automl.best" in run.data.tags]
+    assert best == [second.best_trial_.number]
+    assert MlflowClient(default()).get_run(first.run_id_).info.status == "FINISHED"
+
+    third = make(10, resume=True).fit(X, y)  # all trials are there already: only the winner is refitted
+    assert len(third.leaderboard_) == 10
+    assert third.best_score_ == second.best_score_
+    assert third.predict(X).tolist() == second.predict(X).tolist()
+
+
+def test_resume_begins_where_nothing_is_to_go_on_with(folder):
+    assert len(make(3, resume=True).fit(*small()).leaderboard_) == 3
+    with pytest.raises(automl.SettingError, match="resume: needs a study to go on with"):
+        make(resume=True, study_name=None).fit(*small())
+
+
+X, y = small()
+
+
+@pytest.mark.parametrize(
+    ("table", "settings", "said"),
+    [
+        ((X.assign(c=X.a * 2, b=X.a), y), {}, ["n_columns: must be 2", "c besides; b as numeric instead of"]),
+        ((X.rename(columns={"a": "z"}), y), {}, ["no a; z besides"]),
+        ((X.assign(a=X.a * 2), y), {}, ["must hold the values that the study was started on"]),
+        ((X, ~y), {}, ["must hold the values that the study was started on"]),
+        ((X, X.a.rename("up")), {"scoring": "r2"}, ["task: must be binary", "scoring: must be roc_auc"]),
+        ((X, y), {"scoring": "accuracy", "random_state": 3}, ["got accuracy", "random_state: must be 0"]),
+        ((X, y.rename("down")), {"cv": 4}, ["target: must be up", "n_folds: must be 3, .* got 4"]),
+        ((X.head(50), y.head(50)), {}, ["n_rows: must be 60"]),
+        ((X, y), {"of": space(rate=(2.0, 3.0))}, ["space: must have room for every trial .* without trial"]),
+        ((X, y), {"of": space(mlp={})}, ["keep the choices and the scale of model; ranges alone can widen"]),
+    ],
+)  # fmt: skip
+def test_another_search_is_refused_with_all_that_differs(refusing, table, settings, said):
+    with pytest.raises(automl.SettingError) as caught:
+        make(resume=True, **settings).fit(*table)
+    assert len(caught.value.faults) >= len(said)
+    for text in said:
+        assert re.search(text, str(caught.value))
+    assert len(read_records(load_study("s"))) == 4
+
+
+@pytest.fixture(scope="module")
+def begun(empty_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("begun")
+    (folder / "mlruns").mkdir()
+    (folder / "mlruns" / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make(4).fit(X, y)
+    return folder
+
+
+@pytest.fixture
+def refusing(begun, monkeypatch):
+    """The folder of a search of four trials that nothing may add to."""
+    monkeypatch.chdir(begun)
+
+
+def test_a_wider_space_is_gone_on_with(folder):
+    make(4).fit(X, y)
+    wider = make(12, of=space(high=9, rate=(0.001, 1.0)), resume=True).fit(X, y)
+    assert len(wider.leaderboard_) == 12
+
+
+def test_a_study_in_use_is_refused_and_a_study_of_others_too(folder):
+    from automl.study import claim
+
+    with (
+        claim("s", None),
+        pytest.raises(automl.SettingError, match="must not be searched by another process"),
+    ):
+        make().fit(X, y)
+    import optuna
+
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(study_name="s", storage=storage, direction="maximize").ask()
+    with pytest.raises(automl.SettingError, match="must name a study of automl's own"):
+        make(storage=storage, resume=True).fit(X, y)
+
+
+def test_sync_writes_what_the_store_lacks(folder):
+    store = (folder / "mlruns" / "mlflow.db").read_bytes()
+    search = make(4, refit=False).fit(X, y)
+    client = MlflowClient(default())
+    runs = children(search.run_id_)
+    client.delete_run(runs[1].info.run_id)
+    client.update_run(runs[2].info.run_id, "RUNNING")
+    client.update_run(search.run_id_, "RUNNING")
+    assert sync("s") == ("s", search.run_id_, 4)
+    again = children(search.run_id_)
+    assert sorted(again) == [0, 1, 2, 3]
+    assert "RUNNING" not in {run.info.status for run in again.values()}
+    assert again[1].data.metrics["score"] == runs[1].data.metrics["score"]
+    assert again[2].info.run_id == runs[2].info.run_id
+    assert client.get_run(search.run_id_).info.status == "KILLED"
+
+    # A store that is lost is written anew from the study alone.
+    (folder / "new.db").write_bytes(store)
+    name, run_id, n_trials = sync(tracking_uri=f"sqlite:///{folder}/new.db")
+    assert (name, n_trials) == ("s", 4)
+    assert run_id != search.run_id_
+    parent = MlflowClient(f"sqlite:///{folder}/new.db").get_run(run_id)
+    assert parent.data.metrics["best_score"] == search.best_score_
+
+
+def test_a_run_whose_id_nobody_could_keep_is_found_again(folder):
+    search = make(3).fit(X, y)
+    tracker = Tracker()
+    about = SearchRecord.model_validate(search.study_.user_attrs["search"])
+    assert tracker.find(about) is None
+    lost = tracker.start(about, {})
+    assert tracker.find(about) == lost
+    assert tracker.find(about.model_copy(update={"content": "0"})) is None
+    assert tracker.resume("0" * 32, []) is None
+    tracker.close("finished")
+
+
+def test_resume_and_sync_from_the_command_line(folder, monkeypatch, capsys):
+    X.assign(up=y).to_csv("t.csv", index=False)
+    (folder / "tree.yaml").write_text(automl.load_space(space()).to_yaml())
+    common = ["t.csv", "--target", "up", "--space", "tree.yaml", "--n-jobs", "1", "--no-progress"]
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["automl", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out + printed.err
+
+    code, printed = run("resume", "s", *common, "--n-trials", "5")
+    assert code == 2
+    assert "study_name: needs a study to read" in printed
+    assert run("search", *common, "--study-name", "s", "--n-trials", "3")[0] == 0
+    code, printed = run("resume", "s", *common, "--n-trials", "5")
+    assert code == 0
+    assert "s: 5 trials" in printed
+    code, printed = run("sync", "s")
+    assert code == 0
+    assert "s: 5 trials in run" in printed
