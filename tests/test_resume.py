@@ -131,6 +131,16 @@ def test_a_wider_space_is_gone_on_with(folder):
     assert len(wider.leaderboard_) == 12
 
 
+def test_a_study_of_an_older_version_is_gone_on_with(folder):
+    study = make(3).fit(X, y).study_
+    about = study.user_attrs["search"]
+    study.set_user_attr(
+        "search", {name: about[name] for name in about.keys() - {"columns", "content", "folds"}}
+    )
+    assert len(make(5, resume=True).fit(X, y).leaderboard_) == 5
+    assert load_study("s").user_attrs["search"] == about
+
+
 def test_a_study_in_use_is_refused_and_a_study_of_others_too(folder):
     from automl.study import claim
 

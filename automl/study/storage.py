@@ -49,12 +49,10 @@ def claim(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator
         yield
         return
     file = _file(study_name, storage)
-    mark = file.with_name(f"{file.name}.{quote(study_name, safe='')}.claim")
     try:
-        _open(study_name, storage, create=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        mark = file.with_name(f"{file.name}.{quote(study_name, safe='')}.claim")
         held = mark.open("a")
-    except AutomlError:
-        raise
     except Exception as error:
         raise _store_error(storage, error) from error
     with held:
@@ -187,10 +185,6 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     if isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
         return storage
     file = _file(study_name, storage)
-    if storage is None and file.parent != STUDIES:
-        raise SettingError(
-            Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
-        )
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif not file.is_file():
@@ -199,7 +193,12 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
 
 
 def _file(study_name: str, storage: str | Path | None) -> Path:
-    return STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
+    file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
+    if storage is None and file.parent != STUDIES:
+        raise SettingError(
+            Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
+        )
+    return file
 
 
 class _Journal(JournalFileBackend):

@@ -70,7 +70,7 @@ class Tracker:
         self._writer = Writer()
         self._created: dict[int, str] = {}
         self._written: dict[int, str] = {}
-        self._submitted = 0
+        self._submitted = self._found = 0
         self._started = time.time()
         self._closed = False
 
@@ -144,6 +144,7 @@ class Tracker:
                     self._terminate(child.info.run_id, _STATUS["killed"])
                 if "automl.best" in child.data.tags:
                     self._client.delete_tag(child.info.run_id, "automl.best")
+        self._found = len(self._written)
         for record in records:
             if record.number not in self._written:
                 self.log_trial(record)
@@ -286,7 +287,7 @@ class Tracker:
         unfinished = self._writer.lost + self._writer.pending
         self._writer.close()
         if unfinished:
-            missing = self._submitted - len(self._written)
+            missing = self._submitted + self._found - len(self._written)
             what = (
                 f"{missing} of {self._submitted} trials have no complete run"
                 if missing
