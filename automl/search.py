@@ -411,7 +411,7 @@ class Search(BaseEstimator):
                 metadata=self._metadata(),
                 trusted=self._trusted(),
             )
-        except StoreError as error:
+        except (StoreError, SettingError) as error:
             # The search is worth more than its mirror: the estimator is here, and can be exported.
             warnings.warn(f"The model was not logged: {error}", stacklevel=3)
 
