@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
@@ -273,8 +273,9 @@ def _alone(uri: str) -> Iterator[None]:
     if not uri.startswith(_SQLITE):
         yield
         return
-    with open(f"{uri.removeprefix(_SQLITE)}.lock", "w") as file:
-        with suppress(OSError):  # a file system without locks
+    with ExitStack() as held:
+        with suppress(OSError):  # somebody else's file, or a file system without locks
+            file = held.enter_context(open(f"{uri.removeprefix(_SQLITE)}.lock", "a"))
             fcntl.flock(file, fcntl.LOCK_EX)  # released by the system if its owner dies
         yield
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -118,3 +119,9 @@ def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_pa
     assert (done.stdout, done.stderr) == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
+
+
+def test_a_lock_that_cannot_be_opened_is_done_without(empty_store: Path, tmp_path: Path) -> None:
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    (tmp_path / "mlflow.db.lock").mkdir()
+    Tracker(f"sqlite:///{tmp_path}/mlflow.db").close("finished")
