@@ -77,8 +77,9 @@ def test_first_step_by_hand(name):
 def test_ten_steps_are_those_of_peers(peer, case):
     theta = np.array([GOLDEN[peer]["start"]])
     found = path(case["optimizer"], [case["params"]], theta)[:, 0]
-    # PyTorch keeps the product of Nadam's momenta in single precision
-    assert np.allclose(found, case["path"], rtol=1e-6, atol=1e-7)
+    # PyTorch's NAdam alone is off by up to 4e-8
+    loose = "torch" in peer and case["optimizer"] == "nadam"
+    assert np.allclose(found, case["path"], rtol=1e-6, atol=1e-7 if loose else 1e-9)
 
 
 def test_amsgrad_never_forgets_a_large_gradient():
