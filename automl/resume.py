@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-
 from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from automl.space import Space
 
-__all__ = ["check_same", "derived_seed", "mirror", "summary", "sync"]
+__all__ = ["check_same", "mirror", "summary", "sync"]
 
 _ALIKE = ("task", "target", "scoring", "random_state", "n_rows", "n_columns", "n_folds")
 _CLOSED: dict[str, Literal["finished", "failed"]] = {"FINISHED": "finished", "FAILED": "failed"}
@@ -88,11 +86,6 @@ def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
         rule = f"must keep the choices and the scale of {name}; ranges alone can widen"
         faults.append(Fault("space", rule, why, "Choose another study_name."))
     return faults
-
-
-def derived_seed(random_state: int, n_trials: int) -> int:
-    """Return the seed of a sampler that goes on after so many trials."""
-    return int(np.random.SeedSequence([random_state, n_trials]).generate_state(1)[0])
 
 
 def mirror(

@@ -24,7 +24,7 @@ from automl.loop import Loop
 from automl.metrics import Predictions
 from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
-from automl.resume import check_same, derived_seed, mirror, summary
+from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
 from automl.study import Budget, Session, claim, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
@@ -252,9 +252,6 @@ class Search(BaseEstimator):
                 about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
             )
             again = check_same(self.study_, about, plan.space)
-            if n_before := len(self.study_.get_trials(deepcopy=False)):
-                # What it would draw next is lost with the process; this is not to draw the same again.
-                self.study_.sampler = make_sampler(self.sampler, derived_seed(self.random_state, n_before))
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 from optuna import pruners, samplers
-from optuna.exceptions import ExperimentalWarning
 
 from automl.errors import Fault, SettingError, nearest
+from automl.study.afresh import Afresh
 
 __all__ = ["PRUNERS", "SAMPLERS", "make_pruner", "make_sampler"]
 
 
-def _tpe(seed: int) -> samplers.BaseSampler:
+def _tpe(seed: int, trial_seed: int) -> samplers.BaseSampler:
     # Grouped, so that the parameters of each branch of a space are modelled together.
-    return samplers.TPESampler(seed=seed, multivariate=True, group=True)
+    return samplers.TPESampler(seed=trial_seed, multivariate=True, group=True)
 
 
-# Name -> (seed -> sampler, package it needs beyond Optuna's own).
-SAMPLERS: dict[str, tuple[Callable[[int], samplers.BaseSampler], str]] = {
+def _qmc(seed: int, trial_seed: int) -> samplers.BaseSampler:
+    # One sequence for all trials; where in it a trial is, the study remembers.
+    return samplers.QMCSampler(
+        seed=seed,
+        scramble=True,
+        independent_sampler=samplers.RandomSampler(seed=trial_seed),
+        warn_asynchronous_seeding=False,
+        warn_independent_sampling=False,
+    )
+
+
+# Name -> (the search's seed, the trial's seed -> sampler; package it needs beyond Optuna's own).
+SAMPLERS: dict[str, tuple[Callable[[int, int], samplers.BaseSampler], str]] = {
     "tpe": (_tpe, ""),
-    "random": (lambda seed: samplers.RandomSampler(seed=seed), ""),
-    "qmc": (
-        lambda seed: samplers.QMCSampler(seed=seed, scramble=True, warn_asynchronous_seeding=False),
-        "",
-    ),
-    "nsgaii": (lambda seed: samplers.NSGAIISampler(seed=seed), ""),
-    "cmaes": (lambda seed: samplers.CmaEsSampler(seed=seed), "cmaes"),
-    "gp": (lambda seed: samplers.GPSampler(seed=seed), "torch"),
+    "random": (lambda seed, trial_seed: samplers.RandomSampler(seed=trial_seed), ""),
+    "qmc": (_qmc, ""),
+    "nsgaii": (lambda seed, trial_seed: samplers.NSGAIISampler(seed=trial_seed), ""),
+    "cmaes": (lambda seed, trial_seed: samplers.CmaEsSampler(seed=trial_seed), "cmaes"),
+    "gp": (lambda seed, trial_seed: samplers.GPSampler(seed=trial_seed), "torch"),
 }
 
 PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
@@ -45,6 +52,9 @@ PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
 def make_sampler(sampler: Any, seed: int) -> samplers.BaseSampler:
     """Return Optuna's sampler of that name (None: ``tpe``), or the object itself.
 
+    One made by its name is seeded anew for each trial, from ``seed`` and the trial's number; an object keeps whatever
+    random state it has.
+
     Raises
     ------
     SettingError
@@ -52,7 +62,7 @@ def make_sampler(sampler: Any, seed: int) -> samplers.BaseSampler:
     """
     if isinstance(sampler, samplers.BaseSampler):
         return sampler
-    make: Callable[[int], samplers.BaseSampler]
+    make: Callable[[int, int], samplers.BaseSampler]
     make, package = _named("sampler", "tpe" if sampler is None else sampler, SAMPLERS)
     if package and find_spec(package) is None:
         raise SettingError(
@@ -60,9 +70,7 @@ def make_sampler(sampler: Any, seed: int) -> samplers.BaseSampler:
                 "sampler", f'"{sampler}" needs the package {package}', "none installed", f"Install {package}."
             )
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return make(seed)
+    return Afresh(make, seed)
 
 
 def make_pruner(pruner: Any) -> pruners.BasePruner:

@@ -8,21 +8,35 @@ from automl.study import make_pruner, make_sampler
 from automl.study.policies import PRUNERS, SAMPLERS
 
 
+def missing(name):
+    package = SAMPLERS[name][1]
+    return package if package and find_spec(package) is None else ""
+
+
+def drawn(make, n_trials=24):
+    """Return what is proposed, by a sampler that ``make`` makes or keeps, before each trial."""
+    study = optuna.create_study(direction="maximize", sampler=make())
+    for _ in range(n_trials):
+        study.sampler = make()
+        trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        kind = trial.suggest_categorical("kind", ["a", "b"])
+        extra = trial.suggest_int("extra", 1, 9) if kind == "a" else 0
+        study.tell(trial, x + extra / 10)
+    return [trial.params for trial in study.trials]
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_by_name_samples_or_says_what_is_missing(name):
-    package = SAMPLERS[name][1]
-    if package and find_spec(package) is None:
+    if package := missing(name):
         with pytest.raises(SettingError, match=f"needs the package {package}"):
             make_sampler(name, 0)
         return
-    drawn = []
-    for _ in range(2):
-        study = optuna.create_study(sampler=make_sampler(name, 3))
-        for _ in range(3):
-            trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
-            study.tell(trial, trial.params["x"])
-        drawn.append([trial.params for trial in study.trials])
-    assert drawn[0] == drawn[1]
+    again = make_sampler(name, 3)
+    # killed before every trial, and resumed
+    assert drawn(lambda: again) == drawn(lambda: make_sampler(name, 3))
+    assert drawn(lambda: again) != drawn(lambda: make_sampler(name, 4))
+    assert len({params["x"] for params in drawn(lambda: again)}) > 12
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -43,7 +57,7 @@ def test_a_pruner_by_name_prunes(name):
 
 
 def test_nothing_named_is_the_default_and_objects_pass():
-    assert isinstance(make_sampler(None, 0), optuna.samplers.TPESampler)
+    assert isinstance(make_sampler(None, 0).made, optuna.samplers.TPESampler)
     assert isinstance(make_pruner(None), optuna.pruners.MedianPruner)
     sampler, pruner = optuna.samplers.RandomSampler(0), optuna.pruners.NopPruner()
     assert make_sampler(sampler, 0) is sampler
