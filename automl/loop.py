@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from automl.families import Family, family_of
-from automl.records import Curve, Proposal, State, TrialRecord
+from automl.records import Proposal, TrialRecord
+from automl.running import Running
 from automl.select import best_record
 from automl.study import Budget, Session
 from automl.workers import Cohort, Crashed, Event, Finished, JudgeRequest, Workers
@@ -24,24 +24,10 @@ __all__ = ["Loop"]
 
 _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the model's files, the last runs
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
-_ATTEMPTS = 2  # how often a cohort is tried whose worker dies; it may not have been its own fault
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PART = 0.3  # of the time left that a cohort should take at most
 _PASSED_OVER = 8  # proposals in a row that may be too long for the time left, before the search ends
-
-
-@dataclass
-class _Running:
-    """A cohort from its proposal until it is told, and what it has said at rungs so far."""
-
-    cohort: Cohort
-    seen: int  # results that had been told when it was proposed
-    started: float | None = None
-    rungs: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
-    pruned: dict[int, int] = field(default_factory=dict)
-    crashes: int = 0
-    records: list[TrialRecord] | None = None  # once it has ended
 
 
 class Loop:
@@ -101,7 +87,7 @@ class Loop:
         self._n_rows, self._n_columns, self._n_folds = shape
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
-        self._running: dict[int, _Running] = {}  # in the order of their proposals
+        self._running: dict[int, Running] = {}  # in the order of their proposals
         self._ended = {record.number: record for record in known}
         self._repeats: dict[int, list[Proposal]] = {}  # by the trial at work that has their configuration
         self._cohorts = self._passed_over = 0
@@ -125,8 +111,7 @@ class Loop:
             self._workers.close()
         reason = "the search was interrupted" if self.interrupted else "the time was up"
         for running in list(self._running.values()):
-            if running.records is None:
-                running.records = self._abandoned(running, "stopped", reason)
+            running.abandon("stopped", reason)
             self._tell(running)
 
     def _search(self) -> None:
@@ -199,10 +184,8 @@ class Loop:
             else:
                 break
         for running in self._running.values():
-            at_work = sum(
-                other.started is not None and other.records is None for other in self._running.values()
-            )
-            if running.started is None and running.records is None and at_work < self._workers.slots:
+            at_work = sum(other.at_work is not None for other in self._running.values())
+            if running.waiting and at_work < self._workers.slots:
                 self._start(running)
 
     def _goes_on(self) -> bool:
@@ -210,10 +193,10 @@ class Loop:
         self._over = self._over or nothing_new or self._budget.trials_left < 1 or self._time_left() <= 0
         return not self._over
 
-    def _due(self) -> _Running | None:
+    def _due(self) -> Running | None:
         """Return a cohort to be told now."""
         eligible = list(self._running.values())[: 1 if self._repeatable else None]
-        return next((running for running in eligible if running.records is not None), None)
+        return next((running for running in eligible if running.ended), None)
 
     def _propose(self) -> None:
         seen = len(self.records)
@@ -222,7 +205,7 @@ class Loop:
             return
         cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
         self._cohorts += 1
-        running = self._running[cohort.id] = _Running(cohort, seen=seen)
+        running = self._running[cohort.id] = Running(cohort, seen=seen)
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
         seconds, left = self._estimate(params[:1], family, self._training_share()), self._time_left()
@@ -233,7 +216,7 @@ class Loop:
         self._passed_over += 1
         self._over = self._passed_over > _PASSED_OVER
         reason = f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
-        running.records = self._abandoned(running, "stopped", reason)
+        running.abandon("stopped", reason)
 
     def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
         """Return the proposals that need training; the others have the result of an equal one, once it is there."""
@@ -249,12 +232,12 @@ class Loop:
                 self._repeats.setdefault(first, []).append(proposal)
         return tuple(new)
 
-    def _start(self, running: _Running) -> None:
-        running.started = time.time()
-        n = len(running.cohort.proposals)
-        family, _, _ = family_of(running.cohort.proposals[0].configuration)
+    def _start(self, running: Running) -> None:
+        part = running.start()
+        n = len(part.proposals)
+        family, _, _ = family_of(part.proposals[0].configuration)
         self._progress.training(f"{n} x {family.name}" if n > 1 else family.name, n)
-        self._workers.submit(running.cohort)
+        self._workers.submit(part)
 
     def _size(self, leader: Proposal) -> int:
         """Return how many trials train together: what the family allows, but several cohorts to a search."""
@@ -268,27 +251,22 @@ class Loop:
 
     def _handle(self, event: Event) -> None:
         running = self._running.get(event.cohort.id)
-        if running is None or running.records is not None:
+        if running is None or running.at_work is None:
             return
         match event:
             case JudgeRequest(_, rung, scores, reply):
-                pruned = self._session.judge(rung, scores, self._hidden(running))
-                for number, score in scores.items():
-                    running.rungs.setdefault(number, []).append((rung, score))
-                running.pruned |= dict.fromkeys(pruned, rung)
+                hidden = self._hidden(running)
+                judge = self._session.judge
+                pruned = running.judged(rung, scores, lambda at, said: judge(at, said, hidden))
                 with suppress(OSError):  # the worker died since it asked; that is an event of its own
                     reply(pruned)
             case Finished(_, records):
                 self._learn(records)
-                running.records = records
+                running.finish(records)
             case Crashed(_, reason):
-                running.crashes += 1
-                if running.crashes < _ATTEMPTS and not self.interrupted:
-                    running.started, running.rungs, running.pruned = None, {}, {}
-                else:
-                    running.records = self._abandoned(running, "failed", reason)
+                running.lost(reason)
 
-    def _hidden(self, running: _Running) -> set[int]:
+    def _hidden(self, running: Running) -> set[int]:
         """Return the trials that a cohort must not be judged by, if the search shall be repeatable."""
         if not self._repeatable:
             return set()
@@ -306,10 +284,10 @@ class Loop:
             done += part * family.work(params, int(self._n_rows * share), self._n_columns)
         self._budget.observe(records[0].family, done, sum(record.seconds for record in records))
 
-    def _tell(self, running: _Running) -> None:
+    def _tell(self, running: Running) -> None:
         """Let everybody know how a cohort ended."""
         del self._running[running.cohort.id]
-        for record in running.records or ():
+        for record in running.records:
             self._tell_trial(record)
             for proposal in self._repeats.pop(record.number, ()):
                 self._tell_trial(record.repeated(proposal))
@@ -320,34 +298,3 @@ class Loop:
         self._progress.trial(record)
         self.records.append(record)
         self._ended[record.number] = record
-
-    def _abandoned(self, running: _Running, state: State, reason: str) -> list[TrialRecord]:
-        """Return the records of a cohort that no worker will give, from what it said at rungs."""
-        started, proposals = running.started or time.time(), running.cohort.proposals
-        seconds = (time.time() - started) / len(proposals)
-        records = []
-        for proposal in proposals:
-            family, params, _ = family_of(proposal.configuration)
-            said = running.rungs.get(proposal.number, [])
-            rung = running.pruned.get(proposal.number)
-            ended: State = state
-            why = reason
-            if said and said[-1][0] == family.last_rung(params):
-                ended, why = "complete", ""
-            elif rung is not None:
-                ended, why = "pruned", f"pruned at rung {rung} of {family.last_rung(params)}"
-            records.append(
-                TrialRecord(
-                    **proposal.model_dump(),
-                    state=ended,
-                    family=family.name,
-                    score=said[-1][1] if said and ended != "failed" else None,
-                    curve=Curve(
-                        rungs=tuple(step for step, _ in said), scores=tuple(score for _, score in said)
-                    ),
-                    started=started,
-                    seconds=seconds,
-                    reason=why,
-                )
-            )
-        return records

@@ -317,36 +317,100 @@ def test_when_nothing_new_is_left_only_a_number_of_trials_goes_on(limits):
 # What goes wrong
 
 
-@pytest.mark.parametrize("crashes", [1, 2])
-def test_a_cohort_whose_worker_dies_is_tried_once_more(crashes):
+def gone(pruned):
+    raise BrokenPipeError
+
+
+def test_a_cohort_whose_worker_dies_is_tried_once_more():
     attempts = []
 
     def script(cohort):
-        def gone(pruned):
-            raise BrokenPipeError
-
         attempts.append(cohort.id)
-        if attempts.count(0) > crashes or cohort.id:
+        if attempts.count(0) > 1 or cohort.id:
             yield from finished(cohort)
             return
         yield JudgeRequest(cohort, 1, {0: 0.3, 1: 0.4}, gone)
         yield Crashed(cohort, "killed by SIGKILL")
 
-    session = ScriptedSession(prune={1})
+    session = ScriptedSession()
     search = loop(ScriptedWorkers(script), session, n_trials=16)
     search.run()
-    assert attempts.count(0) == 2
-    assert len(attempts) == 9
+    assert attempts == [0, 0, 1, 2, 3, 4, 5, 6, 7]
     assert session.told == list(range(16))
-    if crashes == 1:
-        assert {one.state for one in search.records} == {"complete"}
-        return
+    assert {one.state for one in search.records} == {"complete"}
+
+
+def deadly(*numbers, tried):
+    """Return a script of cohorts whose worker dies at rung 2 wherever one of these trials is among them."""
+
+    def script(cohort):
+        members = tuple(one.number for one in cohort.proposals)
+        tried.append(members)
+        yield at_rung(cohort, 1)
+        if set(numbers) & set(members):
+            yield JudgeRequest(cohort, 2, dict.fromkeys(members, 0.2), gone)
+            yield Crashed(cohort, "killed by SIGKILL")
+        else:
+            yield at_rung(cohort, 2)
+            yield from finished(cohort)
+
+    return script
+
+
+def test_a_cohort_that_kills_every_worker_is_halved_until_the_one_that_does_it_is_alone():
+    tried = []
+    session = ScriptedSession()
+    search = loop(ScriptedWorkers(deadly(5, tried=tried)), session, timeout=100, n_trials=64)
+    search.run()
+    whole = tuple(range(8))
+    assert tried[:7] == [whole, whole, (0, 1, 2, 3), (4, 5, 6, 7), (4, 5), (4,), (5,)]
+    assert tried[7] == (6, 7)
+    assert session.told == list(range(64))
+    assert [one.number for one in search.records if one.state != "complete"] == [5]
+    failed = search.records[5]
+    assert (failed.state, failed.score, failed.reason) == ("failed", None, "killed by SIGKILL")
+    assert failed.curve == Curve(rungs=(1, 2), scores=(0.1, 0.2))
+    of_it = [(rung, tuple(scores)) for rung, scores, _ in session.judged if 5 in scores]
+    assert of_it == [(1, whole), (2, whole)]  # what is known at a rung is not judged by again
+
+
+def test_a_cohort_of_one_is_tried_twice():
+    tried = []
+    search = loop(ScriptedWorkers(deadly(0, tried=tried)), ScriptedSession("decision_tree"), n_trials=2)
+    search.run()
+    assert tried == [(0,), (0,), (1,)]
+    assert [one.state for one in search.records] == ["failed", "complete"]
+
+
+def test_a_trial_that_was_pruned_before_its_worker_died_stays_so():
+    def script(cohort):
+        if cohort.id:
+            yield from finished(cohort)
+            return
+        yield JudgeRequest(cohort, 1, {one.number: 0.4 for one in cohort.proposals}, gone)
+        yield Crashed(cohort, "killed by SIGKILL")
+
+    search = loop(ScriptedWorkers(script), ScriptedSession(prune={1}), n_trials=16)
+    search.run()
     assert [one.state for one in search.records] == ["failed", "pruned"] + ["complete"] * 14
-    assert search.records[0].reason == "killed by SIGKILL"
-    assert search.records[0].score is None
     assert search.records[1].reason == f"pruned at rung 1 of {EPOCHS}"
     assert search.records[1].score == 0.4
     assert search.records[1].curve.rungs == (1,)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_deaths_have_the_same_consequences_whoever_is_faster(seed):
+    chance, found = random.Random(seed), []
+    for slots in (1, 2):
+        session = ScriptedSession(prune={9, 20})
+        script = deadly(3, 17, 18, tried=[])
+        workers = ScriptedWorkers(script, slots, choose=lambda at_work: chance.choice(list(at_work)))
+        search = loop(workers, session, n_trials=45)
+        search.run()
+        assert workers.most == slots
+        ends = [one.model_dump(exclude={"started", "seconds"}) for one in search.records]
+        found.append((session.log, sorted(map(repr, session.judged)), ends))
+    assert found[0] == found[1]
 
 
 def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():
