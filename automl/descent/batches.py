@@ -21,23 +21,23 @@ _MAPPED_BYTES = 1 << 30
 """Memory maps from this size on are read block by block: row by row they would be read from the disk."""
 
 
-def chunks(n: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
+def chunks(start: int, stop: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
     """Yield ``(start, stop)``: chunks of whole batches, or, where batches are large, parts of one batch.
 
     Examples
     --------
-    >>> list(chunks(5000, 4000, 10))
+    >>> list(chunks(0, 5000, 4000, 10))
     [(0, 2048), (2048, 4000), (4000, 5000)]
     """
     if batch > CHUNK_ROWS:
-        for begin in range(0, n, batch):
-            end = min(begin + batch, n)
-            for start in range(begin, end, CHUNK_ROWS):
-                yield start, min(start + CHUNK_ROWS, end)
+        while start < stop:
+            end = min(start + CHUNK_ROWS, start // batch * batch + batch, stop)
+            yield start, end
+            start = end
     else:
-        rows = batch * max(1, min(_GATHER_FLOATS // (d + 1) // batch, -(-n // batch)))
-        for start in range(0, n, rows):
-            yield start, min(start + rows, n)
+        rows = batch * max(1, min(_GATHER_FLOATS // (d + 1) // batch, -(-(stop - start) // batch)))
+        for begin in range(start, stop, rows):
+            yield begin, min(begin + rows, stop)
 
 
 class Rows(ABC):

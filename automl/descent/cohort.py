@@ -44,8 +44,8 @@ class _Plan:
         self._total = np.maximum(np.array([recipe.max_epochs for recipe in chosen]) - self._warmup, 0)
         self._params = self._schedule.columns([recipe.schedule_params for recipe in chosen])
 
-    def rates(self, times: Array) -> Array:
-        """Return the rates at evenly spaced ``times`` ``(s,)``, the warm-up's ramp included."""
+    def rates(self, times: Array, width: float) -> Array:
+        """Return the rates of steps at ``times`` ``(s,)``, ``width`` apart, the warm-up's ramp included."""
         since = times[:, None] - self._warmup
         warms = self._warmup.any()
         if warms:
@@ -53,7 +53,7 @@ class _Plan:
             np.maximum(since, 0, out=since)
         rates = self._schedule.factor(since, self._total, self._params) * self._base
         if warms:
-            ramp = (times[:, None] + (times[1] - times[0])) / np.where(self._warmup > 0, self._warmup, 1)
+            ramp = (times[:, None] + width) / np.where(self._warmup > 0, self._warmup, 1)
             rates *= np.where(early, np.minimum(ramp, 1), 1)
         return np.asarray(rates)
 
@@ -122,16 +122,23 @@ class Lane:
         self._mean = np.zeros_like(self.theta) if averages else None
         self._counts = np.zeros(len(self.theta), np.intp)
         self._steppers = list(steppers(self.recipes, self.theta))
-        self._arrange()
+        self._known, self._rates = range(0), np.empty((1, len(self.theta), 1), np.float32)
+        self._epoch, self.position, self._total = 0, 0, np.zeros(len(self.theta))
+        self._noises: list[Noise] = []
+        self._arrange([None] * len(self.theta))
 
-    def _arrange(self) -> None:
-        """Lay out everything that follows from the recipes and the number of trials."""
+    def _arrange(self, generators: Sequence[np.random.Generator | None]) -> None:
+        """Lay out what follows from the recipes and the number of trials, whose ``generators`` go on."""
         recipes, p = self.recipes, self.network.size
         self._gradient = np.empty((len(recipes), p), np.float32)
         size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(recipes)))
         self._parts = [slice(i, i + size) for i in range(0, len(recipes), size)]
         self._noises = [
-            Noise(tuple(r.dropout for r in recipes[part]), tuple(r.seed for r in recipes[part]))
+            Noise(
+                tuple(r.dropout for r in recipes[part]),
+                tuple(r.seed for r in recipes[part]),
+                {i: found for i, found in enumerate(generators[part]) if found is not None},
+            )
             for part in self._parts
         ]
         self._passes: dict[int, list[NetworkPass]] = {}
@@ -152,6 +159,7 @@ class Lane:
         if mask.all():
             return
         kept = np.flatnonzero(mask)
+        generators = [noise.generators.get(i) for noise in self._noises for i in range(len(noise.seeds))]
         parts = [mask[stepper.part] for stepper in self._steppers]
         for stepper, part in zip(self._steppers, parts, strict=True):
             stepper.take(part)
@@ -160,9 +168,12 @@ class Lane:
         self.recipes = [self.recipes[i] for i in kept]
         self._plateaus = [self._plateaus[i] for i in kept]
         self._counts = self._counts[kept]
+        self._rates, self._total = self._rates[:, kept], self._total[kept]
         if self._mean is not None:
             self._mean = self._mean[kept]
-        self._arrange()
+        gradient = self._gradient[kept]  # of a large batch, perhaps, of which a part has passed
+        self._arrange([generators[i] for i in kept])
+        self._gradient[:] = gradient
 
     def split(self, mask: Array) -> Lane:
         """Move the trials where ``mask`` ``(k,)`` is true into a lane of their own and return it."""
@@ -215,26 +226,69 @@ class Lane:
         share = tail / np.maximum(self._counts, 1)
         self._mean += share[:, None].astype(np.float32) * (self.theta - self._mean)
 
-    def rates(self, times: Array) -> Array:
-        """Return the learning rates ``(s, k)`` at evenly spaced fractional epochs ``(s,)``, two at least."""
+    def rates(self, times: Array, width: float) -> Array:
+        """Return the learning rates ``(s, k)`` of steps at fractional epochs ``(s,)``, ``width`` apart."""
         rates = np.empty((len(times), len(self.recipes)), np.float32)
         for plan in self._plans:
-            rates[:, plan.slots] = plan.rates(times)
+            rates[:, plan.slots] = plan.rates(times, width)
         if any(self._plateaus):
             rates *= [1.0 if plateau is None else plateau.level for plateau in self._plateaus]
         return np.asarray(rates)
 
-    def train_epoch(self, rows: Rows, epoch: int, stop: Callable[[], bool]) -> tuple[Array, Array] | None:
-        """Train one epoch.
+    def begin(self, epoch: int, n: int) -> None:
+        """Set out on an epoch over ``n`` rows; so many epochs were done before."""
+        self._epoch, self.position, self._known = epoch, 0, range(0)
+        self._total = np.zeros(len(self.recipes))
+        for noise in self._noises:
+            noise.renew(epoch)
+        if epoch % max(1, _SETTLE // -(-n // self.batch)) == 0:
+            for stepper in self._steppers:
+                stepper.settle()
+
+    def train(self, rows: Rows, until: int, stop: Callable[[], bool]) -> bool:
+        """Train on within the epoch.
+
+        Where it pauses makes no difference to any number: what follows goes by steps, not by calls.
 
         Parameters
         ----------
         rows : Rows
-            The rows of the fold, at the begin of this epoch.
-        epoch : int
-            Epochs done before.
+            The rows of the fold, in the order of this epoch.
+        until : int
+            The position to come to; before the last row only whole batches are trained.
         stop : callable
             Asked before every chunk.
+
+        Returns
+        -------
+        bool
+            False where ``stop`` said so; the weights then stand between two chunks.
+        """
+        n, batch = rows.n, self.batch
+        end_of_all = n if until >= n else until // batch * batch
+        for start, end in chunks(self.position, end_of_all, batch, rows.d):
+            if stop():
+                return False
+            x, y, weight = rows.gather(start, end, shuffled=batch < n)
+            own_rates = self._rates_of(start // batch, -(-end // batch), -(-n // batch))
+            if batch <= CHUNK_ROWS:
+                whole = (end - start) // batch * batch
+                if whole:
+                    self._run_steps(x[:whole], y[:whole], weight[:whole], own_rates[: whole // batch], batch)
+                if whole < end - start:
+                    self._run_steps(x[whole:], y[whole:], weight[whole:], own_rates[-1:], end - start - whole)
+            else:
+                first = start // batch * batch
+                size = min(batch, n - first)
+                self._total += self._run_part(x, y, weight, size, fresh=start == first)
+                if end == first + size:
+                    for stepper in self._steppers:
+                        stepper.step(own_rates[0])
+            self.position = end
+        return True
+
+    def finish(self, n: int) -> tuple[Array, Array]:
+        """End an epoch over ``n`` rows.
 
         Returns
         -------
@@ -242,51 +296,24 @@ class Lane:
             Mean over the rows of the loss, each taken before the step its row was in.
         rates : ndarray of shape (k,)
             Learning rate of the last step.
-
-        None where ``stop`` said so; the weights then stand within the epoch.
         """
-        n, batch = rows.n, self.batch
-        steps = -(-n // batch)
-        total = np.zeros(len(self.recipes))
-        for noise in self._noises:
-            noise.renew(epoch)
-        if epoch % max(1, _SETTLE // steps) == 0:
-            for stepper in self._steppers:
-                stepper.settle()
-        known = range(0)
-        for start, end in chunks(n, batch, rows.d):
-            if stop():
-                return None
-            x, y, weight = rows.gather(start, end, shuffled=batch < n)
-            first, last = start // batch, -(-end // batch)
-            if last > known.stop:
-                known = range(first, min(max(first + _RATES, last), steps))
-                times = epoch + np.arange(known.start, known.stop + 1) / steps
-                rates = self.rates(times)[:-1, :, None]
-            own_rates = rates[first - known.start : last - known.start]
-            if batch <= CHUNK_ROWS:
-                whole = (end - start) // batch * batch
-                if whole:
-                    steps_rates = own_rates[: whole // batch]
-                    total += self._run_steps(x[:whole], y[:whole], weight[:whole], steps_rates, batch)
-                if whole < end - start:
-                    rest = end - start - whole
-                    total += self._run_steps(x[whole:], y[whole:], weight[whole:], own_rates[-1:], rest)
-            else:
-                size = min(batch, n - first * batch)
-                total += self._run_part(x, y, weight, size, fresh=start == first * batch)
-                if end == first * batch + size:
-                    for stepper in self._steppers:
-                        stepper.step(own_rates[0])
-        losses = total / n
+        losses = self._total / n
         for plateau, loss in zip(self._plateaus, losses.tolist(), strict=True):
             if plateau is not None:
                 plateau.observe(loss)
-        self._average(epoch + 1)
-        return losses, rates[-1, :, 0]
+        self._average(self._epoch + 1)
+        return losses, self._rates[-1, :, 0]
 
-    def _run_steps(self, x: Array, y: Array, weight: Array, rates: Array, m: int) -> Array:
-        """Do a step for each ``m`` rows and return the summed losses ``(k,)``."""
+    def _rates_of(self, first: int, last: int, steps: int) -> Array:
+        """Return the learning rates ``(s, k, 1)`` of these of an epoch's steps."""
+        if last > self._known.stop:
+            self._known = range(first, min(max(first + _RATES, last), steps))
+            times = self._epoch + np.arange(self._known.start, self._known.stop) / steps
+            self._rates = self.rates(times, 1 / steps)[:, :, None]
+        return self._rates[first - self._known.start : last - self._known.start]
+
+    def _run_steps(self, x: Array, y: Array, weight: Array, rates: Array, m: int) -> None:
+        """Do a step for each ``m`` rows."""
         steps = len(y) // m
         targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
         parts = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
@@ -297,7 +324,8 @@ class Lane:
                 stepper.step(rate)
         weight = weight.reshape(steps, m)
         by_step = self.loss.total(left, y.reshape(steps, m), weight, self._smoothing)
-        return np.asarray(by_step.sum(axis=0))
+        # Added up one after the other: the sum does not depend on how many steps a chunk has.
+        self._total = np.add.reduce(np.vstack([self._total, by_step]), axis=0)
 
     def _run_part(self, x: Array, y: Array, weight: Array, size: int, fresh: bool) -> Array:
         """Add the gradient of a part of a batch of ``size`` rows; return the part's summed losses ``(k,)``."""

@@ -79,6 +79,8 @@ class Training:
     ----------
     epoch : int
         Epochs done.
+    part : float
+        How much of the next one is done; below 1.
     failures : dict
         Recipe position to its `Failure`; failed trials have left the arrays.
 
@@ -137,7 +139,8 @@ class Training:
         self._rested: list[Lane] = []
         self._losses: list[list[float]] = [[] for _ in self.recipes]
         self._rates: list[list[float]] = [[] for _ in self.recipes]
-        self.epoch = epoch
+        self.epoch, self.part = epoch, 0.0
+        self._under_way = False
         if resume is not None:
             self._resume(resume)
         self.failures: dict[int, Failure] = {}
@@ -181,26 +184,35 @@ class Training:
         found = [lane.positions for lane in self._lanes + self._rested]
         return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
 
-    def advance(self, epoch: int, stop: Callable[[], bool] | None = None) -> None:
+    def advance(self, epoch: float, stop: Callable[[], bool] | None = None) -> None:
         """Train on until ``epoch``.
 
         Parameters
         ----------
-        epoch : int
-            Trials whose ``max_epochs`` is reached before stay at their weights.
+        epoch : float
+            Trials whose ``max_epochs`` is reached before stay at their weights. Within an epoch training pauses
+            once that share of the rows has passed, in whole batches: a trial with larger ones has not begun. A
+            curve is the same with and without pauses.
         stop : callable, optional
             Asked between epochs and now and then within; when it says yes the method returns. An epoch cut
-            short is neither counted nor in the history, but its steps so far are in the weights.
+            short is neither counted nor in the history, but its steps so far are in the weights, and another
+            call goes on from there.
         """
         stop = stop or (lambda: False)
-        while self.epoch < epoch:
-            self._rest()
-            if stop() or not self._train_epoch(stop):
+        while self.epoch + self.part < epoch:
+            if not self._under_way:
+                self._begin()
+            part = min(1.0, epoch - self.epoch)
+            if stop() or not self._train(int(part * self._rows.n), stop):
                 return
-            self.epoch += 1
+            if part < 1:
+                self.part = part
+                self._drop_broken()
+            else:
+                self._finish()
 
-    def _rest(self) -> None:
-        """Move trials that reached their last epoch out of the lanes that train."""
+    def _begin(self) -> None:
+        """Set out on an epoch, without the trials that have reached their last."""
         for lane in list(self._lanes):
             done = np.array([recipe.max_epochs <= self.epoch for recipe in lane.recipes])
             if done.all():
@@ -208,21 +220,30 @@ class Training:
                 self._rested.append(lane)
             elif done.any():
                 self._rested.append(lane.split(done))
-
-    def _train_epoch(self, stop: Callable[[], bool]) -> bool:
-        """Train all lanes for an epoch and take note of it; return False where ``stop`` cut it short."""
         self._rows.begin(self.epoch)
-        results = []
         for lane in self._lanes:
-            # a diverging trial overflows; that is found below and is no error
+            lane.begin(self.epoch, self._rows.n)
+        self._under_way = True
+
+    def _train(self, until: int, stop: Callable[[], bool]) -> bool:
+        """Train all lanes up to a row of the epoch; return False where ``stop`` cut that short."""
+        # a diverging trial overflows; that is found out afterwards and is no error
+        with np.errstate(all="ignore"):
+            return all(lane.train(self._rows, until, stop) for lane in self._lanes)
+
+    def _finish(self) -> None:
+        """Take note of an epoch that is done."""
+        for lane in list(self._lanes):
             with np.errstate(all="ignore"):
-                result = lane.train_epoch(self._rows, self.epoch, stop)
-            if result is None:
-                return False
-            results.append((lane, *result))
-        for lane, losses, rates in results:
+                losses, rates = lane.finish(self._rows.n)
             self._record(lane, losses, rates)
-        return True
+        self.epoch, self.part, self._under_way = self.epoch + 1, 0.0, False
+
+    @property
+    def begun(self) -> Array:
+        """Which of `trials` have done a step ``(k,)``: not so full batches before the end of the first epoch."""
+        found = [lane.positions for lane in self._lanes + self._rested if self.epoch or lane.position]
+        return np.isin(self.trials, np.concatenate(found)) if found else np.zeros(len(self.trials), bool)
 
     def _record(self, lane: Lane, losses: Array, rates: Array) -> None:
         finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
@@ -235,7 +256,18 @@ class Training:
             if finite[slot]:
                 reason = f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
             self.failures[int(lane.positions[slot])] = Failure(reason, self.epoch + 1)
-        lane.take(finite & ~exploded)
+        self._take(lane, np.asarray(finite & ~exploded))
+
+    def _drop_broken(self) -> None:
+        """Let trials leave that are beyond repair within an epoch."""
+        for lane in list(self._lanes):
+            finite = np.isfinite(lane.theta).all(axis=1)
+            for position in lane.positions[~finite].tolist():
+                self.failures[position] = Failure("weights are not finite", self.epoch + 1)
+            self._take(lane, np.asarray(finite))
+
+    def _take(self, lane: Lane, mask: Array) -> None:
+        lane.take(mask)
         if not len(lane.positions):
             self._lanes.remove(lane)
 

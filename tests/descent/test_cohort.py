@@ -14,6 +14,7 @@ from automl.descent import (
     Architecture,
     Recipe,
     Training,
+    batches,
     network,
 )
 from automl.errors import InputError
@@ -85,6 +86,73 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normal
             mine = outputs[np.flatnonzero(together.trials == i)[0]]
             # Adam makes whole steps of rounding errors where a gradient is zero, as the intercept's at first
             assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    loss=st.sampled_from(sorted(LOSSES)),
+    hidden=st.sampled_from([(), (5,)]),
+    normalization=st.sampled_from([None, *NORMALIZATIONS]),
+    cohort=st.lists(recipes, min_size=1, max_size=4),
+    pauses=st.lists(st.floats(0, 2), max_size=5),
+    chunk=st.sampled_from([1, 20, 1 << 18]),
+)
+def test_a_pause_within_an_epoch_changes_no_bit(loss, hidden, normalization, cohort, pauses, chunk):
+    X, y, c = table(loss)
+    architecture = Architecture(loss, hidden, normalization=normalization)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "_GATHER_FLOATS", chunk)
+        paused = Training(architecture, cohort, X, y, n_outputs=c)
+        for epoch in sorted(pauses):
+            paused.advance(epoch)
+            paused.decision(X)
+        paused.advance(3)
+    whole = Training(architecture, cohort, X, y, n_outputs=c)
+    whole.advance(3)
+    assert paused.trials.tolist() == whole.trials.tolist()
+    assert np.array_equal(paused.decision(X), whole.decision(X))
+    assert [paused.history(i) for i in whole.trials] == [whole.history(i) for i in whole.trials]
+
+
+def test_who_leaves_in_a_pause_is_not_missed():
+    X, y, _ = table("logistic")
+    cohort = [
+        Recipe(batch_size=size, dropout=0.1 * i, schedule=schedule, warmup=1.5, seed=i)
+        for i, (size, schedule) in enumerate([(7, "cosine"), (7, "plateau"), (16, "linear"), (7, "cosine")])
+    ]
+    together = Training(Architecture("logistic", (6,)), cohort, X, y)
+    together.advance(0.5)
+    together.keep(np.array([True, False, True, True]))
+    together.advance(1.25)
+    together.keep(np.array([False, True, True]))
+    together.advance(EPOCHS)
+    for i in (2, 3):
+        alone = Training(Architecture("logistic", (6,)), [cohort[i]], X, y)
+        alone.advance(EPOCHS)
+        assert np.allclose(together.theta(i), alone.theta(0), rtol=1e-4, atol=1e-5)
+        assert np.allclose(together.history(i), alone.history(0), rtol=1e-4)
+
+
+def test_a_pause_lets_only_whole_batches_pass():
+    X, y, _ = table("squared")
+    cohort = [Recipe(batch_size=size, learning_rate=0.1) for size in (1, 7, 16, "full")]
+    training = Training(Architecture("squared"), cohort, X, y)
+    before = [training.theta(i) for i in range(4)]
+    training.advance(0.25)  # 15 rows of 60
+    assert (training.epoch, training.part, training.begun.tolist()) == (0, 0.25, [True, True, False, False])
+    assert [np.array_equal(training.theta(i), before[i]) for i in range(4)] == [False, False, True, True]
+    assert training.history(0) == ((), ())
+    training.advance(1)
+    assert (training.epoch, training.part, training.begun.all()) == (1, 0.0, True)
+
+
+def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
+    X, y, _ = table("squared")
+    cohort = [Recipe(batch_size=1, optimizer="sgd", learning_rate=rate) for rate in (1e30, 0.01)]
+    training = Training(Architecture("squared"), cohort, X, y)
+    training.advance(0.5)
+    assert training.trials.tolist() == [1]
+    assert training.failures[0].epoch == 1
 
 
 @settings(max_examples=15, deadline=None)
