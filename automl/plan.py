@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from automl.families import Array, Problem, fitting, load_space
+from automl.families import Array, Problem, fitting, load_space, training
 from automl.metrics import Metric, metric_for
 from automl.table import Target, TypedColumns, as_frame, check_table, make_folds
 from automl.workers import Assignment
@@ -106,9 +106,12 @@ def make_plan(
     loaded = load_space(space, allow_imports=allow_imports)
     check_table(X, y, n_folds=_rows_a_class(cv))
     target = Target.of(y)
-    problem = Problem(target.task, 0 if target.classes is None else len(target.classes))
+    if target.classes is None:
+        problem = Problem(target.task, least=float(target.values.min()))
+    else:
+        problem = Problem(target.task, len(target.classes))
     metric = metric_for(scoring, problem.task, problem.n_classes)
-    left = loaded.restrict(problem.task, fitting(problem, metric))
+    left = loaded.restrict(problem.task, fitting(problem, metric), training(problem, metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     columns = TypedColumns()
     frame = columns.fit_transform(X)

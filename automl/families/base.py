@@ -28,10 +28,13 @@ class Problem:
         What the target asks for.
     n_classes : int
         Classes of the target; 0 for regression.
+    least : float
+        The least number of a regression's target: some models are for numbers above or from 0.
     """
 
     task: str
     n_classes: int = 0
+    least: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union, Variants, named
-from automl.families.base import Family, Problem
+from automl.families.base import Family
 from automl.families.descent import DescentFamily
 from automl.families.sklearn import EstimatorFamily, SklearnFamily
-from automl.metrics import Metric
-from automl.space import Space
-from automl.space import load_space as load
 from automl.table import PREPROCESS
 
-__all__ = ["FAMILIES", "family_of", "fitting", "load_space", "structural", "vocabulary"]
+__all__ = ["FAMILIES", "family_of", "structural", "vocabulary"]
 
 _WHOLE = Number(1, integer=True)
 _SHARE = Number(0, 1, open_low=True)
@@ -171,42 +167,6 @@ def vocabulary() -> Section:
     )
 
 
-def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports: Iterable[str] = ()) -> Space:
-    """Read and check a search space.
-
-    Parameters
-    ----------
-    source : str, path, dict or Space
-        The name of a space that ships (``"tabular"``), a YAML file, YAML text, the same as a dict, or a space
-        already read.
-    allow_imports : str or iterable of str
-        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may name
-        classes of. To import a package is to run it: allow those you trust.
-
-    Returns
-    -------
-    Space
-
-    Raises
-    ------
-    SpaceError
-        With every fault that the space has.
-
-    Examples
-    --------
-    >>> space = load_space({"space": {"model": {"choice": {"decision_tree": {"max_depth": [2, 4]}}}}})
-    >>> space.params({"model": {"decision_tree": {"max_depth": 4}}})
-    {'model': 'decision_tree', 'model.decision_tree.max_depth': 4}
-    """
-    return load(
-        source,
-        vocabulary=vocabulary(),
-        allow_imports=allow_imports,
-        structural=structural,
-        fits=lambda task, family, params: _unfit(family, params, Problem(task), None),
-    )
-
-
 def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any], dict[str, Any]]:
     """Return a configuration's family, the model's parameters, and its preprocessing.
 
@@ -236,20 +196,3 @@ def structural(path: str) -> bool:
         return True
     key = rest.split(".")[0]
     return key == "preprocess" or family not in FAMILIES or key in FAMILIES[family].structural
-
-
-def fitting(problem: Problem, metric: Metric) -> Any:
-    """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
-
-    def fits(task: str, family: str, params: dict[str, Any]) -> str:
-        return _unfit(family, params, problem, metric)
-
-    return fits
-
-
-def _unfit(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
-    """Return why a family cannot serve; a branch with ``estimator`` is asked about its class alone."""
-    if name in FAMILIES:
-        return FAMILIES[name].unfit(dict(params), problem, metric)
-    path = params.get("estimator")
-    return EstimatorFamily(name, path).unfit({}, problem, metric) if path else ""

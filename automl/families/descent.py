@@ -107,6 +107,8 @@ class DescentFamily(Family):
         loss = LOSSES[name]
         if problem.task not in loss.tasks:
             return f"loss {name} is for {', '.join(sorted(loss.tasks))}, not for {problem.task}"
+        if problem.task == "regression" and (rule := loss().fault(np.array([1.0, problem.least]))):
+            return f"of loss {name} the target {rule}"
         if metric is None or not problem.n_classes or loss.probabilities:
             return ""
         if metric.needs_probabilities():

@@ -134,6 +134,8 @@ class SklearnFamily(Family):
             if not section.parameters[name].constraint.accepts(value):
                 rule = section.parameters[name].constraint.describe()
                 return f"{name} of {path.rpartition('.')[2]} must be {rule}, not {value}"
+            if value == "poisson" and problem.least < 0:
+                return f"{name} poisson is for numbers of at least 0"
         return ""
 
     @override

@@ -9,8 +9,10 @@ from automl.space.load import load_space
 from automl.space.restrict import Fits
 from automl.space.schema import json_schema
 from automl.space.space import Space
+from automl.space.tryout import ITERATIONS, Tries
 
 __all__ = [
+    "ITERATIONS",
     "Branch",
     "Change",
     "Choice",
@@ -19,6 +21,7 @@ __all__ = [
     "Int",
     "Size",
     "Space",
+    "Tries",
     "estimator_section",
     "json_schema",
     "load_space",

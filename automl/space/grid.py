@@ -12,7 +12,7 @@ import numpy as np
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range
 from automl.space.walk import hidden_keys
 
-__all__ = ["Size", "grid", "size"]
+__all__ = ["Size", "by_family", "grid", "size"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Size:
 
 def size(root: Group) -> Size:
     """Return the size of a tree; forbidden combinations are counted too."""
-    parts = dict(_parts(root))
+    parts = dict(by_family(root))
     points = [_points(part) for part in parts.values()]
     total = None if None in points else sum(count for count in points if count is not None)
     return Size(total, {name: _dimensions(part) for name, part in parts.items()})
@@ -41,11 +41,11 @@ def size(root: Group) -> Size:
 
 def grid(root: Group, resolution: int) -> Iterator[dict[str, Any]]:
     """Yield the configurations of a grid, ``resolution`` numbers for each range."""
-    for _, part in _parts(root):
+    for _, part in by_family(root):
         yield from _grid(part, resolution)
 
 
-def _parts(root: Group) -> Iterator[tuple[str, Group]]:
+def by_family(root: Group) -> Iterator[tuple[str, Group]]:
     """Yield, for each family, the tree with that family alone, without what it hides."""
     model = root.children.get("model")
     if not isinstance(model, Branches):

@@ -17,13 +17,14 @@ from automl.space.choosers import RandomChooser
 from automl.space.estimators import estimator_section
 from automl.space.files import read_source
 from automl.space.index import spots
-from automl.space.nodes import Group
+from automl.space.nodes import Group, join
 from automl.space.parts import Parts
 from automl.space.ranges import Report
 from automl.space.raw import BROKEN, Faults, Raw, show
 from automl.space.restrict import Fits, misfits
 from automl.space.rules import Rule, Start, read_rule, read_start
 from automl.space.space import Space
+from automl.space.tryout import Tries, untrainable
 from automl.space.walk import build
 from automl.space.words import DOCUMENT, TASKS, VERSION
 
@@ -43,6 +44,7 @@ def load_space(
     allow_imports: Iterable[str] = (),
     structural: Callable[[str], bool] | None = None,
     fits: Fits | None = None,
+    tries: Tries | None = None,
 ) -> Space:
     """Load and check a search space.
 
@@ -62,6 +64,9 @@ def load_space(
     fits : callable, optional
         ``fits(task, family, params)`` says why a family, alone or with one parameter, is not for a task.
         What is for none of the tasks of the space is a fault.
+    tries : callable, optional
+        ``tries(task, configuration)`` fits one to next to nothing and says what there is against it. Values of an
+        ``estimator:`` branch that cannot train together, and are not forbidden, are a fault.
 
     Returns
     -------
@@ -79,7 +84,7 @@ def load_space(
     raw = read_source(source, faults, folder)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
     allowed = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
-    document = _Document(vocabulary, partial(estimator_section, allow_imports=allowed), fits, faults)
+    document = _Document(vocabulary, partial(estimator_section, allow_imports=allowed), fits, tries, faults)
     space = document.compile(raw, name)
     if faults or space is None:
         raise SpaceError(faults)
@@ -88,12 +93,18 @@ def load_space(
 
 class _Document:
     def __init__(
-        self, vocabulary: Section, estimators: Estimators, fits: Fits | None, faults: Faults
+        self,
+        vocabulary: Section,
+        estimators: Estimators,
+        fits: Fits | None,
+        tries: Tries | None,
+        faults: Faults,
     ) -> None:
         self.vocabulary = vocabulary
         self.estimators = estimators
-        self.fits = fits
+        self.fits, self.tries = fits, tries
         self.file = ""
+        self.places: dict[tuple[str, str], Raw] = {}
         self.faults = faults
 
     def compile(self, raw: Raw, name: str) -> Space | None:
@@ -116,6 +127,8 @@ class _Document:
         space = Space(name, about, tasks, root, *self.rules(entries, root))
         if space.forbid and not self.faults:
             self.room(space, entries["forbid"])
+        if not self.faults:
+            self.tryout(space, entries["space"])
         return space
 
     def tree(self, raw: Raw, entries: dict[str, Raw], tasks: tuple[str, ...]) -> Group | None:
@@ -133,6 +146,7 @@ class _Document:
         shared = {key: rule for key, rule in self.vocabulary.parameters.items() if key != "model"}
         checker = Checker(self.estimators, Section(shared), self.faults)
         root = checker.section(expanded, self.vocabulary, "")
+        self.places = checker.places
         if root is not None and "model" in self.vocabulary.parameters and "model" not in expanded.value:
             self.fault(entries["space"], "model", "must be given", "nothing", "Say which families to try.")
         if root is not None and len(self.faults) == found and self.fits is not None:
@@ -172,6 +186,16 @@ class _Document:
             (f"{word}[{index}]", item, self.fault if item.place.file == self.file else lambda *fault: None)
             for index, item in enumerate(raw.value or [])
         ]
+
+    def tryout(self, space: Space, written: Raw) -> None:
+        """Fit what classes are named by ``estimator``: only that tells what they take together."""
+        if self.tries is None:
+            return
+        for misfit in untrainable(space.root, space.forbid, space.tasks, self.tries):
+            place = self.places.get((join("model", misfit.family), misfit.family), written)
+            rule = f"every configuration must be able to train ({misfit.reason.removesuffix('.')})"
+            remedy = f"Change it, or forbid it: {misfit.rule}." if misfit.rule else "Nothing of it trains."
+            self.fault(place, join("model", misfit.family), rule, misfit.came, remedy)
 
     def room(self, space: Space, forbid: Raw) -> None:
         """Draw until enough is found that is not forbidden, or it is plain that there is hardly any."""

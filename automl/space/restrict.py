@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
 from typing import Any
 
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, join
+from automl.space.raw import show
 
-__all__ = ["Fits", "misfits", "restricted"]
+__all__ = ["Fits", "misfits", "restricted", "without"]
 
 Fits = Callable[[str, str, Mapping[str, Any]], str | None]
 """From task, family and some of its parameters to why they do not go together; nothing where they do."""
@@ -32,34 +33,48 @@ def misfits(root: Group, tasks: tuple[str, ...], fits: Fits) -> Iterator[tuple[s
                     yield join(path, key), shown, str(reasons[0])
 
 
-def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, dict[str, str]]:
-    """Return the tree without the families and values that do not fit, and why each family went.
+def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, tuple[str, ...]]:
+    """Return the tree without the families and values that do not fit, and what went, each with its reason.
 
     The tree is None where no family is left.
     """
     model = root.children.get(_MODEL)
-    reasons: dict[str, str] = {}
     if not isinstance(model, Branches):
-        return root, reasons
+        return root, ()
+    left_out: list[str] = []
     kept: dict[str, Group] = {}
     for family, branch in model.options.items():
-        reason = fits(task, family, {})
+        reason = fits(task, family, {}) or ""
         children: dict[str, Node] = {}
+        gone: list[str] = []
         for key, child in branch.children.items():
-            left, why = _fitting(child, partial(_with_value, fits, task, family, key))
-            if left is None:
-                reason = reason or f"{key}: {why}"
-            else:
+            left, reasons = _fitting(child, partial(_with_value, fits, task, family, key))
+            if left is not None:
                 children[key] = left
-        if reason:
-            reasons[family] = reason
-        else:
+                gone += [f"{family} with {key}: {value}: {why}" for value, why in reasons.items()]
+            elif not reason:
+                reason = f"{key}: {next(iter(reasons.values()))}"
+        left_out += [f"{family}: {reason}"] if reason else gone
+        if not reason:
             kept[family] = Group(children)
-    if not kept:
-        return None, reasons
+    changed = Branches(
+        {family: kept.get(family, branch) for family, branch in model.options.items()}, model.weights
+    )
+    return without(Group({**root.children, _MODEL: changed}), model.options.keys() - kept.keys()), tuple(
+        left_out
+    )
+
+
+def without(root: Group, families: Set[str]) -> Group | None:
+    """Return the tree without some families; None where none is left."""
+    model = root.children.get(_MODEL)
+    if not families or not isinstance(model, Branches):
+        return root
+    kept = {family: branch for family, branch in model.options.items() if family not in families}
     shares = zip(model.options, model.weights or (), strict=False)
     weights = tuple(weight for family, weight in shares if family in kept)
-    return Group({**root.children, _MODEL: Branches(kept, weights if len(weights) > 1 else None)}), reasons
+    left = Branches(kept, weights if len(weights) > 1 else None)
+    return Group({**root.children, _MODEL: left}) if kept else None
 
 
 def _with_value(fits: Fits, task: str, family: str, key: str, value: Any) -> str | None:
@@ -79,24 +94,27 @@ def _values(node: Node) -> list[tuple[Any, Any]]:
             return []
 
 
-def _fitting(node: Node, reason: Callable[[Any], str | None]) -> tuple[Node | None, str]:
-    """Return what is left of a parameter once values that do not fit are gone, and why one went."""
+def _fitting(node: Node, reason: Callable[[Any], str | None]) -> tuple[Node | None, dict[str, str]]:
+    """Return what is left of a parameter once values that do not fit are gone, and why each of them went."""
     match node:
         case Constant(value):
-            why = reason(value) or ""
-            return (None if why else node), why
+            why = reason(value)
+            return (None, {show(value): why}) if why else (node, {})
         case Choices(options, weights):
+            names = [show(option.value) if isinstance(option, Constant) else "" for option in options]
             reasons = [reason(option.value) if isinstance(option, Constant) else None for option in options]
             left = [index for index, why in enumerate(reasons) if not why]
             kept = tuple(options[index] for index in left)
             shares = tuple(weights[index] for index in left) if weights else None
             found: Node | None = Choices(kept, shares) if len(kept) > 1 else kept[0] if kept else None
         case Branches(branches, weights):
-            reasons = [reason({name: {}}) for name in branches]
+            names = list(branches)
+            reasons = [reason({name: {}}) for name in names]
             left = [index for index, why in enumerate(reasons) if not why]
-            names = [list(branches)[index] for index in left]
             shares = tuple(weights[index] for index in left) if weights else None
-            found = Branches({name: branches[name] for name in names}, shares) if names else None
+            found = (
+                Branches({names[index]: branches[names[index]] for index in left}, shares) if left else None
+            )
         case _:
-            return node, ""
-    return found, next((why for why in reasons if why), "")
+            return node, {}
+    return found, {name: why for name, why in zip(names, reasons, strict=True) if why}

@@ -86,7 +86,7 @@ class Rule:
         return canonical(Constant(self.plain()))
 
     def __str__(self) -> str:
-        return show(self.plain())
+        return "{" + ", ".join(f"{key}: {show(value)}" for key, value in self.plain().items()) + "}"
 
 
 def read_rule(raw: Raw, known: list[Spot], path: str, report: Report) -> Rule | None:

@@ -19,8 +19,9 @@ from automl.space.grid import Size, grid, size
 from automl.space.index import spots
 from automl.space.nodes import Group, Range, canonical, leaves
 from automl.space.raw import Faults, from_python
-from automl.space.restrict import Fits, restricted
+from automl.space.restrict import Fits, restricted, without
 from automl.space.rules import Rule, Start, read_start
+from automl.space.tryout import Tries, untrainable
 from automl.space.walk import Decision, build, follow
 from automl.space.words import TASKS, VERSION
 from automl.space.write import plain, to_yaml
@@ -57,6 +58,8 @@ class Space:
         Known good starts.
     structural : callable
         ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
+    left_out : tuple of str
+        What `restrict` has left out, each with the reason.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Space:
     forbid: tuple[Rule, ...] = ()
     enqueue: tuple[Start, ...] = ()
     structural: Callable[[str], bool] = _always
+    left_out: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
@@ -205,8 +209,8 @@ class Space:
             return False
         return True
 
-    def restrict(self, task: str, fits: Fits | None = None) -> Space:
-        """Return what is left of the space for one task.
+    def restrict(self, task: str, fits: Fits | None = None, tries: Tries | None = None) -> Space:
+        """Return what is left of the space for one task; its ``left_out`` says what is not.
 
         Parameters
         ----------
@@ -215,6 +219,9 @@ class Space:
         fits : callable, optional
             ``fits(task, family, params)`` says why a family, alone or with one parameter, is not for the
             task; what it speaks against is left out.
+        tries : callable, optional
+            ``tries(task, configuration)`` fits one to next to nothing and says what there is against it; values of
+            an ``estimator:`` branch that do not train together are forbidden.
 
         Raises
         ------
@@ -224,17 +231,31 @@ class Space:
         if task not in self.tasks:
             came = f"a space for {', '.join(self.tasks)}"
             raise SpaceError(Fault(f"space {self.name}", f"must be for {task}", came, "Change its `task`."))
-        root, reasons = restricted(self.root, task, fits or (lambda task, family, params: None))
+        root, left_out = restricted(self.root, task, fits or (lambda task, family, params: None))
+        tried = untrainable(root, self.forbid, (task,), tries) if root and tries else []
+        left_out += tuple(
+            f"{misfit.family} with {misfit.came}: {misfit.reason}"
+            if misfit.rule
+            else f"{misfit.family}: {misfit.reason}"
+            for misfit in tried
+        )
+        if root is not None:
+            root = without(root, {misfit.family for misfit in tried if misfit.rule is None})
         if root is None:
-            came = "; ".join(f"{family}: {reason}" for family, reason in reasons.items())
+            came = "; ".join(left_out)
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
         known = list(spots(root))
         starts = (
             read_start(from_python(start.written, Faults()), known, "", lambda *fault: None)
             for start in self.enqueue
         )
-        kept = tuple(start for start in starts if start is not None)
-        space = replace(self, tasks=(task,), root=root, enqueue=kept)
+        forbid = (*self.forbid, *(misfit.rule for misfit in tried if misfit.rule is not None))
+        kept = tuple(
+            start
+            for start in starts
+            if start is not None and not any(rule.forbids(start.values) for rule in forbid)
+        )
+        space = replace(self, tasks=(task,), root=root, forbid=forbid, enqueue=kept, left_out=left_out)
         if space.forbid:
             space.sample(np.random.default_rng(0))
         return space

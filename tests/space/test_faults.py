@@ -6,8 +6,17 @@ import pytest
 import yaml
 
 from automl.errors import SpaceError
+from automl.families import Problem
+from automl.families.tryout import Tryout
 
 FAULTY = Path(__file__).parent / "faulty"
+TRIES = Tryout(
+    {
+        "binary": Problem("binary", 2),
+        "multiclass": Problem("multiclass", 3),
+        "regression": Problem("regression"),
+    }
+)
 CLASSIFICATION = {"logistic", "softmax", "hinge"}
 
 
@@ -24,7 +33,7 @@ def fits(task, family, params):
 @pytest.mark.parametrize("name", sorted(path.stem for path in FAULTY.glob("*.yaml")))
 def test_the_error_says_what_is_wrong(load, name):
     with pytest.raises(SpaceError) as caught:
-        load(FAULTY / f"{name}.yaml", fits=fits)
+        load(FAULTY / f"{name}.yaml", fits=fits, tries=TRIES)
     said = str(caught.value).replace(f"{FAULTY}/", "")
     assert said == (FAULTY / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 
