@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,8 @@ app = typer.Typer(
 )
 app.add_typer(spaces_app, name="spaces")
 console = Console()
+
+_STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
 
 
 TrackingUri = Annotated[
@@ -81,22 +85,36 @@ def main() -> NoReturn:
     """Run the command line; a fault of the input is one message and exit code 2, never a traceback."""
     warnings.showwarning = _show_warning
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except typer.Abort:
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except KeyboardInterrupt:
+        try:
+            code = _run()
+        finally:
+            # All is said and written; a Ctrl-C that comes late must not turn the end into a crash.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped", style="yellow")
-        sys.exit(130)
+        sys.stdout.flush()
+        # At once, whatever threads are doing. And where it was an import that Ctrl-C broke off, `python -m` would make
+        # another exit code of sys.exit's.
+        os._exit(_STOPPED)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that was typed, and return the exit code."""
+    try:
+        return app(standalone_mode=False) or 0
+    except typer.Exit as stop:
+        return stop.exit_code
     except AutomlError as error:
         _complain(str(error))
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        return 2 if isinstance(error, InputError) else 1
+    except (KeyboardInterrupt, typer.Abort):
+        raise
     except Exception as error:
         # What typer and click raise about the command line itself knows how to show itself.
         if hasattr(error, "exit_code") and hasattr(error, "show"):
             error.show()
-            sys.exit(error.exit_code)
+            return int(error.exit_code)
         raise
 
 

@@ -54,8 +54,12 @@ def run(monkeypatch, capsys):
 
     def run(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with pytest.raises(SystemExit) as stop:
+                main()
+        finally:
+            signal.signal(signal.SIGINT, before)
         printed = capsys.readouterr()
         return int(stop.value.code or 0), printed.out + printed.err
 
@@ -303,3 +307,22 @@ def test_a_second_ctrl_c_stops_at_once(table):
     assert search.wait(timeout=20) in (0, 130)  # 0 where the search was quicker than the second Ctrl-C
     assert "Traceback" not in (table / "printed").read_text()
     assert finished_trials() > 0
+
+
+def test_a_ctrl_c_after_the_end_changes_nothing(folder):
+    late = "atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    program = f"import atexit, os, signal; from automl.cli import main; {late}; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{automl.__version__}\n", "")
+
+
+def test_a_ctrl_c_amid_an_import_is_a_ctrl_c(folder):
+    (folder / "interrupted.py").write_text(
+        "from automl import cli\n"
+        "cli.app = lambda **_: exec('raise KeyboardInterrupt')  # as the making of a dataclass does\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "stopped\n")
