@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -84,6 +85,7 @@ ShowProgress = Annotated[bool, typer.Option(help="Show what happens.")]
 def main() -> NoReturn:
     """Run the command line; a fault of the input is one message and exit code 2, never a traceback."""
     warnings.showwarning = _show_warning
+    sys.unraisablehook = _raise_again
     try:
         try:
             code = _run()
@@ -97,6 +99,16 @@ def main() -> NoReturn:
         # another exit code of sys.exit's.
         os._exit(_STOPPED)
     sys.exit(code)
+
+
+def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise a Ctrl-C once more that came while Python cleaned up an object, where nothing can be raised."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        # From another thread: here it would be ignored just the same.
+        again = (threading.main_thread().ident, signal.SIGINT)
+        threading.Timer(0.05, signal.pthread_kill, again).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _run() -> int:

@@ -318,11 +318,29 @@ def test_a_ctrl_c_after_the_end_changes_nothing(folder):
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{automl.__version__}\n", "")
 
 
-def test_a_ctrl_c_amid_an_import_is_a_ctrl_c(folder):
-    (folder / "interrupted.py").write_text(
-        "from automl import cli\n"
-        "cli.app = lambda **_: exec('raise KeyboardInterrupt')  # as the making of a dataclass does\n"
-        "cli.main()\n"
+CLEANING = """
+import os, signal, time
+
+class Part:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def command(**_):
+    part = Part()
+    del part
+    time.sleep(60)
+"""
+IMPORTING = """
+def command(**_):
+    exec("raise KeyboardInterrupt")  # as the making of a dataclass does
+"""
+
+
+@pytest.mark.parametrize("command", [CLEANING, IMPORTING], ids=["cleaning up", "importing"])
+def test_a_ctrl_c_at_an_odd_moment_is_a_ctrl_c(folder, command):
+    program = f"{command}\nfrom automl import cli\ncli.app = command\ncli.main()\n"
+    (folder / "interrupted.py").write_text(program)
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted"], capture_output=True, text=True, check=False, timeout=50
     )
-    ended = subprocess.run([sys.executable, "-m", "interrupted"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (130, "stopped\n")
