@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -172,44 +173,72 @@ def search(
       automl search customers.csv --target churn --space my_space.yaml --n-trials 200
     """
     settings = dict(locals())
-    _search(resume=False, **settings)
+    file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
+    if timeout is None and n_trials is None:
+        settings["timeout"] = 60
+    _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
 
 
 @app.command()
 def resume(
     study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
-    file: TableFile,
-    target: Target,
-    space: SpaceName = "tabular",
-    scoring: Scoring = None,
-    timeout: Timeout = None,
-    n_trials: NTrials = None,
-    cv: Folds = None,
-    n_jobs: NJobs = None,
-    random_state: RandomState = 0,
+    file: Annotated[
+        Path | None, typer.Argument(help="The table, if it has moved.", show_default="where it was")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option(help="The space, if it is wider now.", show_default="as it was")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds from now.", show_default="as it was")] = None,
+    n_trials: Annotated[
+        int | None, typer.Option(help="Trials in all, old ones included.", show_default="as it was")
+    ] = None,
+    n_jobs: Annotated[
+        int | None, typer.Option(help="Cohorts side by side.", show_default="as it was")
+    ] = None,
     storage: Storage = None,
-    sampler: Sampler = None,
-    pruner: Pruner = None,
     tracking_uri: TrackingUri = None,
-    experiment_name: ExperimentName = None,
     output: ModelFolder = None,
     progress: ShowProgress = True,
     allow_import: AllowImport = None,
 ) -> None:
     """Go on with the study NAME where it stopped, or was killed.
 
-    FILE and the options are those of the search: what differs is refused, but for limits, and ranges of the space that
-    are wider. --n-trials counts the trials that are there; --timeout starts again.
+    Table and settings are those of the search. Another table is refused, and a space without room for the trials that
+    are there. Give --storage and --tracking-uri if the search had them.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
-      automl resume churn-20260102-120000-000 customers.csv --target churn --timeout 300
+      automl resume churn-20260102-120000-000
+      automl resume churn-20260102-120000-000 --timeout 300
     """
-    settings = dict(locals())
+    from automl.resume import settings_of
     from automl.study import load_study
 
-    load_study(study_name, storage)  # says which there are, where there is none of that name
-    _search(resume=True, **settings)
+    about, settings = settings_of(load_study(study_name, storage))
+    if file is None and not about.file:
+        rule = "must be named for a study whose table came from no file"
+        raise SettingError(Fault("FILE", rule, "none", f"Name the file: automl resume {study_name} FILE."))
+    given = {
+        "space": space,
+        "timeout": timeout,
+        "n_trials": n_trials,
+        "n_jobs": n_jobs,
+        "allow_imports": allow_import,
+    }
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if n_trials is not None and timeout is None:
+        settings["timeout"] = None
+    _search(
+        file or Path(about.file),
+        about.target,
+        output,
+        **settings,
+        study_name=study_name,
+        resume=True,
+        storage=storage,
+        tracking_uri=tracking_uri,
+        progress=progress,
+    )
 
 
 @app.command()
@@ -226,33 +255,26 @@ def sync(
     _say(f"{name}: {n_trials} trials in run {run_id}")
 
 
-def _search(
-    *,
-    file: Path,
-    target: str,
-    output: Path | None,
-    allow_import: list[str] | None,
-    experiment_name: str | None,
-    **settings: Any,
-) -> None:
+def _search(file: Path, target: str, output: Path | None, **settings: Any) -> None:
     from automl.export import check_new_folder
     from automl.search import Search
     from automl.table import read_table
 
     if output is not None:
         check_new_folder(output)
-
     X, y = read_table(file, target=target)
-    if settings["timeout"] is None and settings["n_trials"] is None:
-        settings["timeout"] = 60
-    found = Search(experiment_name=experiment_name, allow_imports=allow_import or (), **settings).fit(X, y)
+    found = Search(**settings).fit(X, y)
     console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
     # Before the export: if that fails, this is how to come by the model.
-    _say(f"export the model:  automl export {found.run_id_} model")
-    experiment = f" --experiment-name {experiment_name}" if experiment_name else ""
-    _say(f"browse all runs:   automl ui{experiment}")
+    store = _option("--tracking-uri", found.tracking_uri)
+    _say(f"export the model:  automl export {found.run_id_} model{store}")
+    _say(f"browse all runs:   automl ui{store}{_option('--experiment-name', found.experiment_name)}")
     if output is not None:
         _say(f"model written to {found.export(output)}")
+
+
+def _option(name: str, value: str | None) -> str:
+    return "" if value is None else f" {name} {shlex.quote(value)}"
 
 
 @app.command()

@@ -43,6 +43,8 @@ class Plan:
         What is left of the space for this task.
     folds : list of (train, valid)
         Row numbers.
+    file : str
+        Where the table was read from, if `read_table` read it.
     """
 
     columns: TypedColumns
@@ -53,6 +55,7 @@ class Plan:
     metric: Metric
     space: Space
     folds: list[tuple[Array, Array]]
+    file: str = ""
 
     def assignment(self, scoring: Any, random_state: int) -> Assignment:
         """Return what workers need of it."""
@@ -115,4 +118,5 @@ def make_plan(
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     columns = TypedColumns()
     frame = columns.fit_transform(X)
-    return Plan(columns, frame, as_frame(X).head(5), target, problem, metric, left, folds)
+    file = str(getattr(X, "attrs", {}).get("file", ""))
+    return Plan(columns, frame, as_frame(X).head(5), target, problem, metric, left, folds, file)

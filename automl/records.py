@@ -143,6 +143,8 @@ class SearchRecord(_Record):
         Kind of each column.
     content, folds : str
         Fingerprints of the table's values with the target, and of the split; empty in records of older versions.
+    file : str
+        Where the table was read from; empty for one that was made in memory.
     """
 
     study_name: str
@@ -158,3 +160,4 @@ class SearchRecord(_Record):
     columns: dict[str, str] = Field(default_factory=dict)
     content: str = ""
     folds: str = ""
+    file: str = ""

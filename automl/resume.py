@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record
-from automl.study import claim, clashes, keep_run, load_study, read_records, read_run, read_search
+from automl.study import (
+    claim,
+    clashes,
+    keep_run,
+    load_study,
+    read_records,
+    read_run,
+    read_search,
+    read_settings,
+)
 from automl.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
 
     from automl.space import Space
 
-__all__ = ["check_same", "mirror", "summary", "sync"]
+__all__ = ["check_same", "mirror", "settings_of", "summary", "sync"]
 
 _ALIKE = ("task", "target", "scoring", "random_state", "n_rows", "n_columns", "n_folds")
 _CLOSED: dict[str, Literal["finished", "failed"]] = {"FINISHED": "finished", "FAILED": "failed"}
@@ -86,6 +95,25 @@ def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
         rule = f"must keep the choices and the scale of {name}; ranges alone can widen"
         faults.append(Fault("space", rule, why, "Choose another study_name."))
     return faults
+
+
+def settings_of(study: optuna.Study) -> tuple[SearchRecord, dict[str, Any]]:
+    """Return what a study is about, and the settings that a search needs to go on with it.
+
+    Raises
+    ------
+    SettingError
+        If the study is not ours, or one of its settings was an object that only a program can hand in.
+    """
+    about, kept = read_search(study), read_settings(study)
+    if about is None or not kept:
+        raise SettingError(_foreign(study.study_name))
+    advice = f'Go on from Python: Search(study_name="{study.study_name}", resume=True, ...).'
+    rule = "must be a plain value where a search goes on from a shell"
+    faults = [Fault(name, rule, "an object that a program handed in", advice) for name in kept["objects"]]
+    if faults:
+        raise SettingError(faults)
+    return about, dict(kept["plain"])
 
 
 def mirror(

@@ -26,7 +26,7 @@ from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
-from automl.study import Budget, Session, claim, create_study, make_pruner, make_sampler
+from automl.study import Budget, Session, claim, create_study, keep_settings, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
 from automl.workers import few_threads, open_workers
@@ -252,6 +252,7 @@ class Search(BaseEstimator):
                 about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
             )
             again = check_same(self.study_, about, plan.space)
+            keep_settings(self.study_, self._settings(plan))
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE
@@ -351,8 +352,21 @@ class Search(BaseEstimator):
             n_folds=len(plan.folds),
             random_state=self.random_state,
             columns=plan.columns.kinds_,
+            file=plan.file,
             **plan.fingerprints(),
         )
+
+    def _settings(self, plan: Plan) -> dict[str, Any]:
+        """Return what another process needs to go on: plain values, and the names of what has none."""
+        values = self.get_params(deep=False)
+        for name in ("study_name", "storage", "resume", "progress", "tracking_uri"):
+            del values[name]  # where things are, and how they are shown, is each process's own
+        values["space"] = plan.space.to_yaml()
+        objects = [name for name, value in values.items() if not _is_plain(value)]
+        return {
+            "plain": {name: value for name, value in values.items() if name not in objects},
+            "objects": objects,
+        }
 
     def _shown(self) -> dict[str, Any]:
         """Return the settings that the search's run shows as parameters."""
@@ -460,6 +474,12 @@ def _jobs(n_jobs: int | None, n_values: int) -> int:
     if n_jobs is None and n_values < _TINY:
         return 1
     return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,14 @@ from automl.tracking import Tracker
 
 # Programs that tests start elsewhere shall run this checkout too, whatever is installed.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+
+
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> Iterator[None]:
+    """The command line ends deaf to Ctrl-C; tests, and the programs they start, are to hear it again."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

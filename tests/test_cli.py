@@ -54,12 +54,8 @@ def run(monkeypatch, capsys):
 
     def run(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
-        before = signal.getsignal(signal.SIGINT)
-        try:
-            with pytest.raises(SystemExit) as stop:
-                main()
-        finally:
-            signal.signal(signal.SIGINT, before)
+        with pytest.raises(SystemExit) as stop:
+            main()
         printed = capsys.readouterr()
         return int(stop.value.code or 0), printed.out + printed.err
 

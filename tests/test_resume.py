@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from sklearn.model_selection import KFold
 
 import automl
 from automl.cli import main
@@ -206,13 +207,36 @@ def test_resume_and_sync_from_the_command_line(folder, monkeypatch, capsys):
         printed = capsys.readouterr()
         return int(stop.value.code or 0), printed.out + printed.err
 
-    code, printed = run("resume", "s", *common, "--n-trials", "5")
+    code, printed = run("resume", "s", "--n-trials", "5")
     assert code == 2
     assert "study_name: needs a study to read" in printed
-    assert run("search", *common, "--study-name", "s", "--n-trials", "3")[0] == 0
-    code, printed = run("resume", "s", *common, "--n-trials", "5")
+    assert run("search", *common, "--study-name", "s", "--n-trials", "3", "--scoring", "accuracy")[0] == 0
+    (folder / "tree.yaml").unlink()  # the study knows its space, and all else
+    code, printed = run("resume", "s", "--n-trials", "5", "--no-progress")
     assert code == 0
     assert "s: 5 trials" in printed
+    assert load_study("s").user_attrs["search"]["scoring"] == "accuracy"
+    (folder / "t.csv").rename("moved.csv")
+    code, printed = run("resume", "s", "--n-trials", "6")
+    assert code == 2
+    assert "t.csv: must be a file" in printed
+    code, printed = run("resume", "s", "moved.csv", "--n-trials", "6", "--no-progress")
+    assert code == 0
+    assert "s: 6 trials" in printed
     code, printed = run("sync", "s")
     assert code == 0
-    assert "s: 5 trials in run" in printed
+    assert "s: 6 trials in run" in printed
+
+
+def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch, capsys):
+    make(2, cv=KFold(2), refit=False).fit(X, y)
+    monkeypatch.setattr(sys, "argv", ["automl", "resume", "s"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    printed = capsys.readouterr().err
+    assert "cv: must be a plain value" in printed
+    make(2, study_name="t", refit=False).fit(X, y)
+    monkeypatch.setattr(sys, "argv", ["automl", "resume", "t"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "FILE: must be named for a study whose table came from no file" in capsys.readouterr().err

@@ -2,7 +2,16 @@
 
 from automl.study.budget import Budget
 from automl.study.policies import make_pruner, make_sampler
-from automl.study.session import Session, clashes, keep_run, read_records, read_run, read_search
+from automl.study.session import (
+    Session,
+    clashes,
+    keep_run,
+    keep_settings,
+    read_records,
+    read_run,
+    read_search,
+    read_settings,
+)
 from automl.study.storage import claim, create_study, known_studies, load_study
 
 __all__ = [
@@ -12,6 +21,7 @@ __all__ = [
     "clashes",
     "create_study",
     "keep_run",
+    "keep_settings",
     "known_studies",
     "load_study",
     "make_pruner",
@@ -19,4 +29,5 @@ __all__ = [
     "read_records",
     "read_run",
     "read_search",
+    "read_settings",
 ]

@@ -18,7 +18,16 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 
-__all__ = ["Session", "clashes", "keep_run", "read_records", "read_run", "read_search"]
+__all__ = [
+    "Session",
+    "clashes",
+    "keep_run",
+    "keep_settings",
+    "read_records",
+    "read_run",
+    "read_search",
+    "read_settings",
+]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
 _REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
@@ -302,3 +311,13 @@ def read_run(study: optuna.Study) -> str | None:
 def keep_run(study: optuna.Study, run_id: str) -> None:
     """Keep which run of MLflow belongs to a study."""
     study.set_user_attr("run_id", run_id)
+
+
+def read_settings(study: optuna.Study) -> dict[str, Any]:
+    """Return the settings that a study's search was started with, as far as they are plain values."""
+    return dict(study.user_attrs.get("settings", {}))
+
+
+def keep_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
+    """Keep the settings that a study's search was started with."""
+    study.set_user_attr("settings", dict(settings))

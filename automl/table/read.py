@@ -40,7 +40,7 @@ def read_table(
     Returns
     -------
     DataFrame, or (DataFrame, Series) with ``target``
-        The columns, and the target.
+        The columns, and the target. ``frame.attrs["file"]`` tells the file.
 
     Raises
     ------
@@ -72,6 +72,7 @@ def read_table(
         faults.append(Fault(where, rule, f'"{target}"', nearest(target, list(frame.columns))))
     if faults:
         raise TableError(faults)
+    frame.attrs["file"] = str(file.resolve())
     return frame if target is None else (frame.drop(columns=target), frame[target])
 
 
