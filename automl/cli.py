@@ -68,6 +68,14 @@ Scoring = Annotated[
 Timeout = Annotated[
     float | None, typer.Option(help="Seconds in all; without it and --n-trials, 60.", show_default="60")
 ]
+TrialTimeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds that a trial may train; then it is pruned.", show_default="no limit"),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(help="Memory for all processes together, e.g. 4GB.", show_default="no limit"),
+]
 NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default="as many as fit")]
 Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
 NJobs = Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")]
@@ -145,6 +153,8 @@ def search(
     space: SpaceName = "tabular",
     scoring: Scoring = None,
     timeout: Timeout = None,
+    trial_timeout: TrialTimeout = None,
+    memory_limit: MemoryLimit = None,
     n_trials: NTrials = None,
     cv: Folds = None,
     n_jobs: NJobs = None,
@@ -189,6 +199,12 @@ def resume(
         str | None, typer.Option(help="The space, if it is wider now.", show_default="as it was")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds from now.", show_default="as it was")] = None,
+    trial_timeout: Annotated[
+        float | None, typer.Option(help="Seconds that a trial may train.", show_default="as it was")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Memory for all processes together.", show_default="as it was")
+    ] = None,
     n_trials: Annotated[
         int | None, typer.Option(help="Trials in all, old ones included.", show_default="as it was")
     ] = None,
@@ -221,6 +237,8 @@ def resume(
     given = {
         "space": space,
         "timeout": timeout,
+        "trial_timeout": trial_timeout,
+        "memory_limit": memory_limit,
         "n_trials": n_trials,
         "n_jobs": n_jobs,
         "allow_imports": allow_import,

@@ -11,11 +11,21 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from automl.families import Family, family_of
-from automl.records import Proposal, TrialRecord
+from automl.records import Proposal, State, TrialRecord
 from automl.running import Running
 from automl.select import best_record
 from automl.study import Budget, Session
-from automl.workers import Cohort, Crashed, Event, Finished, JudgeRequest, Workers
+from automl.workers import (
+    Cohort,
+    Crashed,
+    Event,
+    Finished,
+    JudgeRequest,
+    Killed,
+    Workers,
+    as_text,
+    cohort_bytes,
+)
 
 if TYPE_CHECKING:
     from automl.tracking import Progress, Silent, Tracker
@@ -27,7 +37,7 @@ _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PART = 0.3  # of the time left that a cohort should take at most
-_PASSED_OVER = 8  # proposals in a row that may be too long for the time left, before the search ends
+_PASSED_OVER = 8  # proposals in a row that may be too long, or too large, to start, before the search ends
 
 
 class Loop:
@@ -59,6 +69,8 @@ class Loop:
         Whether time must be left to refit the winner.
     known : sequence of TrialRecord
         Trials that ended before, in an earlier search of the same study; they count as this one's.
+    trial_timeout : float or None
+        Seconds that a trial may take to train.
 
     Attributes
     ----------
@@ -79,12 +91,14 @@ class Loop:
         shape: tuple[int, int, int],
         refit: bool,
         known: Sequence[TrialRecord] = (),
+        trial_timeout: float | None = None,
     ) -> None:
         self.records = list(known)
         self.interrupted = False
         self._session, self._workers, self._budget = session, workers, budget
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
+        self._trial_timeout = float("inf") if trial_timeout is None else trial_timeout
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, Running] = {}  # in the order of their proposals
@@ -203,20 +217,31 @@ class Loop:
         proposals = self._new_ones(self._session.propose(self._size))
         if not proposals:
             return
-        cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left())
+        cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left(), self._trial_timeout)
         self._cohorts += 1
-        running = self._running[cohort.id] = Running(cohort, seen=seen)
+        running = self._running[cohort.id] = Running(cohort, seen)
+        refused = self._refused(proposals)
+        self._passed_over = self._passed_over + 1 if refused else 0
+        self._over = self._passed_over > _PASSED_OVER
+        if refused:
+            running.abandon(*refused)
+
+    def _refused(self, proposals: Sequence[Proposal]) -> tuple[State, str] | None:
+        """Return how trials end that cannot start, for want of memory or time, and why."""
         family, _, _ = family_of(proposals[0].configuration)
         params = [family_of(proposal.configuration)[1] for proposal in proposals]
+        needs, has = self._memory(params[:1], family), self._workers.share()
+        if needs > has:
+            return (
+                "failed",
+                f"not started: about {as_text(needs)} to train, memory_limit leaves {as_text(has)}",
+            )
         seconds, left = self._estimate(params[:1], family, self._training_share()), self._time_left()
-        if seconds <= left or (family.cohort_limit > 1 and not (self.records or len(self._running) > 1)):
-            # The core stops when its time is up, so it may start in vain where there is nothing better to do.
-            self._passed_over = 0
-            return
-        self._passed_over += 1
-        self._over = self._passed_over > _PASSED_OVER
-        reason = f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
-        running.abandon("stopped", reason)
+        # The core stops when its time is up, so it may start in vain where there is nothing better to do.
+        idle = not self.records and len(self._running) == 1
+        if seconds <= left or (family.cohort_limit > 1 and idle):
+            return None
+        return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
 
     def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
         """Return the proposals that need training; the others have the result of an equal one, once it is there."""
@@ -247,7 +272,13 @@ class Loop:
             few = min(
                 few, _PART * self._time_left() / self._estimate([params], family, self._training_share())
             )
-        return int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
+        most = int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
+        share = self._workers.share()
+        return next((n for n in range(most, 1, -1) if self._memory([params] * n, family) <= share), 1)
+
+    def _memory(self, params: Sequence[dict[str, object]], family: Family) -> float:
+        """Return about how many bytes a worker needs to train these side by side."""
+        return cohort_bytes(family, params, self._n_rows, self._n_columns, self._n_folds)
 
     def _handle(self, event: Event) -> None:
         running = self._running.get(event.cohort.id)
@@ -265,6 +296,10 @@ class Loop:
                 running.finish(records)
             case Crashed(_, reason):
                 running.lost(reason)
+            case Killed(_, "memory_limit", reason, seconds):
+                running.lost(reason, again=False, seconds=seconds)
+            case Killed(_, _, reason, seconds):
+                running.give_up("pruned", reason, seconds)
 
     def _hidden(self, running: Running) -> set[int]:
         """Return the trials that a cohort must not be judged by, if the search shall be repeatable."""

@@ -70,7 +70,7 @@ class TrialRecord(_Record):
         As in the `Proposal`.
     state : {"complete", "stopped", "pruned", "failed"}
         How it ended: at its last rung; cut short because the time was up or the user had enough; given up by the
-        pruner; or with an error.
+        pruner, or because it took longer than a trial may; or with an error.
     family : str
         The model family's name.
     score : float or None

@@ -81,21 +81,27 @@ class Running:
         self.at_work = None
         self._records |= {record.number: record for record in records}
 
-    def lost(self, reason: str) -> None:
-        """Try the part at work again, whole or in halves; a single trial has failed."""
+    def lost(self, reason: str, *, again: bool = True, seconds: float | None = None) -> None:
+        """Try the part at work ``again``, or in halves; a single trial has failed."""
         part = self.at_work
         if part is None:
             return
         self._attempts += 1
         n = len(part.proposals)
-        if part is self.cohort and self._attempts < _ATTEMPTS:
+        if again and part is self.cohort and self._attempts < _ATTEMPTS:
             self._waiting.appendleft(part)
         elif n > 1:
             halves = part.proposals[: n // 2], part.proposals[n // 2 :]
             self._waiting.extendleft(replace(part, proposals=half) for half in reversed(halves))
         else:
-            self._give_up(part.proposals, "failed", reason)
+            self._give_up(part.proposals, "failed", reason, seconds)
         self.at_work = None
+
+    def give_up(self, state: State, reason: str, seconds: float) -> None:
+        """End the part at work, which trained for ``seconds``, with what it said at rungs."""
+        if self.at_work is not None:
+            self._give_up(self.at_work.proposals, state, reason, seconds)
+            self.at_work = None
 
     def abandon(self, state: State, reason: str) -> None:
         """End what no worker will finish, with what it said at rungs."""
@@ -107,11 +113,13 @@ class Running:
         self.at_work = None
         self._waiting.clear()
 
-    def _give_up(self, proposals: Sequence[Proposal], state: State, reason: str) -> None:
+    def _give_up(
+        self, proposals: Sequence[Proposal], state: State, reason: str, seconds: float | None = None
+    ) -> None:
         started = self.started or time.time()
-        seconds = (time.time() - started) / max(1, len(proposals))
+        share = (time.time() - started if seconds is None else seconds) / max(1, len(proposals))
         for proposal in proposals:
-            self._records[proposal.number] = self._record(proposal, state, reason, started, seconds)
+            self._records[proposal.number] = self._record(proposal, state, reason, started, share)
 
     def _record(
         self, proposal: Proposal, state: State, reason: str, started: float, seconds: float

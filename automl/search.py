@@ -10,14 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import joblib
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
-from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
 from automl.families import family_of
 from automl.loop import Loop
@@ -26,6 +24,7 @@ from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
+from automl.settings import check_memory, check_settings, is_plain, jobs_for, memory_for
 from automl.study import Budget, Session, claim, create_study, keep_settings, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
@@ -38,30 +37,7 @@ __all__ = ["Search"]
 
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
 _AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
-_TINY = 50_000  # values; for a smaller table processes take longer to start than they save
 _ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
-_NONE = OneOf((None,))
-_WHOLE = Number(1, integer=True)
-_TEXT = Union((Text(), _NONE))
-
-# The settings that are plain values, as data; the others are checked by the rooms they belong to.
-SETTINGS: dict[str, Parameter] = {
-    "n_trials": Parameter(Union((_WHOLE, _NONE)), None, "trials in all"),
-    "timeout": Parameter(Union((Number(0, open_low=True), _NONE)), 60, "seconds for everything"),
-    "n_jobs": Parameter(
-        Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
-    ),
-    "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
-    "study_name": Parameter(_TEXT, None, "the study's name"),
-    "experiment_name": Parameter(_TEXT, None, "MLflow's experiment"),
-    "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
-    "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
-    "progress": Parameter(Boolean(), True, "whether to show what happens"),
-    "resume": Parameter(Boolean(), False, "whether to go on with a study that exists"),
-    "allow_imports": Parameter(
-        Union((Text(), ListOf(Text()))), (), "packages that a space may name classes of"
-    ),
-}
 
 
 def _best_has(method: str) -> Callable[[Search], bool]:
@@ -87,6 +63,13 @@ class Search(BaseEstimator):
     timeout : float or None, default=60
         Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
         one of them must be given.
+    trial_timeout : float or None, default=None
+        Seconds that a trial may train: its share of its cohort's time, preparing the folds included. One that takes
+        longer is pruned with the score it had come to, and its process killed where it cannot be stopped from inside.
+    memory_limit : int, str or None, default=None
+        Bytes that this process and its workers may have together, or a text such as ``"4GB"``. Cohorts are made small
+        enough for what is left to each worker; a trial that is too large all the same is not started, or its worker is
+        killed (looked at once a second, on Linux), and it has failed. The winner's refit is not watched.
     cv : int, splitter, iterable or None, default=None
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
@@ -171,6 +154,8 @@ class Search(BaseEstimator):
         scoring: str | Callable[..., float] | None = None,
         n_trials: int | None = None,
         timeout: float | None = 60,
+        trial_timeout: float | None = None,
+        memory_limit: str | float | None = None,
         cv: Any = None,
         n_jobs: int | None = None,
         random_state: int = 0,
@@ -189,6 +174,8 @@ class Search(BaseEstimator):
         self.scoring = scoring
         self.n_trials = n_trials
         self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.memory_limit = memory_limit
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -223,10 +210,10 @@ class Search(BaseEstimator):
         Search
             Itself.
         """
-        _check_settings(self.get_params(deep=False))
+        check_settings(self.get_params(deep=False))
         for name in self._learned():
             delattr(self, name)
-        budget = Budget(self.timeout, self.n_trials)
+        budget, memory_limit = Budget(self.timeout, self.n_trials), memory_for(self.memory_limit)
         plan = make_plan(
             X,
             y,
@@ -239,18 +226,26 @@ class Search(BaseEstimator):
         )
         sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
         about = self._about(plan)
-        n_jobs = _jobs(self.n_jobs, plan.frame.size)
+        n_jobs = jobs_for(self.n_jobs, plan.frame.size)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
             claim(about.study_name, self.storage),
             Progress() if self.progress else Silent() as progress,
-            closing(open_workers(assignment, n_jobs)) as workers,
+            closing(
+                open_workers(
+                    assignment,
+                    n_jobs,
+                    memory_limit=memory_limit,
+                    killable=self.trial_timeout is not None,
+                )
+            ) as workers,
         ):
             progress.stage("opening the stores")
             tracker = Tracker(self.tracking_uri, self.experiment_name)
             self.study_ = create_study(
                 about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
             )
+            check_memory(workers, memory_limit)
             again = check_same(self.study_, about, plan.space)
             keep_settings(self.study_, self._settings(plan))
             session = Session(self.study_, plan.space, about)
@@ -270,6 +265,7 @@ class Search(BaseEstimator):
                     shape=(*plan.frame.shape, len(plan.folds)),
                     refit=self.refit,
                     known=session.records,
+                    trial_timeout=self.trial_timeout,
                 )
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
@@ -362,7 +358,7 @@ class Search(BaseEstimator):
         for name in ("study_name", "storage", "resume", "progress", "tracking_uri"):
             del values[name]  # where things are, and how they are shown, is each process's own
         values["space"] = plan.space.to_yaml()
-        objects = [name for name, value in values.items() if not _is_plain(value)]
+        objects = [name for name, value in values.items() if not is_plain(value)]
         return {
             "plain": {name: value for name, value in values.items() if name not in objects},
             "objects": objects,
@@ -370,7 +366,17 @@ class Search(BaseEstimator):
 
     def _shown(self) -> dict[str, Any]:
         """Return the settings that the search's run shows as parameters."""
-        plain = {"n_trials", "timeout", "cv", "n_jobs", "sampler", "pruner", "refit"}
+        plain = {
+            "n_trials",
+            "timeout",
+            "trial_timeout",
+            "memory_limit",
+            "cv",
+            "n_jobs",
+            "sampler",
+            "pruner",
+            "refit",
+        }
         return {name: value for name, value in self.get_params(deep=False).items() if name in plain}
 
     def _keep(self, plan: Plan, records: Sequence[TrialRecord], *, interrupted: bool) -> None:
@@ -454,32 +460,6 @@ class Search(BaseEstimator):
         if not hasattr(self, "best_estimator_"):
             raise NoModelError("the winner was not refitted: the search was made with refit=False")
         return self.best_estimator_
-
-
-def _check_settings(values: dict[str, Any]) -> None:
-    faults = [
-        Fault(name, f"must be {rule.constraint.describe()}", repr(values[name]), f"It is {rule.about}.")
-        for name, rule in SETTINGS.items()
-        if not rule.constraint.accepts(values[name])
-    ]
-    if values["n_trials"] is None and values["timeout"] is None:
-        faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
-    if values["resume"] is True and values["study_name"] is None:
-        faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
-    if faults:
-        raise SettingError(faults)
-
-
-def _jobs(n_jobs: int | None, n_values: int) -> int:
-    if n_jobs is None and n_values < _TINY:
-        return 1
-    return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float)
 
 
 def _plain(name: str) -> str:

@@ -18,7 +18,7 @@ from automl.records import Curve, Proposal, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
-from automl.workers import Assignment, Crashed, Finished, JudgeRequest, Workers, open_workers
+from automl.workers import Assignment, Crashed, Finished, JudgeRequest, Killed, Workers, open_workers
 
 EPOCHS = 4
 
@@ -125,15 +125,16 @@ def at_rung(cohort, rung, replies=None):
     return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
 
 
-def loop(workers, session=None, *, refit=False, clock=None, **limits):
+def loop(workers, session=None, *, refit=False, clock=None, shape=(100, 5, 3), trial_timeout=None, **limits):
     return Loop(
         session or ScriptedSession(),
         workers,
         Budget(**limits, clock=clock or Clock()),
         Mirror(),
         Silent(),
-        shape=(100, 5, 3),
+        shape=shape,
         refit=refit,
+        trial_timeout=trial_timeout,
     )
 
 
@@ -411,6 +412,65 @@ def test_the_same_deaths_have_the_same_consequences_whoever_is_faster(seed):
         ends = [one.model_dump(exclude={"started", "seconds"}) for one in search.records]
         found.append((session.log, sorted(map(repr, session.judged)), ends))
     assert found[0] == found[1]
+
+
+def test_a_cohort_too_large_for_its_worker_is_halved_at_once():
+    tried = []
+
+    def script(cohort):
+        tried.append(len(cohort.proposals))
+        if len(cohort.proposals) > 2 or cohort.proposals[-1].number == 4:
+            yield Killed(cohort, "memory_limit", "its worker had 3.0 GB of memory, and may have 2.0 GB", 9.0)
+        else:
+            yield from finished(cohort)
+
+    search = loop(ScriptedWorkers(script), n_trials=40)
+    search.run()
+    assert tried[:7] == [5, 2, 3, 1, 2, 1, 1]
+    assert [one.number for one in search.records if one.state == "failed"] == [4]
+    assert search.records[4].reason == "its worker had 3.0 GB of memory, and may have 2.0 GB"
+    assert [one.number for one in search.records] == list(range(40))
+
+
+def test_a_cohort_that_takes_too_long_is_pruned_and_not_tried_again():
+    tried = []
+
+    def script(cohort):
+        tried.append(cohort.id)
+        assert cohort.trial_timeout == 5
+        yield at_rung(cohort, 1)
+        yield Killed(cohort, "trial_timeout", "took longer than trial_timeout, 5 s", 50.0)
+
+    search = loop(ScriptedWorkers(script), n_trials=16, trial_timeout=5)
+    search.run()
+    assert tried == list(range(8))
+    assert {(one.state, one.score, one.seconds, one.reason) for one in search.records} == {
+        ("pruned", 0.1, 25.0, "took longer than trial_timeout, 5 s")
+    }
+
+
+class SmallWorkers(ScriptedWorkers):
+    has = 1e9
+
+    def share(self):
+        return self.has
+
+
+def test_cohorts_are_made_small_enough_for_the_memory_and_what_is_too_large_does_not_start():
+    mlps = ScriptedSession("mlp")
+    workers, whole = SmallWorkers(finished), ScriptedWorkers(finished)
+    sizes = []
+    for where in (workers, whole):
+        session = ScriptedSession("mlp")
+        loop(where, session, n_trials=64, shape=(10**6, 20, 3)).run()
+        sizes.append([len(numbers) for numbers in session.proposed])
+    assert set(sizes[1]) == {8}
+    workers.has = 1e8
+    search = loop(workers, mlps, n_trials=64, shape=(10**6, 20, 3))
+    search.run()
+    assert {one.state for one in search.records} == {"failed"}
+    assert "memory_limit leaves 100 MB" in search.records[0].reason
+    assert len(search.records) < 20  # nothing will ever fit
 
 
 def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():

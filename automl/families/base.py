@@ -135,6 +135,10 @@ class Family(ABC):
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         """Return the size of one training in units of this family's own, proportional to its time."""
 
+    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+        """Return about how many bytes a trial takes while it trains on one fold, the fold itself left out."""
+        return 4.0 * n_rows * n_columns
+
     @abstractmethod
     def trainer(
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold

@@ -136,6 +136,15 @@ class DescentFamily(Family):
         return float(self.last_rung(params) * (n_rows * products + _STEP * steps))
 
     @override
+    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+        sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
+        weights = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
+        batch = params.get("batch_size", self.section.parameters["batch_size"].default)
+        rows = n_rows if batch == "full" else min(batch, n_rows)
+        # Weights, gradients and two moments; what a batch is on its way through the layers and back.
+        return float(4 * (4 * weights + 3 * rows * sum(sizes[1:])))
+
+    @override
     def trainer(
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:

@@ -1,27 +1,40 @@
 """Where cohorts run: in this process, or in processes of their own."""
 
-from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
+from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
 from automl.workers.evaluate import Cohort
+from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, to_bytes
 from automl.workers.prepared import Assignment
 from automl.workers.process import ProcessWorkers
 from automl.workers.thread import ThreadWorkers
 from automl.workers.threads import few_threads
 
 __all__ = [
+    "LEAST_MEMORY",
     "Assignment",
     "Cohort",
     "Crashed",
     "Event",
     "Finished",
     "JudgeRequest",
+    "Killed",
     "ProcessWorkers",
     "ThreadWorkers",
     "Workers",
+    "as_text",
+    "cohort_bytes",
     "few_threads",
     "open_workers",
+    "to_bytes",
 ]
 
 
-def open_workers(assignment: Assignment, n_jobs: int) -> Workers:
-    """Return workers for ``n_jobs`` cohorts side by side; one runs in this process."""
-    return ThreadWorkers(assignment) if n_jobs == 1 else ProcessWorkers(assignment, n_jobs)
+def open_workers(
+    assignment: Assignment, n_jobs: int, *, memory_limit: float = float("inf"), killable: bool = False
+) -> Workers:
+    """Return workers for ``n_jobs`` cohorts side by side.
+
+    One runs in this process, unless it must be ``killable`` or its memory is limited, in bytes.
+    """
+    if n_jobs == 1 and not killable and memory_limit == float("inf"):
+        return ThreadWorkers(assignment)
+    return ProcessWorkers(assignment, n_jobs, memory_limit)

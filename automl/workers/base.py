@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from automl.records import TrialRecord
 from automl.workers.evaluate import Cohort
 
-__all__ = ["Crashed", "Event", "Finished", "JudgeRequest", "Workers"]
+__all__ = ["Crashed", "Event", "Finished", "JudgeRequest", "Killed", "Workers"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,17 @@ class Crashed:
     reason: str
 
 
-Event = JudgeRequest | Finished | Crashed
+@dataclass(frozen=True)
+class Killed:
+    """A cohort went beyond a limit, and its worker was killed for it; trained the same way again, it would again."""
+
+    cohort: Cohort
+    limit: Literal["trial_timeout", "memory_limit"]
+    reason: str
+    seconds: float  # that it trained
+
+
+Event = JudgeRequest | Finished | Crashed | Killed
 
 
 class Workers(ABC):
@@ -55,6 +66,10 @@ class Workers(ABC):
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
+
+    def share(self) -> float:
+        """Return the bytes that a cohort's worker may have; infinite without a limit."""
+        return float("inf")
 
     @abstractmethod
     def submit(self, cohort: Cohort) -> None:

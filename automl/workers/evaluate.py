@@ -32,11 +32,19 @@ class Cohort:
         The trials.
     deadline : float
         When training must have stopped, seconds since 1970.
+    trial_timeout : float
+        Seconds that each trial may take: its shares of the cohort's time, the preparation of the folds included.
     """
 
     id: int
     proposals: tuple[Proposal, ...]
     deadline: float = float("inf")
+    trial_timeout: float = float("inf")
+
+    @property
+    def too_long(self) -> str:
+        """Why a trial is given up that took longer."""
+        return f"took longer than trial_timeout, {self.trial_timeout:g} s"
 
 
 @dataclass
@@ -80,7 +88,7 @@ def evaluate(
     list of TrialRecord
         One a trial, in the cohort's order. A trial that raises is a record too, and so is a whole cohort that does.
     """
-    run = _Run(assignment, cohort, judge, lambda: stop() or time.time() >= cohort.deadline)
+    run = _Run(assignment, cohort, judge, stop)
     try:
         run.train(prepared)
     except Exception:
@@ -95,7 +103,7 @@ class _Run:
     def __init__(
         self, assignment: Assignment, cohort: Cohort, judge: Judge, stop: Callable[[], bool]
     ) -> None:
-        self.assignment, self.judge, self.stop = assignment, judge, stop
+        self.assignment, self.cohort, self.judge = assignment, cohort, judge
         self.family, _, self.preprocess = family_of(cohort.proposals[0].configuration)
         self.params = [family_of(proposal.configuration)[1] for proposal in cohort.proposals]
         self.trials = [
@@ -103,7 +111,9 @@ class _Run:
             for proposal, params in zip(cohort.proposals, self.params, strict=True)
         ]
         self.trainers: list[Trainer] = []
+        self.until = float("inf")
         self.started, self.clock = time.time(), time.perf_counter()
+        self.stop = lambda: stop() or time.time() >= cohort.deadline or self.overdue()
 
     def open(self) -> list[int]:
         """Return the positions of the trials that have not ended."""
@@ -118,6 +128,13 @@ class _Run:
         before, self.clock = self.clock, time.perf_counter()
         for position in positions:
             self.trials[position].seconds += (self.clock - before) / len(positions)
+        at_work = self.open()
+        most = max((self.trials[position].seconds for position in at_work), default=0.0)
+        self.until = self.clock + (self.cohort.trial_timeout - most) * len(at_work)
+
+    def overdue(self) -> bool:
+        """Return whether the trials at work have taken all the time that a trial may take."""
+        return time.perf_counter() >= self.until
 
     def train(self, prepared: PreparedFolds) -> None:
         assignment = self.assignment
@@ -139,6 +156,9 @@ class _Run:
             training = self.open()
             in_time = self.advance(rung)
             self.charge(training)
+            if not in_time and self.overdue():
+                self.end(self.open(), "pruned", self.cohort.too_long)
+                return
             if not in_time:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
                 self.end(self.open(), "stopped", reason)

@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
@@ -27,15 +27,19 @@ from loky.backend import get_context, resource_tracker
 from typing_extensions import override
 
 from automl.records import TrialRecord
-from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
+from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
 from automl.workers.evaluate import Cohort, evaluate
+from automl.workers.memory import as_text, own_bytes
 from automl.workers.prepared import Assignment, PreparedFolds
+from automl.workers.threads import few_threads
 
 __all__ = ["ProcessWorkers"]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; there SIGTERM is as sure
-_WATCH = 1.0  # seconds between two looks whether the parent lives
+_WATCH = 1.0  # seconds between two looks whether the parent lives, and at the memory of workers
+_GRACE = 0.5  # seconds that a cohort whose trials have taken too long has to say so itself
+_WORN = 0.5  # of its share of the memory that a worker may bring along to the next cohort
 
 
 class ProcessWorkers(Workers):
@@ -47,11 +51,14 @@ class ProcessWorkers(Workers):
         What every cohort trains on; written once to a scratch folder, which goes with the last process.
     n_jobs : int
         Processes.
+    memory_limit : float
+        Bytes that this process and the workers may have together; each worker has an equal share of what this one
+        leaves. A worker that has more, or a cohort that takes longer than its trials may, is killed.
     """
 
-    def __init__(self, assignment: Assignment, n_jobs: int) -> None:
+    def __init__(self, assignment: Assignment, n_jobs: int, memory_limit: float = float("inf")) -> None:
         super().__init__(slots=n_jobs)
-        self._threads = max(1, joblib.cpu_count() // n_jobs)
+        self._memory_limit = memory_limit
         self._folder = Path(tempfile.mkdtemp(prefix="automl-"))
         # Removed by loky's tracker, a process that outlives this one, should this one be killed.
         resource_tracker.register(str(self._folder), "folder")
@@ -61,13 +68,14 @@ class ProcessWorkers(Workers):
         self._assignment = str(self._folder / "assignment.joblib")
         joblib.dump(assignment, self._assignment)
         # Processes take seconds to start: they do so while the stores are opened.
-        self._idle = [_Worker(self._assignment, self._threads) for _ in range(n_jobs)]
-        self._busy: dict[Connection, tuple[_Worker, Cohort]] = {}
+        self._idle = [_Worker(self._assignment, n_jobs) for _ in range(n_jobs)]
+        self._busy: dict[Connection, _Job] = {}
+        self._looked = 0.0
 
     @override
     def submit(self, cohort: Cohort) -> None:
         worker = self._free()
-        self._busy[worker.connection] = worker, cohort
+        self._busy[worker.connection] = _Job(worker, cohort)
         with suppress(OSError):  # it dies this very moment; `next` finds that out
             worker.connection.send(cohort)
 
@@ -77,29 +85,92 @@ class ProcessWorkers(Workers):
             if worker.alive():
                 return worker
             worker.end()
-        return _Worker(self._assignment, self._threads)
+        return _Worker(self._assignment, self.slots)
+
+    @override
+    def share(self) -> float:
+        return self._look()[0]
+
+    def _look(self) -> tuple[float, dict[int, int]]:
+        """Return what each worker may have now, and what it has, by process."""
+        if self._memory_limit == float("inf"):
+            return self._memory_limit, {}
+        workers = [*self._idle, *(job.worker for job in self._busy.values())]
+        sizes = own_bytes([os.getpid(), *(worker.pid for worker in workers)])
+        return max(0.0, (self._memory_limit - sizes.pop(os.getpid())) / self.slots), sizes
 
     @override
     def next(self, timeout: float | None = None) -> Event | None:
-        ready = wait(list(self._busy), timeout)
-        if not ready:
-            return None
-        worker, cohort = self._busy[cast(Connection, ready[0])]
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            if (killed := self._beyond_limits()) is not None:
+                return killed
+            wake = min(end, self._next_look())
+            left = None if wake == float("inf") else max(0.0, wake - time.monotonic())
+            ready = wait(list(self._busy), left)
+            if ready:
+                if (event := self._event(self._busy[cast(Connection, ready[0])])) is not None:
+                    return event
+            elif time.monotonic() >= end:
+                return None
+
+    def _event(self, job: _Job) -> Event | None:
+        """Return what a worker has to say; None where it only says that it begins to train."""
         try:
-            message = worker.connection.recv()
+            message = job.worker.connection.recv()
         except (EOFError, OSError):
-            del self._busy[worker.connection]
-            return Crashed(cohort, f"the worker process is gone: {worker.end(patience=1.0)}")
+            gone = self._killed(job, patience=1.0)
+            return Crashed(job.cohort, f"the worker process is gone: {gone}")
+        if message is None:
+            job.begun = time.monotonic()
+            return None
         if isinstance(message, tuple):
             rung, scores = message
-            return JudgeRequest(cohort, rung, scores, worker.connection.send)
+            return JudgeRequest(job.cohort, rung, scores, job.worker.connection.send)
+        self._rest(job.worker)
+        return Crashed(job.cohort, message) if isinstance(message, str) else Finished(job.cohort, message)
+
+    def _rest(self, worker: _Worker) -> None:
+        """Keep a worker for the next cohort, unless what this one left behind is much of the memory it may have."""
+        share, sizes = self._look()
         del self._busy[worker.connection]
-        self._idle.append(worker)
-        return Crashed(cohort, message) if isinstance(message, str) else Finished(cohort, message)
+        if sizes.get(worker.pid, 0) > _WORN * share:
+            worker.end()
+        else:
+            self._idle.append(worker)
+
+    def _next_look(self) -> float:
+        """Return when the next limit could be reached."""
+        looks = [job.limit for job in self._busy.values()]
+        if self._memory_limit < float("inf") and self._busy:
+            looks.append(self._looked + _WATCH)
+        return min(looks, default=float("inf"))
+
+    def _beyond_limits(self) -> Killed | None:
+        """Kill a worker that took too long, or too much memory; say what it had."""
+        now = time.monotonic()
+        for job in self._busy.values():
+            if now >= job.limit:
+                self._killed(job)
+                return Killed(job.cohort, "trial_timeout", job.cohort.too_long, now - job.begun)
+        if self._memory_limit == float("inf") or not self._busy or now < self._looked + _WATCH:
+            return None
+        share, sizes = self._look()
+        for job in self._busy.values():
+            if (has := sizes[job.worker.pid]) > share:
+                self._killed(job)
+                reason = f"its worker had {as_text(has)} of memory, and may have {as_text(share)}"
+                return Killed(job.cohort, "memory_limit", reason, max(0.0, now - job.begun))
+        self._looked = now
+        return None
+
+    def _killed(self, job: _Job, patience: float = 0.0) -> str:
+        del self._busy[job.worker.connection]
+        return job.worker.end(patience)
 
     @override
     def close(self) -> None:
-        for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
+        for worker in [*self._idle, *(job.worker for job in self._busy.values())]:
             worker.end()
         self._idle, self._busy = [], {}
         if self._folder.exists():
@@ -107,15 +178,30 @@ class ProcessWorkers(Workers):
             resource_tracker.unregister(str(self._folder), "folder")
 
 
+@dataclass
+class _Job:
+    """A worker and the cohort it has."""
+
+    worker: _Worker
+    cohort: Cohort
+    begun: float = float("inf")  # to train: starting the process and loading the table are nobody's time
+
+    @property
+    def limit(self) -> float:
+        """When the cohort has taken as long as all its trials may, and longer than it takes to end by itself."""
+        return self.begun + len(self.cohort.proposals) * self.cohort.trial_timeout + _GRACE
+
+
 class _Worker:
     """A process, and this side's end of the pipe to it."""
 
-    def __init__(self, assignment: str, threads: int) -> None:
+    def __init__(self, assignment: str, n_jobs: int) -> None:
+        threads = max(1, joblib.cpu_count() // n_jobs)
         context = get_context("loky")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(theirs, assignment, os.getpid()),
+            args=(theirs, assignment, n_jobs, os.getpid()),
             name="automl-worker",
             daemon=True,  # ends with the parent
             # Passive: threads that wait leave the core to the neighbours.
@@ -124,6 +210,11 @@ class _Worker:
         with _uninterruptible():
             self._process.start()
         theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return int(self._process.pid)
 
     def alive(self) -> bool:
         """Return whether the process is there."""
@@ -134,7 +225,7 @@ class _Worker:
         self.connection.close()
         self._process.join(patience)
         if self._process.exitcode is None:
-            os.kill(self._process.pid, _KILL)
+            os.kill(self.pid, _KILL)
             self._process.join()
         code = self._process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -153,7 +244,7 @@ def _uninterruptible() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(parent: Connection, path: str, parent_id: int) -> None:
+def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
     """Train the cohorts that come through the pipe until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent_id,), daemon=True).start()
@@ -171,7 +262,11 @@ def _serve(parent: Connection, path: str, parent_id: int) -> None:
                 if assignment is None:
                     assignment = joblib.load(path)
                     prepared = PreparedFolds(assignment)
-                answer: list[TrialRecord] | str = evaluate(assignment, prepared, cohort, judge, lambda: False)
+                parent.send(None)
+                with few_threads(assignment.frame.size, n_jobs):
+                    answer: list[TrialRecord] | str = evaluate(
+                        assignment, prepared, cohort, judge, lambda: False
+                    )
             except Exception:
                 answer = traceback.format_exc()
             parent.send(answer)

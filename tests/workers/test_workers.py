@@ -29,7 +29,7 @@ def processes(assignment):
 
 
 def pids(workers):
-    return [worker._process.pid for worker, _ in workers._busy.values()]
+    return [job.worker.pid for job in workers._busy.values()]
 
 
 def until(answer, seconds=20.0):
@@ -166,7 +166,7 @@ workers = ProcessWorkers(assignment, 1)
 workers.submit(cohort)
 while True:
     event = workers.next(30)
-    pids = [worker._process.pid for worker, _ in workers._busy.values()]
+    pids = [job.worker.pid for job in workers._busy.values()]
     if event.rung == 1:
         print(workers._folder, *pids, flush=True)
     event.reply(set())

@@ -1,0 +1,100 @@
+"""The settings of a search that are plain values, as data; the others are checked by the rooms they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+
+from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
+from automl.errors import Fault, SettingError
+from automl.workers import LEAST_MEMORY, Workers, as_text, to_bytes
+
+__all__ = ["SETTINGS", "check_settings", "is_plain", "jobs_for", "memory_for", "check_memory"]
+
+_TINY = 50_000  # values; for a smaller table processes take longer to start than they save
+_NONE = OneOf((None,))
+_WHOLE = Number(1, integer=True)
+_TEXT = Union((Text(), _NONE))
+
+SETTINGS: dict[str, Parameter] = {
+    "n_trials": Parameter(Union((_WHOLE, _NONE)), None, "trials in all"),
+    "timeout": Parameter(Union((Number(0, open_low=True), _NONE)), 60, "seconds for everything"),
+    "trial_timeout": Parameter(Union((Number(0, open_low=True), _NONE)), None, "seconds a trial may train"),
+    "memory_limit": Parameter(
+        Union((Number(1), Text(), _NONE)), None, "bytes for all processes together, or a text such as 4GB"
+    ),
+    "n_jobs": Parameter(
+        Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
+    ),
+    "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
+    "study_name": Parameter(_TEXT, None, "the study's name"),
+    "experiment_name": Parameter(_TEXT, None, "MLflow's experiment"),
+    "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
+    "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
+    "progress": Parameter(Boolean(), True, "whether to show what happens"),
+    "resume": Parameter(Boolean(), False, "whether to go on with a study that exists"),
+    "allow_imports": Parameter(
+        Union((Text(), ListOf(Text()))), (), "packages that a space may name classes of"
+    ),
+}
+
+
+def check_settings(values: dict[str, Any]) -> None:
+    """Check the settings of a search.
+
+    Raises
+    ------
+    SettingError
+        With everything that is wrong with them.
+    """
+    faults = [
+        Fault(name, f"must be {rule.constraint.describe()}", repr(values[name]), f"It is {rule.about}.")
+        for name, rule in SETTINGS.items()
+        if not rule.constraint.accepts(values[name])
+    ]
+    if values["n_trials"] is None and values["timeout"] is None:
+        faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
+    if values["resume"] is True and values["study_name"] is None:
+        faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
+    if faults:
+        raise SettingError(faults)
+
+
+def jobs_for(n_jobs: int | None, n_values: int) -> int:
+    """Return how many cohorts train side by side on a table of so many values."""
+    if n_jobs is None and n_values < _TINY:
+        return 1
+    return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value can be kept with a study."""
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int | float)
+
+
+def memory_for(memory_limit: str | float | None) -> float:
+    """Return the bytes that all processes may have together; infinite without a limit.
+
+    Raises
+    ------
+    SettingError
+        If the setting says no number of bytes.
+    """
+    return float("inf") if memory_limit is None else to_bytes(memory_limit)
+
+
+def check_memory(workers: Workers, memory_limit: float) -> None:
+    """Refuse a limit that leaves workers no room, once this process has loaded all it needs.
+
+    Raises
+    ------
+    SettingError
+        If it does.
+    """
+    if (share := workers.share()) < LEAST_MEMORY:
+        rule = f"must leave each of {workers.slots} workers at least {as_text(LEAST_MEMORY)}"
+        came = f"{as_text(memory_limit)}, of which this process leaves them {as_text(share)} each"
+        raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))

@@ -1,0 +1,105 @@
+"""Memory: what the user allows, what a cohort will need, what processes have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from automl.errors import Fault, SettingError
+from automl.families import Family
+
+__all__ = ["LEAST_MEMORY", "as_text", "cohort_bytes", "own_bytes", "to_bytes"]
+
+LEAST_MEMORY = 150_000_000  # bytes of a worker process that has loaded its libraries, and nothing else
+_PROC = Path("/proc")
+
+
+def to_bytes(limit: str | float) -> int:
+    """Return the bytes that a number, or a text such as ``"2GB"`` or ``"512 MiB"``, stands for.
+
+    Raises
+    ------
+    SettingError
+        If it stands for none.
+
+    Examples
+    --------
+    >>> to_bytes("2GB"), to_bytes("1 KiB"), to_bytes(5e6)
+    (2000000000, 1024, 5000000)
+    """
+    try:
+        found = int(TypeAdapter(ByteSize).validate_python(limit))
+    except ValidationError:
+        found = 0
+    if found <= 0:
+        rule, remedy = "must be a number of bytes, or a text that says so", 'Give e.g. memory_limit="4GB".'
+        raise SettingError(Fault("memory_limit", rule, repr(limit), remedy))
+    return found
+
+
+def as_text(n_bytes: float) -> str:
+    """Return a number of bytes for people.
+
+    Examples
+    --------
+    >>> as_text(2_340_000_000), as_text(51_000_000)
+    ('2.3 GB', '51 MB')
+    """
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+def cohort_bytes(
+    family: Family, params: Sequence[dict[str, Any]], n_rows: int, n_columns: int, n_folds: int
+) -> float:
+    """Return about how much memory a cohort needs in a worker, table and all: an estimate from sizes alone.
+
+    Parameters
+    ----------
+    family : Family
+        The trials' family.
+    params : sequence of dict
+        The trials' parameters.
+    n_rows, n_columns, n_folds : int
+        Size of the table, and of its split.
+    """
+    matrix = 4.0 * n_rows * n_columns
+    # Every fold's matrices stay; one fold at a time is being prepared, in float64 and with a copy.
+    folds = n_folds * matrix + 4 * matrix
+    return (
+        LEAST_MEMORY
+        + 8.0 * n_rows * n_columns
+        + folds
+        + n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
+    )
+
+
+def own_bytes(pids: Iterable[int]) -> dict[int, int]:
+    """Return the memory of each of these processes and all that they started: in RAM, and not shared with files.
+
+    Linux alone tells; elsewhere it is 0.
+    """
+    found = dict.fromkeys(pids, 0)
+    if not _PROC.is_dir():
+        return found
+    page = os.sysconf("SC_PAGE_SIZE")
+    parents: dict[int, int] = {}
+    sizes: dict[int, int] = {}
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                resident, shared = (entry / "statm").read_text().split()[1:3]
+            except OSError:  # it has ended meanwhile
+                continue
+            sizes[int(entry.name)] = page * (int(resident) - int(shared))
+    for pid, size in sizes.items():
+        above: int | None = pid
+        while above is not None and above not in found:
+            above = parents.get(above)
+        if above is not None:
+            found[above] += size
+    return found

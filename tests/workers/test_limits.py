@@ -1,0 +1,168 @@
+"""What a trial may take: seconds and memory; real processes that take more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from automl.errors import SettingError
+from automl.families import FAMILIES
+from automl.records import Proposal
+from automl.workers import Cohort, Finished, Killed, ProcessWorkers, ThreadWorkers, cohort_bytes, open_workers
+from automl.workers.memory import own_bytes, to_bytes
+
+ENDLESS = {"max_epochs": 10**7}
+GREEDY = """\
+import time
+from sklearn.tree import DecisionTreeClassifier
+
+KEPT = []
+
+class Greedy(DecisionTreeClassifier):
+    def __init__(self, seconds=0.0, takes=0, keeps=0):
+        super().__init__()
+        self.seconds, self.takes, self.keeps = seconds, takes, keeps
+
+    def fit(self, X, y):
+        KEPT.append(b"x" * self.keeps)
+        taken = b"x" * self.takes
+        time.sleep(self.seconds)
+        return super().fit(X, y)
+"""
+
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc"), reason="memory is looked up in /proc")
+
+
+@pytest.fixture
+def greedy(tmp_path, monkeypatch):
+    """Return cohorts of a class that takes as long, and as much memory, as it is told."""
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def cohort(number=0, trial_timeout=float("inf"), **params):
+        model = {"greedy": {"estimator": "greedy.Greedy", **params}}
+        proposal = Proposal(number=number, configuration={"model": model}, params={}, seed=0)
+        return Cohort(number, (proposal,), trial_timeout=trial_timeout)
+
+    yield cohort
+    sys.modules.pop("greedy", None)
+
+
+@pytest.fixture
+def processes(assignment):
+    opened = []
+
+    def processes(share=float("inf")):
+        here = own_bytes([os.getpid()])[os.getpid()]
+        opened.append(ProcessWorkers(assignment, 1, here + share))
+        return opened[-1]
+
+    yield processes
+    for workers in opened:
+        workers.close()
+
+
+def pids(workers):
+    return [job.worker.pid for job in workers._busy.values()] + [worker.pid for worker in workers._idle]
+
+
+def test_a_fit_that_takes_too_long_is_killed_and_the_next_one_is_not(greedy, drive, processes):
+    workers = processes()
+    workers.submit(greedy(0, trial_timeout=30))
+    assert isinstance(drive(workers, 1)[-1], Finished)  # so that nothing but the fit takes time now
+    (before,) = pids(workers)
+    start = time.monotonic()
+    workers.submit(greedy(1, trial_timeout=0.5, seconds=60))
+    killed = drive(workers, 1)[-1]
+    assert 0.5 < time.monotonic() - start < 5
+    assert isinstance(killed, Killed)
+    assert (killed.cohort.id, killed.limit) == (1, "trial_timeout")
+    assert killed.reason == "took longer than trial_timeout, 0.5 s"
+    assert 1 <= killed.seconds < 5
+    workers.submit(greedy(2, trial_timeout=30))
+    assert [record.state for record in drive(workers, 1)[-1].records] == ["complete"]
+    assert pids(workers) != [before]
+
+
+@pytest.mark.parametrize("kind", ["thread", "process"])
+def test_a_cohort_ends_by_itself_once_each_of_its_trials_has_had_its_share(
+    assignment, cohort, drive, processes, kind
+):
+    workers = ThreadWorkers(assignment) if kind == "thread" else processes()
+    workers.submit(replace(cohort(ENDLESS, ENDLESS, {"max_epochs": 2}), trial_timeout=0.3))
+    end = drive(workers, 1)[-1]
+    workers.close()
+    assert isinstance(end, Finished)
+    assert [record.state for record in end.records] == ["pruned", "pruned", "complete"]
+    for record in end.records[:2]:
+        assert record.reason == "took longer than trial_timeout, 0.3 s"
+        assert record.score == record.curve.scores[-1]
+        assert 0.3 <= record.seconds < 1
+        assert record.lasting
+
+
+@needs_proc
+def test_a_worker_that_takes_more_than_its_memory_is_killed(greedy, drive, processes):
+    workers = processes(share=300_000_000)
+    workers.submit(greedy(seconds=60, takes=400_000_000))
+    killed = drive(workers, 1)[-1]
+    assert isinstance(killed, Killed)
+    assert killed.limit == "memory_limit"
+    assert "of memory, and may have " in killed.reason
+    workers.submit(greedy(1))
+    assert isinstance(drive(workers, 1)[-1], Finished)
+
+
+@needs_proc
+def test_a_worker_that_keeps_much_makes_room_for_a_new_one(greedy, drive, processes):
+    workers, seen = processes(share=600_000_000), []
+    for number, keeps in enumerate((0, 0, 80_000_000, 0)):  # kept by each fold
+        workers.submit(greedy(number, keeps=keeps))
+        seen += pids(workers)
+        assert isinstance(drive(workers, 1)[-1], Finished)
+    assert seen[0] == seen[1] == seen[2] != seen[3]
+
+
+@needs_proc
+def test_the_memory_of_what_a_process_started_is_its_own():
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    held = "held = b'x' * 200_000_000; print('there', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"there\n"
+        found = own_bytes([process.pid, os.getpid()])
+        alone = own_bytes([os.getpid()])[os.getpid()]
+        process.stdin.close()
+    assert 200_000_000 < found[process.pid] < 260_000_000
+    assert alone > found[process.pid]
+
+
+def test_what_must_be_killable_does_not_train_in_this_process(assignment):
+    for settings in ({"killable": True}, {"memory_limit": 10**10}):
+        workers = open_workers(assignment, 1, **settings)
+        workers.close()
+        assert isinstance(workers, ProcessWorkers)
+
+
+@pytest.mark.parametrize("wrong", ["much", "-1GB", "", 0, "0"])
+def test_memory_is_a_number_of_bytes(wrong):
+    with pytest.raises(SettingError, match=r"memory_limit: must be a number of bytes.*memory_limit=\"4GB\""):
+        to_bytes(wrong)
+
+
+def test_larger_cohorts_larger_batches_and_larger_tables_need_more():
+    mlp = FAMILIES["mlp"]
+
+    def needs(k=1, n_rows=10_000, **params):
+        return cohort_bytes(mlp, [params] * k, n_rows, 10, 3)
+
+    assert needs() < needs(k=8) < needs(k=8, batch_size="full")
+    assert needs(hidden_layer_sizes=[8]) < needs(hidden_layer_sizes=[512, 512])
+    matrix = 4 * 10**6 * 10
+    assert needs(n_rows=10**6) - needs(n_rows=10**5) > 3 * 0.9 * matrix
