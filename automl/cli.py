@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from automl import __version__
+from automl.cli_show import leaderboard_table
 from automl.cli_spaces import AllowImport
 from automl.cli_spaces import app as spaces_app
 from automl.errors import AutomlError, Fault, InputError, SettingError
@@ -75,6 +73,9 @@ TrialTimeout = Annotated[
 MemoryLimit = Annotated[
     str | None,
     typer.Option(help="Memory for all processes together, e.g. 4GB.", show_default="no limit"),
+]
+Patience = Annotated[
+    int | None, typer.Option(help="Trials without a new best one, before the end.", show_default="no limit")
 ]
 NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default="as many as fit")]
 Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
@@ -155,6 +156,7 @@ def search(
     timeout: Timeout = None,
     trial_timeout: TrialTimeout = None,
     memory_limit: MemoryLimit = None,
+    patience: Patience = None,
     n_trials: NTrials = None,
     cv: Folds = None,
     n_jobs: NJobs = None,
@@ -205,6 +207,10 @@ def resume(
     memory_limit: Annotated[
         str | None, typer.Option(help="Memory for all processes together.", show_default="as it was")
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Trials without a new best one, before the end.", show_default="as it was"),
+    ] = None,
     n_trials: Annotated[
         int | None, typer.Option(help="Trials in all, old ones included.", show_default="as it was")
     ] = None,
@@ -239,6 +245,7 @@ def resume(
         "timeout": timeout,
         "trial_timeout": trial_timeout,
         "memory_limit": memory_limit,
+        "patience": patience,
         "n_trials": n_trials,
         "n_jobs": n_jobs,
         "allow_imports": allow_import,
@@ -282,7 +289,7 @@ def _search(file: Path, target: str, output: Path | None, **settings: Any) -> No
         check_new_folder(output)
     X, y = read_table(file, target=target)
     found = Search(**settings).fit(X, y)
-    console.print(_leaderboard(found.leaderboard_, 10, found.study_.study_name, brief=True))
+    console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
     # Before the export: if that fails, this is how to come by the model.
     store = _option("--tracking-uri", found.tracking_uri)
     _say(f"export the model:  automl export {found.run_id_} model{store}")
@@ -325,7 +332,7 @@ def leaderboard(
         table.to_csv(output)
         _say(f"{len(table)} trials written to {output}")
         return
-    console.print(_leaderboard(table, top, found.study_name))
+    console.print(leaderboard_table(table, top, found.study_name))
 
 
 @app.command()
@@ -432,52 +439,6 @@ def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame
         for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
             found[f"probability_{label}"] = column
     return found
-
-
-def _leaderboard(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
-    """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
-    shown = Table(
-        title=Text(f"{title}: {len(table)} trials", style="table.title"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        expand=brief,
-    )
-    # Where the terminal is narrow, parameters give way first, then the family; never a number.
-    for name in ("rank", "trial", "state", "family", "score", "seconds"):
-        words = name in ("state", "family")
-        shown.add_column(name, justify="left" if words else "right", no_wrap=name != "family")
-    if brief:
-        shown.add_column("parameters", no_wrap=True, ratio=1)
-    else:
-        shown.add_column("parameters", overflow="fold")
-    for rank, row in table.head(top).iterrows():
-        own = _searched(table, f"model.{row.family}.")
-        params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
-        cells = (rank, row.trial, row.state, row.family, _score(row.score), f"{row.seconds:.2f}", params)
-        # As Text, for in a string rich takes [...] for markup.
-        shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state == "complete" else "dim")
-    return shown
-
-
-def _searched(table: pd.DataFrame, prefix: str) -> dict[str, str]:
-    """Return the parameters under a prefix that have more than one value, with their short names."""
-    paths = [name for name in table.columns if name.startswith(prefix)]
-    varied = [path for path in paths if table[path].dropna().astype(str).nunique() > 1]
-    return {path: path.removeprefix(prefix) for path in varied if ".preprocess." not in path}
-
-
-def _given(value: Any) -> bool:
-    return value is not None and value == value
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace(" ", "")
-
-
-def _score(value: float) -> str:
-    return f"{value:.5g}" if _given(value) else "-"
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -71,6 +71,11 @@ class Loop:
         Trials that ended before, in an earlier search of the same study; they count as this one's.
     trial_timeout : float or None
         Seconds that a trial may take to train.
+    patience : int or None
+        Trials that may end without a new best one, before no more are proposed.
+    callbacks : sequence of callable
+        Called with the record of each trial that ends, in the order in which they are told; one that raises ends the
+        search.
 
     Attributes
     ----------
@@ -92,6 +97,8 @@ class Loop:
         refit: bool,
         known: Sequence[TrialRecord] = (),
         trial_timeout: float | None = None,
+        patience: int | None = None,
+        callbacks: Sequence[Callable[[TrialRecord], None]] = (),
     ) -> None:
         self.records = list(known)
         self.interrupted = False
@@ -105,10 +112,16 @@ class Loop:
         self._ended = {record.number: record for record in known}
         self._repeats: dict[int, list[Proposal]] = {}  # by the trial at work that has their configuration
         self._cohorts = self._passed_over = 0
+        self._best: TrialRecord | None = None
+        self._without = 0  # trials since the best one so far
+        self._patience = float("inf") if patience is None else patience
+        self._callbacks = callbacks
+        self._error: Exception | None = None  # what one of them raised
         self._over = False
         budget.proposed += len(known)
         for record in known:
             progress.trial(record)
+            self._rank(record)
             if record.seconds:
                 self._learn([record])
 
@@ -124,12 +137,19 @@ class Loop:
         finally:
             self._workers.close()
         reason = "the search was interrupted" if self.interrupted else "the time was up"
+        reason = reason if self._error is None else f"a callback raised {type(self._error).__name__}"
         for running in list(self._running.values()):
             running.abandon("stopped", reason)
             self._tell(running)
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Propose no more; what is proposed is finished, so that with ``n_trials`` it is always the same."""
+        self._over = True
 
     def _search(self) -> None:
-        while not self.interrupted:
+        while not self.interrupted and self._error is None:
             self._keep_up()
             left = self._time_left() + _GRACE
             if not self._running or left < 0:
@@ -169,7 +189,7 @@ class Loop:
         backlog = self._tracker.backlog(
             sum(len(running.cohort.proposals) for running in self._running.values())
         )
-        best = best_record(self.records)
+        best = self._best
         if not self._refit:
             return 0.3 + backlog
         refit = 0.0
@@ -205,6 +225,7 @@ class Loop:
     def _goes_on(self) -> bool:
         nothing_new = self._session.exhausted and not self._repeatable
         self._over = self._over or nothing_new or self._budget.trials_left < 1 or self._time_left() <= 0
+        self._over = self._over or self._without >= self._patience
         return not self._over
 
     def _due(self) -> Running | None:
@@ -222,7 +243,7 @@ class Loop:
         running = self._running[cohort.id] = Running(cohort, seen)
         refused = self._refused(proposals)
         self._passed_over = self._passed_over + 1 if refused else 0
-        self._over = self._passed_over > _PASSED_OVER
+        self._over = self._over or self._passed_over > _PASSED_OVER
         if refused:
             running.abandon(*refused)
 
@@ -333,3 +354,19 @@ class Loop:
         self._progress.trial(record)
         self.records.append(record)
         self._ended[record.number] = record
+        self._rank(record)
+        try:
+            for callback in self._callbacks if self._error is None else ():
+                callback(record)
+        except KeyboardInterrupt:
+            if self.interrupted:
+                raise
+            self.interrupted = True
+        except Exception as error:
+            self._error = error
+
+    def _rank(self, record: TrialRecord) -> None:
+        """See whether a trial is the best so far."""
+        best = best_record([record] if self._best is None else [self._best, record])
+        self._without = 0 if best is record else self._without + 1
+        self._best = best

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from automl.callbacks import one_form
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
 from automl.families import family_of
@@ -24,7 +25,7 @@ from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
-from automl.settings import check_memory, check_settings, is_plain, jobs_for, memory_for
+from automl.settings import check_memory, check_settings, jobs_for, kept_settings, memory_for
 from automl.study import Budget, Session, claim, create_study, keep_settings, make_pruner, make_sampler
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
@@ -70,6 +71,13 @@ class Search(BaseEstimator):
         Bytes that this process and its workers may have together, or a text such as ``"4GB"``. Cohorts are made small
         enough for what is left to each worker; a trial that is too large all the same is not started, or its worker is
         killed (looked at once a second, on Linux), and it has failed. The winner's refit is not watched.
+    patience : int or None, default=None
+        End the search once so many trials have ended without a new best one. None never does.
+    callbacks : sequence or None, default=None
+        Whom to tell of each trial that ends: functions ``callback(study, frozen_trial)`` as for Optuna, which may call
+        ``study.stop()``, or objects with a method ``on_trial(record, search)``, which may call ``search.stop()``. They
+        are called in this process, one after the other. One that raises ends the search: what trains is stopped, all
+        is recorded, and ``fit`` raises the same; the study can be gone on with.
     cv : int, splitter, iterable or None, default=None
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
@@ -147,6 +155,8 @@ class Search(BaseEstimator):
         search.best_estimator_.predict(X)
     """
 
+    _loop: Loop | None = None  # while it searches
+
     def __init__(
         self,
         space: str | Path | Mapping[str, Any] | Space = "tabular",
@@ -156,6 +166,8 @@ class Search(BaseEstimator):
         timeout: float | None = 60,
         trial_timeout: float | None = None,
         memory_limit: str | float | None = None,
+        patience: int | None = None,
+        callbacks: Sequence[Any] | None = None,
         cv: Any = None,
         n_jobs: int | None = None,
         random_state: int = 0,
@@ -176,6 +188,8 @@ class Search(BaseEstimator):
         self.timeout = timeout
         self.trial_timeout = trial_timeout
         self.memory_limit = memory_limit
+        self.patience = patience
+        self.callbacks = callbacks
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -247,7 +261,7 @@ class Search(BaseEstimator):
             )
             check_memory(workers, memory_limit)
             again = check_same(self.study_, about, plan.space)
-            keep_settings(self.study_, self._settings(plan))
+            keep_settings(self.study_, kept_settings(self.get_params(deep=False), plan.space))
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE
@@ -266,7 +280,10 @@ class Search(BaseEstimator):
                     refit=self.refit,
                     known=session.records,
                     trial_timeout=self.trial_timeout,
+                    patience=self.patience,
+                    callbacks=one_form(self.callbacks or (), session, self),
                 )
+                self._loop = loop
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
                 self._keep(plan, loop.records, interrupted=loop.interrupted)
@@ -282,8 +299,14 @@ class Search(BaseEstimator):
                 state, patience = "killed", _AT_ONCE
                 raise
             finally:
+                self._loop = None
                 tracker.close(state, patience)
         return self
+
+    def stop(self) -> None:
+        """End the search that runs, from a callback or another thread; cohorts already proposed are finished."""
+        if self._loop is not None:
+            self._loop.stop()
 
     def predict(self, X: Any) -> Any:
         """Return the winner's predictions, original labels or numbers, for rows ``X``; shape (n,)."""
@@ -352,18 +375,6 @@ class Search(BaseEstimator):
             **plan.fingerprints(),
         )
 
-    def _settings(self, plan: Plan) -> dict[str, Any]:
-        """Return what another process needs to go on: plain values, and the names of what has none."""
-        values = self.get_params(deep=False)
-        for name in ("study_name", "storage", "resume", "progress", "tracking_uri"):
-            del values[name]  # where things are, and how they are shown, is each process's own
-        values["space"] = plan.space.to_yaml()
-        objects = [name for name, value in values.items() if not is_plain(value)]
-        return {
-            "plain": {name: value for name, value in values.items() if name not in objects},
-            "objects": objects,
-        }
-
     def _shown(self) -> dict[str, Any]:
         """Return the settings that the search's run shows as parameters."""
         plain = {
@@ -371,6 +382,7 @@ class Search(BaseEstimator):
             "timeout",
             "trial_timeout",
             "memory_limit",
+            "patience",
             "cv",
             "n_jobs",
             "sampler",

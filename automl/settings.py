@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 
+from automl.callbacks import callback_faults
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
 from automl.workers import LEAST_MEMORY, Workers, as_text, to_bytes
 
-__all__ = ["SETTINGS", "check_settings", "is_plain", "jobs_for", "memory_for", "check_memory"]
+if TYPE_CHECKING:
+    from automl.space import Space
+
+__all__ = ["SETTINGS", "check_settings", "jobs_for", "kept_settings", "memory_for", "check_memory"]
 
 _TINY = 50_000  # values; for a smaller table processes take longer to start than they save
 _NONE = OneOf((None,))
@@ -24,6 +28,7 @@ SETTINGS: dict[str, Parameter] = {
     "memory_limit": Parameter(
         Union((Number(1), Text(), _NONE)), None, "bytes for all processes together, or a text such as 4GB"
     ),
+    "patience": Parameter(Union((_WHOLE, _NONE)), None, "trials without a new best one, before the end"),
     "n_jobs": Parameter(
         Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
     ),
@@ -57,6 +62,7 @@ def check_settings(values: dict[str, Any]) -> None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
     if values["resume"] is True and values["study_name"] is None:
         faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
+    faults += callback_faults(values["callbacks"] or ())
     if faults:
         raise SettingError(faults)
 
@@ -68,10 +74,21 @@ def jobs_for(n_jobs: int | None, n_values: int) -> int:
     return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
 
 
-def is_plain(value: Any) -> bool:
-    """Return whether a value can be kept with a study."""
+def kept_settings(values: dict[str, Any], space: Space) -> dict[str, Any]:
+    """Return what another process needs to go on: plain values, and the names of what has none."""
+    # Where things are, how they are shown, and who is told: that is each process's own.
+    own = ("study_name", "storage", "resume", "progress", "callbacks", "tracking_uri")
+    values = {**{name: value for name, value in values.items() if name not in own}, "space": space.to_yaml()}
+    objects = [name for name, value in values.items() if not _is_plain(value)]
+    return {
+        "plain": {name: value for name, value in values.items() if name not in objects},
+        "objects": objects,
+    }
+
+
+def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return all(map(is_plain, value))
+        return all(map(_is_plain, value))
     return value is None or isinstance(value, str | int | float)
 
 

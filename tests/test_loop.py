@@ -125,16 +125,18 @@ def at_rung(cohort, rung, replies=None):
     return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
 
 
-def loop(workers, session=None, *, refit=False, clock=None, shape=(100, 5, 3), trial_timeout=None, **limits):
+def loop(
+    workers, session=None, *, clock=None, timeout=None, n_trials=None, shape=(100, 5, 3), refit=False, **more
+):
     return Loop(
         session or ScriptedSession(),
         workers,
-        Budget(**limits, clock=clock or Clock()),
+        Budget(timeout, n_trials, clock=clock or Clock()),
         Mirror(),
         Silent(),
         shape=shape,
         refit=refit,
-        trial_timeout=trial_timeout,
+        **more,
     )
 
 
@@ -313,6 +315,95 @@ def test_when_nothing_new_is_left_only_a_number_of_trials_goes_on(limits):
     search = loop(ScriptedWorkers(finished), session, **limits)
     search.run()
     assert len(search.records) == limits.get("n_trials", 0)
+
+
+# Who is told, and who ends it
+
+
+def best_at(number):
+    def script(cohort):
+        scores = {one.number: 0.9 if one.number == number else 0.5 for one in cohort.proposals}
+        yield Finished(cohort, [record(one, score=scores[one.number]) for one in cohort.proposals])
+
+    return script
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("slots", [1, 2])
+def test_patience_ends_the_search_some_trials_after_the_best_one(slots, seed):
+    chance = random.Random(seed)
+    session = ScriptedSession()
+    workers = ScriptedWorkers(best_at(12), slots, choose=lambda at_work: chance.choice(list(at_work)))
+    search = loop(workers, session, n_trials=100, patience=20)
+    search.run()
+    # Eight a cohort: the 20th after it is told with the fifth cohort, when the sixth is proposed.
+    assert [one.number for one in search.records] == list(range(48))
+
+
+def test_patience_counts_the_trials_that_were_known():
+    known = [record(ScriptedSession().proposal().model_copy(update={"number": i})) for i in range(30)]
+    for patience, more in ((30, 8), (29, 0)):
+        session = ScriptedSession()
+        session.numbers = count(30)
+        search = loop(ScriptedWorkers(finished), session, n_trials=100, known=known, patience=patience)
+        search.run()
+        assert len(search.records) <= 30 + 2 * more
+        assert (len(search.records) > 30) == bool(more)
+
+
+def test_callbacks_are_told_of_every_trial_in_order_and_may_end_the_search():
+    told, session = [], ScriptedSession()
+    session.twins = {3: 2}
+
+    def callback(record):
+        assert record.number == session.told[-1]
+        told.append(record.number)
+        if record.number == 20:
+            search.stop()
+
+    search = loop(ScriptedWorkers(finished, slots=2), session, n_trials=80, callbacks=[callback])
+    search.run()
+    assert told == session.told == list(range(32))  # what was proposed is finished
+    assert {one.state for one in search.records} == {"complete"}
+
+
+def test_a_callback_that_raises_ends_the_search_and_all_is_told():
+    told = []
+
+    def callback(record):
+        told.append(record.number)
+        if record.number == 9:
+            raise ZeroDivisionError("mine")
+
+    def script(cohort):
+        if cohort.id > 1:
+            yield None  # it trains still
+        yield from finished(cohort)
+
+    session = ScriptedSession()
+    workers = ScriptedWorkers(script, slots=2)
+    search = loop(workers, session, n_trials=80, callbacks=[callback])
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        search.run()
+    assert told == list(range(10))
+    assert session.told == sorted(number for cohort in session.proposed for number in cohort)
+    cut = [one for one in search.records if one.state == "stopped"]
+    assert cut
+    assert {one.reason for one in cut} == {"a callback raised ZeroDivisionError"}
+    assert workers.closed == 1
+    assert not search.interrupted
+
+
+def test_ctrl_c_in_a_callback_ends_the_search_in_order():
+    def callback(record):
+        if record.number == 9:
+            raise KeyboardInterrupt
+
+    session = ScriptedSession()
+    search = loop(ScriptedWorkers(finished), session, n_trials=80, callbacks=[callback])
+    search.run()
+    assert search.interrupted
+    assert session.told == sorted(number for cohort in session.proposed for number in cohort)
 
 
 # What goes wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import optuna
 import pytest
 from mlflow import MlflowClient
 
@@ -29,7 +30,7 @@ class Slow(DecisionTreeClassifier):
 
 def make(space=TREE, **settings):
     settings = {"n_trials": 6, "timeout": None, "n_jobs": 1, "cv": 2, "progress": False, **settings}
-    return automl.Search(space, study_name="s", **settings)
+    return automl.Search(space, **{"study_name": "s", **settings})
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -61,13 +62,84 @@ def test_a_limit_without_room_for_workers_is_refused_before_anything_trains(fold
         make(memory_limit="plenty").fit(*small())
 
 
+class Watcher:
+    def __init__(self, last=None):
+        self.seen, self.last = [], last
+
+    def on_trial(self, record, search):
+        self.seen.append((record.number, record.state, search.study_.study_name))
+        if record.number == self.last:
+            search.stop()
+
+
+def test_callbacks_of_both_forms_are_told_and_can_end_the_search(folder):
+    watcher, seen = Watcher(), []
+
+    def callback(study, trial):
+        seen.append((trial.number, trial.state.name.lower(), study.study_name))
+        assert study.trials[trial.number].value == trial.value
+
+    most = optuna.study.MaxTrialsCallback(3, states=None)  # calls study.stop()
+    search = make(n_trials=50, callbacks=[watcher, callback, most]).fit(*small())
+    board = search.leaderboard_
+    assert 3 <= len(board) < 10
+    assert seen == watcher.seen
+    assert sorted(seen) == [(i, state, "s") for i, state in enumerate(board.sort_values("trial").state)]
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
+    assert run.info.status == "FINISHED"
+
+    again = make(n_trials=50, resume=True, callbacks=[later := Watcher(last=12)]).fit(*small())
+    assert len(later.seen) == len(again.leaderboard_) - len(board)
+    assert 13 <= len(again.leaderboard_) < 20
+    again.stop()  # nothing to stop
+
+
+def test_nothing_is_lost_where_a_callback_raises(folder):
+    def callback(study, trial):
+        if trial.number == 4:
+            raise ZeroDivisionError("mine")
+
+    search = make(n_trials=50, callbacks=[callback])
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        search.fit(*small())
+    trials = search.study_.get_trials()
+    assert len(trials) >= 5
+    assert not any(trial.state.name == "RUNNING" for trial in trials)
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    assert client.get_run(search.run_id_).info.status == "FAILED"
+    experiment = client.get_run(search.run_id_).info.experiment_id
+    runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{search.run_id_}'")
+    assert len(runs) == len(trials)
+    assert len(make(n_trials=10, resume=True).fit(*small()).leaderboard_) == 10
+
+
+@pytest.mark.parametrize("wrong", [[5], ["patient"], [print, None]])
+def test_callbacks_that_cannot_be_called_are_refused(wrong):
+    with pytest.raises(
+        automl.SettingError, match="callbacks: each must be a function of Optuna's form, or have"
+    ):
+        make(callbacks=wrong).fit(*small())
+
+
+def test_patience_ends_a_search_that_finds_nothing_better(folder):
+    boards = [
+        make(n_trials=200, patience=5, n_jobs=n_jobs, study_name=f"{n_jobs}").fit(*small()).leaderboard_
+        for n_jobs in (1, 2)
+    ]
+    assert len(boards[0]) < 30
+    assert boards[0].trial.tolist() == boards[1].trial.tolist()
+    assert boards[0].trial.max() - boards[0].trial.iloc[0] >= 5
+    with pytest.raises(automl.SettingError, match="patience: must be"):
+        make(patience=0).fit(*small())
+
+
 def test_the_command_line_knows_the_limits(folder, monkeypatch, capsys):
     X, y = small()
     X.assign(up=y).to_csv("t.csv", index=False)
     (folder / "tree.yaml").write_text(automl.load_space(TREE).to_yaml())
     words = ["search", "t.csv", "--target", "up", "--space", "tree.yaml", "--n-trials", "3", "--no-progress"]
     for more, expected in (
-        (["--trial-timeout", "20", "--memory-limit", "64GB"], 0),
+        (["--trial-timeout", "20", "--memory-limit", "64GB", "--patience", "9"], 0),
         (["--trial-timeout", "0"], 2),
     ):
         monkeypatch.setattr(sys, "argv", ["automl", *words, *more])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Container, Mapping, Sequence, Set
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from typing import Any
 
@@ -138,6 +138,15 @@ class Session:
         seen.get_trials = partial(_get_trials, self.study, hidden)  # type: ignore[method-assign]
         trials = self.study.get_trials(deepcopy=False)
         return {number for number in scores if self.study.pruner.prune(seen, trials[number])}
+
+    def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
+        """Call back in Optuna's form for a trial that has ended; return whether the study was asked to stop."""
+        asked: list[bool] = []
+        seen = copy(self.study)
+        # Optuna's own `stop` works inside `optimize` alone.
+        seen.stop = lambda: asked.append(True)  # type: ignore[method-assign]
+        callback(seen, deepcopy(self.study.get_trials(deepcopy=False)[number]))
+        return bool(asked)
 
     def tell(self, record: TrialRecord) -> None:
         """Keep how a trial ended."""
