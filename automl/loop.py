@@ -149,6 +149,8 @@ class Loop:
         self._over = True
 
     def _search(self) -> None:
+        for proposals in self._session.unfinished():
+            self._take(proposals)
         while not self.interrupted and self._error is None:
             self._keep_up()
             left = self._time_left() + _GRACE
@@ -234,13 +236,18 @@ class Loop:
         return next((running for running in eligible if running.ended), None)
 
     def _propose(self) -> None:
-        seen = len(self.records)
-        proposals = self._new_ones(self._session.propose(self._size))
+        at_work = (proposal for running in self._running.values() for proposal in running.cohort.proposals)
+        known = min((proposal.number for proposal in at_work), default=1 + max(self._ended, default=-1))
+        self._take(self._session.propose(self._size, known if self._repeatable else None))
+
+    def _take(self, proposals: Sequence[Proposal]) -> None:
+        """Have a cohort trained as soon as there is room for it."""
+        proposals = self._new_ones(proposals)
         if not proposals:
             return
         cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left(), self._trial_timeout)
         self._cohorts += 1
-        running = self._running[cohort.id] = Running(cohort, seen)
+        running = self._running[cohort.id] = Running(cohort)
         refused = self._refused(proposals)
         self._passed_over = self._passed_over + 1 if refused else 0
         self._over = self._over or self._passed_over > _PASSED_OVER
@@ -266,7 +273,7 @@ class Loop:
 
     def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
         """Return the proposals that need training; the others have the result of an equal one, once it is there."""
-        self._budget.proposed += len(proposals)
+        self._budget.proposed += sum(proposal.number not in self._ended for proposal in proposals)
         new = []
         for proposal in proposals:
             first = self._session.twin(proposal.number)
@@ -276,7 +283,7 @@ class Loop:
                 self._tell_trial(self._ended[first].repeated(proposal))
             else:
                 self._repeats.setdefault(first, []).append(proposal)
-        return tuple(new)
+        return tuple(new) if any(proposal.number not in self._ended for proposal in new) else ()
 
     def _start(self, running: Running) -> None:
         part = running.start()
@@ -307,9 +314,7 @@ class Loop:
             return
         match event:
             case JudgeRequest(_, rung, scores, reply):
-                hidden = self._hidden(running)
-                judge = self._session.judge
-                pruned = running.judged(rung, scores, lambda at, said: judge(at, said, hidden))
+                pruned = running.judged(rung, scores, self._session.judge)
                 with suppress(OSError):  # the worker died since it asked; that is an event of its own
                     reply(pruned)
             case Finished(_, records):
@@ -321,14 +326,6 @@ class Loop:
                 running.lost(reason, again=False, seconds=seconds)
             case Killed(_, _, reason, seconds):
                 running.give_up("pruned", reason, seconds)
-
-    def _hidden(self, running: Running) -> set[int]:
-        """Return the trials that a cohort must not be judged by, if the search shall be repeatable."""
-        if not self._repeatable:
-            return set()
-        others = (other for other in self._running.values() if other is not running)
-        told = {record.number for record in self.records[running.seen :]}
-        return told | {proposal.number for other in others for proposal in other.cohort.proposals}
 
     def _learn(self, records: Sequence[TrialRecord]) -> None:
         """Let the budget see what the cohort's training cost."""
@@ -344,6 +341,8 @@ class Loop:
         """Let everybody know how a cohort ended."""
         del self._running[running.cohort.id]
         for record in running.records:
+            if record.number in self._ended:  # told before the process died that trained its cohort
+                continue
             self._tell_trial(record)
             for proposal in self._repeats.pop(record.number, ()):
                 self._tell_trial(record.repeated(proposal))

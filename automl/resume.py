@@ -12,7 +12,6 @@ from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record
 from automl.study import (
     claim,
-    clashes,
     keep_run,
     load_study,
     read_records,
@@ -91,9 +90,6 @@ def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
             came = f"one without trial {record.number} ({first.where}: {first.rule}; it has {first.came})"
             faults.append(Fault("space", "must have room for every trial of the study", came))
             break
-    for name, why in clashes(study, space).items():
-        rule = f"must keep the choices and the scale of {name}; ranges alone can widen"
-        faults.append(Fault("space", rule, why, "Choose another study_name."))
     return faults
 
 

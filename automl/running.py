@@ -30,12 +30,9 @@ class Running:
     ----------
     cohort : Cohort
         The trials.
-    seen : int
-        Results that had been told when it was proposed.
     """
 
     cohort: Cohort
-    seen: int
     at_work: Cohort | None = None  # the part that a worker has
     started: float | None = None
     pruned: dict[int, int] = field(default_factory=dict)  # trial -> rung

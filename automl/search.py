@@ -89,8 +89,8 @@ class Search(BaseEstimator):
         Name of the Optuna study, new in its storage. None makes one up from the target and the time.
     resume : bool, default=False
         Go on with the study of that name where it stopped, if there is one: its trials stay, ``n_trials`` counts
-        them too, and what was training when its process died is trained again. Table, folds, metric and seed must be
-        the same, the space the same or wider.
+        them too, and what was training when its process died is trained again under its own number, so that the end is
+        the same. Table, folds, metric and seed must be the same, the space the same or wider.
     storage : str, path, optuna storage or None, default=None
         Where the study is kept. None: ``mlruns/studies/NAME.journal``.
     sampler : str, optuna sampler or None, default=None

@@ -35,12 +35,16 @@ class ScriptedSession:
 
     def __init__(self, family="linear", prune=()):
         self.log, self.prune, self.family = [], set(prune), family
-        self.numbers, self.judged, self.twins = count(), [], {}
+        self.numbers, self.judged, self.twins, self.sees = count(), [], {}, {}
 
-    def propose(self, size):
+    def unfinished(self):
+        return []
+
+    def propose(self, size, sees):
         leader = self.proposal()
         cohort = (leader, *(self.proposal() for _ in range(size(leader) - 1)))
         self.log.append(("propose", tuple(one.number for one in cohort)))
+        self.sees |= {one.number: sees for one in cohort}
         return cohort
 
     def proposal(self):
@@ -53,9 +57,10 @@ class ScriptedSession:
     def twin(self, number):
         return self.twins.get(number)
 
-    def judge(self, rung, scores, hidden):
-        known = {number for numbers in self.proposed for number in numbers}
-        self.judged.append((rung, dict(scores), known - hidden))
+    def judge(self, rung, scores):
+        (sees,) = {self.sees[number] for number in scores}
+        seen = {number for number in self.sees if sees is None or number < sees} | set(scores)
+        self.judged.append((rung, dict(scores), seen))
         return self.prune & set(scores)
 
     def tell(self, record):

@@ -1,10 +1,7 @@
 """The only room that knows Optuna: propose, judge at rungs, tell, keep."""
 
 from automl.study.budget import Budget
-from automl.study.policies import make_pruner, make_sampler
-from automl.study.session import (
-    Session,
-    clashes,
+from automl.study.kept import (
     keep_run,
     keep_settings,
     read_records,
@@ -12,13 +9,14 @@ from automl.study.session import (
     read_search,
     read_settings,
 )
+from automl.study.policies import make_pruner, make_sampler
+from automl.study.session import Session
 from automl.study.storage import claim, create_study, known_studies, load_study
 
 __all__ = [
     "Budget",
     "Session",
     "claim",
-    "clashes",
     "create_study",
     "keep_run",
     "keep_settings",

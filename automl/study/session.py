@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import check_distribution_compatibility
-from optuna.samplers import PartialFixedSampler
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
+from automl.study.drafts import Drafts
+from automl.study.kept import keep_search, key, read_records, read_search
+from automl.study.views import as_proposed, rewritten, view
 
-__all__ = [
-    "Session",
-    "clashes",
-    "keep_run",
-    "keep_settings",
-    "read_records",
-    "read_run",
-    "read_search",
-    "read_settings",
-]
+__all__ = ["Session"]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
 _REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
-_LEAD, _DIED = "lead", "died"  # attributes of a trial: the start it was made of, and that its process died
 _DRAWS = 200  # random configurations that are all known, before the space counts as exhausted
+
+# Attributes of a trial: the good start it was made of, and its cohort. Of that a leader has all that is to be known,
+# the others have the leader's number.
+# One that is refused has which refusal in a row it is.
+_LEAD, _COHORT, _REFUSAL = "lead", "cohort", "refusal"
 
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -40,6 +35,14 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+
+
+@dataclass
+class _Cohort:
+    """A cohort as a pruner is to see it: its trials as this process trains them."""
+
+    sees: int | None
+    trials: dict[int, FrozenTrial] = field(default_factory=dict)
 
 
 class Session:
@@ -56,9 +59,9 @@ class Session:
 
     Notes
     -----
-    A study that has trials goes on: what ended is known, and trials that were at work when their process died are told
-    FAIL and lead the next cohorts, with the same configuration and seed under a new number. Nothing of that
-    is remembered but in the study, so dying again in between does no harm.
+    A study that has trials goes on: what ended is known, and trials that were at work when their process died are
+    trained again, with the same number, seed and cohort. All that takes is kept in the study, so dying again in
+    between does no harm, and what comes out is what would have come out.
 
     Attributes
     ----------
@@ -71,27 +74,25 @@ class Session:
     def __init__(self, study: optuna.Study, space: Space, search: SearchRecord) -> None:
         self.study = study
         self._space, self._seed = space, search.random_state
-        self._sampler = study.sampler
-        self.exhausted = False
-        self._live: dict[int, optuna.Trial] = {}
+        self._storage = study._storage
+        self.exhausted, self._repeated = False, 0
+        self._refused = 0  # draws in a row, by a process that died before it came to another
+        self._live: dict[int, int] = {}  # trials that are not told yet, with their ids in the storage
         self._first: dict[str, int] = {}  # configuration -> the trial that was the first to have it
         self._twins: dict[int, int] = {}
-        self._repeated = 0
+        self._cohorts: dict[int, _Cohort] = {}
+        trials = study.get_trials(deepcopy=False)
+        self.records = read_records(study)
+        self._drafts = Drafts(study, space, rewritten(trials, self.records, space))
+        self._judging, self._view = view(study)
         # Known good starts come first, then one cohort of each family, before the sampler decides.
         families = space.size().dimensions
-        leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
-        trials = study.get_trials(deepcopy=False)
-        led = [trial.user_attrs.get(_LEAD) for trial in trials]
-        self._leads = [lead for lead in leads if lead not in led]
-        self.records = read_records(study)
-        for record in self.records:
-            if record.lasting:
-                self._first.setdefault(_key(record.configuration), record.number)
-        self._retries: dict[int, dict[str, Any]] = {}
-        self._recover(trials)
-        study.set_user_attr("search", search.model_dump(mode="json"))
+        self._leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
+        before = read_search(study)
+        self._recover(trials, same=before is not None and before.space_digest == search.space_digest)
+        keep_search(study, search)
 
-    def propose(self, size: Callable[[Proposal], int]) -> tuple[Proposal, ...]:
+    def propose(self, size: Callable[[Proposal], int], sees: int | None = None) -> tuple[Proposal, ...]:
         """Return the next cohort: a leader, and others that share its structure.
 
         Parameters
@@ -99,26 +100,57 @@ class Session:
         size : callable
             ``size(leader)``: how many trials the cohort shall have; it has fewer where the sampler insists on what the
             space forbids. One whose leader is known already is that leader alone.
+        sees : int or None
+            The cohort will be judged by trials with numbers below this one; None: by all there are.
         """
-        leader = self._lead()
-        if leader.number in self._twins:
-            return (leader,)
-        params = self._live[leader.number].params
-        shared = {name: value for name, value in params.items() if self._space.structural(name)}
-        cohort = [leader]
-        for _ in range(size(leader) - 1):
-            member = self._retry(shared) or self._ask(shared)
-            if member is None:
-                break
-            cohort.append(member)
-        return tuple(cohort)
+        lead, draft, configuration = self._lead()
+        known = key(configuration) in self._first
+        self._repeated = self._repeated + 1 if known else 0
+        mark = {
+            "size": 1 if known else size(self._proposal(draft.number, configuration)),
+            "sees": sees,
+            "repeated": self._repeated,
+            "exhausted": self.exhausted,
+        }
+        leader = self._drafts.keep(draft, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
+        proposal = self._begin(leader, configuration)
+        return tuple(self._filled([proposal], leader, _Cohort(sees, {leader.number: as_proposed(leader)})))
+
+    def unfinished(self) -> list[tuple[Proposal, ...]]:
+        """Return the cohorts that were at work when their process died, to be trained again.
+
+        Those of their trials that were told already are among them: trained together, the others come out as they would
+        have.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        recorded = {record.number: record for record in read_records(self.study)}
+        cohorts: dict[int, list[FrozenTrial]] = {}
+        for trial in trials:
+            if trial.number in self._live or trial.number in recorded:
+                cohorts.setdefault(_mark(trial).get("leader", trial.number), []).append(trial)
+        found = []
+        for number, members in cohorts.items():
+            if all(trial.number in recorded for trial in members):
+                continue
+            leader = trials[number]
+            cohort = _Cohort(_mark(leader).get("sees"), {one.number: as_proposed(one) for one in members})
+            proposals = [
+                self._again(trial, recorded.get(trial.number))
+                for trial in members
+                if trial.number in self._live or not self._repeats(recorded[trial.number])
+            ]
+            found.append(tuple(self._filled(proposals, leader, cohort)))
+        return found
 
     def twin(self, number: int) -> int | None:
         """Return the trial that has the same configuration as this one and need not be trained again, if any."""
         return self._twins.get(number)
 
-    def judge(self, rung: int, scores: Mapping[int, float], hidden: Set[int] = frozenset()) -> set[int]:
+    def judge(self, rung: int, scores: Mapping[int, float]) -> set[int]:
         """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
+
+        What the pruner sees follows from what the cohort was proposed with, and from what its trials have scored since
+        it was started: whether it was started before, and came further then, makes no difference.
 
         Parameters
         ----------
@@ -126,18 +158,18 @@ class Session:
             Where the cohort stands.
         scores : mapping of int to float
             Score by trial number; greater is better.
-        hidden : set of int
-            Trials that the pruner shall not compare with. (Optuna's hyperband compares within its brackets and
-            does not ask.)
         """
-        before = self.study.get_trials(deepcopy=False)
+        cohort = self._cohorts[next(iter(scores))]
+        stored = self.study.get_trials(deepcopy=False)
         for number, score in scores.items():
-            if rung not in before[number].intermediate_values:  # a cohort tried again comes by once more
-                self._live[number].report(score, step=rung)
-        seen = copy(self.study)
-        seen.get_trials = partial(_get_trials, self.study, hidden)  # type: ignore[method-assign]
-        trials = self.study.get_trials(deepcopy=False)
-        return {number for number in scores if self.study.pruner.prune(seen, trials[number])}
+            trial = cohort.trials[number]
+            before = {step: value for step, value in trial.intermediate_values.items() if step < rung}
+            trial.intermediate_values = {**before, rung: score}
+            if number in self._live and rung not in stored[number].intermediate_values:
+                self._storage.set_trial_intermediate_value(trial._trial_id, rung, score)
+        self._view.shown = cohort.trials
+        self._view.hidden = () if cohort.sees is None else range(cohort.sees, len(stored))
+        return {number for number in scores if self.study.pruner.prune(self._judging, cohort.trials[number])}
 
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
         """Call back in Optuna's form for a trial that has ended; return whether the study was asked to stop."""
@@ -150,109 +182,120 @@ class Session:
 
     def tell(self, record: TrialRecord) -> None:
         """Keep how a trial ended."""
-        trial = self._live.pop(record.number)
+        trial_id = self._live.pop(record.number)
+        self._cohorts.pop(record.number, None)
         if self._twins.pop(record.number, None) is not None:
             for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
-                trial.report(score, step=rung)
+                self._storage.set_trial_intermediate_value(trial_id, rung, score)
         elif not record.lasting:
-            self._first.pop(_key(record.configuration), None)
-        trial.set_user_attr("record", record.model_dump(mode="json"))
-        self._end(trial, record)
+            self._first.pop(key(record.configuration), None)
+        self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))
+        self._end(record)
 
-    def _lead(self) -> Proposal:
-        """Return the first of a cohort: a good start, a family's first, what the sampler says, or something new."""
+    def _lead(self) -> tuple[dict[str, Any], FrozenTrial, dict[str, Any]]:
+        """Draw the first of a cohort: a good start, a family's first, what the sampler says, or something new."""
         if self._repeated >= _REPEATED and not self.exhausted:
             rng = self._rng()
             draws = (self._space.sample(rng) for _ in range(_DRAWS))
-            new = next((draw for draw in draws if _key(draw) not in self._first), None)
+            new = next((draw for draw in draws if key(draw) not in self._first), None)
             self.exhausted = new is None
             if new is not None:
-                self._repeated = 0
-                return self._proposal(*self._suggest(self._space.to_trial(new)))
-        if self._retries:
-            return self._retry({})  # type: ignore[return-value]
+                return {}, *self._drafts.draw(self._space.to_trial(new))
         lead = self._leads.pop(0) if self._leads else {}
-        leader = self._ask(lead) or self._draw()
-        if lead:
-            self._live[leader.number].set_user_attr(_LEAD, lead)
-        self._repeated = self._repeated + 1 if leader.number in self._twins else 0
-        return leader
+        drawn = self._draw(lead) or self._drafts.draw(self._space.to_trial(self._space.sample(self._rng())))
+        return lead, *drawn
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self._seed, len(self.study.get_trials(deepcopy=False))])
 
-    def _ask(self, fixed: dict[str, Any]) -> Proposal | None:
-        """Return the sampler's next proposal; None if all it has are forbidden."""
-        for _ in range(_REFUSED):
-            trial, configuration = self._suggest(fixed)
+    def _draw(self, fixed: dict[str, Any]) -> tuple[FrozenTrial, dict[str, Any]] | None:
+        """Draw a trial; None if all that the sampler has are forbidden."""
+        refused, self._refused = self._refused, 0
+        while refused < _REFUSED:
+            draft, configuration = self._drafts.draw(fixed)
             rule = self._space.forbidden(configuration)
             if not rule:
-                return self._proposal(trial, configuration)
-            trial.set_user_attr("forbidden", rule)
-            self.study.tell(trial, state=TrialState.FAIL)
+                return draft, configuration
+            refused += 1
+            self._drafts.keep(draft, {"forbidden": rule, _REFUSAL: refused}, TrialState.FAIL)
         return None
 
-    def _draw(self) -> Proposal:
-        """Return a random proposal that is not forbidden."""
-        return self._proposal(*self._suggest(self._space.to_trial(self._space.sample(self._rng()))))
+    def _filled(self, proposals: list[Proposal], leader: FrozenTrial, cohort: _Cohort) -> list[Proposal]:
+        """Return a cohort with all the trials it is to have."""
+        size = _mark(leader).get("size", 1)
+        shared = {name: value for name, value in leader.params.items() if self._space.structural(name)}
+        while len(cohort.trials) < size:
+            drawn = self._draw(shared)
+            if drawn is None:
+                mark = {**_mark(leader), "size": len(cohort.trials)}
+                self._storage.set_trial_user_attr(leader._trial_id, _COHORT, mark)
+                break
+            draft, configuration = drawn
+            trial = self._drafts.keep(draft, {_COHORT: {"leader": leader.number}})
+            cohort.trials[trial.number] = as_proposed(trial)
+            proposals.append(self._begin(trial, configuration))
+        self._cohorts |= dict.fromkeys(cohort.trials, cohort)
+        return proposals
 
-    def _recover(self, trials: Sequence[FrozenTrial]) -> None:
-        """Bring the trials to an end that a dead process left at work, and see which are to be tried again."""
+    def _recover(self, trials: Sequence[FrozenTrial], *, same: bool) -> None:
+        """See what is known of a study, and which of its trials were at work when their process died.
+
+        ``same`` tells whether the space is what it was.
+        """
         recorded = {record.number: record for record in self.records}
-        known = {_key(record.configuration) for record in self.records}
+        self._refused = trials[-1].user_attrs.get(_REFUSAL, 0) if trials else 0
         for trial in trials:
-            dead = trial.state == TrialState.RUNNING
-            if dead and trial.number in recorded:
-                self._end(trial.number, recorded[trial.number])
-                continue
-            if dead and "forbidden" not in trial.user_attrs:
-                # Of trials that others asked for, Optuna lets only the storage write attributes.
-                self.study._storage.set_trial_user_attr(trial._trial_id, _DIED, "the process died")
-            if dead:
-                self.study.tell(trial.number, state=TrialState.FAIL)
-            if (dead and "forbidden" not in trial.user_attrs) or _DIED in trial.user_attrs:
+            if (lead := trial.user_attrs.get(_LEAD)) in self._leads:
+                self._leads.remove(lead)
+            if same and "size" in _mark(trial):
+                self._repeated, self.exhausted = _mark(trial)["repeated"], _mark(trial)["exhausted"]
+            record = recorded.get(trial.number)
+            if record is not None:
+                if trial.state == TrialState.RUNNING:  # killed between two lines
+                    self._end(record)
+                if record.lasting:
+                    self._first.setdefault(key(record.configuration), record.number)
+            elif trial.state == TrialState.RUNNING:
                 configuration = _configuration(self._space, trial)
-                if configuration is not None and _key(configuration) not in known:
-                    known.add(_key(configuration))
-                    self._retries[trial.number] = trial.params
+                if configuration is None:
+                    self.study.tell(trial.number, state=TrialState.FAIL)
+                else:
+                    self._begin(trial, configuration)
 
-    def _retry(self, shared: Mapping[str, Any]) -> Proposal | None:
-        """Return a trial to be tried again that has these values; None where there is none."""
-        for number, params in self._retries.items():
-            structure = {name: value for name, value in params.items() if self._space.structural(name)}
-            if not shared or structure == shared:
-                del self._retries[number]
-                return self._proposal(*self._suggest(params), seed_of=number)
-        return None
-
-    def _end(self, trial: optuna.Trial | int, record: TrialRecord) -> None:
-        value = record.score if record.state == "complete" else None
-        self.study.tell(trial, value, state=_STATES[record.state])
-
-    def _proposal(
-        self, trial: optuna.Trial, configuration: dict[str, Any], *, seed_of: int | None = None
-    ) -> Proposal:
-        self._live[trial.number] = trial
-        number = trial.number if seed_of is None else seed_of
-        first = self._first.setdefault(_key(configuration), trial.number)
+    def _begin(self, trial: FrozenTrial, configuration: dict[str, Any]) -> Proposal:
+        """Take a trial of the study as one that is to be told."""
+        self._live[trial.number] = trial._trial_id
+        first = self._first.setdefault(key(configuration), trial.number)
         if first != trial.number:
             self._twins[trial.number] = first
+        return self._proposal(trial.number, configuration)
+
+    def _repeats(self, record: TrialRecord) -> bool:
+        """Return whether a trial was told what an equal one had come to."""
+        return self._first.get(key(record.configuration), record.number) != record.number
+
+    def _again(self, trial: FrozenTrial, record: TrialRecord | None) -> Proposal:
+        """Return the proposal that a trial was."""
+        configuration = _configuration(self._space, trial) if record is None else record.configuration
+        return self._proposal(trial.number, configuration or {})
+
+    def _end(self, record: TrialRecord) -> None:
+        value = record.score if record.state == "complete" else None
+        self.study.tell(record.number, value, state=_STATES[record.state])
+
+    def _proposal(self, number: int, configuration: dict[str, Any]) -> Proposal:
         return Proposal(
-            number=trial.number,
+            number=number,
             configuration=configuration,
             params=self._space.params(configuration),
             seed=int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]),
         )
 
-    def _suggest(self, fixed: dict[str, Any]) -> tuple[optuna.Trial, dict[str, Any]]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self.study.sampler = PartialFixedSampler(fixed, self._sampler) if fixed else self._sampler
-        try:
-            trial = self.study.ask()
-            return trial, self._space.suggest(trial)
-        finally:
-            self.study.sampler = self._sampler
+
+def _mark(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what a trial knows of its cohort; nothing in studies of older versions."""
+    mark: dict[str, Any] = trial.user_attrs.get(_COHORT, {})
+    return mark
 
 
 def _configuration(space: Space, trial: FrozenTrial) -> dict[str, Any] | None:
@@ -261,72 +304,6 @@ def _configuration(space: Space, trial: FrozenTrial) -> dict[str, Any] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             configuration = space.suggest(FixedTrial(trial.params))
-    except ValueError:  # killed before all was suggested, or of a space that had more
+    except ValueError:  # of an older version, killed before all was suggested; or of a space that had more
         return None
     return configuration if space.accepts(configuration) else None
-
-
-def clashes(study: optuna.Study, space: Space) -> dict[str, str]:
-    """Return why Optuna cannot go on with a study in another space, by parameter.
-
-    Optuna keeps the choices of a categorical parameter, and whether a range is logarithmic, for the whole of a study.
-    """
-    found: dict[str, str] = {}
-    for record in read_records(study):
-        if not space.accepts(record.configuration):
-            continue
-        probe = FixedTrial(space.to_trial(record.configuration))
-        space.suggest(probe)
-        old = study.get_trials(deepcopy=False)[record.number].distributions
-        for name in old.keys() & probe.distributions.keys() - found.keys():
-            try:
-                check_distribution_compatibility(old[name], probe.distributions[name])
-            except ValueError:
-                found[name] = f"{probe.distributions[name]} instead of {old[name]}"
-    return found
-
-
-def _key(configuration: Mapping[str, Any]) -> str:
-    """Return a text that equal configurations share."""
-    return json.dumps(configuration, sort_keys=True, default=str)
-
-
-def _get_trials(
-    study: optuna.Study,
-    hidden: Set[int],
-    deepcopy: bool = True,
-    states: Container[TrialState] | None = None,
-) -> list[optuna.trial.FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy, states) if trial.number not in hidden]
-
-
-def read_records(study: optuna.Study) -> list[TrialRecord]:
-    """Return the record of every trial that ended, by number."""
-    kept = (trial.user_attrs.get("record") for trial in study.get_trials(deepcopy=False))
-    return [TrialRecord.model_validate(record) for record in kept if record is not None]
-
-
-def read_search(study: optuna.Study) -> SearchRecord | None:
-    """Return what a study is about; None if no search of ours made it."""
-    kept = study.user_attrs.get("search")
-    return None if kept is None else SearchRecord.model_validate(kept)
-
-
-def read_run(study: optuna.Study) -> str | None:
-    """Return MLflow's run of a study's search, if it is known."""
-    return study.user_attrs.get("run_id")
-
-
-def keep_run(study: optuna.Study, run_id: str) -> None:
-    """Keep which run of MLflow belongs to a study."""
-    study.set_user_attr("run_id", run_id)
-
-
-def read_settings(study: optuna.Study) -> dict[str, Any]:
-    """Return the settings that a study's search was started with, as far as they are plain values."""
-    return dict(study.user_attrs.get("settings", {}))
-
-
-def keep_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
-    """Keep the settings that a study's search was started with."""
-    study.set_user_attr("settings", dict(settings))

@@ -149,11 +149,25 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
         from mlflow import MlflowClient
 
         try:
+            if create and uri.startswith(_SQLITE):
+                _make(Path(uri.removeprefix(_SQLITE)))
             client = MlflowClient(uri, registry_uri=uri)
             client.search_experiments(max_results=1)
         except Exception as error:
             raise StoreError(_explain(uri, error)) from error
     return client
+
+
+def _make(file: Path) -> None:
+    """Make an SQLite store where there is none, whole or not at all: one left half made could never be opened."""
+    from mlflow import MlflowClient
+
+    if file.exists():
+        return
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)  # of a process that was killed while it made one
+    MlflowClient(f"{_SQLITE}{new}", registry_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
+    new.replace(file)
 
 
 def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000) -> list[str]:

@@ -38,6 +38,17 @@ def test_two_first_searches_at_once(tmp_path: Path) -> None:
     assert [process.wait(60) for process in both] == [0, 0]
 
 
+def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path, store: str) -> None:
+    half = tmp_path / "mlflow.db.new"
+    shutil.copy(store.removeprefix("sqlite:///"), half)
+    with sqlite3.connect(half) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    connection.close()
+    Tracker(f"sqlite:///{tmp_path}/mlflow.db").close("finished")
+    assert not half.exists()
+    assert (tmp_path / "mlflow.db").is_file()
+
+
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "mlruns").write_text("")
     with pytest.raises(StoreError, match="a file is in its place"):

@@ -1,0 +1,64 @@
+"""What a study keeps of a search: what it is about, its run, and a record of every trial that ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+
+from automl.records import SearchRecord, TrialRecord
+
+__all__ = [
+    "keep_run",
+    "keep_search",
+    "keep_settings",
+    "key",
+    "read_records",
+    "read_run",
+    "read_search",
+    "read_settings",
+]
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """Return the record of every trial that ended, by number."""
+    kept = (trial.user_attrs.get("record") for trial in study.get_trials(deepcopy=False))
+    return [TrialRecord.model_validate(record) for record in kept if record is not None]
+
+
+def read_search(study: optuna.Study) -> SearchRecord | None:
+    """Return what a study is about; None if no search of ours made it."""
+    kept = study.user_attrs.get("search")
+    return None if kept is None else SearchRecord.model_validate(kept)
+
+
+def keep_search(study: optuna.Study, search: SearchRecord) -> None:
+    """Keep what a study is about."""
+    study.set_user_attr("search", search.model_dump(mode="json"))
+
+
+def read_run(study: optuna.Study) -> str | None:
+    """Return MLflow's run of a study's search, if it is known."""
+    return study.user_attrs.get("run_id")
+
+
+def keep_run(study: optuna.Study, run_id: str) -> None:
+    """Keep which run of MLflow belongs to a study."""
+    study.set_user_attr("run_id", run_id)
+
+
+def read_settings(study: optuna.Study) -> dict[str, Any]:
+    """Return the settings that a study's search was started with, as far as they are plain values."""
+    return dict(study.user_attrs.get("settings", {}))
+
+
+def keep_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
+    """Keep the settings that a study's search was started with."""
+    study.set_user_attr("settings", dict(settings))
+
+
+def key(configuration: Mapping[str, Any]) -> str:
+    """Return a text that equal configurations share."""
+    return json.dumps(configuration, sort_keys=True, default=str)

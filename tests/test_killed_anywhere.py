@@ -1,0 +1,156 @@
+"""A search that dies at any write to its study, and goes on, ends with the study that it would have ended with."""
+
+import random
+
+import pytest
+
+from automl.families import load_space
+from automl.loop import Loop
+from automl.records import Curve, SearchRecord, TrialRecord
+from automl.study import Budget, Session, create_study, load_study, make_pruner, make_sampler
+from automl.tracking import Silent
+from automl.workers import Finished, JudgeRequest
+from tests.test_loop import Mirror, ScriptedWorkers
+
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "linear": {
+                    "learning_rate": {"low": 1e-3, "high": 1, "log": True},
+                    "l2": [0, {"low": 1e-5, "high": 0.1, "log": True}],
+                    "max_epochs": [4, 8],
+                },
+                "decision_tree": {"max_depth": {"low": 1, "high": 6}, "criterion": ["gini", "entropy"]},
+            }
+        }
+    },
+    "forbid": [{"decision_tree.max_depth": {"above": 4}, "decision_tree.criterion": "gini"}],
+    "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
+}
+SEARCH = SearchRecord(
+    study_name="s", task="binary", target="y", scoring="roc_auc", space="test", space_digest="0",
+    n_rows=100, n_columns=3, n_folds=3, random_state=7,
+)  # fmt: skip
+N_TRIALS = 32
+MOMENTS = 5
+
+
+class Dead(BaseException):
+    """Stands where SIGKILL does."""
+
+
+def score(proposal, rung):
+    """Return what a trial comes to at a rung; a coin thrown by its configuration and seed."""
+    chance = random.Random(f"{proposal.configuration} {proposal.seed}")
+    return chance.random() + rung * chance.random() / 10
+
+
+def train(cohort, chance):
+    """Train nothing, but pause, ask and end as cohorts do."""
+    alive = {proposal.number: proposal for proposal in cohort.proposals}
+    curves, replies = {number: [] for number in alive}, []
+    ends = {number: one.params.get("model.linear.max_epochs", 1) for number, one in alive.items()}
+    records = {}
+    for rung in (1, 2, 4, 8):
+        while chance.random() < 0.3:
+            yield None
+        for number in alive:
+            curves[number].append((rung, score(alive[number], rung)))
+        yield JudgeRequest(cohort, rung, {number: curves[number][-1][1] for number in alive}, replies.append)
+        pruned = replies.pop()
+        for number in list(alive):
+            if number in pruned or rung == ends[number]:
+                rungs, scores = zip(*curves[number], strict=True)
+                records[number] = TrialRecord(
+                    **alive.pop(number).model_dump(),
+                    state="complete" if rung == ends[number] else "pruned",
+                    family="linear",
+                    score=scores[-1],
+                    curve=Curve(rungs=rungs, scores=scores),
+                )
+        if not alive:
+            break
+    yield Finished(cohort, [records[proposal.number] for proposal in cohort.proposals])
+
+
+def search(journal, *, pruner, slots=1, seed=0, lives=None):
+    """Search; after ``lives`` writes to the study, die. Return how many there were."""
+    study = create_study("s", journal, sampler=make_sampler(None, 7), pruner=make_pruner(pruner), resume=True)
+    backend, writes = study._storage._backend, 0
+    append = backend.append_logs
+
+    def count(logs):
+        nonlocal writes
+        if writes == lives:
+            raise Dead
+        writes += 1
+        append(logs)
+
+    backend.append_logs = count
+    chance = random.Random(seed)
+    workers = ScriptedWorkers(
+        lambda cohort: train(cohort, chance), slots, choose=lambda at_work: chance.choice(list(at_work))
+    )
+    session = Session(study, load_space(SPACE), SEARCH)
+    budget = Budget(n_trials=N_TRIALS)
+    Loop(
+        session, workers, budget, Mirror(), Silent(), shape=(100, 3, 3), refit=False, known=session.records
+    ).run()
+    return writes
+
+
+def outcome(journal):
+    """Return all that a study tells of its trials, but for times."""
+    trials = load_study("s", journal).trials
+    for trial in trials:
+        trial.user_attrs.get("record", {})["started"] = 0
+    return [
+        (
+            one.number,
+            one.params,
+            one.state,
+            one.value,
+            one.intermediate_values,
+            one.user_attrs,
+            one.system_attrs,
+        )
+        for one in trials
+    ]
+
+
+def resumed(journal, **settings):
+    """Search until the end; a Dead one goes on."""
+    try:
+        search(journal, **settings)
+    except Dead:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_killed_at_any_write_the_end_is_the_same(tmp_path, pruner, slots):
+    whole = tmp_path / "whole.journal"
+    n_writes = search(whole, pruner=pruner)
+    expected = outcome(whole)
+    assert n_writes > 150
+    assert {one[2].name for one in expected} == {"COMPLETE", "PRUNED", "FAIL"}  # what is forbidden fails
+    moments = sorted(random.Random(f"{pruner} {slots}").sample(range(n_writes), MOMENTS))
+    for i, lives in enumerate(moments):
+        journal = tmp_path / f"{i}.journal"
+        with pytest.raises(Dead):
+            search(journal, pruner=pruner, slots=slots, seed=i, lives=lives)
+        search(journal, pruner=pruner, slots=slots, seed=i + 1)
+        assert outcome(journal) == expected, lives
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_killed_again_and_again_the_end_is_the_same(tmp_path, slots):
+    whole, journal = tmp_path / "whole.journal", tmp_path / "s.journal"
+    search(whole, pruner="median")
+    chance, deaths = random.Random(0), 0
+    while not resumed(journal, pruner="median", slots=slots, seed=deaths, lives=chance.randrange(20)):
+        deaths += 1
+    assert deaths > 8
+    assert outcome(journal) == outcome(whole)
