@@ -15,6 +15,7 @@ A trial that fails is not an exception: it is a record with a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -29,6 +30,7 @@ __all__ = [
     "StoreError",
     "TableError",
     "nearest",
+    "without_passwords",
 ]
 
 
@@ -63,7 +65,10 @@ class Fault:
 
 
 class AutomlError(Exception):
-    """Anything this package raises on purpose."""
+    """Anything this package raises on purpose; the passwords in what it says are left out."""
+
+    def __str__(self) -> str:
+        return without_passwords(super().__str__())
 
 
 class InputError(AutomlError, ValueError):
@@ -102,6 +107,17 @@ class StoreError(AutomlError, OSError):
 
 class NoModelError(AutomlError, RuntimeError):
     """There is no model to give: no trial finished, or the run asked for holds none."""
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the passwords of the URLs in it.
+
+    Examples
+    --------
+    >>> without_passwords("postgresql://ann:se%40cret@db/studies is not there")
+    'postgresql://ann:***@db/studies is not there'
+    """
+    return re.sub(r"(://[^\s:/@]*):[^\s/]*@", r"\1:***@", text)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

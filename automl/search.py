@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.callbacks import one_form
-from automl.errors import NoModelError, SettingError, StoreError
+from automl.errors import NoModelError, SettingError, StoreError, without_passwords
 from automl.export import save_model
 from automl.families import family_of
 from automl.loop import Loop
@@ -92,7 +92,8 @@ class Search(BaseEstimator):
         them too, and what was training when its process died is trained again under its own number, so that the end is
         the same. Table, folds, metric and seed must be the same, the space the same or wider.
     storage : str, path, optuna storage or None, default=None
-        Where the study is kept. None: ``mlruns/studies/NAME.journal``.
+        Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
+        ``sqlite:///FILE`` or, with ``pip install 'automl[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
     sampler : str, optuna sampler or None, default=None
         What proposes: ``tpe`` (None), ``random``, ``qmc``, ``nsgaii``, ``cmaes``, ``gp``, or an object.
     pruner : str, optuna pruner or None, default=None
@@ -307,6 +308,22 @@ class Search(BaseEstimator):
         """End the search that runs, from a callback or another thread; cohorts already proposed are finished."""
         if self._loop is not None:
             self._loop.stop()
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the settings as text, without passwords."""
+        return str(BaseEstimator.__repr__(self._to_show(), N_CHAR_MAX))
+
+    def _html_repr(self) -> str:
+        return str(BaseEstimator._html_repr(self._to_show()))
+
+    def _to_show(self) -> Search:
+        """Return what may be shown of this: itself, or one whose URLs have no passwords."""
+        params = self.get_params(deep=False)
+        shown: dict[str, Any] = {
+            name: without_passwords(value) if isinstance(value, str) else value
+            for name, value in params.items()
+        }
+        return self if shown == params else type(self)(**shown)
 
     def predict(self, X: Any) -> Any:
         """Return the winner's predictions, original labels or numbers, for rows ``X``; shape (n,)."""

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from automl.tracking import Tracker
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
 
 # Programs that tests start elsewhere shall run this checkout too, whatever is installed.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])

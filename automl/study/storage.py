@@ -6,14 +6,17 @@ import json
 import os
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from typing_extensions import override
 
@@ -181,9 +184,11 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
             raise _store_error(storage, error) from error
 
 
-def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> str | BaseStorage:
-    if isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
+def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> BaseStorage:
+    if isinstance(storage, BaseStorage):
         return storage
+    if isinstance(storage, str) and "://" in storage:
+        return _Database(_with_driver(storage))
     file = _file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -199,6 +204,40 @@ def _file(study_name: str, storage: str | Path | None) -> Path:
             Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
         )
     return file
+
+
+def _with_driver(url: str) -> str:
+    """Name the driver of a PostgreSQL server, where none is named and Optuna's own choice is not installed."""
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgresql", "postgres") and find_spec("psycopg2") is None:
+        return f"postgresql+psycopg://{rest}"
+    return url
+
+
+class _Database(RDBStorage):
+    """Optuna's database, for spaces that may become wider.
+
+    Optuna compares every value with what its parameter could be in the first trial that has it; here whoever proposes
+    knows better.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        weakref.finalize(self, self.engine.dispose)  # its connections do not close by themselves
+
+    @override
+    def _set_trial_param_without_commit(
+        self,
+        session: Any,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None = None,
+    ) -> None:
+        super()._set_trial_param_without_commit(
+            session, trial_id, param_name, param_value_internal, distribution, distribution
+        )
 
 
 class _Journal(JournalFileBackend):
@@ -244,9 +283,12 @@ def _cut_unfinished(journal: BinaryIO) -> None:
 
 def _store_error(storage: object, error: Exception) -> StoreError:
     place = STUDIES if storage is None else storage
+    advice = "Give a folder you may write to, or another storage."
+    if isinstance(error, ImportError):
+        advice = "Install its driver; for PostgreSQL: pip install 'automl[postgres]'."
+    said = str(error).strip().splitlines() or [type(error).__name__]
     return StoreError(
-        f"storage: must be a place where the study can be kept; got {place}, which says: {error}. "
-        "Give a folder you may write to, or another storage."
+        f"storage: must be a place where the study can be kept; got {place}, which says: {said[0]}. {advice}"
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from automl.errors import AutomlError, StoreError
+from automl.errors import AutomlError, StoreError, without_passwords
 from automl.records import SearchRecord, TrialRecord
 from automl.tracking.models import log_model
 from automl.tracking.runs import RunContent, plain_params, plain_tags, search_run, summary_points, trial_run
@@ -295,7 +295,7 @@ class Tracker:
             )
             reason = str(self._writer.error or "it did not answer in time").strip().splitlines()[0]
             warnings.warn(
-                f"The MLflow store {self.tracking_uri} failed during the search: {what} ({reason}). "
+                f"The MLflow store {without_passwords(self.tracking_uri)} failed during the search: {what} ({reason}). "
                 "The study itself is complete.",
                 stacklevel=2,
             )

@@ -1,8 +1,10 @@
 import os
+import sys
 
 import optuna
 import pytest
 
+import automl
 from automl.errors import SettingError, StoreError
 from automl.study import claim, create_study, known_studies, load_study, make_pruner, make_sampler
 
@@ -112,3 +114,31 @@ def test_a_failing_journal_releases_its_lock(tmp_path, monkeypatch):
             study.ask()
     assert list(tmp_path.iterdir()) == [tmp_path / "s.journal"]
     assert study.ask().number == 0
+
+
+@pytest.mark.postgres
+def test_a_study_in_postgresql(postgres):
+    study = create("in-postgresql", postgres)
+    study.tell(study.ask(), 1.0)
+    assert known_studies(postgres)[-1] == "in-postgresql"
+    assert load_study("in-postgresql", postgres).best_value == 1.0
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("part", ["/postgres", ":open"])
+def test_a_password_is_not_shown(postgres, part):
+    wrong = postgres.replace(part, "/absent" if part == "/postgres" else ":wrong")
+    with pytest.raises(StoreError, match=r"got postgresql://automl:\*\*\*@127") as caught:
+        create("mine", wrong)
+    assert "sesame" not in f"{caught.value} {caught.value!s}"
+    search = automl.Search(storage=postgres, n_trials=1)
+    shown = f"{search!r} {search._repr_mimebundle_()}"
+    assert "sesame" not in shown
+    assert "postgresql://automl:***@127" in shown
+    assert search.get_params()["storage"] == postgres
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"pip install 'automl\[postgres\]'"):
+        create("mine", "postgresql+psycopg://127.0.0.1/absent")
