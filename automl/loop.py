@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from automl.families import Family, family_of
+from automl.families import Family, family_of, reached
 from automl.records import Proposal, State, TrialRecord
 from automl.running import Running
 from automl.select import best_record
@@ -76,6 +77,10 @@ class Loop:
     callbacks : sequence of callable
         Called with the record of each trial that ends, in the order in which they are told; one that raises ends the
         search.
+    epoch_steps : int
+        Steps of an epoch: the scale of rungs.
+    fidelity : mapping of str to (low, high), optional
+        What the space says of how long to train, by path: before ``low`` no trial is pruned.
 
     Attributes
     ----------
@@ -99,6 +104,8 @@ class Loop:
         trial_timeout: float | None = None,
         patience: int | None = None,
         callbacks: Sequence[Callable[[TrialRecord], None]] = (),
+        epoch_steps: int = 1,
+        fidelity: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.records = list(known)
         self.interrupted = False
@@ -106,6 +113,7 @@ class Loop:
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
         self._trial_timeout = float("inf") if trial_timeout is None else trial_timeout
+        self._epoch_steps, self._fidelity = epoch_steps, fidelity or {}
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
         self._running: dict[int, Running] = {}  # in the order of their proposals
@@ -196,8 +204,8 @@ class Loop:
             return 0.3 + backlog
         refit = 0.0
         if best is not None:
-            family, params, _ = family_of(best.configuration)
-            refit = family.alone * self._estimate([params], family, share=1.0)
+            family, _, _ = family_of(best.configuration)
+            refit = family.alone * self._estimate([reached(best)], family, share=1.0)
         return _FINISHING + backlog + refit
 
     def _estimate(self, configurations: Sequence[dict[str, object]], family: Family, share: float) -> float:
@@ -245,29 +253,38 @@ class Loop:
         proposals = self._new_ones(proposals)
         if not proposals:
             return
-        cohort = Cohort(self._cohorts, proposals, time.time() + self._time_left(), self._trial_timeout)
+        family, params, _ = family_of(proposals[0].configuration)
+        span = self._span(family, params)
+        cohort = Cohort(self._cohorts, proposals, time.time() + span, self._trial_timeout)
         self._cohorts += 1
-        running = self._running[cohort.id] = Running(cohort)
-        refused = self._refused(proposals)
+        running = self._running[cohort.id] = Running(cohort, self._epoch_steps)
+        refused = self._refused(family, params, span)
         self._passed_over = self._passed_over + 1 if refused else 0
         self._over = self._over or self._passed_over > _PASSED_OVER
         if refused:
             running.abandon(*refused)
 
-    def _refused(self, proposals: Sequence[Proposal]) -> tuple[State, str] | None:
+    def _span(self, family: Family, params: dict[str, Any]) -> float:
+        """Return the seconds a cohort may take: a part of what is left where that is too little for it to end."""
+        left = self._time_left()
+        # The core stops when its time is up, so it may start in vain where there is nothing better to do.
+        in_vain = family.yields and not (self.records or self._running)
+        whole = in_vain or self._estimate([params], family, self._training_share()) <= left
+        return left if whole else _PART * left
+
+    def _refused(self, family: Family, params: dict[str, Any], span: float) -> tuple[State, str] | None:
         """Return how trials end that cannot start, for want of memory or time, and why."""
-        family, _, _ = family_of(proposals[0].configuration)
-        params = [family_of(proposal.configuration)[1] for proposal in proposals]
-        needs, has = self._memory(params[:1], family), self._workers.share()
+        needs, has = self._memory([params], family), self._workers.share()
         if needs > has:
             return (
                 "failed",
                 f"not started: about {as_text(needs)} to train, memory_limit leaves {as_text(has)}",
             )
-        seconds, left = self._estimate(params[:1], family, self._training_share()), self._time_left()
-        # The core stops when its time is up, so it may start in vain where there is nothing better to do.
+        seconds, left = self._estimate([params], family, self._training_share()), self._time_left()
+        last = family.last_rung(params, self._epoch_steps)
+        first = min(family.rungs(last, self._epoch_steps) | {last}) / last
         idle = not self.records and len(self._running) == 1
-        if seconds <= left or (family.cohort_limit > 1 and idle):
+        if first * seconds <= span or (family.yields and idle):
             return None
         return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
 
@@ -314,7 +331,7 @@ class Loop:
             return
         match event:
             case JudgeRequest(_, rung, scores, reply):
-                pruned = running.judged(rung, scores, self._session.judge)
+                pruned = running.judged(rung, scores, partial(self._judge, running))
                 with suppress(OSError):  # the worker died since it asked; that is an event of its own
                     reply(pruned)
             case Finished(_, records):
@@ -327,15 +344,27 @@ class Loop:
             case Killed(_, _, reason, seconds):
                 running.give_up("pruned", reason, seconds)
 
+    def _judge(self, running: Running, rung: int, scores: dict[int, float]) -> set[int]:
+        """Return which trials of a cohort to prune; none before the least that the space grants them."""
+        pruned = self._session.judge(rung, scores)
+        family, params, _ = family_of(running.cohort.proposals[0].configuration)
+        here = f"model.{family.name}."
+        lows = self._fidelity.items()
+        low = {path.removeprefix(here): int(least) for path, (least, _) in lows if path.startswith(here)}
+        least = family.last_rung({**params, **low}, self._epoch_steps) if low else 0
+        return pruned if rung >= least else set()
+
     def _learn(self, records: Sequence[TrialRecord]) -> None:
         """Let the budget see what the cohort's training cost."""
         share, done = self._training_share(), 0.0
         for record in records:
             family, params, _ = family_of(record.configuration)
-            rung = max((*record.curve.rungs, len(record.curve.losses)), default=0)
-            part = min(1.0, rung / family.last_rung(params))
+            part = min(1.0, record.curve.epochs / family.epochs(params))
             done += part * family.work(params, int(self._n_rows * share), self._n_columns)
-        self._budget.observe(records[0].family, done, sum(record.seconds for record in records))
+        name = records[0].family
+        if max(record.curve.epochs for record in records) >= 1 or not self._budget.knows(name):
+            # Otherwise it was samples, and more the fixed costs of a training than those of its rows.
+            self._budget.observe(name, done, sum(record.seconds for record in records))
 
     def _tell(self, running: Running) -> None:
         """Let everybody know how a cohort ended."""

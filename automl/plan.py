@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from automl.families import Array, Problem, fitting, load_space, training
+from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
 from automl.metrics import Metric, metric_for
 from automl.table import Target, TypedColumns, as_frame, check_table, make_folds
 from automl.workers import Assignment
@@ -57,6 +57,11 @@ class Plan:
     folds: list[tuple[Array, Array]]
     file: str = ""
 
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch: the scale of all rungs."""
+        return epoch_steps(max(len(train) for train, _ in self.folds))
+
     def assignment(self, scoring: Any, random_state: int) -> Assignment:
         """Return what workers need of it."""
         return Assignment(
@@ -67,6 +72,7 @@ class Plan:
             folds=self.folds,
             scoring=scoring,
             random_state=random_state,
+            epoch_steps=self.epoch_steps,
         )
 
     def fingerprints(self) -> dict[str, str]:

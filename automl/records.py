@@ -50,15 +50,24 @@ class Curve(_Record):
     learning_rates : tuple of float
         Learning rate at the end of epoch 1, 2, ....
     rungs : tuple of int
-        Epochs at which the trial was judged.
+        Steps at which the trial was judged.
     scores : tuple of float
         Validation score at each rung.
+    epoch_steps : int
+        Steps of an epoch; those below were judged by a sample of the rows.
     """
 
     losses: tuple[float, ...] = ()
     learning_rates: tuple[float, ...] = ()
     rungs: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
+    epoch_steps: int = 1
+
+    @property
+    def epochs(self) -> float:
+        """How far the trial came: a part of an epoch, or so many."""
+        reached = max(len(self.losses), max(self.rungs, default=0) / self.epoch_steps)
+        return int(reached) if reached >= 1 else reached
 
 
 class TrialRecord(_Record):
@@ -108,6 +117,11 @@ class TrialRecord(_Record):
         """Whether to train it again would tell nothing new; not so where time or the user cut it short."""
         return self.state != "stopped"
 
+    @property
+    def early(self) -> bool:
+        """Whether it was cut short before it had seen all rows, so that its score tells little."""
+        return self.state == "stopped" and 0 < self.curve.epochs < 1
+
     def repeated(self, proposal: Proposal) -> TrialRecord:
         """Return the record of an equal configuration proposed later: this result, at no cost.
 
@@ -137,6 +151,8 @@ class SearchRecord(_Record):
         Its fingerprint.
     n_rows, n_columns, n_folds : int
         Size of the table and of its split.
+    epoch_steps : int
+        Steps of an epoch, the scale of all rungs.
     random_state : int
         The seed everything else is derived from.
     columns : dict of str to str
@@ -161,3 +177,4 @@ class SearchRecord(_Record):
     content: str = ""
     folds: str = ""
     file: str = ""
+    epoch_steps: int = 1

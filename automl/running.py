@@ -30,9 +30,12 @@ class Running:
     ----------
     cohort : Cohort
         The trials.
+    epoch_steps : int
+        Steps of an epoch: the scale of rungs.
     """
 
     cohort: Cohort
+    epoch_steps: int = 1
     at_work: Cohort | None = None  # the part that a worker has
     started: float | None = None
     pruned: dict[int, int] = field(default_factory=dict)  # trial -> rung
@@ -122,7 +125,7 @@ class Running:
         self, proposal: Proposal, state: State, reason: str, started: float, seconds: float
     ) -> TrialRecord:
         family, params, _ = family_of(proposal.configuration)
-        last, rung = family.last_rung(params), self.pruned.get(proposal.number)
+        last, rung = family.last_rung(params, self.epoch_steps), self.pruned.get(proposal.number)
         said = [
             (step, scores[proposal.number])
             for step, scores in sorted(self._scores.items())
@@ -137,7 +140,11 @@ class Running:
             state=state,
             family=family.name,
             score=said[-1][1] if said and state != "failed" else None,
-            curve=Curve(rungs=tuple(step for step, _ in said), scores=tuple(score for _, score in said)),
+            curve=Curve(
+                rungs=tuple(step for step, _ in said),
+                scores=tuple(score for _, score in said),
+                epoch_steps=self.epoch_steps,
+            ),
             started=started,
             seconds=seconds,
             reason=reason,

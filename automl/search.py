@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.callbacks import one_form
 from automl.errors import NoModelError, SettingError, StoreError, without_passwords
 from automl.export import save_model
-from automl.families import family_of
+from automl.families import family_of, reached
 from automl.loop import Loop
 from automl.metrics import Predictions
 from automl.plan import Plan, make_plan
@@ -283,6 +283,8 @@ class Search(BaseEstimator):
                     trial_timeout=self.trial_timeout,
                     patience=self.patience,
                     callbacks=one_form(self.callbacks or (), session, self),
+                    epoch_steps=about.epoch_steps,
+                    fidelity=plan.space.fidelity,
                 )
                 self._loop = loop
                 loop.run()
@@ -387,6 +389,7 @@ class Search(BaseEstimator):
             n_columns=n_columns,
             n_folds=len(plan.folds),
             random_state=self.random_state,
+            epoch_steps=plan.epoch_steps,
             columns=plan.columns.kinds_,
             file=plan.file,
             **plan.fingerprints(),
@@ -431,10 +434,9 @@ class Search(BaseEstimator):
             self.classes_ = plan.target.classes
 
     def _refit(self, plan: Plan, X: Any, n_jobs: int) -> None:
-        family, params, preprocess = family_of(self.best_trial_.configuration)
-        if self.best_trial_.state != "complete" and self.best_trial_.curve.rungs:
-            # Nothing came to its end: what was reached is what the score speaks of.
-            params = family.until(params, self.best_trial_.curve.rungs[-1])
+        family, _, preprocess = family_of(self.best_trial_.configuration)
+        # Where nothing came to its end, what was reached is what the score speaks of.
+        params = reached(self.best_trial_)
         pipeline = Pipeline(
             [
                 ("columns", TypedColumns()),

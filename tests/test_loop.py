@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from itertools import count
 
 import numpy as np
@@ -269,6 +270,22 @@ def test_with_a_time_limit_alone_what_is_ready_is_told_at_once_and_nothing_is_hi
     assert session.log[10] == ("propose", tuple(range(16, 24)))
     assert len(session.judged) > 5
     assert all(set(range(max(scores))) <= seen for _, scores, seen in session.judged)
+
+
+def test_nobody_is_pruned_before_what_the_space_grants():
+    asked, told = [], []
+
+    def script(cohort):
+        for rung in (1, 4, 8, 12, 16):
+            asked.append(rung)
+            yield at_rung(cohort, rung, told)
+        yield from finished(cohort)
+
+    session = ScriptedSession(prune={0})
+    fidelity = {"model.mlp.max_epochs": (1, EPOCHS), "model.linear.max_epochs": (3, EPOCHS)}
+    loop(ScriptedWorkers(script), session, n_trials=1, epoch_steps=4, fidelity=fidelity).run()
+    assert dict(zip(asked, told, strict=True)) == {1: set(), 4: set(), 8: set(), 12: {0}, 16: {0}}
+    assert [rung for rung, *_ in session.judged] == [1, 4, 8, 12, 16]  # all are kept in the study
 
 
 def test_the_cohort_is_told_what_the_judge_says():
@@ -658,6 +675,33 @@ def test_workers_are_closed_whatever_happens():
     assert workers.closed == 1
 
 
+def test_what_will_not_come_to_its_end_has_a_part_of_the_time():
+    clock, given = Clock(), []
+
+    def script(cohort):
+        given.append(cohort.deadline - time.time())
+        clock.now += 3
+        rungs = (1, 4) if len(given) > 1 else (1, 4, 16)
+        curve = Curve(rungs=rungs, scores=(0.1,) * len(rungs), epoch_steps=16)
+        state = "complete" if len(rungs) == 3 else "stopped"
+        yield Finished(
+            cohort,
+            [
+                record(proposal, seconds=40).model_copy(update={"curve": curve, "state": state})
+                for proposal in cohort.proposals
+            ],
+        )
+
+    session = ScriptedSession("decision_tree")
+    search = loop(ScriptedWorkers(script), session, timeout=30, clock=clock, epoch_steps=16)
+    search.run()
+    assert given[0] == pytest.approx(30, abs=1)
+    # known to take 40 s by now; what is stopped among samples does not change that
+    assert given[1:] == pytest.approx([0.3 * left for left in (27, 24, 21, 18, 15, 12, 9)], abs=0.3)
+    assert search.records[1].early
+    assert search.records[-1].reason.startswith("not started: about 40 s")
+
+
 def test_the_budget_learns_what_training_costs():
     search = loop(ScriptedWorkers(finished), n_trials=8)
     search.run()
@@ -679,7 +723,7 @@ SPACE = {
 }
 
 
-def real_loop(n_jobs, storage, pruner="median", **limits):
+def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(120, 4)), columns=list("abcd"))
     y = (X["a"] + rng.normal(size=120) > 0).to_numpy().astype(int)
@@ -693,20 +737,24 @@ def real_loop(n_jobs, storage, pruner="median", **limits):
     study = create_study("s", storage, sampler=make_sampler("tpe", 0), pruner=make_pruner(pruner))
     return Loop(
         Session(study, load_space(SPACE), about),
-        open_workers(Assignment(frame, columns.kinds_, y, problem, folds, "roc_auc", 0), n_jobs),
+        open_workers(Assignment(frame, columns.kinds_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs),
         Budget(**limits),
         Mirror(),
         Silent(),
         shape=(120, 4, 3),
         refit=False,
+        epoch_steps=epoch_steps,
     )
 
 
-def test_one_and_two_jobs_come_to_the_same(tmp_path):
+@pytest.mark.parametrize("epoch_steps", [1, 4])
+def test_one_and_two_jobs_come_to_the_same(tmp_path, epoch_steps):
     found = []
     for n_jobs in (1, 2):
         # of Optuna's pruners the one that also looks at trials that still train
-        search = real_loop(n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", n_trials=32)
+        search = real_loop(
+            n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", epoch_steps, n_trials=32
+        )
         search.run()
         found.append([one.model_dump(exclude={"started", "seconds"}) for one in search.records])
     assert sorted(one["number"] for one in found[0]) == list(range(32))

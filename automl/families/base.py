@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ import numpy.typing as npt
 from automl.constraints import Section
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "ladder", "predictions_from"]
+__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "epoch_steps", "ladder", "predictions_from"]
 
 Array = npt.NDArray[Any]
+
+_FIRST_SAMPLE = 5_000  # rows of the first rung of a large table, at least
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,18 @@ class Fold:
         Class codes 0, 1, ... or numbers.
     order_seed : tuple of int
         What the order of the rows in every epoch is derived from: the search's seed and the fold's number.
+    epoch_steps : int
+        Steps of an epoch, as `epoch_steps` says for the whole study.
+    order : ndarray of shape (n,), optional
+        Row numbers of which every beginning is a fair sample: what models without epochs see before the first
+        epoch. Needed where an epoch has several steps.
     """
 
     X: Array
     y: Array
     order_seed: tuple[int, ...]
+    epoch_steps: int = 1
+    order: Array = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 class Trainer(ABC):
@@ -72,9 +81,14 @@ class Trainer(ABC):
     def trials(self) -> Array:
         """Positions, in the configurations handed in, of the trials still training; shape (k,)."""
 
+    @property
+    def begun(self) -> Array:
+        """Positions of those of ``trials`` that have learned anything yet, shape (k,): all that can be judged."""
+        return self.trials
+
     @abstractmethod
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
-        """Train on until ``rung``; return False if ``stop`` answered True before it was reached."""
+        """Train on until the step ``rung``; return False if ``stop`` answered True before it was reached."""
 
     @abstractmethod
     def predict(self, X: Array) -> list[Predictions]:
@@ -102,6 +116,8 @@ class Family(ABC):
         Names of the parameters that must be equal for trials to train together.
     cohort_limit : int
         How many trials may train together.
+    yields : bool
+        Whether training between two rungs can be stopped.
     unit_seconds : float
         A first guess at the seconds that a unit of `work` takes, until it is measured.
     alone : float
@@ -112,6 +128,7 @@ class Family(ABC):
     section: Section
     structural: frozenset[str]
     cohort_limit: int
+    yields: bool = False
     unit_seconds: float
     alone: float
 
@@ -124,11 +141,19 @@ class Family(ABC):
         return self.section.defaults()
 
     @abstractmethod
-    def last_rung(self, params: dict[str, Any]) -> int:
-        """Return the rung at which a trial is complete: its epochs, or 1 where there are none."""
+    def epochs(self, params: dict[str, Any]) -> int:
+        """Return how many epochs the whole training of a trial has."""
 
-    def until(self, params: dict[str, Any], rung: int) -> dict[str, Any]:
-        """Return the configuration of a training that ends at ``rung``."""
+    def last_rung(self, params: dict[str, Any], epoch_steps: int) -> int:
+        """Return the step at which a trial is complete."""
+        return self.epochs(params) * epoch_steps
+
+    def rungs(self, last: int, epoch_steps: int) -> set[int]:
+        """Return the steps up to ``last`` at which this family's trials are judged; the last of each comes on top."""
+        return ladder(last)
+
+    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+        """Return the configuration of a training on all rows that ends at the step ``rung``, or with an epoch."""
         return params
 
     @abstractmethod
@@ -150,17 +175,37 @@ class Family(ABC):
         """Return the unfitted scikit-learn estimator that the configuration describes."""
 
 
-def ladder(last: int) -> set[int]:
-    """Return the rungs up to ``last``, each twice as far as the one before.
+def epoch_steps(n_rows: int) -> int:
+    """Return how many steps an epoch has where ``n_rows`` rows are trained on: a power of two.
 
-    They are the same for every trial of a study, so that a pruner compares like with like.
+    Steps are the scale that all rungs of a study are on, proportional to what was spent: step ``s`` below
+    ``epoch_steps`` has seen that share of the rows, and later ones stand for whole epochs. An epoch is a pass over
+    the rows, so many trees, or the whole fit of a model that has neither.
+
+    Examples
+    --------
+    >>> [epoch_steps(n) for n in (100, 9_999, 10_000, 80_000, 1_000_000)]
+    [1, 1, 2, 16, 128]
+    """
+    return int(2 ** max(0, (n_rows // _FIRST_SAMPLE).bit_length() - 1))
+
+
+def ladder(last: int, ratio: int = 2, through: int = 1) -> set[int]:
+    """Return the steps up to ``last``, each ``ratio`` times the one before, that ``through`` is one of.
+
+    They are the same for every trial of a family, so that a pruner compares like with like.
 
     Examples
     --------
     >>> sorted(ladder(20))
     [1, 2, 4, 8, 16]
+    >>> sorted(ladder(200, ratio=4, through=32))
+    [2, 8, 32, 128]
     """
-    return {2**power for power in range(last.bit_length())}
+    first = through
+    while first % ratio == 0:
+        first //= ratio
+    return {rung for power in range(last.bit_length()) if (rung := first * ratio**power) <= last}
 
 
 def predictions_from(

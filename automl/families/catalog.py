@@ -9,10 +9,11 @@ from typing import Any
 from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.families.base import Family
 from automl.families.descent import DescentFamily
-from automl.families.sklearn import EstimatorFamily, SklearnFamily
+from automl.families.sklearn import EstimatorFamily, Growth, SklearnFamily
+from automl.records import TrialRecord
 from automl.table import PREPROCESS
 
-__all__ = ["FAMILIES", "family_of", "structural", "vocabulary"]
+__all__ = ["FAMILIES", "family_of", "reached", "structural", "vocabulary"]
 
 _WHOLE = Number(1, integer=True)
 _SHARE = Number(0, 1, open_low=True)
@@ -111,6 +112,7 @@ def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> Sk
         ),
         work=_forest_work,
         unit_seconds=unit_seconds,
+        growth=Growth("n_estimators", epoch=8, apart=True),
     )
 
 
@@ -148,6 +150,7 @@ FAMILIES: dict[str, Family] = {
             ),
             work=_boosting_work,
             unit_seconds=3e-9,
+            growth=Growth("max_iter", epoch=25, apart=False),
         ),
     )
 }
@@ -180,6 +183,14 @@ def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any],
     preprocess = params.pop("preprocess", configuration.get("preprocess", {}))
     path = params.pop("estimator", None)
     return FAMILIES[name] if path is None else EstimatorFamily(name, path), params, preprocess
+
+
+def reached(record: TrialRecord) -> dict[str, Any]:
+    """Return the model's parameters of a training on all rows that ends where a trial did."""
+    family, params, _ = family_of(record.configuration)
+    if record.state == "complete" or not record.curve.rungs:
+        return params
+    return family.until(params, record.curve.rungs[-1], record.curve.epoch_steps)
 
 
 def structural(path: str) -> bool:

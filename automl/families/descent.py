@@ -33,8 +33,8 @@ _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropo
 class _CohortTrainer(Trainer):
     """A cohort of the core on one fold."""
 
-    def __init__(self, training: Training, problem: Problem) -> None:
-        self._training, self._problem = training, problem
+    def __init__(self, training: Training, problem: Problem, epoch_steps: int) -> None:
+        self._training, self._problem, self._epoch_steps = training, problem, epoch_steps
         self.failures = {}
 
     @property
@@ -42,12 +42,18 @@ class _CohortTrainer(Trainer):
     def trials(self) -> Array:
         return self._training.trials
 
+    @property
+    @override
+    def begun(self) -> Array:
+        return np.asarray(self._training.trials[self._training.begun])
+
     @override
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
-        self._training.advance(rung, stop)
+        epoch = rung / self._epoch_steps
+        self._training.advance(epoch, stop)
         for position, failure in self._training.failures.items():
             self.failures[position] = f"diverged in epoch {failure.epoch}: {failure.reason}"
-        return self._training.epoch >= rung
+        return self._training.epoch + self._training.part >= epoch
 
     @override
     def predict(self, X: Array) -> list[Predictions]:
@@ -78,6 +84,7 @@ class DescentFamily(Family):
     """
 
     cohort_limit = 8
+    yields = True
     unit_seconds = 1e-9
     alone = 3.0
 
@@ -120,12 +127,12 @@ class DescentFamily(Family):
         return {**super().defaults(task), "loss": DEFAULT_LOSSES[task]}
 
     @override
-    def last_rung(self, params: dict[str, Any]) -> int:
+    def epochs(self, params: dict[str, Any]) -> int:
         return int(params.get("max_epochs", self.section.parameters["max_epochs"].default))
 
     @override
-    def until(self, params: dict[str, Any], rung: int) -> dict[str, Any]:
-        return {**params, "max_epochs": rung}
+    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+        return {**params, "max_epochs": max(1, rung // epoch_steps)}
 
     @override
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
@@ -133,7 +140,7 @@ class DescentFamily(Family):
         products = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         steps = 1 if batch == "full" else n_rows / batch
-        return float(self.last_rung(params) * (n_rows * products + _STEP * steps))
+        return float(self.epochs(params) * (n_rows * products + _STEP * steps))
 
     @override
     def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
@@ -160,7 +167,7 @@ class DescentFamily(Family):
             n_outputs=problem.n_classes if problem.n_classes > 2 else 1,
             order_seed=fold.order_seed,
         )
-        return _CohortTrainer(training, problem)
+        return _CohortTrainer(training, problem, fold.epoch_steps)
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:

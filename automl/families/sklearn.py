@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from typing_extensions import override
 
 from automl.constraints import Parameter, Section, Union
-from automl.families.base import Array, Family, Fold, Problem, Trainer, predictions_from
+from automl.families.base import Array, Family, Fold, Problem, Trainer, ladder, predictions_from
 from automl.metrics import Metric, Predictions
 from automl.space import estimator_section
 
-__all__ = ["EstimatorFamily", "SklearnFamily"]
+__all__ = ["EstimatorFamily", "Growth", "SklearnFamily"]
+
+_RATIO = 4  # from rung to rung: a sample that is fitted anew should be small beside the next
+_AT_ONCE = (
+    1_000_000  # values of a table; so many trees at a time of a smaller one as make up for a fit's fixed cost
+)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a model grows tree by tree.
+
+    Parameters
+    ----------
+    parameter : str
+        What says how many trees.
+    epoch : int
+        How many are an epoch.
+    apart : bool
+        Whether they can as well be fitted a few at a time; boosting begins every fit with a look at all rows.
+    """
+
+    parameter: str
+    epoch: int
+    apart: bool
 
 
 class _OneFit(Trainer):
-    """A single estimator whose only rung is its fit."""
+    """A single estimator: below the first epoch fitted anew on nested samples of the rows, then grown or fitted whole.
 
-    def __init__(self, estimator: Any, problem: Problem, fold: Fold) -> None:
+    A model that is grown is that of a single fit, bit for bit: scikit-learn's warm start draws on where it was, and
+    boosting keeps its held-out rows and its scores. Where boosting stops early the trial has come to its end.
+    """
+
+    def __init__(
+        self, make: Callable[..., Any], problem: Problem, fold: Fold, growth: Growth | None = None
+    ) -> None:
         self.failures = {}
         self._kept = np.arange(1)
-        self._estimator, self._problem, self._fold = estimator, problem, fold
+        self._make, self._problem, self._fold, self._growth = make, problem, fold, growth
+        self._estimator: Any = None
+        self._grown = 0
 
     @property
     @override
@@ -35,7 +70,36 @@ class _OneFit(Trainer):
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
         if stop():
             return False
-        self._estimator.fit(self._fold.X, self._fold.y)
+        fold, steps = self._fold, self._fold.epoch_steps
+        if rung < steps:
+            rows = np.sort(fold.order[: len(fold.y) * rung // steps])
+            self._estimator = self._make(**self._trees(steps)).fit(fold.X[rows], fold.y[rows])
+            return True
+        if self._growth is not None:
+            return self._grow(self._growth, rung, stop)
+        self._estimator = self._make().fit(fold.X, fold.y)
+        return True
+
+    def _trees(self, rung: int) -> dict[str, int]:
+        """Return how many trees there are at a step."""
+        if self._growth is None:
+            return {}
+        all_trees = self._make().get_params()[self._growth.parameter]
+        return {self._growth.parameter: min(all_trees, self._growth.epoch * rung // self._fold.epoch_steps)}
+
+    def _grow(self, growth: Growth, rung: int, stop: Callable[[], bool]) -> bool:
+        ((name, wanted),) = self._trees(rung).items()
+        if not self._grown:
+            self._estimator = self._make(warm_start=True)
+        piece = max(1, _AT_ONCE // self._fold.X.size) if growth.apart else wanted
+        while self._grown < wanted and not _stopped_early(self._estimator):
+            if stop():
+                return False
+            self._grown = min(self._grown + piece, wanted)
+            with warnings.catch_warnings():
+                # That classes are weighed anew by every fit: all fits see the same rows.
+                warnings.filterwarnings("ignore", "class_weight presets", UserWarning)
+                self._estimator.set_params(**{name: self._grown}).fit(self._fold.X, self._fold.y)
         return True
 
     @override
@@ -100,6 +164,8 @@ class SklearnFamily(Family):
         ``work(params, n_rows, n_columns)``: the size of one fit, proportional to its time.
     unit_seconds : float
         A first guess at the seconds that a unit of it takes.
+    growth : Growth, optional
+        How it grows tree by tree, if it does.
     """
 
     cohort_limit = 1
@@ -115,8 +181,10 @@ class SklearnFamily(Family):
         regression: Section,
         work: Callable[[dict[str, Any], int, int], float],
         unit_seconds: float,
+        growth: Growth | None = None,
     ) -> None:
-        self.name, self.unit_seconds = name, unit_seconds
+        self.name, self.unit_seconds, self._growth = name, unit_seconds, growth
+        self.yields = growth is not None and growth.apart
         self.section = _either(classification, regression)
         self.structural = frozenset(self.section.parameters)
         self._work = work
@@ -143,8 +211,25 @@ class SklearnFamily(Family):
         return self._kind(Problem(task))[1].defaults()
 
     @override
-    def last_rung(self, params: dict[str, Any]) -> int:
-        return 1
+    def epochs(self, params: dict[str, Any]) -> int:
+        if self._growth is None:
+            return 1
+        return -(-self._trees(params) // self._growth.epoch)
+
+    def _trees(self, params: dict[str, Any]) -> int:
+        growth = cast(Growth, self._growth)
+        return int({**self.section.defaults(), **params}[growth.parameter])
+
+    @override
+    def rungs(self, last: int, epoch_steps: int) -> set[int]:
+        return ladder(last, _RATIO, epoch_steps)
+
+    @override
+    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+        if self._growth is None:
+            return params
+        reached = self._growth.epoch * max(1, rung // epoch_steps)
+        return {**params, self._growth.parameter: min(reached, self._trees(params))}
 
     @override
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
@@ -155,11 +240,14 @@ class SklearnFamily(Family):
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
         ((params, seed),) = zip(configurations, seeds, strict=True)
-        return _OneFit(self.estimator(params, seed, problem), problem, fold)
+        return _OneFit(partial(self._make, params, seed, problem), problem, fold, self._growth)
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        return _class(self._kind(problem)[0])(**params, random_state=seed)
+        return self._make(params, seed, problem)
+
+    def _make(self, params: dict[str, Any], seed: int, problem: Problem, **changed: Any) -> Any:
+        return _class(self._kind(problem)[0])(**{**params, **changed}, random_state=seed)
 
 
 class EstimatorFamily(Family):
@@ -202,8 +290,12 @@ class EstimatorFamily(Family):
         return ""
 
     @override
-    def last_rung(self, params: dict[str, Any]) -> int:
+    def epochs(self, params: dict[str, Any]) -> int:
         return 1
+
+    @override
+    def rungs(self, last: int, epoch_steps: int) -> set[int]:
+        return ladder(last, _RATIO, epoch_steps)
 
     @override
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
@@ -216,7 +308,7 @@ class EstimatorFamily(Family):
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
         ((params, seed),) = zip(configurations, seeds, strict=True)
-        return _AnyFit(self.estimator(params, seed, problem), problem, fold)
+        return _AnyFit(partial(self.estimator, params, seed, problem), problem, fold)
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
@@ -224,6 +316,14 @@ class EstimatorFamily(Family):
         own = {"random_state": seed, "n_jobs": 1}
         known = {name: value for name, value in own.items() if name in self.section.parameters}
         return _class(self.path)(**{**known, **params})
+
+
+def _stopped_early(estimator: Any) -> bool:
+    """Return whether a boosting has seen no improvement of late: another fit would add a tree before it looked."""
+    if not getattr(estimator, "do_early_stopping_", False):
+        return False
+    scores, n = estimator.validation_score_, estimator.n_iter_no_change
+    return len(scores) > n and bool(max(scores[-n:]) <= scores[-n - 1] + estimator.tol)
 
 
 def _class(path: str) -> Any:

@@ -77,7 +77,7 @@ class Tryout:
         try:
             with np.errstate(all="ignore"):
                 trainer = family.trainer([params], [_SEED], problem, Fold(X, y, (_SEED, 0)))
-                trainer.advance(family.last_rung(params), lambda: False)
+                trainer.advance(family.last_rung(params, 1), lambda: False)
                 (said,) = trainer.predict(X)
         except Exception as error:  # any class of any package, so anything may come
             return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

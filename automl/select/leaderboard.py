@@ -18,13 +18,14 @@ __all__ = ["best_record", "leaderboard", "ranked"]
 def ranked(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the records best first: complete and stopped ones by score, then pruned ones by score.
 
+    One that was stopped before it had seen all rows stands among the pruned.
     Those without a score come last, failed ones at the end; equal scores keep the order of the trials.
     """
 
     def place(record: TrialRecord) -> tuple[int, float, int]:
         if record.score is None:
             return (3 if record.state == "failed" else 2), 0.0, record.number
-        return (1 if record.state == "pruned" else 0), -record.score, record.number
+        return (1 if record.state == "pruned" or record.early else 0), -record.score, record.number
 
     return sorted(records, key=place)
 
@@ -54,7 +55,8 @@ def leaderboard(
     -------
     DataFrame
         ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``score_std`` (over the folds), ``seconds``,
-        ``epochs`` (or the last rung), the final metrics, the parameters under their dotted names, and ``run_id``.
+        ``epochs`` (a part of one where it saw samples alone), the final metrics, the parameters under their dotted
+        names, and ``run_id``.
     """
     import pandas as pd
 
@@ -67,7 +69,7 @@ def leaderboard(
             "score": np.nan if record.score is None else record.score,
             "score_std": float(np.std(record.fold_scores)) if record.fold_scores else np.nan,
             "seconds": record.seconds,
-            "epochs": max(len(record.curve.losses), *record.curve.rungs, 0),
+            "epochs": record.curve.epochs,
             **record.metrics,
         }
         for record in ranked(records)

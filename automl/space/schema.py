@@ -39,7 +39,10 @@ _ENDS: Schema = {
     "log": {**_FLAG, "description": "Equal ratios are equally likely."},
     "step": {**_NUMBER, "description": "Distance between the values."},
     "integer": {**_FLAG, "description": "Only whole numbers."},
-    "fidelity": {**_FLAG, "description": "How long to train: a trial is given `high`."},
+    "fidelity": {
+        **_FLAG,
+        "description": "How long to train: a trial may have `high`, and be pruned from `low` on.",
+    },
 }
 _USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["use"]}
 

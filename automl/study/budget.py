@@ -55,6 +55,10 @@ class Budget:
             before, took = self._spent.get(family, (0.0, 0.0))
             self._spent[family] = work + _MEMORY * before, seconds + _MEMORY * took
 
+    def knows(self, family: str) -> bool:
+        """Return whether anything of a family was measured."""
+        return family in self._spent
+
     def estimate(self, family: str, work: float, guess: float = 0.0) -> float:
         """Return the seconds that ``work`` of a family will take; ``guess`` a unit before any was measured."""
         done, took = self._spent.get(family, (1.0, guess))

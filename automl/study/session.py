@@ -27,6 +27,7 @@ _DRAWS = 200  # random configurations that are all known, before the space count
 # Attributes of a trial: the good start it was made of, and its cohort. Of that a leader has all that is to be known,
 # the others have the leader's number.
 # One that is refused has which refusal in a row it is.
+_FAMILY = "model"  # the parameter that chooses it; there is none where a space has one alone
 _LEAD, _COHORT, _REFUSAL = "lead", "cohort", "refusal"
 
 _STATES = {
@@ -150,7 +151,8 @@ class Session:
         """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
 
         What the pruner sees follows from what the cohort was proposed with, and from what its trials have scored since
-        it was started: whether it was started before, and came further then, makes no difference.
+        it was started: whether it was started before, and came further then, makes no difference. It sees trials of the
+        same family alone: what others score after as many steps is of another kind.
 
         Parameters
         ----------
@@ -168,7 +170,10 @@ class Session:
             if number in self._live and rung not in stored[number].intermediate_values:
                 self._storage.set_trial_intermediate_value(trial._trial_id, rung, score)
         self._view.shown = cohort.trials
-        self._view.hidden = () if cohort.sees is None else range(cohort.sees, len(stored))
+        seen = stored[: cohort.sees]
+        family = next(iter(cohort.trials.values())).params.get(_FAMILY)
+        same = {trial.number for trial in seen if trial.params.get(_FAMILY) == family}
+        self._view.hidden = set(range(len(stored))) - same
         return {number for number in scores if self.study.pruner.prune(self._judging, cohort.trials[number])}
 
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:

@@ -6,7 +6,7 @@ from automl.table.check import check_table
 from automl.table.columns import TypedColumns, as_frame
 from automl.table.prepare import PREPROCESS, preprocessor
 from automl.table.read import read_table
-from automl.table.splits import Folds, default_folds, make_folds
+from automl.table.splits import Folds, default_folds, fair_order, make_folds
 from automl.table.target import Target
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "as_frame",
     "check_table",
     "default_folds",
+    "fair_order",
     "make_folds",
     "preprocessor",
     "read_table",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 from automl.errors import Fault, SettingError, TableError
 from automl.table.target import class_faults
 
-__all__ = ["Folds", "default_folds", "make_folds"]
+__all__ = ["Folds", "default_folds", "fair_order", "make_folds"]
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
@@ -95,6 +95,39 @@ def make_folds(
         rule = "must be a number of folds, a scikit-learn splitter or an iterable of (train, validation)"
         raise SettingError(Fault("cv", rule, repr(cv)))
     return _checked(splits, len(y))
+
+
+def fair_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
+    """Return the rows in an order of which every beginning is a sample: nested, random, and stratified by class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Class codes or numbers.
+    task : {"binary", "multiclass", "regression"}
+        What the target asks for.
+    seed : sequence of int
+        What the order follows from.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Row numbers. The first ones hold a row of every class.
+
+    Examples
+    --------
+    >>> y = np.array([0] * 9 + [1] * 3)
+    >>> [int(y[fair_order(y, "binary", (0,))[:n]].sum()) for n in (2, 4, 8, 12)]
+    [1, 1, 2, 3]
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    if task == "regression":
+        return order
+    by_class = order[np.argsort(y[order], kind="stable")]
+    counts = np.bincount(y)
+    # The j-th row of a class of m has the place j / m: all classes pass at the pace of their size.
+    within = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return by_class[np.argsort(within / np.repeat(counts, counts), kind="stable")]
 
 
 def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool) -> Any:

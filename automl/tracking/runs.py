@@ -29,7 +29,11 @@ _STATUS: dict[State, str] = {
 
 
 class Point(NamedTuple):
-    """One value of a metric: ``timestamp`` in milliseconds since 1970, ``step`` an epoch, a fold or 0."""
+    """One value of a metric.
+
+    ``timestamp`` is in milliseconds since 1970; ``step`` one of the study's scale, a fold or 0. The scale has
+    ``automl.epoch_steps`` (a tag of the search's run) steps to an epoch.
+    """
 
     key: str
     value: float
@@ -108,7 +112,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     Returns
     -------
     RunContent
-        With the whole learning curve: ``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung,
+        With the whole learning curve: ``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, all on one
+        scale of steps,
         ``fold_score`` by fold, and the final metrics.
     """
     tags = {
@@ -135,24 +140,31 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
 
 
 def _points(record: TrialRecord, started: float) -> list[Point]:
-    """Return a trial's finite values, each at the moment its epoch ended."""
+    """Return a trial's finite values, each about when it was known."""
     curve = record.curve
-    last = max([len(curve.losses), *curve.rungs])
+    steps = curve.epoch_steps
+    last = max([len(curve.losses) * steps, *curve.rungs])
     scores = dict(zip(curve.rungs, curve.scores, strict=False))
     if record.score is not None:
         scores[last] = record.score
-    # Name, value, step, and the epoch that dates it.
+    # Name, value, step, and the step that dates it.
     values: list[tuple[str, float, int, int]] = [
-        *(("train_loss", loss, epoch, epoch) for epoch, loss in enumerate(curve.losses, start=1)),
-        *(("learning_rate", rate, epoch, epoch) for epoch, rate in enumerate(curve.learning_rates, start=1)),
-        *(("score", score, epoch, epoch) for epoch, score in scores.items()),
+        *(
+            ("train_loss", loss, epoch * steps, epoch * steps)
+            for epoch, loss in enumerate(curve.losses, start=1)
+        ),
+        *(
+            ("learning_rate", rate, epoch * steps, epoch * steps)
+            for epoch, rate in enumerate(curve.learning_rates, start=1)
+        ),
+        *(("score", score, rung, rung) for rung, score in scores.items()),
         *(("fold_score", score, fold, last) for fold, score in enumerate(record.fold_scores)),
         *((name, value, 0, last) for name, value in record.metrics.items()),
         ("seconds", record.seconds, 0, last),
     ]
     return [
-        Point(_key(name), float(value), _milliseconds(started + record.seconds * epoch / max(last, 1)), step)
-        for name, value, step, epoch in values
+        Point(_key(name), float(value), _milliseconds(started + record.seconds * when / max(last, 1)), step)
+        for name, value, step, when in values
         if math.isfinite(value)
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from automl.families import Fold, Trainer, family_of, ladder
+from automl.families import Array, Fold, Trainer, family_of
 from automl.metrics import Metric, Predictions, final_metrics, metric_for
 from automl.records import Curve, Proposal, State, TrialRecord
 from automl.workers.prepared import Assignment, PreparedFold, PreparedFolds
@@ -106,14 +106,16 @@ class _Run:
         self.assignment, self.cohort, self.judge = assignment, cohort, judge
         self.family, _, self.preprocess = family_of(cohort.proposals[0].configuration)
         self.params = [family_of(proposal.configuration)[1] for proposal in cohort.proposals]
+        self.epoch_steps = assignment.epoch_steps
         self.trials = [
-            _Trial(proposal, self.family.last_rung(params))
+            _Trial(proposal, self.family.last_rung(params, self.epoch_steps))
             for proposal, params in zip(cohort.proposals, self.params, strict=True)
         ]
         self.trainers: list[Trainer] = []
         self.until = float("inf")
         self.started, self.clock = time.time(), time.perf_counter()
         self.stop = lambda: stop() or time.time() >= cohort.deadline or self.overdue()
+        self.trained = 0.0  # seconds up to the last rung
 
     def open(self) -> list[int]:
         """Return the positions of the trials that have not ended."""
@@ -146,15 +148,17 @@ class _Run:
                 self.params,
                 seeds,
                 assignment.problem,
-                Fold(fold.X, fold.y, (assignment.random_state, number)),
+                Fold(fold.X, fold.y, (assignment.random_state, number), self.epoch_steps, fold.order),
             )
             for number, fold in enumerate(folds)
         ]
         self.charge(self.open())
-        steps = ladder(max(trial.last_rung for trial in self.trials))
-        for rung in sorted({*steps, *(trial.last_rung for trial in self.trials)}):
+        rungs = self.family.rungs(max(trial.last_rung for trial in self.trials), self.epoch_steps)
+        before = 0
+        for rung in sorted({*rungs, *(trial.last_rung for trial in self.trials)}):
             training = self.open()
-            in_time = self.advance(rung)
+            in_time = self.within_time(before, rung) and self.advance(rung)
+            before = rung
             self.charge(training)
             if not in_time and self.overdue():
                 self.end(self.open(), "pruned", self.cohort.too_long)
@@ -163,14 +167,24 @@ class _Run:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
                 self.end(self.open(), "stopped", reason)
                 return
-            due = [i for i in self.open() if rung in steps or rung == self.trials[i].last_rung]
+            begun = set.intersection(*(set(trainer.begun.tolist()) for trainer in self.trainers))
+            due = [
+                i for i in self.open() if i in begun and (rung in rungs or rung == self.trials[i].last_rung)
+            ]
             if due:
                 self.at_rung(rung, due, folds, metric)
             if not self.open():
                 return
 
+    def within_time(self, before: int, rung: int) -> bool:
+        """Return whether there is time to come to the next rung, where training cannot be stopped on the way."""
+        if self.family.yields or not before:
+            return True
+        return time.time() + self.trained * (rung / before - 1) < self.cohort.deadline
+
     def advance(self, rung: int) -> bool:
         """Train all folds until ``rung``; a trial that fails on one fold is taken off the others."""
+        start = time.perf_counter()
         for trainer in self.trainers:
             trainer.keep(self.open())
             if not trainer.advance(rung, self.stop):
@@ -178,13 +192,16 @@ class _Run:
             for position, reason in trainer.failures.items():
                 if self.trials[position].state is None:
                     self.end([position], "failed", reason)
+        self.trained += time.perf_counter() - start
         return True
 
     def at_rung(self, rung: int, due: list[int], folds: list[PreparedFold], metric: Metric) -> None:
         """Score the trials that are due, let them be judged, and end those that are complete or pruned."""
-        said = self.predictions(due, folds)
+        judges = [fold.judges(rung / self.epoch_steps) for fold in folds]
+        said = self.predictions(due, [X for X, _ in judges])
+        truth = [y for _, y in judges]
         for i in due:
-            self.score(self.trials[i], rung, said[i], folds, metric)
+            self.score(self.trials[i], rung, said[i], truth, metric)
         judged = {self.trials[i].proposal.number: i for i in due if self.trials[i].state is None}
         self.charge(due)
         if not judged:
@@ -197,14 +214,14 @@ class _Run:
             elif number in pruned:
                 self.end([i], "pruned", f"pruned at rung {rung} of {self.trials[i].last_rung}")
             if self.trials[i].state is not None:
-                self.trials[i].metrics = self.final(said[i], folds)
+                self.trials[i].metrics = self.final(said[i], truth)
         self.charge(list(judged.values()))
 
     def score(
-        self, trial: _Trial, rung: int, said: list[Predictions], folds: list[PreparedFold], metric: Metric
+        self, trial: _Trial, rung: int, said: list[Predictions], truth: list[Array], metric: Metric
     ) -> None:
         try:
-            scores = [metric(fold.y_valid, by_fold) for fold, by_fold in zip(folds, said, strict=True)]
+            scores = [metric(y, by_fold) for y, by_fold in zip(truth, said, strict=True)]
         except Exception:  # a scorer of the user's own may not bear what this one trial predicts
             trial.end("failed", traceback.format_exc())
             return
@@ -214,22 +231,22 @@ class _Run:
         if not np.isfinite(trial.scores[-1]):
             trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
 
-    def predictions(self, due: list[int], folds: list[PreparedFold]) -> dict[int, list[Predictions]]:
-        """Return what each trial that is due says of every fold's validation rows."""
+    def predictions(self, due: list[int], judges: list[Array]) -> dict[int, list[Predictions]]:
+        """Return what each trial that is due says of every fold's rows that judge it."""
         said: dict[int, list[Predictions]] = {i: [] for i in due}
-        for trainer, fold in zip(self.trainers, folds, strict=True):
+        for trainer, X in zip(self.trainers, judges, strict=True):
             trainer.keep(self.open())
-            for i, predictions in zip(trainer.trials.tolist(), trainer.predict(fold.X_valid), strict=True):
+            for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
                 if i in said:
                     said[i].append(predictions)
         return said
 
-    def final(self, said: list[Predictions], folds: list[PreparedFold]) -> dict[str, float]:
+    def final(self, said: list[Predictions], truth: list[Array]) -> dict[str, float]:
         """Return the final metrics, means over the folds that have them."""
         problem = self.assignment.problem
         reports = [
-            final_metrics(problem.task, problem.n_classes, fold.y_valid, predictions)
-            for fold, predictions in zip(folds, said, strict=True)
+            final_metrics(problem.task, problem.n_classes, y, predictions)
+            for y, predictions in zip(truth, said, strict=True)
         ]
         names = dict.fromkeys(name for report in reports for name in report)
         return {
@@ -249,7 +266,11 @@ class _Run:
             fold_scores=trial.fold_scores,
             metrics=trial.metrics,
             curve=Curve(
-                losses=losses, learning_rates=rates, rungs=tuple(trial.rungs), scores=tuple(trial.scores)
+                losses=losses,
+                learning_rates=rates,
+                rungs=tuple(trial.rungs),
+                scores=tuple(trial.scores),
+                epoch_steps=self.epoch_steps,
             ),
             started=self.started,
             seconds=trial.seconds,

@@ -6,18 +6,20 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.families import Array, Problem
-from automl.table import preprocessor
+from automl.table import fair_order, preprocessor
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Assignment", "PreparedFold", "PreparedFolds"]
 
+_JUDGES = 5_000  # validation rows that judge a model of the first rungs, at least
 _KEPT = 4  # ways of preparing whose matrices stay in memory, most recently used
 
 
@@ -41,6 +43,8 @@ class Assignment:
         The scorer that ranks trials.
     random_state : int
         The search's seed; the order of rows in training follows from it.
+    epoch_steps : int
+        Steps of an epoch: the scale of all rungs.
     """
 
     frame: pd.DataFrame
@@ -50,16 +54,30 @@ class Assignment:
     folds: list[tuple[Array, Array]]
     scoring: Any
     random_state: int
+    epoch_steps: int = 1
 
 
 @dataclass(frozen=True)
 class PreparedFold:
-    """A fold's matrices: training and validation rows, (n, d) float32, with their targets."""
+    """A fold's matrices: training and validation rows, (n, d) float32, with their targets.
+
+    Of ``order`` and ``order_valid``, row numbers, every beginning is a fair sample; empty where no rung needs one.
+    """
 
     X: Array
     y: Array
     X_valid: Array
     y_valid: Array
+    order: Array
+    order_valid: Array
+
+    def judges(self, share: float) -> tuple[Array, Array]:
+        """Return the validation rows, and their targets, that judge a model of ``share`` of the training rows."""
+        n = max(_JUDGES, int(share * len(self.y_valid)))
+        if share >= 1 or n >= len(self.y_valid):
+            return self.X_valid, self.y_valid
+        rows = np.sort(self.order_valid[:n])
+        return self.X_valid[rows], self.y_valid[rows]
 
 
 class PreparedFolds:
@@ -73,16 +91,31 @@ class PreparedFolds:
         """Return the folds prepared by the ``preprocess`` part of a configuration."""
         key = json.dumps(preprocess, sort_keys=True)
         if key not in self._kept:
-            self._kept[key] = [self._prepare(preprocess, *fold) for fold in self._assignment.folds]
+            self._kept[key] = [self._prepare(preprocess, n) for n in range(len(self._assignment.folds))]
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
 
-    def _prepare(self, preprocess: Mapping[str, Any], train: Array, valid: Array) -> PreparedFold:
-        frame, y = self._assignment.frame, self._assignment.y
+    @cached_property
+    def _orders(self) -> list[list[Array]]:
+        """Fair orders of the training and the validation rows of every fold."""
+        assignment = self._assignment
+        task, seed = assignment.problem.task, assignment.random_state
+        if assignment.epoch_steps == 1:
+            return [[np.empty(0, np.intp)] * 2] * len(assignment.folds)
+        return [
+            [
+                fair_order(assignment.y[rows], task, (seed, n, 0, side))
+                for side, rows in enumerate(fold, start=1)
+            ]
+            for n, fold in enumerate(assignment.folds)
+        ]
+
+    def _prepare(self, preprocess: Mapping[str, Any], number: int) -> PreparedFold:
+        frame, y, (train, valid) = self._assignment.frame, self._assignment.y, self._assignment.folds[number]
         transformer = preprocessor(preprocess, self._assignment.kinds, task=self._assignment.problem.task)
         X = transformer.fit_transform(frame.iloc[train], y[train])
         X_valid = transformer.transform(frame.iloc[valid])
         matrices = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (X, X_valid))
-        return PreparedFold(next(matrices), y[train], next(matrices), y[valid])
+        return PreparedFold(next(matrices), y[train], next(matrices), y[valid], *self._orders[number])

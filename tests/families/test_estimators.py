@@ -78,7 +78,7 @@ def test_a_class_trains_like_a_family(task, path, params, said):
     for absent in (None, 1) if task == "multiclass" else (None,):
         X, y = rows(problem.n_classes, absent)
         trainer = family.trainer([given], [3], problem, Fold(X, y, (0, 0)))
-        assert trainer.advance(family.last_rung(given), lambda: False)
+        assert trainer.advance(family.last_rung(given, 1), lambda: False)
         (found,) = trainer.predict(X)
         assert (found.values == y).mean() > 0.6
         got = getattr(found, said)

@@ -8,14 +8,17 @@ from automl.families import (
     FAMILIES,
     Fold,
     Problem,
+    epoch_steps,
     family_of,
     fitting,
     ladder,
     load_space,
+    sklearn,
     structural,
     vocabulary,
 )
 from automl.metrics import metric_for
+from automl.table import fair_order
 
 PROBLEMS = {
     "binary": Problem("binary", 2),
@@ -48,7 +51,7 @@ def test_every_family_trains_and_predicts_every_task(name, task):
     family, problem = FAMILIES[name], PROBLEMS[task]
     params = {"max_epochs": 20, "learning_rate": 0.05} if name in DESCENT else {}
     trainer = family.trainer([params], [3], problem, Fold(X, y, (0, 0)))
-    assert trainer.advance(family.last_rung(params), lambda: False)
+    assert trainer.advance(family.last_rung(params, 1), lambda: False)
     (said,) = trainer.predict(X[:50])
     score = metric_for(None, task, problem.n_classes)
     assert score(y[:50], said) > score(y[:50], said.__class__(*reversed_rows(said)))
@@ -93,18 +96,107 @@ def test_a_trial_in_a_cohort_predicts_as_its_estimator_alone(name, task):
 
 
 @pytest.mark.parametrize("name", SKLEARN)
-def test_a_fit_of_scikit_learn_is_one_rung_with_its_seed(name):
+def test_a_fit_of_scikit_learn_has_its_seed(name):
     X, y = table("binary")
     family, problem = FAMILIES[name], PROBLEMS["binary"]
     trainer = family.trainer([{}], [9], problem, Fold(X, y, (0,)))
     assert not trainer.advance(1, lambda: True)
-    assert trainer.advance(1, lambda: False)
+    assert trainer.advance(family.last_rung({}, 1), lambda: False)
     expected = family.estimator({}, 9, problem).fit(X, y).predict_proba(X)
     np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, expected)
     assert family.estimator({}, 9, problem).random_state == 9
     assert trainer.trials.tolist() == [0]
     trainer.keep([])
     assert trainer.predict(X) == []
+
+
+@pytest.mark.parametrize("task", PROBLEMS)
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("random_forest", {"n_estimators": 37, "class_weight": "balanced"}),
+        ("extra_trees", {"n_estimators": 5, "max_features": 0.5}),
+        ("extra_trees", {"n_estimators": 16, "bootstrap": True, "class_weight": "balanced_subsample"}),
+        ("hist_gradient_boosting", {"max_iter": 60, "max_features": 0.5}),
+        ("hist_gradient_boosting", {"max_iter": 110, "early_stopping": True, "learning_rate": 0.3}),
+        ("hist_gradient_boosting", {"max_iter": 60, "early_stopping": True, "n_iter_no_change": 25}),
+    ],
+)
+def test_a_model_grown_from_rung_to_rung_is_that_of_a_single_fit(name, params, task, monkeypatch):
+    X, y = table(task, n=200)
+    monkeypatch.setattr(sklearn, "_AT_ONCE", 3 * X.size)
+    if task == "regression":
+        params = {key: value for key, value in params.items() if key != "class_weight"}
+    family, problem = FAMILIES[name], PROBLEMS[task]
+    fold = Fold(X, y, (0,), 4, fair_order(y, task, (0,)))
+    trainer, last = family.trainer([params], [5], problem, fold), family.last_rung(params, 4)
+    rungs = sorted(family.rungs(last, 4) | {last})
+    for rung in rungs:
+        assert trainer.advance(rung, lambda: False)
+        (said,) = trainer.predict(X)
+        reached = family.estimator(family.until(params, rung, 4), 5, problem)
+        if rung >= 4:
+            expected = reached.fit(X, y).predict(X)
+            np.testing.assert_array_equal(said.values if task == "regression" else said.values, expected)
+    assert rungs[:2] == [1, 4]
+    assert family.until(params, last, 4) == params
+
+
+def test_boosting_that_stops_early_at_a_rung_grows_no_further():
+    X, y = table("binary", n=200)
+    problem, family = PROBLEMS["binary"], FAMILIES["hist_gradient_boosting"]
+    noise = np.random.default_rng(0).permutation(y)  # nothing to learn: it stops as soon as it may
+    for patience in range(18, 26):
+        params = {"max_iter": 100, "early_stopping": True, "n_iter_no_change": patience}
+        trainer = family.trainer([params], [1], problem, Fold(X, noise, (0,)))
+        whole = family.estimator(params, 1, problem).fit(X, noise)
+        for rung in (1, 4):
+            assert trainer.advance(rung, lambda: False)
+        assert whole.n_iter_ <= 30
+        np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", SKLEARN)
+def test_before_the_first_epoch_models_see_a_sample(name):
+    X, y = table("multiclass", n=160)
+    family, problem = FAMILIES[name], PROBLEMS["multiclass"]
+    params = {"min_samples_leaf": 1, "early_stopping": False} if "boosting" in name else {}
+    order = fair_order(y, "multiclass", (3,))
+    trainer = family.trainer([params], [0], problem, Fold(X, y, (0,), 16, order))
+    assert sorted(family.rungs(family.last_rung({}, 16), 16))[:3] == [1, 4, 16]
+    for rung in (1, 4):
+        assert trainer.advance(rung, lambda: False)
+        rows = np.sort(order[: 10 * rung])
+        alone = family.estimator(family.until(params, rung, 16), 0, problem).fit(X[rows], y[rows])
+        np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, alone.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+def test_a_forest_hears_a_stop_between_two_trees(name, monkeypatch):
+    X, y = table("binary")
+    monkeypatch.setattr(sklearn, "_AT_ONCE", 1)
+    trainer = FAMILIES[name].trainer([{}], [0], PROBLEMS["binary"], Fold(X, y, (0,)))
+    asked = iter([False, False, False, True])
+    assert not trainer.advance(1, lambda: next(asked))
+    trees = FAMILIES[name].estimator({"n_estimators": 2}, 0, PROBLEMS["binary"]).fit(X, y)
+    np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, trees.predict_proba(X))
+    assert FAMILIES[name].yields
+
+
+@pytest.mark.parametrize("name", DESCENT)
+def test_before_the_first_epoch_a_cohort_has_seen_the_first_rows_of_its_order(name):
+    X, y = table("binary", n=160)
+    cohort = [{"batch_size": size, "max_epochs": 3} for size in (5, 40, "full")]
+    trainer = FAMILIES[name].trainer(cohort, [0, 1, 2], PROBLEMS["binary"], Fold(X, y, (0,), 16))
+    begun = []
+    for rung in (1, 4, 16):
+        assert trainer.advance(rung, lambda: False)
+        begun.append(trainer.begun.tolist())
+        assert len(trainer.predict(X)) == 3
+    assert begun == [[0], [0, 1], [0, 1, 2]]
+    assert FAMILIES[name].last_rung(cohort[0], 16) == 48
+    assert FAMILIES[name].until(cohort[0], 32, 16)["max_epochs"] == 2
+    assert FAMILIES[name].until(cohort[0], 8, 16)["max_epochs"] == 1
 
 
 @EVERY
@@ -218,10 +310,10 @@ def test_every_family_says_what_a_plan_needs(name):
     assert family.name == name
     assert family.structural <= set(family.section.parameters)
     params = {}
-    assert family.last_rung(params) >= 1
+    assert family.last_rung(params, 4) == 4 * family.epochs(params) >= 4
     assert 0 < family.work(params, 100, 5) < family.work(params, 1000, 5) < family.work(params, 1000, 50)
-    half = family.until(params, 3)
-    assert family.last_rung(half) == (3 if name in DESCENT else 1)
+    assert family.epochs(family.until(params, 3, 1)) == (1 if name == "decision_tree" else 3)
+    assert {1, 4, 16} <= family.rungs(40, 16)
 
 
 @pytest.mark.parametrize(
@@ -301,3 +393,22 @@ def test_the_ladder_is_geometric_and_the_same_for_all(last):
     assert set(rungs) == {rung for rung in ladder(5000) if rung <= last}
     assert all(b == 2 * a for a, b in zip(rungs, rungs[1:], strict=False))
     assert last / rungs[-1] < 2
+
+
+@pytest.mark.parametrize("n_rows", [10, 9_999, 10_000, 79_999, 80_000, 261_876, 10**6])
+def test_the_first_rung_of_a_large_table_is_a_sample(n_rows):
+    steps = epoch_steps(n_rows)
+    assert steps == 2 ** (steps.bit_length() - 1)
+    assert (steps == 1) == (n_rows < 10_000)
+    assert steps == 1 or 5_000 <= n_rows / steps < 10_000
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8, 16, 128])
+def test_every_ladder_stands_on_the_first_epoch(steps):
+    last = 100 * steps
+    for family in FAMILIES.values():
+        rungs = sorted(family.rungs(last, steps))
+        assert steps in rungs
+        assert rungs[0] < 4
+        assert all(b % a == 0 and b // a in (2, 4) for a, b in zip(rungs, rungs[1:], strict=False))
+        assert last / rungs[-1] < 4

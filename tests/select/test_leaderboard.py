@@ -36,6 +36,17 @@ def test_the_best_was_not_pruned_however_good_it_was():
     assert best_record(RECORDS[:8]).number == 3
 
 
+def test_one_that_saw_samples_alone_stands_among_the_pruned():
+    def stopped(number, *rungs):
+        return record(number, "stopped", 0.99, curve=Curve(rungs=rungs, epoch_steps=16))
+
+    sampled, whole = stopped(20, 1, 4), stopped(21, 1, 4, 16)
+    assert (sampled.early, whole.early) == (True, False)
+    assert [one.number for one in ranked([*RECORDS, sampled])][5:8] == [20, 2, 7]
+    assert best_record([*RECORDS, sampled, whole]).number == 21
+    assert leaderboard([sampled, whole])["epochs"].tolist() == [1, 0.25]
+
+
 def test_where_there_is_no_other_the_best_of_the_pruned_wins():
     pruned = [one for one in RECORDS if one.state in ("pruned", "failed")]
     assert best_record(pruned).number == 2

@@ -130,13 +130,32 @@ def test_judge_reports_and_prunes_what_the_pruner_says(session):
 
 @pytest.mark.parametrize(("hide", "pruned"), [(False, True), (True, False)])
 def test_hidden_trials_are_not_compared_with(session, record, hide, pruned):
-    proposing = session(pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
+    linear = {"space": {"model": {"linear": {"learning_rate": {"low": 1e-3, "high": 0.3}}}}}
+    proposing = session(linear, pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
     old = proposing.propose(lambda leader: 3)
     for one in old:
         proposing.judge(1, {one.number: 0.9})
         proposing.tell(record(one, score=0.9))
     (new,) = proposing.propose(lambda leader: 1, sees=old[0].number if hide else None)
     assert proposing.judge(1, {new.number: 0.2}) == ({new.number} if pruned else set())
+
+
+def test_a_trial_is_compared_with_its_own_family_alone(session, record):
+    proposing = session(pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
+
+    def cohort_of(family):
+        while True:
+            (one,) = proposing.propose(lambda leader: 1)
+            if one.params["model"] == family:
+                return one
+            proposing.tell(record(one, "failed", None))
+
+    good = cohort_of("linear")
+    proposing.judge(1, {good.number: 0.9})
+    proposing.tell(record(good, score=0.9))
+    other, same = cohort_of("mlp"), cohort_of("linear")
+    assert proposing.judge(1, {other.number: 0.2}) == set()
+    assert proposing.judge(1, {same.number: 0.2}) == {same.number}
 
 
 def test_what_is_told_can_be_read_from_the_journal(session, record, journal):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl.errors import SettingError, TableError
-from automl.table import make_folds
+from automl.table import fair_order, make_folds
 
 
 @pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (2_500, 3, 833), (25_000, 1, 5_000)])
@@ -70,3 +70,23 @@ def test_rare_classes_and_wrong_groups():
 def test_few_groups_make_few_folds():
     folds = make_folds([0, 1] * 30, "binary", groups=np.arange(60) // 20)
     assert len(folds) == 3
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_every_beginning_of_a_fair_order_is_a_stratified_sample(task):
+    rng = np.random.default_rng(0)
+    shares = {"binary": [0.98, 0.02], "multiclass": [0.6, 0.395, 0.005]}.get(task)
+    y = rng.normal(size=4_000) if shares is None else rng.choice(len(shares), size=4_000, p=shares)
+    order = fair_order(y, task, (7, 0))
+    assert np.array_equal(np.sort(order), np.arange(4_000))
+    assert np.array_equal(order, fair_order(y, task, (7, 0)))
+    assert not np.array_equal(order, fair_order(y, task, (8, 0)))
+    for n in (10, 250, 1_000, 2_000):
+        sample = y[order[:n]]
+        if shares is None:
+            assert abs(sample.mean() - y.mean()) < 4 / np.sqrt(n)
+            continue
+        counts, all_counts = np.bincount(sample, minlength=len(shares)), np.bincount(y)
+        assert counts.min() >= 1
+        assert np.abs(counts - n * all_counts / len(y)).max() <= len(shares)
+    assert np.abs(np.diff(order)).mean() > 1_000  # not the order of the table

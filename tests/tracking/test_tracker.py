@@ -122,6 +122,27 @@ def test_values_that_are_not_finite_leave_the_rest_of_the_curve(tracker: Tracker
     assert "log_loss" not in run.data.metrics
 
 
+def test_losses_and_scores_stand_on_one_scale_of_steps(tracker: Tracker) -> None:
+    curve = Curve(
+        losses=(0.7, 0.6),
+        learning_rates=(0.1, 0.05),
+        rungs=(1, 2, 4, 8),
+        scores=(0.1, 0.2, 0.3, 0.7),
+        epoch_steps=4,
+    )
+    (run,) = written(tracker, trial(0, curve=curve))
+    client = MlflowClient(tracker.tracking_uri)
+    steps = {
+        key: [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, key)]
+        for key in ("train_loss", "learning_rate", "score")
+    }
+    assert steps == {
+        "train_loss": [(4, 0.7), (8, 0.6)],
+        "learning_rate": [(4, 0.1), (8, 0.05)],
+        "score": [(1, 0.1), (2, 0.2), (4, 0.3), (8, 0.7)],
+    }
+
+
 def test_a_trial_without_epochs(tracker: Tracker) -> None:
     (run,) = written(tracker, trial(7, curve=Curve(), family="decision_tree"))
     assert run.info.run_name == "7 decision_tree"

@@ -2,9 +2,12 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 from automl.families import FAMILIES, Fold, ladder
 from automl.metrics import metric_for
+from automl.records import Proposal
+from automl.workers import Cohort
 from automl.workers.evaluate import evaluate
 from automl.workers.prepared import PreparedFolds
 
@@ -128,6 +131,73 @@ def test_rungs_of_a_cohort_are_the_ladder_and_the_last_epochs(run, cohort):
     asked = []
     run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: asked.append(rung) or set())
     assert asked == sorted(ladder(12) | {7, 12})
+
+
+def test_fractions_of_the_first_epoch_are_rungs_of_a_large_table_and_change_no_curve(run, cohort):
+    asked = []
+    models = [{"max_epochs": 5, "batch_size": size} for size in (4, 25, "full")]
+    (plain, *_) = small = run(cohort(*models))
+    large = run(
+        cohort(*models), lambda rung, scores: asked.append((rung, sorted(scores))) or set(), epoch_steps=4
+    )
+    # 60 rows a fold: a step is 15 of them, and a batch must have passed whole
+    assert asked == [(1, [0]), (2, [0, 1]), *((rung, [0, 1, 2]) for rung in (4, 8, 16, 20))]
+    assert large[0].curve.rungs == (1, 2, 4, 8, 16, 20)
+    assert [record.curve.epochs for record in large] == [5, 5, 5]
+    for one, other in zip(small, large, strict=True):
+        assert one.curve.losses == other.curve.losses
+        assert one.curve.scores == other.curve.scores[-len(one.curve.scores) :]
+    pruned = run(cohort(*models), lambda rung, scores: {0} if rung == 2 else set(), epoch_steps=4)
+    assert (pruned[0].reason, pruned[0].curve.epochs) == ("pruned at rung 2 of 20", 0.5)
+    assert pruned[1].curve == large[1].curve
+    assert plain.score == large[0].score
+
+
+@pytest.mark.parametrize("model", ["decision_tree", "random_forest"])
+def test_models_without_epochs_begin_with_samples_of_a_large_table(run, cohort, model):
+    proposal = Proposal(number=0, configuration={"model": {model: {}}}, params={}, seed=0)
+    (record,) = run(Cohort(0, (proposal,)), epoch_steps=16)
+    (plain,) = run(Cohort(0, (proposal,)))
+    trees = {"decision_tree": (), "random_forest": (64, 208)}[model]
+    assert record.curve.rungs == (1, 4, 16, *trees)
+    assert record.score == plain.score
+
+
+def test_few_rows_judge_a_model_of_few_rows(assignment, monkeypatch):
+    monkeypatch.setattr("automl.workers.prepared._JUDGES", 8)
+    assigned = type(assignment)(**{**vars(assignment), "epoch_steps": 16})
+    for fold in PreparedFolds(assigned)({}):
+        found = [fold.judges(share) for share in (1 / 16, 0.25, 0.5, 1)]
+        assert [len(X) for X, _ in found] == [8, 8, 15, 30]
+        for X, y in found:
+            assert 0.3 < y.mean() < 0.7
+            rows = [np.flatnonzero((fold.X_valid == x).all(axis=1))[0] for x in X]
+            np.testing.assert_array_equal(y, fold.y_valid[rows])
+        assert {x.tobytes() for x in found[0][0]} < {x.tobytes() for x in found[2][0]}
+
+
+def test_a_fit_that_would_outlast_the_deadline_does_not_begin(run, cohort, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("automl.workers.evaluate.time.time", lambda: now[0])
+    monkeypatch.setattr("automl.workers.evaluate.time.perf_counter", lambda: now[0])
+
+    def fit(self, X, y, **kwargs):
+        now[0] += len(X) / 10
+        return whole(self, X, y, **kwargs)
+
+    whole = DecisionTreeClassifier.fit
+    monkeypatch.setattr(DecisionTreeClassifier, "fit", fit)
+    states = {}
+    for deadline in (9.0, 11.0, 30.0):
+        now[0] = 0.0
+        (record,) = run(cohort({"decision_tree": {}}, deadline=deadline), epoch_steps=4)
+        states[deadline] = record.state, record.curve.rungs, record.early
+    # three folds: 4.5 s for the sample, another 13.5 s for what is four times as much
+    assert states == {
+        9.0: ("stopped", (1,), True),
+        11.0: ("stopped", (1,), True),
+        30.0: ("complete", (1, 4), False),
+    }
 
 
 def test_prepared_matrices_are_kept_while_they_are_wanted(assignment):
