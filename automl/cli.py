@@ -303,6 +303,31 @@ def _option(name: str, value: str | None) -> str:
 
 
 @app.command()
+def replay(
+    run_id: Annotated[str, typer.Argument(help="MLflow's run of a trial.", show_default=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help="The table, if it has moved.", show_default="where it was")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    allow_import: AllowImport = None,
+) -> None:
+    """Train the trial RUN_ID again, alone, and say whether its score is what was recorded; if not, exit with 1.
+
+    The table must hold the values it held then. A trial that was pruned is trained to the rung it had come to.
+    """
+    from automl.replay import replay_run
+    from automl.table import read_table
+    from automl.tracking import read_trial
+
+    table = (
+        (None, None) if file is None else read_table(file, target=read_trial(run_id, tracking_uri)[0].target)
+    )
+    found = replay_run(run_id, *table, allow_imports=allow_import or (), tracking_uri=tracking_uri)
+    _say(str(found))
+    raise typer.Exit(0 if found.same else 1)
+
+
+@app.command()
 def leaderboard(
     study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
     top: Annotated[int, typer.Option(help="How many trials to show.", min=1)] = 20,

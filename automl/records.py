@@ -161,6 +161,8 @@ class SearchRecord(_Record):
         Fingerprints of the table's values with the target, and of the split; empty in records of older versions.
     file : str
         Where the table was read from; empty for one that was made in memory.
+    cv : int, "object" or None
+        The folds that were asked for; "object" where a program handed in splits or groups of its own.
     """
 
     study_name: str
@@ -178,3 +180,4 @@ class SearchRecord(_Record):
     folds: str = ""
     file: str = ""
     epoch_steps: int = 1
+    cv: int | Literal["object"] | None = None

@@ -16,17 +16,27 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.callbacks import one_form
-from automl.errors import NoModelError, SettingError, StoreError, without_passwords
+from automl.errors import Fault, NoModelError, SettingError, StoreError, without_passwords
 from automl.export import save_model
 from automl.families import family_of, reached
 from automl.loop import Loop
 from automl.metrics import Predictions
 from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
+from automl.replay import Replay, replay_trial
 from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
-from automl.settings import check_memory, check_settings, jobs_for, kept_settings, memory_for
-from automl.study import Budget, Session, claim, create_study, keep_settings, make_pruner, make_sampler
+from automl.settings import check_memory, check_settings, jobs_for, kept_settings, memory_for, shown_settings
+from automl.study import (
+    Budget,
+    Session,
+    claim,
+    create_study,
+    keep_settings,
+    make_pruner,
+    make_sampler,
+    read_records,
+)
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
 from automl.workers import few_threads, open_workers
@@ -225,7 +235,8 @@ class Search(BaseEstimator):
         Search
             Itself.
         """
-        check_settings(self.get_params(deep=False))
+        settings = self.get_params(deep=False)
+        check_settings(settings)
         for name in self._learned():
             delattr(self, name)
         budget, memory_limit = Budget(self.timeout, self.n_trials), memory_for(self.memory_limit)
@@ -240,7 +251,7 @@ class Search(BaseEstimator):
             random_state=self.random_state,
         )
         sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
-        about = self._about(plan)
+        about = self._about(plan, grouped=groups is not None)
         n_jobs = jobs_for(self.n_jobs, plan.frame.size)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
@@ -262,13 +273,13 @@ class Search(BaseEstimator):
             )
             check_memory(workers, memory_limit)
             again = check_same(self.study_, about, plan.space)
-            keep_settings(self.study_, kept_settings(self.get_params(deep=False), plan.space))
+            keep_settings(self.study_, kept_settings(settings, plan.space))
             session = Session(self.study_, plan.space, about)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE
             try:
                 self.run_id_, _ = mirror(
-                    tracker, self.study_, about, session.records, self._shown(), again=again
+                    tracker, self.study_, about, session.records, shown_settings(settings), again=again
                 )
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
@@ -352,6 +363,19 @@ class Search(BaseEstimator):
         values = self._plan.target.encode(best.predict(X))
         return self._plan.metric(codes, Predictions(values, probabilities, decision))
 
+    def replay(self, number: int) -> Replay:
+        """Train the trial of that number again, alone.
+
+        The result holds both records; ``same`` tells whether the scores are equal within rounding, ``print`` shows
+        them. SettingError if there is no such trial, or it ended without a score for want of time.
+        """
+        check_is_fitted(self, "best_trial_")
+        records = {record.number: record for record in read_records(self.study_)}
+        if number not in records:
+            came = f"{number}, of {len(records)} trials that ended"
+            raise SettingError(Fault("number", "must be a trial of the study", came))
+        return replay_trial(self._plan.assignment(self.scoring, self.random_state), records[number])
+
     def export(self, path: str | Path) -> Path:
         """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.
 
@@ -376,7 +400,7 @@ class Search(BaseEstimator):
         """Return the names of what a fit has left here."""
         return [name for name in vars(self) if name in ("_plan", "_example") or name[-1] == "_" != name[0]]
 
-    def _about(self, plan: Plan) -> SearchRecord:
+    def _about(self, plan: Plan, *, grouped: bool) -> SearchRecord:
         n_rows, n_columns = plan.frame.shape
         return SearchRecord(
             study_name=self.study_name or _new_name(plan.target.name),
@@ -392,24 +416,9 @@ class Search(BaseEstimator):
             epoch_steps=plan.epoch_steps,
             columns=plan.columns.kinds_,
             file=plan.file,
+            cv="object" if grouped or not isinstance(self.cv, int | None) else self.cv,
             **plan.fingerprints(),
         )
-
-    def _shown(self) -> dict[str, Any]:
-        """Return the settings that the search's run shows as parameters."""
-        plain = {
-            "n_trials",
-            "timeout",
-            "trial_timeout",
-            "memory_limit",
-            "patience",
-            "cv",
-            "n_jobs",
-            "sampler",
-            "pruner",
-            "refit",
-        }
-        return {name: value for name, value in self.get_params(deep=False).items() if name in plain}
 
     def _keep(self, plan: Plan, records: Sequence[TrialRecord], *, interrupted: bool) -> None:
         best = best_record(records)

@@ -14,8 +14,20 @@ from automl.workers import LEAST_MEMORY, Workers, as_text, to_bytes
 if TYPE_CHECKING:
     from automl.space import Space
 
-__all__ = ["SETTINGS", "check_settings", "jobs_for", "kept_settings", "memory_for", "check_memory"]
+__all__ = [
+    "SETTINGS",
+    "check_settings",
+    "jobs_for",
+    "kept_settings",
+    "memory_for",
+    "check_memory",
+    "shown_settings",
+]
 
+_SHOWN = (
+    *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
+    *("cv", "n_jobs", "sampler", "pruner", "refit"),
+)
 _TINY = 50_000  # values; for a smaller table processes take longer to start than they save
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
@@ -72,6 +84,11 @@ def jobs_for(n_jobs: int | None, n_values: int) -> int:
     if n_jobs is None and n_values < _TINY:
         return 1
     return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+
+
+def shown_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the search's run shows as parameters."""
+    return {name: values[name] for name in _SHOWN}
 
 
 def kept_settings(values: dict[str, Any], space: Space) -> dict[str, Any]:

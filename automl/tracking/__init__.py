@@ -7,6 +7,7 @@ Importing this room loads no MLflow.
 from __future__ import annotations
 
 from automl.tracking.models import fetch_model, find_model, trusted_types, write_model
+from automl.tracking.past import read_trial
 from automl.tracking.progress import Progress, Silent
 from automl.tracking.store import default_tracking_uri, ui_command, ui_url
 from automl.tracking.tracker import Tracker
@@ -18,6 +19,7 @@ __all__ = [
     "default_tracking_uri",
     "fetch_model",
     "find_model",
+    "read_trial",
     "trusted_types",
     "ui_command",
     "ui_url",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, Fault, NoModelError, SettingError, StoreError
+from automl.tracking.past import get_run
 from automl.tracking.store import open_store, quiet, resolve_uri
 
 if TYPE_CHECKING:
@@ -256,10 +257,10 @@ def find_model(run_id: str, tracking_uri: str | None = None) -> str:
     """
     uri = resolve_uri(tracking_uri)
     client = open_store(uri, create=False)
-    run = _get_run(client, run_id, uri)
+    run = get_run(client, run_id, uri)
     parent_id = run.data.tags.get("mlflow.parentRunId")
     if parent_id is not None:
-        search = _get_run(client, parent_id, uri)
+        search = get_run(client, parent_id, uri)
         best_id = search.data.tags.get("automl.best_run_id")
         if best_id != run_id:
             winner = f", that of the winning trial is {best_id}" if best_id else ""
@@ -276,18 +277,6 @@ def find_model(run_id: str, tracking_uri: str | None = None) -> str:
             "finished, was not refitted, or no trial of it completed."
         )
     return str(model_uri)
-
-
-def _get_run(client: MlflowClient, run_id: str, uri: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise StoreError(f"tracking_uri: {uri} failed: {error.message}") from error
-        remedy = "`automl ui` shows the runs; or name another store with tracking_uri."
-        raise SettingError(Fault("run_id", f"must be a run of {uri}", repr(run_id), remedy)) from error
 
 
 def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -> Path:

@@ -11,9 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from automl.records import SearchRecord, State, TrialRecord
+from automl.records import Curve, SearchRecord, State, TrialRecord
 
-__all__ = ["Point", "RunContent", "plain_params", "plain_tags", "search_run", "summary_points", "trial_run"]
+__all__ = [
+    "Point",
+    "RunContent",
+    "plain_params",
+    "plain_tags",
+    "search_of",
+    "search_run",
+    "summary_points",
+    "trial_of",
+    "trial_run",
+]
 
 # https://mlflow.org/docs/latest/api_reference/rest-api.html#request-limits
 _MAX_KEY = 250
@@ -125,6 +135,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
         "automl.seed": record.seed,
         "automl.configuration": json.dumps(record.configuration, default=str),
     }
+    if record.curve.rungs:
+        tags |= {"automl.rung": record.curve.rungs[-1]}
     if record.reason:
         tags |= {"automl.reason": record.reason, "mlflow.note.content": record.reason}
     started = record.started or time.time()
@@ -137,6 +149,24 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
         start=_milliseconds(started),
         end=_milliseconds(started + record.seconds),
     )
+
+
+def search_of(tags: Mapping[str, str]) -> SearchRecord:
+    """Return what a search is about, from the tags of its run; the kinds of the columns are not among them."""
+    return SearchRecord.model_validate(_fields(SearchRecord, tags))
+
+
+def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialRecord:
+    """Return a trial from the tags and metrics of its run: what it was, how it ended, and the last rung and score."""
+    rungs, score = tags.get("automl.rung"), metrics.get("score")
+    curve = Curve(rungs=(int(rungs),), scores=(score,)) if rungs and score is not None else Curve()
+    fields = {**_fields(TrialRecord, tags), "configuration": json.loads(tags["automl.configuration"])}
+    return TrialRecord.model_validate({**fields, "params": {}, "score": score, "curve": curve})
+
+
+def _fields(kind: type[SearchRecord] | type[TrialRecord], tags: Mapping[str, str]) -> dict[str, str | None]:
+    said = {name: tags.get(f"automl.{name}") for name in kind.model_fields}
+    return {name: None if value == "None" else value for name, value in said.items() if value is not None}
 
 
 def _points(record: TrialRecord, started: float) -> list[Point]:

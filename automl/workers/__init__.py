@@ -1,5 +1,6 @@
 """Where cohorts run: in this process, or in processes of their own."""
 
+from automl.workers.alone import train_alone
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
 from automl.workers.evaluate import Cohort
 from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, to_bytes
@@ -25,6 +26,7 @@ __all__ = [
     "few_threads",
     "open_workers",
     "to_bytes",
+    "train_alone",
 ]
 
 

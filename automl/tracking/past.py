@@ -1,0 +1,68 @@
+"""Runs read back: what a trial was, as its run tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import Fault, SettingError, StoreError
+from automl.records import SearchRecord, TrialRecord
+from automl.tracking.runs import search_of, trial_of
+from automl.tracking.store import open_store, resolve_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["get_run", "read_trial"]
+
+
+def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchRecord, TrialRecord]:
+    """Return what a search was about, and a trial of it, as their runs tell it.
+
+    Parameters
+    ----------
+    run_id : str
+        The trial's run.
+    tracking_uri : str or None
+        The store; None for `default_tracking_uri`.
+
+    Returns
+    -------
+    SearchRecord, TrialRecord
+        Of the trial its configuration, seed, state, last rung and score; the rest of its curve is left out.
+
+    Raises
+    ------
+    SettingError
+        If there is no such run, or it is none of a trial of ours.
+    StoreError
+        If there is no such store.
+    """
+    uri = resolve_uri(tracking_uri)
+    client = open_store(uri, create=False)
+    run = get_run(client, run_id, uri)
+    tags, parent_id = run.data.tags, run.data.tags.get("mlflow.parentRunId")
+    rule = "must be the run of a trial"
+    if tags.get("automl.kind") == "search":
+        best = tags.get("automl.best_run_id")
+        remedy = f"That of its winner is {best}." if best else "Its trials are the runs below it."
+        raise SettingError(Fault("run_id", rule, f"{run_id!r}, the run of a search", remedy))
+    if tags.get("automl.kind") != "trial" or parent_id is None:
+        raise SettingError(Fault("run_id", rule, f"{run_id!r}, a run of another program"))
+    try:
+        return search_of(get_run(client, parent_id, uri).data.tags), trial_of(tags, run.data.metrics)
+    except (KeyError, ValueError) as error:  # cut to MLflow's limits, changed by hand, of another version
+        came = f"{run_id!r}, whose tags cannot be read ({str(error).splitlines()[0]})"
+        raise SettingError(Fault("run_id", rule, came)) from error
+
+
+def get_run(client: MlflowClient, run_id: str, uri: str) -> Any:
+    """Return a run, or raise what can be understood."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise StoreError(f"tracking_uri: {uri} failed: {error.message}") from error
+        remedy = "`automl ui` shows the runs; or name another store with tracking_uri."
+        raise SettingError(Fault("run_id", f"must be a run of {uri}", repr(run_id), remedy)) from error

@@ -1,0 +1,121 @@
+"""Whether ``fit`` returns in time: tables of 500 to 300,000 rows, timeouts of 10 to 60 s (or those asked for).
+
+``python benchmarks/timeout.py`` prints a table, ``--json`` one object a line. Every search is the first one of a
+process of its own in an empty folder, so that its time holds the creation of MLflow's store. ``fit`` is its wall time,
+``limit`` what it may be: the timeout and 3 s, or 5 % of it. The tables are made up: half of the columns are
+numbers, half categories.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROWS = (500, 20_000, 300_000)
+TIMEOUTS = (10.0, 20.0, 60.0)
+TASKS = ("binary", "regression")
+
+
+def table(n_rows: int, task: str, n_columns: int = 20) -> tuple[pd.DataFrame, pd.Series]:
+    """Return numbers and categories, and a target that depends on some of each."""
+    rng = np.random.default_rng(0)
+    half = n_columns // 2
+    numbers = rng.normal(size=(n_rows, half))
+    codes = rng.integers(0, 8, size=(n_rows, half))
+    signal = numbers[:, 0] * numbers[:, 1] + numbers[:, 2] + 0.3 * (codes[:, 0] % 3)
+    y = signal + rng.normal(scale=0.5, size=n_rows)
+    X = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(half)])
+    for i in range(half):
+        X[f"c{i}"] = np.array(list("abcdefgh"))[codes[:, i]]
+    return X, pd.Series(y if task == "regression" else y > 0, name="y")
+
+
+def one(n_rows: int, timeout: float, task: str, space: str, n_jobs: int | None) -> dict[str, object]:
+    """Search once, in this process."""
+    import automl
+
+    warnings.simplefilter("ignore")
+    X, y = table(n_rows, task)
+    search = automl.Search(space, timeout=timeout, n_jobs=n_jobs, progress=False)
+    began = time.perf_counter()
+    try:
+        search.fit(X, y)
+        trials, family = len(search.leaderboard_), search.best_trial_.family
+    except automl.AutomlError as error:
+        trials, family = 0, str(error).splitlines()[0]
+    took = time.perf_counter() - began
+    limit = timeout + max(3.0, 0.05 * timeout)
+    return {
+        "rows": n_rows, "task": task, "space": space, "timeout": timeout, "fit": round(took, 2), "limit": limit,
+        "in time": took <= limit, "trials": trials, "winner": family,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
+    parser.add_argument("--timeout", nargs="+", type=float, default=TIMEOUTS)
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=TASKS[:1])
+    parser.add_argument("--space", default="tabular")
+    parser.add_argument("--n-jobs", type=int, default=None)
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # in a process of its own
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(one(asked.rows[0], asked.timeout[0], asked.task[0], asked.space, asked.n_jobs)))
+        return
+    late = 0
+    for n_rows in asked.rows:
+        for task in asked.task:
+            for timeout in asked.timeout:
+                row = in_a_process(n_rows, timeout, task, asked)
+                show(
+                    row,
+                    as_json=asked.json,
+                    first=not late and (n_rows, timeout) == (asked.rows[0], asked.timeout[0]),
+                )
+                late += not row["in time"]
+    if not asked.json:
+        print("\nall in time" if not late else f"\n{late} came late")
+
+
+def in_a_process(n_rows: int, timeout: float, task: str, asked: argparse.Namespace) -> dict[str, object]:
+    words = [
+        "--one",
+        "--rows",
+        str(n_rows),
+        "--timeout",
+        str(timeout),
+        "--task",
+        task,
+        "--space",
+        asked.space,
+    ]
+    words += [] if asked.n_jobs is None else ["--n-jobs", str(asked.n_jobs)]
+    with tempfile.TemporaryDirectory() as folder:
+        script = [sys.executable, str(Path(__file__).resolve()), *words]
+        ran = subprocess.run(script, cwd=folder, capture_output=True, text=True, check=True)
+    row: dict[str, object] = json.loads(ran.stdout.splitlines()[-1])
+    return row
+
+
+def show(row: dict[str, object], *, as_json: bool, first: bool) -> None:
+    if as_json:
+        print(json.dumps(row), flush=True)
+        return
+    if first:
+        print(" ".join(f"{name:>10}" for name in row))
+    print(" ".join(f"{value!s:>10}" for value in row.values()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
