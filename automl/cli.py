@@ -81,9 +81,15 @@ NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default
 Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
 NJobs = Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")]
 RandomState = Annotated[int, typer.Option(help="The seed of everything.")]
-Sampler = Annotated[str | None, typer.Option(help="tpe, random, qmc, ...", show_default="tpe")]
+Sampler = Annotated[
+    str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid or nsgaii.", show_default="tpe")
+]
 Pruner = Annotated[
-    str | None, typer.Option(help="median, successive_halving, none, ...", show_default="median")
+    str | None,
+    typer.Option(
+        help="median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
+        show_default="median",
+    ),
 ]
 ModelFolder = Annotated[
     Path | None,

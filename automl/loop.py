@@ -246,7 +246,9 @@ class Loop:
     def _propose(self) -> None:
         at_work = (proposal for running in self._running.values() for proposal in running.cohort.proposals)
         known = min((proposal.number for proposal in at_work), default=1 + max(self._ended, default=-1))
-        self._take(self._session.propose(self._size, known if self._repeatable else None))
+        proposals = self._session.propose(self._size, known if self._repeatable else None)
+        self._over = self._over or not proposals
+        self._take(proposals)
 
     def _take(self, proposals: Sequence[Proposal]) -> None:
         """Have a cohort trained as soon as there is room for it."""

@@ -70,7 +70,7 @@ class Search(BaseEstimator):
         ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for numbers.
     n_trials : int or None, default=None
         Trials in all. With it a search repeats itself: the same seed gives the same leaderboard, whatever is ready
-        first and with one or two jobs, as far as ``timeout`` does not cut it short (and but for ``hyperband``).
+        first and with one or two jobs, as far as ``timeout`` does not cut it short.
     timeout : float or None, default=60
         Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
         one of them must be given.
@@ -105,9 +105,11 @@ class Search(BaseEstimator):
         Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
         ``sqlite:///FILE`` or, with ``pip install 'automl[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
     sampler : str, optuna sampler or None, default=None
-        What proposes: ``tpe`` (None), ``random``, ``qmc``, ``nsgaii``, ``cmaes``, ``gp``, or an object.
+        What proposes: ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object.
+        ``grid:3`` takes three values of each range.
     pruner : str, optuna pruner or None, default=None
-        What prunes: ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``none``, or an object.
+        What prunes: ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``patient``,
+        ``threshold``, ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
     tracking_uri : str or None, default=None
         MLflow's store. None: ``sqlite:///mlruns/mlflow.db``.
     experiment_name : str or None, default=None
@@ -250,7 +252,7 @@ class Search(BaseEstimator):
             groups=groups,
             random_state=self.random_state,
         )
-        sampler, pruner = make_sampler(self.sampler, self.random_state), make_pruner(self.pruner)
+        sampler, pruner = make_sampler(self.sampler, self.random_state, plan.space), make_pruner(self.pruner)
         about = self._about(plan, grouped=groups is not None)
         n_jobs = jobs_for(self.n_jobs, plan.frame.size)
         assignment = plan.assignment(self.scoring, self.random_state)

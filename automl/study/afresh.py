@@ -1,20 +1,22 @@
-"""Samplers of Optuna without a memory of their own: what one proposes follows from the study alone."""
+"""Samplers and pruners of Optuna without a memory of their own: what they say follows from the study alone."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
-__all__ = ["Afresh"]
+__all__ = ["Afresh", "AfreshPruner"]
 
 
 class Afresh(BaseSampler):
@@ -29,10 +31,12 @@ class Afresh(BaseSampler):
         ``make(seed, trial_seed)``: a sampler; the first seed is the same for all trials.
     seed : int
         The search's seed.
+    in_part : bool
+        Whether it is to be shown a part of a long study alone: it looks at everything whenever it is asked.
     """
 
-    def __init__(self, make: Callable[[int, int], BaseSampler], seed: int) -> None:
-        self._make, self._seed = make, seed
+    def __init__(self, make: Callable[[int, int], BaseSampler], seed: int, *, in_part: bool = False) -> None:
+        self._make, self._seed, self.in_part = make, seed, in_part
         self.made = self._for(0)
 
     @override
@@ -67,3 +71,20 @@ class Afresh(BaseSampler):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return self._make(self._seed, trial_seed)
+
+
+class AfreshPruner(BasePruner):
+    """A pruner that is as new whenever it is asked.
+
+    Parameters
+    ----------
+    pruner : BasePruner
+        The pruner, before it was ever asked.
+    """
+
+    def __init__(self, pruner: BasePruner) -> None:
+        self.made = pruner
+
+    @override
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        return deepcopy(self.made).prune(study, trial)

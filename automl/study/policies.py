@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from optuna import pruners, samplers
+from optuna.exceptions import ExperimentalWarning
 
 from automl.errors import Fault, SettingError, nearest
-from automl.study.afresh import Afresh
+from automl.space import Space
+from automl.study.afresh import Afresh, AfreshPruner
+from automl.study.points import Points
 
 __all__ = ["PRUNERS", "SAMPLERS", "make_pruner", "make_sampler"]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One of the names.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a sampler of the search's seed and the trial's; a pruner of the number, if it takes one.
+    package : str
+        What it needs beyond Optuna's own.
+    number : str
+        What a number after the name says, as in ``percentile:10``; empty if none may stand there.
+    default : float or None
+        The number where none is given; None if one must be given.
+    in_part : bool
+        Of a sampler, whether it is shown a part of a long study, as `History` chooses it.
+    """
+
+    make: Callable[..., Any]
+    package: str = ""
+    number: str = ""
+    default: float | None = None
+    in_part: bool = False
 
 
 def _tpe(seed: int, trial_seed: int) -> samplers.BaseSampler:
@@ -30,47 +61,96 @@ def _qmc(seed: int, trial_seed: int) -> samplers.BaseSampler:
     )
 
 
-# Name -> (the search's seed, the trial's seed -> sampler; package it needs beyond Optuna's own).
-SAMPLERS: dict[str, tuple[Callable[[int, int], samplers.BaseSampler], str]] = {
-    "tpe": (_tpe, ""),
-    "random": (lambda seed, trial_seed: samplers.RandomSampler(seed=trial_seed), ""),
-    "qmc": (_qmc, ""),
-    "nsgaii": (lambda seed, trial_seed: samplers.NSGAIISampler(seed=trial_seed), ""),
-    "cmaes": (lambda seed, trial_seed: samplers.CmaEsSampler(seed=trial_seed), "cmaes"),
-    "gp": (lambda seed, trial_seed: samplers.GPSampler(seed=trial_seed), "torch"),
+def _cmaes(seed: int, trial_seed: int) -> samplers.BaseSampler:
+    return samplers.CmaEsSampler(seed=trial_seed, warn_independent_sampling=False)
+
+
+def _gp(seed: int, trial_seed: int) -> samplers.BaseSampler:
+    return samplers.GPSampler(seed=trial_seed, warn_independent_sampling=False)
+
+
+SAMPLERS: dict[str, _Row] = {
+    "tpe": _Row(_tpe, in_part=True),
+    "gp": _Row(_gp, package="torch", in_part=True),
+    "cmaes": _Row(_cmaes, package="cmaes"),
+    "random": _Row(lambda seed, trial_seed: samplers.RandomSampler(seed=trial_seed)),
+    "qmc": _Row(_qmc),
+    "grid": _Row(Points.of_grid, number="how many values of a range", default=5),
+    "nsgaii": _Row(lambda seed, trial_seed: samplers.NSGAIISampler(seed=trial_seed)),
 }
 
-PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
-    "median": lambda: pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
-    "percentile": lambda: pruners.PercentilePruner(25.0, n_startup_trials=8, n_warmup_steps=1),
-    "successive_halving": lambda: pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
-    "hyperband": lambda: pruners.HyperbandPruner(),
-    "none": lambda: pruners.NopPruner(),
+
+# Eight trials to compare with, and never at the first rung: it is too early to tell.
+_COMPARE: dict[str, int] = {"n_startup_trials": 8, "n_warmup_steps": 1}
+
+PRUNERS: dict[str, _Row] = {
+    "median": _Row(lambda: pruners.MedianPruner(**_COMPARE)),
+    "percentile": _Row(
+        lambda share: pruners.PercentilePruner(share, **_COMPARE),
+        number="the share of trials to go on, in percent",
+        default=25,
+    ),
+    "successive_halving": _Row(
+        lambda factor: pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=int(factor)),
+        number="one in how many goes on",
+        default=3,
+    ),
+    "hyperband": _Row(
+        lambda factor: pruners.HyperbandPruner(reduction_factor=int(factor)),
+        number="one in how many goes on",
+        default=3,
+    ),
+    "patient": _Row(
+        lambda patience: pruners.PatientPruner(pruners.MedianPruner(**_COMPARE), patience=int(patience)),
+        number="how many rungs a trial may go without getting better",
+        default=1,
+    ),
+    "threshold": _Row(
+        lambda lower: pruners.ThresholdPruner(lower=lower, n_warmup_steps=1),
+        number="the least score to go on with",
+    ),
+    "wilcoxon": _Row(
+        lambda p_threshold: pruners.WilcoxonPruner(p_threshold=p_threshold),
+        number="how likely it may be that a trial is no worse than the best",
+        default=0.1,
+    ),
+    "none": _Row(pruners.NopPruner),
 }
 
 
-def make_sampler(sampler: Any, seed: int) -> samplers.BaseSampler:
+def make_sampler(sampler: Any, seed: int, space: Space | None = None) -> samplers.BaseSampler:
     """Return Optuna's sampler of that name (None: ``tpe``), or the object itself.
 
     One made by its name is seeded anew for each trial, from ``seed`` and the trial's number; an object keeps whatever
-    random state it has.
+    random state it has. A grid, by name or as an object, is laid out before the search and taken point by point.
+
+    Parameters
+    ----------
+    sampler : str, optuna sampler or None
+        A name of `SAMPLERS`, with a number where it takes one (``grid:3``), or an object.
+    seed : int
+        The search's seed.
+    space : Space, optional
+        What may be tried; a grid is laid over it.
 
     Raises
     ------
     SettingError
-        If there is no such sampler, or the package it needs is not installed.
+        If there is no such sampler, the package it needs is not installed, or a grid does not fit the space.
     """
+    if isinstance(sampler, samplers.GridSampler) and space is not None:
+        return Points.of_sampler(sampler, seed, space)
     if isinstance(sampler, samplers.BaseSampler):
         return sampler
-    make: Callable[[int, int], samplers.BaseSampler]
-    make, package = _named("sampler", "tpe" if sampler is None else sampler, SAMPLERS)
-    if package and find_spec(package) is None:
-        raise SettingError(
-            Fault(
-                "sampler", f'"{sampler}" needs the package {package}', "none installed", f"Install {package}."
-            )
-        )
-    return Afresh(make, seed)
+    name, row, number = _named("sampler", "tpe" if sampler is None else sampler, SAMPLERS)
+    if row.package and find_spec(row.package) is None:
+        rule, advice = f'"{name}" needs the package {row.package}', f"Install {row.package}."
+        raise SettingError(Fault("sampler", rule, "none installed", advice))
+    if name == "grid":
+        if space is None:
+            raise ValueError("a grid needs a space to be laid over")
+        return Points.of_grid(space, seed, number)
+    return Afresh(row.make, seed, in_part=row.in_part)
 
 
 def make_pruner(pruner: Any) -> pruners.BasePruner:
@@ -79,16 +159,39 @@ def make_pruner(pruner: Any) -> pruners.BasePruner:
     Raises
     ------
     SettingError
-        If there is no such pruner.
+        If there is no such pruner, or the number after its name is missing or not one for it.
     """
-    if isinstance(pruner, pruners.BasePruner):
-        return pruner
-    make: Callable[[], pruners.BasePruner] = _named("pruner", "median" if pruner is None else pruner, PRUNERS)
-    return make()
+    if not isinstance(pruner, pruners.BasePruner):
+        name, row, number = _named("pruner", "median" if pruner is None else pruner, PRUNERS)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                pruner = row.make(number) if row.number else row.make()
+        except ValueError as error:
+            rule = f"needs a number that is {row.number}"
+            raise SettingError(
+                Fault("pruner", rule, f'"{name}:{number:g}"', f"Optuna says: {error}")
+            ) from error
+    # Of Optuna's pruners it is the one that learns as it is asked, and so would know who asked before.
+    return AfreshPruner(pruner) if isinstance(pruner, pruners.HyperbandPruner) else pruner
 
 
-def _named(what: str, name: Any, known: dict[str, Any]) -> Any:
+def _named(what: str, text: Any, known: dict[str, _Row]) -> tuple[str, _Row, float]:
+    """Return what ``name`` or ``name:number`` means: the name, its row and the number (not a number without one)."""
+    name, colon, written = text.partition(":") if isinstance(text, str) else (text, "", "")
     if not isinstance(name, str) or name not in known:
         rule = f"must be a {what} of Optuna, or the name of one"
-        raise SettingError(Fault(what, rule, f'"{name}"', nearest(str(name), list(known))))
-    return known[name]
+        raise SettingError(Fault(what, rule, f'"{text}"', nearest(str(name), list(known))))
+    row = known[name]
+    if colon and not row.number:
+        raise SettingError(Fault(what, f'"{name}" takes no number', f'"{text}"', f"Write {name}."))
+    number = row.default
+    if colon:
+        try:
+            number = float(written)
+        except ValueError:
+            number = math.nan
+    if row.number and (number is None or not math.isfinite(number)):
+        rule, advice = f'"{name}" needs a number: {row.number}', f"Write it after the name: {name}:0.5."
+        raise SettingError(Fault(what, rule, f'"{text}"', advice))
+    return name, row, math.nan if number is None else number

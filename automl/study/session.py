@@ -15,7 +15,9 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 from automl.study.drafts import Drafts
+from automl.study.history import History, family
 from automl.study.kept import keep_search, key, read_records, read_search
+from automl.study.points import Points
 from automl.study.views import as_proposed, rewritten, view
 
 __all__ = ["Session"]
@@ -27,7 +29,6 @@ _DRAWS = 200  # random configurations that are all known, before the space count
 # Attributes of a trial: the good start it was made of, and its cohort. Of that a leader has all that is to be known,
 # the others have the leader's number.
 # One that is refused has which refusal in a row it is.
-_FAMILY = "model"  # the parameter that chooses it; there is none where a space has one alone
 _LEAD, _COHORT, _REFUSAL = "lead", "cohort", "refusal"
 
 _STATES = {
@@ -84,17 +85,20 @@ class Session:
         self._cohorts: dict[int, _Cohort] = {}
         trials = study.get_trials(deepcopy=False)
         self.records = read_records(study)
-        self._drafts = Drafts(study, space, rewritten(trials, self.records, space))
+        self._history = History(self._seed, study.directions, rewritten(trials, self.records, space))
+        self._drafts = Drafts(study, space, self._history)
         self._judging, self._view = view(study)
         # Known good starts come first, then one cohort of each family, before the sampler decides.
-        families = space.size().dimensions
+        self._points = study.sampler if isinstance(study.sampler, Points) else None
+        families = [] if self._points else space.size().dimensions
         self._leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
         before = read_search(study)
         self._recover(trials, same=before is not None and before.space_digest == search.space_digest)
+        self._history.take(study.get_trials(deepcopy=False))
         keep_search(study, search)
 
     def propose(self, size: Callable[[Proposal], int], sees: int | None = None) -> tuple[Proposal, ...]:
-        """Return the next cohort: a leader, and others that share its structure.
+        """Return the next cohort: a leader, and others that share its structure; nobody where a grid is at its end.
 
         Parameters
         ----------
@@ -104,7 +108,11 @@ class Session:
         sees : int or None
             The cohort will be judged by trials with numbers below this one; None: by all there are.
         """
-        lead, draft, configuration = self._lead()
+        self._history.take(self.study.get_trials(deepcopy=False))
+        drawn = None if self._judging.stopped else self._lead()
+        if drawn is None:
+            return ()
+        lead, draft, configuration = drawn
         known = key(configuration) in self._first
         self._repeated = self._repeated + 1 if known else 0
         mark = {
@@ -162,19 +170,22 @@ class Session:
             Score by trial number; greater is better.
         """
         cohort = self._cohorts[next(iter(scores))]
-        stored = self.study.get_trials(deepcopy=False)
         for number, score in scores.items():
             trial = cohort.trials[number]
             before = {step: value for step, value in trial.intermediate_values.items() if step < rung}
             trial.intermediate_values = {**before, rung: score}
-            if number in self._live and rung not in stored[number].intermediate_values:
+            stored = self._storage.get_trial(trial._trial_id)
+            if number in self._live and rung not in stored.intermediate_values:
                 self._storage.set_trial_intermediate_value(trial._trial_id, rung, score)
+        own = family(next(iter(cohort.trials.values())).params)
+        cohorts = self._cohorts.values() if cohort.sees is None else ()
+        others = [trial for one in cohorts if one is not cohort for trial in one.trials.values()]
+        at_work = [trial for trial in others if family(trial.params) == own]
+        self._view.part = [*at_work, *self._history.compared(own, cohort.sees)]
         self._view.shown = cohort.trials
-        seen = stored[: cohort.sees]
-        family = next(iter(cohort.trials.values())).params.get(_FAMILY)
-        same = {trial.number for trial in seen if trial.params.get(_FAMILY) == family}
-        self._view.hidden = set(range(len(stored))) - same
-        return {number for number in scores if self.study.pruner.prune(self._judging, cohort.trials[number])}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Wilcoxon's, of trials that have rungs of their own
+            return {n for n in scores if self.study.pruner.prune(self._judging, cohort.trials[n])}
 
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
         """Call back in Optuna's form for a trial that has ended; return whether the study was asked to stop."""
@@ -196,9 +207,13 @@ class Session:
             self._first.pop(key(record.configuration), None)
         self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))
         self._end(record)
+        self._history.add(self._storage.get_trial(trial_id))
 
-    def _lead(self) -> tuple[dict[str, Any], FrozenTrial, dict[str, Any]]:
+    def _lead(self) -> tuple[dict[str, Any], FrozenTrial, dict[str, Any]] | None:
         """Draw the first of a cohort: a good start, a family's first, what the sampler says, or something new."""
+        if self._points and not self._leads:
+            point = self._point()
+            return point and ({}, *point)
         if self._repeated >= _REPEATED and not self.exhausted:
             rng = self._rng()
             draws = (self._space.sample(rng) for _ in range(_DRAWS))
@@ -210,8 +225,16 @@ class Session:
         drawn = self._draw(lead) or self._drafts.draw(self._space.to_trial(self._space.sample(self._rng())))
         return lead, *drawn
 
+    def _point(self, like: Mapping[str, Any] | None = None) -> tuple[FrozenTrial, dict[str, Any]] | None:
+        """Draw the next point of a grid that is not known yet; None where there is none, or none like that."""
+        while self._points and (point := self._points.take(like)) is not None:
+            draft, configuration = self._drafts.draw(point)
+            if key(configuration) not in self._first:
+                return draft, configuration
+        return None
+
     def _rng(self) -> np.random.Generator:
-        return np.random.default_rng([self._seed, len(self.study.get_trials(deepcopy=False))])
+        return np.random.default_rng([self._seed, self._history.known])
 
     def _draw(self, fixed: dict[str, Any]) -> tuple[FrozenTrial, dict[str, Any]] | None:
         """Draw a trial; None if all that the sampler has are forbidden."""
@@ -230,7 +253,7 @@ class Session:
         size = _mark(leader).get("size", 1)
         shared = {name: value for name, value in leader.params.items() if self._space.structural(name)}
         while len(cohort.trials) < size:
-            drawn = self._draw(shared)
+            drawn = self._point(shared) if self._points else self._draw(shared)
             if drawn is None:
                 mark = {**_mark(leader), "size": len(cohort.trials)}
                 self._storage.set_trial_user_attr(leader._trial_id, _COHORT, mark)
@@ -286,7 +309,8 @@ class Session:
 
     def _end(self, record: TrialRecord) -> None:
         value = record.score if record.state == "complete" else None
-        self.study.tell(record.number, value, state=_STATES[record.state])
+        self._view.part, self._view.shown = None, {}
+        self._judging.tell(record.number, value, state=_STATES[record.state])
 
     def _proposal(self, number: int, configuration: dict[str, Any]) -> Proposal:
         return Proposal(

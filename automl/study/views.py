@@ -5,19 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Container, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from typing_extensions import override
 
 from automl.records import TrialRecord
 from automl.space import Space
 
-__all__ = ["DRAFT", "View", "as_proposed", "rewritten", "view"]
+__all__ = ["DRAFT", "Seen", "View", "as_proposed", "empty", "rewritten", "view"]
 
 DRAFT = -1  # the id of a trial that is not stored
+_NAME = "a study"  # what every study is called by its views: hyperband throws its dice by the name
+_MEANT = (
+    "tpe:relative_params"  # for those who draw while others do; here each is drawn to its end before the next
+)
 _NOTE = "completed_rung_"  # what successive halving notes in a trial whenever it is judged
 
 
@@ -26,29 +31,35 @@ class View:
 
     Parameters
     ----------
-    storage : optuna.storages.BaseStorage
-        The storage.
+    study : optuna.Study
+        The study in the storage.
 
     Attributes
     ----------
     shown : dict of int to FrozenTrial
         Trials by number, instead of the stored ones and besides them.
-    hidden : container of int
-        Numbers of stored trials that are not seen, unless they are shown otherwise.
+    part : sequence of FrozenTrial or None
+        The stored trials that are seen; None: all.
+    next : int
+        The number of a trial that begins.
     """
 
-    def __init__(self, storage: BaseStorage) -> None:
-        self._storage = storage
+    def __init__(self, study: optuna.Study) -> None:
+        self._storage, self._study_id = study._storage, study._study_id
         self.shown: dict[int, FrozenTrial] = {}
-        self.hidden: Container[int] = ()
+        self.part: Sequence[FrozenTrial] | None = None
+        self.next = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
 
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """Return the study's id, whatever it is called here."""
+        return self._study_id
+
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Begin a trial that is not stored."""
-        number = len(self._storage.get_all_trials(study_id, deepcopy=False))
-        self.shown[number] = _empty(number)
+        self.shown[self.next] = empty(self.next)
         return DRAFT
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -64,19 +75,18 @@ class View:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the trials that are seen; one that waits to be asked for is not."""
-        stored = self._storage.get_all_trials(study_id, deepcopy=False)
-        trials = [
-            self.shown.get(trial.number, trial)
-            for trial in stored
-            if trial.number in self.shown or trial.number not in self.hidden
-        ]
-        trials += [trial for number, trial in self.shown.items() if number >= len(stored)]
+        stored = self._storage.get_all_trials(study_id, deepcopy=False) if self.part is None else self.part
+        trials = {trial.number: trial for trial in stored} | self.shown
         wanted = [
             trial
-            for trial in trials
+            for trial in trials.values()
             if trial.state != TrialState.WAITING and (states is None or trial.state in states)
         ]
         return copy.deepcopy(wanted) if deepcopy else wanted
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the best of the trials that are seen."""
+        return BaseStorage.get_best_trial(cast(BaseStorage, self), study_id)
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
@@ -88,6 +98,8 @@ class View:
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Note something in a trial: in the one that is shown, and in the stored one if that is at work."""
+        if key.startswith(_MEANT):
+            return
         own = self._own(trial_id)
         if own is not None:
             changed = self.shown[own.number] = copy.copy(own)  # who has asked before does not see it
@@ -100,14 +112,30 @@ class View:
         return next((trial for trial in reversed(self.shown.values()) if trial._trial_id == trial_id), None)
 
 
-def view(study: optuna.Study) -> tuple[optuna.Study, View]:
+class Seen(optuna.Study):
+    """A study as its view shows it.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether the sampler has nothing more to propose.
+    """
+
+    stopped = False
+
+    @override
+    def stop(self) -> None:
+        self.stopped = True  # Optuna's own wants to be called inside `optimize` alone
+
+
+def view(study: optuna.Study) -> tuple[Seen, View]:
     """Return a study whose trials can be shown otherwise than they are, and what shows them."""
-    storage = View(study._storage)
-    seen = optuna.Study(study.study_name, storage, study.sampler, study.pruner)  # type: ignore[arg-type]
+    storage = View(study)
+    seen = Seen(_NAME, cast(BaseStorage, storage), study.sampler, study.pruner)
     return seen, storage
 
 
-def _empty(number: int) -> FrozenTrial:
+def empty(number: int) -> FrozenTrial:
     """Return a trial that is not stored and has nothing yet."""
     return FrozenTrial(
         number=number, trial_id=DRAFT, state=TrialState.RUNNING, value=None, values=None,

@@ -1,0 +1,156 @@
+"""What samplers and pruners are shown of a long study."""
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.samplers._tpe.sampler import _split_trials
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from automl.study.history import History
+
+UP = [StudyDirection.MAXIMIZE]
+
+
+FAMILIES = CategoricalDistribution(["linear", "linear (2)", "mlp"])
+
+
+def trial(number, value, state=TrialState.COMPLETE, family="linear", **more):
+    made = create_trial(
+        state=state,
+        values=(value if isinstance(value, list) else [value]) if state == TrialState.COMPLETE else None,
+        params={"x": number / 10_000, "model": family},
+        distributions={"x": FloatDistribution(0, 1), "model": FAMILIES},
+        **more,
+    )
+    made.number = number
+    return made
+
+
+def value(number):
+    """Return a value that rises and falls with the number, none twice."""
+    return number * 7919 % 10_007 / 10_007
+
+
+def history(trials, directions=UP, seed=0):
+    known = History(seed, directions)
+    for one in trials:
+        known.add(one)
+    return known
+
+
+def numbers(trials):
+    return [one.number for one in trials]
+
+
+def test_of_a_short_study_everything_is_shown():
+    trials = [trial(number, value(number)) for number in range(250)]
+    assert history(trials).shown() == trials
+    assert history(trials[:200]).compared("linear") == trials[:200]
+
+
+def test_of_a_long_one_the_best_the_newest_and_a_sample():
+    trials = [trial(number, value(number)) for number in range(5_000)]
+    shown = numbers(history(trials).shown())
+    assert shown == sorted(set(shown))
+    assert len(shown) == 250
+    best = sorted(range(5_000), key=value, reverse=True)[:25]
+    assert {*best, *range(4_925, 5_000)} <= set(shown)
+    others = [number for number in shown if number not in best and number < 4_925]
+    assert 2_100 < sum(others) / len(others) < 2_800
+    assert len(numbers(history(trials).compared("linear"))) in (250, 251)
+
+
+def test_a_sampler_takes_the_same_trials_for_good_ones_as_if_it_saw_all():
+    study = optuna.create_study(direction="maximize")
+    trials = []
+    for number in range(2_000):
+        kind = number % 5
+        if kind == 4:
+            trials.append(trial(number, None, TrialState.FAIL))
+        elif kind >= 2 or number < 1_990:
+            steps = {1: value(number), 2 + kind: value(number + 1)} if number % 7 else {}
+            trials.append(trial(number, None, TrialState.PRUNED, intermediate_values=steps))
+        else:
+            trials.append(trial(number, value(number)))
+    ended = [one for one in trials if one.state != TrialState.FAIL]
+    whole, _ = _split_trials(study, ended, 25)
+    part, _ = _split_trials(study, history(trials).shown(), 25)
+    assert numbers(part) == numbers(whole)
+
+
+def test_trials_beyond_a_constraint_are_the_worst():
+    fine = [trial(number, value(number)) for number in range(400)]
+    broken = [trial(400 + number, 2.0, constraints={"bytes": 1.0 + number}) for number in range(400)]
+    shown = set(numbers(history([*broken, *fine]).shown()))
+    best = sorted(range(400), key=value, reverse=True)[:25]
+    assert set(best) <= shown
+
+
+def test_by_several_objectives_the_best_of_each_are_shown():
+    ways = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    trials = [trial(number, [value(number), value(number + 3)]) for number in range(2_000)]
+    shown = set(numbers(history(trials, ways).shown()))
+    assert set(sorted(range(2_000), key=value, reverse=True)[:12]) <= shown
+    assert set(sorted(range(2_000), key=lambda number: value(number + 3))[:12]) <= shown
+
+
+def test_a_family_is_proposed_for_by_its_own_past_once_it_has_one():
+    def of(is_mlp):
+        names = ("linear", "linear (2)")
+        return history(
+            [
+                trial(number, value(number), family="mlp" if is_mlp(number) else names[number % 2])
+                for number in range(1_000)
+            ]
+        )
+
+    known = of(lambda number: number < 9 or number >= 700)
+    assert set(numbers(known.shown("mlp"))) <= {*range(9), *range(700, 1_000)}
+    assert set(numbers(known.shown("linear"))) <= set(range(9, 700))
+    assert len(known.shown("linear")) == 250
+    few = of(lambda number: number < 9)
+    assert few.shown("mlp") == few.shown() != few.shown("linear")
+    assert few.shown("unheard of") == few.shown()
+
+
+def test_those_at_work_are_shown_as_they_were_proposed():
+    at_work = trial(3, None, TrialState.RUNNING, intermediate_values={1: 0.9})
+    ended = [trial(number, value(number)) for number in range(3)]
+    known = History(0, UP)
+    known.take([*ended, at_work])
+    assert known.known == 4
+    *before, last = known.shown()
+    assert before == ended
+    assert (last.number, last.state, last.params) == (3, TrialState.RUNNING, at_work.params)
+    assert last.intermediate_values == {}
+    assert known.compared("linear") == ended
+    told = trial(3, 0.5)
+    known.take([*ended, told, trial(4, None, TrialState.FAIL)])
+    assert known.shown() == known.compared("linear") == [*ended, told]
+    assert known.known == 5
+
+
+@pytest.mark.parametrize("part", ["shown", "compared"])
+def test_nothing_depends_on_who_came_first_but_on_the_seed(part):
+    trials = [trial(number, value(number)) for number in range(1_000)]
+    known = getattr(history(trials), part)("linear")
+    assert getattr(history(reversed(trials)), part)("linear") == known
+    assert getattr(history([*trials, *trials]), part)("linear") == known
+    assert getattr(history(trials, seed=1), part)("linear") != known
+
+
+def test_a_pruner_compares_with_what_it_may_see_of_each_state():
+    trials = [trial(number, value(number)) for number in range(0, 4_000, 2)]
+    trials += [
+        trial(number, None, TrialState.PRUNED, intermediate_values={1: 0.5}) for number in range(1, 101, 2)
+    ]
+    seen = history(trials).compared("linear")
+    assert [one.state for one in seen].count(TrialState.PRUNED) == 50
+    assert history(trials).compared("mlp") == []
+    assert len(seen) in (300, 301)  # the best, if it was not drawn
+    early = history(trials).compared("linear", below=600)
+    assert max(numbers(early)) < 600
+    assert len(early) in (300, 301)
+    assert max(early, key=lambda one: one.value or 0).number == max(range(0, 600, 2), key=value)
+    assert early == history([one for one in trials if one.number < 600]).compared("linear")
