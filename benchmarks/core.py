@@ -2,9 +2,11 @@
 
 ``python benchmarks/core.py`` prints a table, ``--json`` one object a line, ``--case NAME`` (repeatable) only some,
 ``--quick`` a tenth of the rows. One thread for everyone, same rows, epochs, batch size and architecture, median of
-repeated runs. Times are seconds a trial. ``limit`` is the matrix products alone, in the same shapes and the same run.
-The peak memory of the MLP case is above what the process had before, in multiples of what it may need: the training
-matrix, weights and optimizer state.
+repeated runs in turn. Times are processor seconds a trial. ``limit`` is the matrix products alone, in the same shapes
+and the same run. Each case is run with NumPy alone and, where it is installed, with Numba; the case ``compile`` tells
+what Numba's compiling costs once, and what reading the compiled code costs each process after. The peak memory of the
+MLP case is above what the process had before, in multiples of what it may need: the training matrix, weights and
+optimizer state.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,6 +34,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
+from automl.descent.accelerated import SWITCH, uses_numba
 from automl.descent.network import Network
 
 REPEATS = 5
@@ -112,13 +119,26 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def median_time(work: Callable[[], object]) -> float:
-    times = []
+def median_times(*works: Callable[[], object]) -> list[float]:
+    """Return the median processor seconds of each, run in turn so that what slows the machine strikes all alike."""
+    times: list[list[float]] = [[] for _ in works]
     for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        for work, own in zip(works, times, strict=True):
+            start = time.process_time()
+            work()
+            own.append(time.process_time() - start)
+    return [statistics.median(own) for own in times]
+
+
+def engines() -> list[str]:
+    """Return what the core can run with: NumPy alone, and Numba where it is installed."""
+    os.environ.pop(SWITCH, None)
+    return ["numpy", "numba"] if uses_numba() else ["numpy"]
+
+
+def run_with(engine: str, case: Case) -> Training:
+    os.environ[SWITCH] = str(int(engine == "numba"))
+    return train(case)
 
 
 def train(case: Case) -> Training:
@@ -165,9 +185,11 @@ def products(case: Case) -> None:
             stack(k * case.outputs, n),
             stack(k * case.outputs, case.d + 1),
         )
+        # as the core does it, the quicker way for few weights and for many
+        turned = np.asfortranarray(w) if 4 * len(w) <= n else w
         for _ in range(steps):
-            np.matmul(w, x.T, out=z)
-            np.matmul(z, x, out=g)
+            np.dot(turned, x.T, out=z)
+            np.dot(z, x, out=g)
         return
     weights = [stack(k, h, d + 1) for d, h in zip(sizes, sizes[1:], strict=False)]
     gradients = [np.empty_like(w) for w in weights]
@@ -185,30 +207,61 @@ def products(case: Case) -> None:
         np.matmul(out[0], x, out=gradients[0])
 
 
-def measure(name: str, quick: bool) -> dict[str, Any]:
+def measure(name: str, quick: bool) -> Iterator[dict[str, Any]]:
+    """Yield a row for each engine."""
     options = CASES[name] | ({"n": CASES[name]["n"] // 10} if quick else {})
     case = Case(**options)
-    train(case)
-    ours = median_time(lambda: train(case)) / case.k
+    found = engines()
+    for engine in found:
+        run_with(engine, case)
+    works: list[Callable[[], object]] = [partial(run_with, engine, case) for engine in found]
     if case.peer == "softmax":
         plain = Case(**{key: value for key, value in options.items() if key not in ("recipes", "peer")})
-        peer_s = median_time(lambda: train(plain)) / plain.k
+        works += [partial(run_with, engine, plain) for engine in found]
     else:
-        peer_s = median_time(lambda: peer(case))
-    limit = median_time(lambda: products(case)) / case.k
-    row = {
-        "case": name,
-        "ours_s": ours,
-        "peer": case.peer,
-        "peer_s": peer_s,
-        "ratio": peer_s / ours,
-        "reach": case.reach,
-        "limit_s": limit,
-        "limit_fraction": limit / ours,
-    }
-    if name == "mlp":
-        row["memory"] = memory(case)
-    return row
+        works += [partial(peer, case)] * len(found)
+    *times, limit = median_times(*works, partial(products, case))
+    for engine, ours, theirs in zip(found, times, times[len(found) :], strict=False):
+        peer_s = theirs / (case.k if case.peer == "softmax" else 1)
+        row = {
+            "case": name,
+            "engine": engine,
+            "ours_s": ours / case.k,
+            "peer": case.peer,
+            "peer_s": peer_s,
+            "ratio": peer_s * case.k / ours,
+            "reach": case.reach,
+            "limit_s": limit / case.k,
+            "limit_fraction": limit / ours,
+        }
+        if name == "mlp":
+            os.environ[SWITCH] = str(int(engine == "numba"))
+            row["memory"] = memory(case)
+        yield row
+
+
+def compiling() -> dict[str, Any]:
+    """Return the processor seconds of a first training with nothing compiled, and with all compiled before."""
+    script = (
+        "import time; import numpy as np; from automl.descent import Architecture, Recipe, Training\n"
+        "X, y = np.eye(8, dtype=np.float32), np.arange(8) % 3\n"
+        "start = time.process_time()\n"
+        "for loss, c, classes in (('softmax', 3, 3), ('logistic', 1, 2)):\n"
+        "    for hidden in ((), (4,)):\n"
+        "        for k in (1, 9):\n"
+        "            recipes = [Recipe('adam', max_epochs=1)] * k\n"
+        "            Training(Architecture(loss, hidden), recipes, X, y % classes, n_outputs=c).advance(1)\n"
+        "print(time.process_time() - start)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder, SWITCH: "1"}
+        first, after = (
+            float(
+                subprocess.run([sys.executable, "-c", script], env=environment, stdout=-1, check=True).stdout
+            )
+            for _ in range(2)
+        )
+    return {"case": "compile", "first_s": first, "after_s": after}
 
 
 def memory(case: Case) -> float:
@@ -241,7 +294,7 @@ def growth(quick: bool) -> list[dict[str, Any]]:
             sizes: dict[str, Any] = {"n": 10_000, "d": 50, "k": 16, "hidden": ()}
             sizes[axis] = (value,) if axis == "hidden" else value
             case = Case(classes=5, batch=256, epochs=1, **sizes)
-            ours = median_time(partial(train, case)) / case.k
+            ours = median_times(partial(train, case))[0] / case.k
             exponent = None
             if before is not None:
                 exponent = math.log(ours / before[1]) / math.log(value / before[0])
@@ -252,40 +305,48 @@ def growth(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
+def show(row: dict[str, Any]) -> str:
+    """Return a line of the table."""
+    if row["case"] == "compile":
+        return (
+            f"\nNumba: {row['first_s']:.1f} s of compiling once, {row['after_s']:.1f} s in each process after"
+        )
+    if row["case"] == "growth":
+        exponent = "" if row["exponent"] is None else f"{row['exponent']:10.2f}"
+        return f"{row['axis']:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{exponent}"
+    more = f"   peak memory {row['memory']:.2f} x" if "memory" in row else ""
+    return (
+        f"{row['case']:12}{row['engine']:8}{1e3 * row['ours_s']:10.2f}{row['peer']:>16}{1e3 * row['peer_s']:10.2f}"
+        f"{row['ratio']:8.1f}{row['reach']:7.1f}{row['limit_fraction']:8.0%}{more}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
-    parser.add_argument("--case", action="append", choices=[*CASES, "growth"], help="only this one")
+    parser.add_argument(
+        "--case", action="append", choices=[*CASES, "growth", "compile"], help="only this one"
+    )
     options = parser.parse_args()
-    names = options.case or [*CASES, "growth"]
+    names = options.case or [*CASES, "growth", "compile"]
+    head = f"{'case':20}{'ours ms':>10}{'peer':>16}{'peer ms':>10}{'ratio':>8}{'reach':>7}{'limit':>8}"
     with threadpool_limits(1):
         if not options.json and set(names) & set(CASES):
-            print(
-                f"{'case':12}{'ours ms':>10}{'peer':>16}{'peer ms':>10}{'ratio':>8}{'reach':>7}{'limit':>8}"
-            )
+            print(head)
         for name in names:
+            rows: Iterable[dict[str, Any]]
             if name == "growth":
+                os.environ.pop(SWITCH, None)
                 rows = growth(options.quick)
                 if not options.json:
                     print(f"\n{'grows':12}{'value':>10}{'ours ms':>10}{'exponent':>10}")
+            elif name == "compile":
+                rows = [compiling()] if "numba" in engines() else []
             else:
-                rows = [measure(name, options.quick)]
+                rows = measure(name, options.quick)
             for row in rows:
-                if options.json:
-                    print(json.dumps(row), flush=True)
-                elif name == "growth":
-                    exponent = "" if row["exponent"] is None else f"{row['exponent']:10.2f}"
-                    print(
-                        f"{row['axis']:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{exponent}", flush=True
-                    )
-                else:
-                    more = f"   peak memory {row['memory']:.2f} x" if "memory" in row else ""
-                    print(
-                        f"{name:12}{1e3 * row['ours_s']:10.2f}{row['peer']:>16}{1e3 * row['peer_s']:10.2f}"
-                        f"{row['ratio']:8.1f}{row['reach']:7.1f}{row['limit_fraction']:8.0%}{more}",
-                        flush=True,
-                    )
+                print(json.dumps(row) if options.json else show(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.layers import Layer, Noise, Pass, Space
 
@@ -35,10 +36,12 @@ class Activation(Layer):
 
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return a fresh pass."""
-        return self.kind()
+        return fastest(self.kind)()
 
 
-class _ReluPass(Pass):
+class ReluPass(Pass):
+    """``max(z, 0)``."""
+
     def forward(self, a: Array) -> Array:
         # the row of ones stays as it is, and a whole array is quicker to pass over than a part; the largest of
         # two arrays is twice as quick as that of an array and a number
@@ -116,7 +119,7 @@ class _GeluPass(Pass):
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(_ReluPass, 2.0, "max(z, 0)"),
+    "relu": Activation(ReluPass, 2.0, "max(z, 0)"),
     "tanh": Activation(_TanhPass, 1.0, "hyperbolic tangent"),
     "gelu": Activation(_GeluPass, 2.0, "z Phi(z) by its tanh form (Hendrycks and Gimpel, arXiv 1606.08415)"),
     "silu": Activation(_SiluPass, 2.0, "z / (1 + exp(-z)) (Elfwing et al., arXiv 1702.03118)"),

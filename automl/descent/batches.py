@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 
-__all__ = ["CHUNK_ROWS", "ArrayRows", "Rows", "StreamedRows", "chunks", "fill", "rows_of"]
+__all__ = ["CHUNK_ROWS", "ArrayRows", "Rows", "StreamedRows", "chunks", "fill", "pick", "rows_of"]
 
 CHUNK_ROWS = 2048
 """Rows that pass through the layers at once, at most; larger batches add up their gradients."""
 
 _GATHER_FLOATS = 1 << 18
+_PICKED = 512
+"""Rows that are looked up before they are copied to where they belong: few enough for the cache."""
+
 _WINDOW_FLOATS = 1 << 24
 _MAPPED_BYTES = 1 << 30
 """Memory maps from this size on are read block by block: row by row they would be read from the disk."""
@@ -96,7 +100,7 @@ class ArrayRows(Rows):
         """Set out on an epoch: a new permutation of all rows, made when first asked for."""
         self._epoch = epoch
         self._order: Array | None = None
-        self._scratch = np.empty((0, self.d), np.float32)
+        self._pick = fastest(pick)
 
     def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
         if not shuffled:
@@ -106,10 +110,7 @@ class ArrayRows(Rows):
             self._order = np.random.default_rng([*self._seed, self._epoch]).permutation(self.n)
         which: Array = self._order[start:end]
         if isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
-            # "clip" spares the copy that checking the indices would need
-            if len(x) > len(self._scratch):
-                self._scratch = np.empty((len(x), self.d), np.float32)
-            fill(x, np.take(self._X, which, axis=0, out=self._scratch[: len(x)], mode="clip"))
+            self._pick(self._X, which, x)
         else:
             fill(x, self._X[which])
         return which
@@ -181,6 +182,16 @@ def rows_of(X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> Rows
     """Return the rows of ``X``: streamed where it has ``blocks`` or is a large memory map, else at hand."""
     streams = hasattr(X, "blocks") or (isinstance(X, np.memmap) and X.nbytes >= _MAPPED_BYTES)
     return (StreamedRows if streams else ArrayRows)(X, y, weight, seed)
+
+
+def pick(X: Array, which: Array, x: Array) -> None:
+    """Write rows ``which`` ``(m,)`` of ``X`` ``(n, d)`` and a column of ones into ``x`` ``(m, d + 1)``."""
+    scratch = np.empty((min(len(which), _PICKED), X.shape[1]), X.dtype)
+    for start in range(0, len(which), _PICKED):
+        some = which[start : start + _PICKED]
+        # "clip" spares the copy that checking the indices would need
+        rows = np.take(X, some, axis=0, out=scratch[: len(some)], mode="clip")
+        fill(x[start : start + _PICKED], rows)
 
 
 def fill(x: Array, rows: Any) -> None:

@@ -6,12 +6,14 @@ they are sorted by optimizer: forward and backward are shared, each optimizer up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
 from automl.descent.layers import Noise, Space
@@ -22,7 +24,7 @@ from automl.descent.recipe import Recipe
 from automl.descent.schedules import SCHEDULES, Plateau
 from automl.descent.step import steppers
 
-__all__ = ["Lane", "Snapshot"]
+__all__ = ["Lane", "Part", "Snapshot"]
 
 
 _SETTLE = 128
@@ -30,6 +32,34 @@ _SETTLE = 128
 
 _RATES = 1024
 """Steps whose learning rates are worked out at once."""
+
+_SHORT = 256
+"""Up to so many parameters it is quicker to multiply by a whole array of rates than by a column."""
+
+
+class Part:
+    """Trials that pass together: from rows to gradients.
+
+    Parameters
+    ----------
+    slots : slice
+        Which trials of the lane.
+    layers : NetworkPass
+        Their layers, bound to as many rows as there will be.
+    loss : Loss
+        What is minimised.
+    smoothing : ndarray of shape (k,), optional
+        Label smoothing of each.
+    """
+
+    def __init__(self, slots: slice, layers: NetworkPass, loss: Loss, smoothing: Array | None) -> None:
+        self.slots, self.layers, self.loss, self.smoothing = slots, layers, loss, smoothing
+
+    def fill(self, x: Array, targets: Sequence[Array], left: Array) -> None:
+        """Fill the gradients for rows ``(m, d + 1)``; ``left`` is the lane's ``(k, m)`` for `Loss.total`."""
+        z = self.layers.forward(x)
+        self.loss.backward(z, targets, left[self.slots], self.smoothing)
+        self.layers.backward(z)
 
 
 class _Plan:
@@ -141,7 +171,7 @@ class Lane:
             )
             for part in self._parts
         ]
-        self._passes: dict[int, list[NetworkPass]] = {}
+        self._passes: dict[int, list[Part]] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.smooths_labels else None
@@ -314,12 +344,17 @@ class Lane:
 
     def _run_steps(self, x: Array, y: Array, weight: Array, rates: Array, m: int) -> None:
         """Do a step for each ``m`` rows."""
-        steps = len(y) // m
+        steps, p = len(y) // m, self.network.size
         targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
         parts = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
         left = np.empty((steps, len(self.recipes), m), np.float32)
-        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, rates, *parts, strict=True):
-            self._backward(rows, target, own)
+        passes = self._bound(m)
+        own_rates: Iterable[Array] = rates
+        if p <= _SHORT and (rates == rates[0]).all():
+            own_rates = repeat(np.repeat(rates[0], p, axis=1), steps)
+        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, own_rates, *parts, strict=True):
+            for part in passes:
+                part.fill(rows, target, own)
             for stepper in self._steppers:
                 stepper.step(rate)
         weight = weight.reshape(steps, m)
@@ -332,26 +367,26 @@ class Lane:
         targets = self.loss.targets(y, weight / np.float32(size), self.network.c)
         left = np.empty((len(self.recipes), len(y)), np.float32)
         before = None if fresh else self._gradient.copy()
-        self._backward(x, targets, left)
+        for part in self._bound(len(x)):
+            part.fill(x, targets, left)
         if before is not None:
             self._gradient += before
         return self.loss.total(left, y, weight, self._smoothing)
 
-    def _backward(self, x: Array, targets: Sequence[Array], left: Array) -> None:
-        """Fill the gradient for rows ``(m, d + 1)``."""
-        m = len(x)
-        passes = self._passes.get(m)
-        if passes is None:
-            space = Space()
-            passes = self._passes[m] = [
-                self.network.bind(self.theta[part], self._gradient[part], m, noise, space)
-                for part, noise in zip(self._parts, self._noises, strict=True)
+    def _bound(self, m: int) -> list[Part]:
+        """Return the passes of all trials over ``m`` rows, some trials at a time."""
+        if m not in self._passes:
+            space, kind = Space(), fastest(Part)
+            self._passes[m] = [
+                kind(
+                    slots,
+                    self.network.bind(self.theta[slots], self._gradient[slots], m, noise, space),
+                    self.loss,
+                    None if self._smoothing is None else self._smoothing[slots],
+                )
+                for slots, noise in zip(self._parts, self._noises, strict=True)
             ]
-        for part, bound in zip(self._parts, passes, strict=True):
-            z = bound.forward(x)
-            smoothing = None if self._smoothing is None else self._smoothing[part]
-            self.loss.backward(z, targets, left[part], smoothing)
-            bound.backward(z)
+        return self._passes[m]
 
 
 def _plateau(recipe: Recipe) -> Plateau | None:

@@ -124,6 +124,7 @@ class NetworkPass:
     """All layers bound: from rows ``(n, d + 1)`` to outputs ``(k, c, n)``, and back."""
 
     def __init__(self, passes: list[Pass]) -> None:
+        self.passes = passes
         self._forward = [step.forward for step in passes]
         self._backward = [step.backward for step in reversed(passes)]
 

@@ -17,7 +17,7 @@ import numpy as np
 from automl.constraints import Boolean, Number, Parameter
 from automl.descent.arrays import Array
 
-__all__ = ["OPTIMIZERS", "Optimizer"]
+__all__ = ["OPTIMIZERS", "Optimizer", "Params", "State", "adam", "corrections"]
 
 State = dict[str, Array]
 Params = Mapping[str, Array]
@@ -147,20 +147,25 @@ def _adam_init(theta: Array) -> State:
     }
 
 
-def _moments(g: Array, state: State, h: Params) -> tuple[Array, Array]:
-    """Add the gradient and its square to the decaying sums; return what divides a sum to an unbiased average.
+def corrections(state: State, h: Params) -> tuple[Array, Array]:
+    """Count one more step and return what divides each decaying sum ``(k, 1)`` to an unbiased average.
 
     A sum ``b s + g`` is ``1 / (1 - b)`` times the usual mean ``b m + (1 - b) g``, and a pass shorter.
     """
-    sums, squares, scratch = state["sum"], state["squares"], state["scratch"]
     state["power1"] *= h["beta1"]
     state["power2"] *= h["beta2"]
+    return (1 - state["power1"]) / (1 - h["beta1"]), (1 - state["power2"]) / (1 - h["beta2"])
+
+
+def _moments(g: Array, state: State, h: Params) -> tuple[Array, Array]:
+    """Add the gradient and its square to the decaying sums; return their `corrections`."""
+    sums, squares, scratch = state["sum"], state["squares"], state["scratch"]
     sums *= h["beta1"]
     sums += g
     squares *= h["beta2"]
     np.multiply(g, g, out=scratch)
     squares += scratch
-    return (1 - state["power1"]) / (1 - h["beta1"]), (1 - state["power2"]) / (1 - h["beta2"])
+    return corrections(state, h)
 
 
 def _root(square: Array, first: Array, second: Array, state: State, h: Params) -> Array:
@@ -172,7 +177,8 @@ def _root(square: Array, first: Array, second: Array, state: State, h: Params) -
     return root
 
 
-def _adam(g: Array, state: State, h: Params) -> None:
+def adam(g: Array, state: State, h: Params) -> None:
+    """Turn the gradient into Adam's direction."""
     first, second = _moments(g, state, h)
     root = _root(state["squares"], first, second, state, h)
     np.divide(state["sum"], root, out=g)
@@ -264,7 +270,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         _scratch,
         {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-7),
     ),
-    "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, _adam, _adam_denominator, _ADAM),
+    "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, adam, _adam_denominator, _ADAM),
     "amsgrad": Optimizer(
         "AMSGrad (Reddi et al., arXiv 1904.09237)", _amsgrad_init, _amsgrad, _adam_denominator, _ADAM
     ),
@@ -274,7 +280,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "adamw": Optimizer(
         "Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101)",
         _adam_init,
-        _adam,
+        adam,
         _adam_denominator,
         _ADAM
         | {"weight_decay": Parameter(Number(0), 0.01, "decay of weights, times the learning rate a step")},

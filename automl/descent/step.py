@@ -7,14 +7,16 @@ from itertools import groupby
 
 import numpy as np
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.optimizers import OPTIMIZERS, State
 from automl.descent.recipe import Recipe
 
-__all__ = ["Stepper", "steppers"]
+__all__ = ["Stepper", "descend", "pull", "steppers"]
 
 
 _NOTHING = 1e-30
+_CACHED_FLOATS = 1 << 15
 
 
 class Stepper:
@@ -30,6 +32,8 @@ class Stepper:
 
     def __init__(self, kind: str, theta: Array) -> None:
         self._optimizer = OPTIMIZERS[kind]
+        self._update, self._pull = fastest(self._optimizer.update), fastest(pull)
+        self._descend = fastest(descend)
         self.state: State = self._optimizer.init(theta)
         self.part = slice(0, len(theta))
 
@@ -75,27 +79,41 @@ class Stepper:
             norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
             gradient *= np.minimum(self._clip / np.maximum(norm, np.float32(1e-30)), 1)
         if self._l2 is not None:
-            np.multiply(theta, self._l2, out=scratch)
-            gradient += scratch
+            self._pull(gradient, theta, self._l2, scratch)
         if self._decay is not None:
             np.multiply(theta, self._decay, out=scratch)
             scratch *= rate
             theta -= scratch
-        self._optimizer.update(gradient, self.state, self._params)
-        gradient *= rate
-        theta -= gradient
+        self._update(gradient, self.state, self._params)
+        self._descend(theta, gradient, rate)
         if self._l1 is not None:
             denominator = self._optimizer.denominator(self.state, self._params)
             _shrink(theta, self._l1 * rate / denominator)
 
 
 def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:
-    """Yield a stepper for each run of equal optimizers among the recipes of ``theta`` ``(k, p)``."""
-    start = 0
+    """Yield a stepper for each run of equal optimizers among the recipes of ``theta`` ``(k, p)``.
+
+    Of large models each has only as many trials as stay in the cache with their state.
+    """
+    most, start = max(1, _CACHED_FLOATS // theta.shape[1]), 0
     for kind, run in groupby(recipe.optimizer for recipe in recipes):
         stop = start + len(list(run))
-        yield Stepper(kind, theta[start:stop])
+        for first in range(start, stop, most):
+            yield Stepper(kind, theta[first : min(first + most, stop)])
         start = stop
+
+
+def pull(gradient: Array, theta: Array, l2: Array, scratch: Array) -> None:
+    """Add the ridge penalty's gradient ``l2 * theta``, all ``(k, p)``."""
+    np.multiply(theta, l2, out=scratch)
+    gradient += scratch
+
+
+def descend(theta: Array, gradient: Array, rate: Array) -> None:
+    """Go down: ``theta - rate * gradient`` with rates ``(k, 1)``, or the same spread out ``(k, p)``."""
+    gradient *= rate
+    theta -= gradient
 
 
 def _shrink(theta: Array, threshold: Array) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.batches import rows_of
 from automl.descent.cohort import Lane, Snapshot
@@ -121,7 +122,7 @@ class Training:
     ) -> None:
         check(architecture, recipes)
         self.architecture, self.recipes = architecture, list(recipes)
-        self.loss: Loss = LOSSES[architecture.loss](**architecture.loss_params)
+        self.loss: Loss = fastest(LOSSES[architecture.loss])(**architecture.loss_params)
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
         _check_data(self.loss, architecture, X, y, sample_weight, n_outputs)

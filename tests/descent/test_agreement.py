@@ -22,6 +22,8 @@ from sklearn.svm import LinearSVC
 
 from automl.descent import Architecture, Recipe, Training
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 N, D = 200, 5
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, D))

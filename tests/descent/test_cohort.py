@@ -19,12 +19,16 @@ from automl.descent import (
 )
 from automl.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 N, D, EPOCHS = 60, 4, 20
 
 
 def table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
     """Return read-only rows, targets and the number of outputs for a loss."""
-    rng = np.random.default_rng(7)
+    # Of the first, as many rows would be above the insensitive margin as below it: rounding alone would decide over
+    # the first full step of an adaptive optimizer, and that over which rows stay within the margin.
+    rng = np.random.default_rng(10 if loss == "epsilon_insensitive" else 7)
     X = rng.normal(size=(N, D)).astype(np.float32)
     score = X @ [1.0, -2.0, 0.5, 0.0] + 0.3 * rng.normal(size=N)
     X.flags.writeable = False
@@ -79,7 +83,8 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normal
         alone = Training(architecture, [recipe], X, y, n_outputs=c)
         alone.advance(EPOCHS)
         losses, rates = together.history(i)
-        assert np.allclose(losses, alone.history(0)[0][: len(losses)], rtol=1e-4, atol=1e-6)
+        # the last loss of a trial that diverges is no number, here as there
+        assert np.allclose(losses, alone.history(0)[0][: len(losses)], rtol=1e-4, atol=1e-6, equal_nan=True)
         assert rates == alone.history(0)[1][: len(rates)]
         if i in together.trials:
             assert len(losses) == recipe.max_epochs

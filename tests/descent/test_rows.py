@@ -8,6 +8,8 @@ from scipy.sparse import csr_array
 
 from automl.descent import Architecture, ParquetMatrix, Recipe, Training, batches
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 N, D = 700, 3
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, D)).astype(np.float32)
