@@ -80,8 +80,7 @@ SAMPLERS: dict[str, _Row] = {
 }
 
 
-# Eight trials to compare with, and never at the first rung: it is too early to tell.
-_COMPARE: dict[str, int] = {"n_startup_trials": 8, "n_warmup_steps": 1}
+_COMPARE: dict[str, int] = {"n_startup_trials": 8}
 
 PRUNERS: dict[str, _Row] = {
     "median": _Row(lambda: pruners.MedianPruner(**_COMPARE)),
@@ -106,7 +105,7 @@ PRUNERS: dict[str, _Row] = {
         default=1,
     ),
     "threshold": _Row(
-        lambda lower: pruners.ThresholdPruner(lower=lower, n_warmup_steps=1),
+        lambda lower: pruners.ThresholdPruner(lower=lower),
         number="the least score to go on with",
     ),
     "wilcoxon": _Row(

@@ -1,4 +1,6 @@
+import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import optuna
 import pytest
@@ -171,3 +173,13 @@ def test_nothing_named_is_the_default_and_objects_pass():
 def test_a_name_that_says_nothing_is_one_clear_error(make, name, expected):
     with pytest.raises(SettingError, match=expected):
         make(name)
+
+
+def test_the_page_on_searching_tells_every_name_and_every_default():
+    page = (Path(__file__).parents[2] / "docs" / "searching.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)", page, flags=re.MULTILINE))
+    assert {*SAMPLERS, *PRUNERS} <= told
+    numbers = dict(re.findall(r"^\| `(\w+):[\d.]+` \|.*\| ([^|]+) \|$", page, flags=re.MULTILINE))
+    for name, row in PRUNERS.items():
+        if row.number:
+            assert numbers[name] == ("must be given" if row.default is None else f"{row.default:g}")

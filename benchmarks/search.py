@@ -1,0 +1,342 @@
+"""How soon a search finds what it finds, on real tables; it prints the tables of ``docs/searching.md``.
+
+::
+
+    python benchmarks/search.py                                # tables that scikit-learn ships
+    python benchmarks/search.py --data FOLDER --timeout 60     # adult, phoneme, segment, california_housing
+    python benchmarks/search.py --part pruners --seeds 3 --json
+
+``cohorts``  multilayer perceptrons, one job, the same time for everyone: one trial at a time; cohorts, with the same
+             core, sampler and pruner; cohorts without a pruner; random search, one at a time and unpruned.
+             ``reach`` is when a search had come to the last best score of one at a time, as a share of the time
+             that took; the last rows are medians over tables and seeds, to be at most a third for cohorts.
+``pruners``  every pruner of Optuna by its name, the whole space, the same time: the mean rank over tables and
+             seeds, by the best score. The default is chosen by it.
+``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
+             number of trials: the best score after each quarter. Scores are what a forest says that has seen 600
+             configurations trained on the table. What is chosen must not search worse.
+
+Scores are validation scores, greater is better. A folder holds an INDEX.csv with the columns name, file (parquet)
+and target. A table that is missing is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import automl
+from automl.families import FAMILIES, load_space
+from automl.records import SearchRecord, TrialRecord
+from automl.study import Session, create_study, make_pruner, make_sampler
+
+WANTED = ("phoneme", "adult", "segment", "california_housing")
+PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
+TRAINED = 600  # configurations that a surrogate is learned from
+MOST_ROWS = 4_000  # of their table
+SPACE: dict[str, Any] = {
+    "space": {
+        "preprocess": {"numeric": {"scale": ["standard", "robust", "quantile"]}},
+        "model": {
+            "choice": {
+                "linear": {
+                    "optimizer": {
+                        "choice": {"momentum": {"momentum": {"low": 0.5, "high": 0.99}}, "adam": {}}
+                    },
+                    "learning_rate": {"low": 1e-4, "high": 0.3, "log": True},
+                    "l2": {"low": 1e-7, "high": 1, "log": True},
+                    "batch_size": [32, 128, 512],
+                    "max_epochs": 10,
+                },
+                "mlp": {
+                    "hidden_layer_sizes": [[16], [32], [32, 16]],
+                    "learning_rate": {"low": 1e-4, "high": 0.1, "log": True},
+                    "schedule": {
+                        "choice": {"constant": {}, "exponential": {"rate": {"low": 0.7, "high": 0.99}}}
+                    },
+                    "dropout": {"low": 0, "high": 0.5},
+                    "l2": {"low": 1e-7, "high": 0.1, "log": True},
+                    "max_epochs": 10,
+                },
+                "decision_tree": {
+                    "max_depth": {"low": 2, "high": 20},
+                    "min_samples_leaf": {"low": 1, "high": 100, "log": True},
+                    "ccp_alpha": [0, {"low": 1e-5, "high": 1e-2, "log": True}],
+                },
+            }
+        },
+    }
+}
+
+Steps = list[tuple[float, float]]  # seconds since the start, best score so far
+
+
+def tables(folder: Path | None, only: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame, pd.Series]]:
+    if folder is None:
+        for load in (load_breast_cancer, load_wine, load_digits, load_diabetes):
+            X, y = load(return_X_y=True, as_frame=True)
+            name = load.__name__.removeprefix("load_")
+            if not only or name in only:
+                yield name, X, y
+        return
+    index = pd.read_csv(folder / "INDEX.csv").set_index("name")
+    for name in only or WANTED:
+        if name not in index.index or not (folder / index.file[name]).is_file():
+            print(f"{name}: not in {folder}, left out", file=sys.stderr)
+            continue
+        table = pd.read_parquet(folder / index.file[name])
+        y = table.pop(index.target[name])
+        yield name, table, y
+
+
+@contextmanager
+def one_at_a_time(wanted: bool) -> Iterator[None]:
+    """Train every trial alone."""
+    before = {family: family.cohort_limit for family in FAMILIES.values()}
+    for family in before if wanted else ():
+        family.cohort_limit = 1
+    try:
+        yield
+    finally:
+        for family, limit in before.items():
+            family.cohort_limit = limit
+
+
+def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any) -> Steps:
+    """Return when a search had come to which score."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        one_at_a_time(alone),
+    ):
+        warnings.simplefilter("ignore")
+        found = automl.Search(
+            n_jobs=1,
+            refit=False,
+            progress=False,
+            storage=Path(folder) / "study.journal",
+            tracking_uri=f"sqlite:///{folder}/mlflow.db",
+            **settings,
+        ).fit(X, y)
+        trials = [trial for trial in found.study_.trials if trial.user_attrs.get("record", {}).get("score")]
+    start = min(trial.datetime_start for trial in trials)
+    ended = sorted((trial.datetime_complete, trial.user_attrs["record"]["score"]) for trial in trials)
+    best = np.maximum.accumulate([score for _, score in ended])
+    return [
+        ((when - start).total_seconds(), float(score)) for (when, _), score in zip(ended, best, strict=True)
+    ]
+
+
+def at(steps: Steps, seconds: float) -> float:
+    """Return the best score at a time; the first there ever is, before."""
+    return [score for when, score in steps if when <= seconds or score == steps[0][1]][-1]
+
+
+def until(steps: Steps, score: float) -> float:
+    """Return when a score was reached; never is infinite."""
+    return next((when for when, found in steps if found >= score), float("inf"))
+
+
+def cohorts(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    ways: dict[str, dict[str, Any]] = {
+        "one at a time": {"alone": True},
+        "cohorts": {},
+        "cohorts, no pruning": {"pruner": "none"},
+        "random, one at a time": {"alone": True, "sampler": "random", "pruner": "none"},
+    }
+    reached: dict[str, list[float]] = defaultdict(list)
+    for name, X, y in data:
+        for seed in seeds:
+            target, took = float("inf"), float("inf")
+            for way, settings in ways.items():
+                steps = search(X, y, space="mlp", timeout=timeout, random_state=seed, **settings)
+                if way == "one at a time":
+                    target = steps[-1][1]
+                    took = until(steps, target)
+                reached[way].append(until(steps, target) / took)
+                yield {
+                    "table": name,
+                    "seed": seed,
+                    "way": way,
+                    "trials": len(steps),
+                    "a_quarter": at(steps, timeout / 4),
+                    "half": at(steps, timeout / 2),
+                    "end": steps[-1][1],
+                    "reach": reached[way][-1],
+                }
+    for way, shares in reached.items():
+        yield {"table": "median", "seed": len(shares), "way": way, "reach": statistics.median(shares)}
+
+
+def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    ranks: dict[str, list[float]] = defaultdict(list)
+    counts: dict[str, list[int]] = defaultdict(list)
+    for name, X, y in data:
+        for seed in seeds:
+            ends = {}
+            for pruner in PRUNERS:
+                steps = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
+                ends[pruner] = steps[-1][1]
+                counts[pruner].append(len(steps))
+            for pruner, rank in pd.Series(ends).rank(ascending=False).items():
+                ranks[str(pruner)].append(rank)
+            yield {"table": name, "seed": seed, **ends}
+    for pruner, found in sorted(ranks.items(), key=lambda item: statistics.mean(item[1])):
+        yield {
+            "pruner": pruner,
+            "mean_rank": statistics.mean(found),
+            "searches": len(found),
+            "trials": statistics.median(counts[pruner]),
+        }
+
+
+def history(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    won: list[list[float]] = []
+    for name, X, y in data:
+        space, score = surrogate(X, y)
+        for seed in seeds:
+            scores = {}
+            for way in ("part", "whole"):
+                best = np.maximum.accumulate(proposed(space, score, n_trials, seed, way == "whole"))
+                scores[way] = [float(best[n_trials * part // 4 - 1]) for part in (1, 2, 3, 4)]
+                yield {
+                    "table": name, "seed": seed, "history": way,
+                    **{f"after_{n_trials * part // 4}": scores[way][part - 1] for part in (1, 2, 3, 4)},
+                }  # fmt: skip
+            won.append([float(np.sign(a - b)) for a, b in zip(scores["part"], scores["whole"], strict=True)])
+    for what, sign in (("part better", 1), ("whole better", -1)):
+        counts = np.sum(np.array(won) == sign, axis=0)
+        yield {
+            "table": "searches", "seed": len(won), "history": what,
+            **{f"after_{n_trials * part // 4}": int(counts[part - 1]) for part in (1, 2, 3, 4)},
+        }  # fmt: skip
+
+
+def surrogate(X: pd.DataFrame, y: pd.Series) -> tuple[Any, Any]:
+    """Return a space, and what a forest thinks of its configurations, which has seen some trained on a table."""
+    X, y = X.iloc[:MOST_ROWS], y.iloc[:MOST_ROWS]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = automl.Search(
+            SPACE, n_jobs=1, refit=False, progress=False, timeout=None, n_trials=TRAINED, sampler="random",
+            pruner="none", storage=Path(folder) / "study.journal",
+            tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        ).fit(X, y)  # fmt: skip
+        records = [
+            trial.user_attrs["record"] for trial in found.study_.trials if "record" in trial.user_attrs
+        ]
+    records = [one for one in records if one["score"] is not None]
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+        remainder=SimpleImputer(strategy="constant", fill_value=-1.0),
+    )
+    params = pd.DataFrame([one["params"] for one in records])
+    texts = {name: str for name in params if params[name].dtype == object}
+    forest = make_pipeline(columns, ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0))
+    forest.fit(params.astype(texts), [one["score"] for one in records])
+
+    def score(configurations: list[dict[str, Any]]) -> list[float]:
+        asked = pd.DataFrame(configurations).reindex(columns=params.columns)
+        said = forest.predict(asked.astype(texts))
+        return [float(value) for value in said]
+
+    task = found.task_
+    return load_space(SPACE).restrict(task), score
+
+
+def proposed(space: Any, score: Any, n_trials: int, seed: int, whole: bool) -> list[float]:
+    """Return the scores of what TPE proposes, in cohorts of four."""
+    about = SearchRecord(
+        study_name="s", task="binary", target="y", scoring="s", space="s", space_digest="0",
+        n_rows=1, n_columns=1, n_folds=1, random_state=seed,
+    )  # fmt: skip
+    sampler: Any = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if whole:
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+    study = create_study(
+        "s",
+        optuna.storages.InMemoryStorage(),
+        sampler=make_sampler(sampler, seed),
+        pruner=make_pruner("none"),
+    )
+    session = Session(study, space, about)
+    scores: list[float] = []
+    while len(scores) < n_trials:
+        cohort = session.propose(lambda leader: 4)
+        for proposal, said in zip(cohort, score([one.params for one in cohort]), strict=True):
+            ((family, _),) = proposal.configuration["model"].items()
+            session.tell(TrialRecord(**proposal.model_dump(), state="complete", family=family, score=said))
+            scores.append(said)
+    return scores[:n_trials]
+
+
+def show(rows: Iterator[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as tables of Markdown, a new one where the columns change, or one object a line."""
+    columns: list[str] = []
+    for row in rows:
+        if as_json:
+            print(json.dumps(row), flush=True)
+            continue
+        if not set(row) <= set(columns):
+            columns = list(row)
+            print("\n| " + " | ".join(column.replace("_", " ") for column in columns) + " |")
+            print("|" + "---|" * len(columns))
+        cells = [row.get(column, "") for column in columns]
+        print(
+            "| "
+            + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells)
+            + " |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="a folder of tables with an INDEX.csv")
+    parser.add_argument("--only", nargs="*", default=[], help="names of tables")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds a search")
+    parser.add_argument("--trials", type=int, default=1_000, help="trials a search, for `history`")
+    parser.add_argument("--seeds", type=int, default=2, help="searches of each kind")
+    parser.add_argument("--part", action="append", choices=["cohorts", "pruners", "history"])
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if options.data is not None and not (options.data / "INDEX.csv").is_file():
+        print(f"no INDEX.csv in {options.data}: taking the tables of scikit-learn", file=sys.stderr)
+        options.data = None
+    data = list(tables(options.data, options.only))
+    seeds = range(options.seeds)
+    for part in options.part or ["cohorts", "pruners", "history"]:
+        if part == "cohorts":
+            show(cohorts(data, options.timeout, seeds), options.json)
+        elif part == "pruners":
+            show(pruners(data, options.timeout, seeds), options.json)
+        else:
+            show(history(data, options.trials, seeds), options.json)
+
+
+if __name__ == "__main__":
+    main()
