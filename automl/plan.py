@@ -113,7 +113,7 @@ def make_plan(
         for the task.
     """
     loaded = load_space(space, allow_imports=allow_imports)
-    check_table(X, y, n_folds=_rows_a_class(cv))
+    columns = check_table(X, y, n_folds=_rows_a_class(cv))
     target = Target.of(y)
     if target.classes is None:
         problem = Problem(target.task, least=float(target.values.min()))
@@ -122,7 +122,6 @@ def make_plan(
     metric = metric_for(scoring, problem.task, problem.n_classes)
     left = loaded.restrict(problem.task, fitting(problem, metric), training(problem, metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
-    columns = TypedColumns()
-    frame = columns.fit_transform(X)
+    frame = columns.transform(X)
     file = str(getattr(X, "attrs", {}).get("file", ""))
     return Plan(columns, frame, as_frame(X).head(5), target, problem, metric, left, folds, file)

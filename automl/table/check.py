@@ -17,8 +17,8 @@ __all__ = ["check_table"]
 FEWEST_ROWS = 10
 
 
-def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None) -> None:
-    """Raise one error that lists every fault of a training table.
+def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None) -> TypedColumns:
+    """Return the typed columns of a training table, or raise one error that lists every fault.
 
     Parameters
     ----------
@@ -31,6 +31,11 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
     task : {"binary", "multiclass", "regression"}, optional
         As in `Target.of`.
 
+    Returns
+    -------
+    TypedColumns
+        Fitted on ``X``.
+
     Raises
     ------
     TableError
@@ -40,9 +45,10 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
     """
     faults: list[Fault] = []
     frame = column = None
+    columns = TypedColumns()
     try:
         frame = as_frame(X)
-        faults += _table_faults(frame)
+        faults += _table_faults(frame) or _unusable(columns.fit(X))
     except TableError as error:
         faults += error.faults
     try:
@@ -57,18 +63,20 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
         )
     if faults:
         raise TableError(faults)
+    return columns
 
 
 def _table_faults(frame: pd.DataFrame) -> list[Fault]:
     faults = repeated_names(frame)
     if len(frame) < FEWEST_ROWS:
         faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"{len(frame)}"))
-    if faults:
-        return faults
-    kinds = TypedColumns().fit(frame).kinds_
-    if usable(kinds):
+    return faults
+
+
+def _unusable(columns: TypedColumns) -> list[Fault]:
+    if usable(columns.kinds_):
         return []
-    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(kinds.items())[:10])
+    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(columns.kinds_.items())[:10])
     remedy = "Constants, identifiers and free text are left out: give columns that describe the rows."
     return [Fault("X", "must have a column to learn from", came, remedy)]
 

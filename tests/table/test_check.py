@@ -13,8 +13,10 @@ Y = np.array(["in", "out"])[np.arange(N) % 2]
 
 
 def test_a_good_table_passes():
-    assert check_table(X, Y) is None
-    assert check_table(X.to_numpy(), Y, n_folds=15) is None
+    columns = check_table(X, Y)
+    assert columns.kinds_ == {"a": "numeric", "b": "categorical"}
+    assert columns.transform(X).shape == (N, 2)
+    assert list(check_table(X.to_numpy(), Y, n_folds=15).kinds_.values()) == ["numeric", "categorical"]
 
 
 @pytest.mark.parametrize(
