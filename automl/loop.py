@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Loop"]
 
 _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the model's files, the last runs
+_WRITING = 0.3  # the same where there is no model
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
@@ -77,6 +78,8 @@ class Loop:
     callbacks : sequence of callable
         Called with the record of each trial that ends, in the order in which they are told; one that raises ends the
         search.
+    slowness : float
+        How many times longer than usual things take here: the time kept for the end of the search.
     epoch_steps : int
         Steps of an epoch: the scale of rungs.
     fidelity : mapping of str to (low, high), optional
@@ -104,6 +107,7 @@ class Loop:
         trial_timeout: float | None = None,
         patience: int | None = None,
         callbacks: Sequence[Callable[[TrialRecord], None]] = (),
+        slowness: float = 1.0,
         epoch_steps: int = 1,
         fidelity: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
@@ -113,6 +117,7 @@ class Loop:
         self._tracker, self._progress, self._refit = tracker, progress, refit
         self._n_rows, self._n_columns, self._n_folds = shape
         self._trial_timeout = float("inf") if trial_timeout is None else trial_timeout
+        self._slowness = slowness
         self._epoch_steps, self._fidelity = epoch_steps, fidelity or {}
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
@@ -201,12 +206,12 @@ class Loop:
         )
         best = self._best
         if not self._refit:
-            return 0.3 + backlog
+            return self._slowness * _WRITING + backlog
         refit = 0.0
         if best is not None:
             family, _, _ = family_of(best.configuration)
             refit = family.alone * self._estimate([reached(best)], family, share=1.0)
-        return _FINISHING + backlog + refit
+        return self._slowness * _FINISHING + backlog + refit
 
     def _estimate(self, configurations: Sequence[dict[str, object]], family: Family, share: float) -> float:
         """Return the seconds to train these on ``share`` of the rows."""

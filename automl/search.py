@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -26,7 +24,15 @@ from automl.records import SearchRecord, TrialRecord
 from automl.replay import Replay, replay_trial
 from automl.resume import check_same, mirror, summary
 from automl.select import best_record, leaderboard
-from automl.settings import check_memory, check_settings, jobs_for, kept_settings, memory_for, shown_settings
+from automl.settings import (
+    check_memory,
+    check_settings,
+    kept_settings,
+    new_name,
+    plain_name,
+    shown_settings,
+    workers_for,
+)
 from automl.study import (
     Budget,
     Session,
@@ -39,7 +45,7 @@ from automl.study import (
 )
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
-from automl.workers import few_threads, open_workers
+from automl.workers import few_threads
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Search"]
 
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
+_OPENING = 2.7  # seconds that loading MLflow and making its store take where nothing else goes on
 _AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
 _ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
 
@@ -241,7 +248,7 @@ class Search(BaseEstimator):
         check_settings(settings)
         for name in self._learned():
             delattr(self, name)
-        budget, memory_limit = Budget(self.timeout, self.n_trials), memory_for(self.memory_limit)
+        budget = Budget(self.timeout, self.n_trials)
         plan = make_plan(
             X,
             y,
@@ -254,26 +261,20 @@ class Search(BaseEstimator):
         )
         sampler, pruner = make_sampler(self.sampler, self.random_state, plan.space), make_pruner(self.pruner)
         about = self._about(plan, grouped=groups is not None)
-        n_jobs = jobs_for(self.n_jobs, plan.frame.size)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
             claim(about.study_name, self.storage),
             Progress() if self.progress else Silent() as progress,
-            closing(
-                open_workers(
-                    assignment,
-                    n_jobs,
-                    memory_limit=memory_limit,
-                    killable=self.trial_timeout is not None,
-                )
-            ) as workers,
+            closing(workers_for(assignment, settings)) as workers,
         ):
             progress.stage("opening the stores")
+            before = budget.elapsed
             tracker = Tracker(self.tracking_uri, self.experiment_name)
+            slowness = max(1.0, (budget.elapsed - before) / _OPENING)
             self.study_ = create_study(
                 about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
             )
-            check_memory(workers, memory_limit)
+            check_memory(workers, self.memory_limit)
             again = check_same(self.study_, about, plan.space)
             keep_settings(self.study_, kept_settings(settings, plan.space))
             session = Session(self.study_, plan.space, about)
@@ -296,6 +297,7 @@ class Search(BaseEstimator):
                     trial_timeout=self.trial_timeout,
                     patience=self.patience,
                     callbacks=one_form(self.callbacks or (), session, self),
+                    slowness=slowness,
                     epoch_steps=about.epoch_steps,
                     fidelity=plan.space.fidelity,
                 )
@@ -305,7 +307,7 @@ class Search(BaseEstimator):
                 self._keep(plan, loop.records, interrupted=loop.interrupted)
                 if self.refit:
                     progress.stage("refitting the winner")
-                    self._refit(plan, X, n_jobs)
+                    self._refit(plan, X, workers.slots)
                     progress.stage("logging the model")
                     self._log_model(tracker, plan)
                 progress.stage("writing the last runs")
@@ -405,7 +407,7 @@ class Search(BaseEstimator):
     def _about(self, plan: Plan, *, grouped: bool) -> SearchRecord:
         n_rows, n_columns = plan.frame.shape
         return SearchRecord(
-            study_name=self.study_name or _new_name(plan.target.name),
+            study_name=self.study_name or new_name(plan.target.name),
             task=plan.target.task,
             target=plan.target.name,
             scoring=plan.metric.name,
@@ -461,7 +463,7 @@ class Search(BaseEstimator):
         self._example = plan.example
 
     def _log_model(self, tracker: Tracker, plan: Plan) -> None:
-        name = f"automl-{_plain(plan.target.name)}"
+        name = f"automl-{plain_name(plan.target.name)}"
         try:
             self.model_uri_ = tracker.log_model(
                 self.best_estimator_,
@@ -502,12 +504,3 @@ class Search(BaseEstimator):
         if not hasattr(self, "best_estimator_"):
             raise NoModelError("the winner was not refitted: the search was made with refit=False")
         return self.best_estimator_
-
-
-def _plain(name: str) -> str:
-    """Return a name that files, studies and models may carry."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "target"
-
-
-def _new_name(target: str) -> str:
-    return f"{_plain(target)}-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3]

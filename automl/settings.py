@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -9,19 +11,20 @@ import joblib
 from automl.callbacks import callback_faults
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
-from automl.workers import LEAST_MEMORY, Workers, as_text, to_bytes
+from automl.workers import LEAST_MEMORY, Assignment, Workers, as_text, open_workers, to_bytes
 
 if TYPE_CHECKING:
     from automl.space import Space
 
 __all__ = [
     "SETTINGS",
-    "check_settings",
-    "jobs_for",
-    "kept_settings",
-    "memory_for",
     "check_memory",
+    "check_settings",
+    "kept_settings",
+    "new_name",
+    "plain_name",
     "shown_settings",
+    "workers_for",
 ]
 
 _SHOWN = (
@@ -75,15 +78,38 @@ def check_settings(values: dict[str, Any]) -> None:
     if values["resume"] is True and values["study_name"] is None:
         faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
     faults += callback_faults(values["callbacks"] or ())
+    try:
+        _memory(values["memory_limit"])
+    except SettingError as error:
+        faults += error.faults
     if faults:
         raise SettingError(faults)
 
 
-def jobs_for(n_jobs: int | None, n_values: int) -> int:
-    """Return how many cohorts train side by side on a table of so many values."""
+def workers_for(assignment: Assignment, values: dict[str, Any]) -> Workers:
+    """Return the workers that a search with these settings trains on.
+
+    Raises
+    ------
+    SettingError
+        If ``memory_limit`` says no number of bytes.
+    """
+    return open_workers(
+        assignment,
+        _jobs(values["n_jobs"], assignment.frame.size),
+        memory_limit=_memory(values["memory_limit"]),
+        killable=values["trial_timeout"] is not None,
+    )
+
+
+def _jobs(n_jobs: int | None, n_values: int) -> int:
     if n_jobs is None and n_values < _TINY:
         return 1
     return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+
+
+def _memory(memory_limit: str | float | None) -> float:
+    return float("inf") if memory_limit is None else to_bytes(memory_limit)
 
 
 def shown_settings(values: dict[str, Any]) -> dict[str, Any]:
@@ -109,18 +135,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
-def memory_for(memory_limit: str | float | None) -> float:
-    """Return the bytes that all processes may have together; infinite without a limit.
-
-    Raises
-    ------
-    SettingError
-        If the setting says no number of bytes.
-    """
-    return float("inf") if memory_limit is None else to_bytes(memory_limit)
-
-
-def check_memory(workers: Workers, memory_limit: float) -> None:
+def check_memory(workers: Workers, memory_limit: str | float | None) -> None:
     """Refuse a limit that leaves workers no room, once this process has loaded all it needs.
 
     Raises
@@ -130,5 +145,15 @@ def check_memory(workers: Workers, memory_limit: float) -> None:
     """
     if (share := workers.share()) < LEAST_MEMORY:
         rule = f"must leave each of {workers.slots} workers at least {as_text(LEAST_MEMORY)}"
-        came = f"{as_text(memory_limit)}, of which this process leaves them {as_text(share)} each"
+        came = f"{as_text(_memory(memory_limit))}, of which this process leaves them {as_text(share)} each"
         raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))
+
+
+def plain_name(name: str) -> str:
+    """Return a name that files, studies and models may carry."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "target"
+
+
+def new_name(target: str) -> str:
+    """Return a study's name, made of the target and the time."""
+    return f"{plain_name(target)}-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3]

@@ -195,6 +195,20 @@ def test_time_is_left_to_refit_the_winner():
     assert ends[1] < 59
 
 
+def test_where_everything_takes_longer_more_time_is_left_for_the_end():
+    ends = []
+    for slowness in (1, 4):
+        clock = Clock()
+
+        def brief(cohort, clock=clock):
+            clock.now += 0.1
+            yield from finished(cohort, seconds=0.01)
+
+        loop(ScriptedWorkers(brief), timeout=60, clock=clock, refit=True, slowness=slowness).run()
+        ends.append(clock.now)
+    assert 4 < ends[0] - ends[1] < 5
+
+
 def test_a_fit_that_cannot_be_stopped_does_not_start_in_vain():
     clock = Clock()
 

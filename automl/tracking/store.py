@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
@@ -166,8 +167,28 @@ def _make(file: Path) -> None:
         return
     new = file.with_name(f"{file.name}.new")
     new.unlink(missing_ok=True)  # of a process that was killed while it made one
-    MlflowClient(f"{_SQLITE}{new}", registry_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
+    with _unsynced():
+        MlflowClient(f"{_SQLITE}{new}", registry_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
+    with new.open("rb") as made:
+        os.fsync(made.fileno())
     new.replace(file)
+
+
+@contextmanager
+def _unsynced() -> Iterator[None]:
+    """Let SQLite not wait for the disk: MLflow's migrations would, a hundred times, for a file that is nobody's yet."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def relax(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", relax)
 
 
 def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
