@@ -112,7 +112,7 @@ class Logistic(losses.Logistic):
 
     @override
     def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+        self, z: Array, targets: losses.Targets, left: Array, smoothing: Array | None = None
     ) -> None:
         _logistic_backward(z, *targets, _of_each(smoothing, z), left)
 
@@ -162,7 +162,7 @@ class Softmax(losses.Softmax):
 
     @override
     def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
+        self, z: Array, targets: losses.Targets, left: Array, smoothing: Array | None = None
     ) -> None:
         _softmax_backward(z, *targets, _of_each(smoothing, z), left)
 

@@ -21,7 +21,7 @@ from automl.descent.arrays import Array
 
 __all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss", "Targets"]
 
-Targets = tuple[Array, ...]
+Targets = Sequence[Array]
 
 _POSITIVE = Number(0, open_low=True)
 
@@ -61,9 +61,7 @@ class Loss(ABC):
         """
 
     @abstractmethod
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         """Turn raw outputs into the derivative of the weighted sum of the loss.
 
         Parameters
@@ -105,9 +103,16 @@ class Loss(ABC):
 
 
 class _Regression(Loss):
-    """Losses of the residual ``r = z - t``, which is what they leave."""
+    """Losses of one output and a target ``t``."""
 
     tasks = frozenset({"regression"})
+
+    def targets(self, y: Array, weight: Array, c: int) -> Targets:
+        return y, weight
+
+
+class _Residual(_Regression):
+    """Losses of the residual ``r = z - t``, which is what they leave: a slope and a cost of it."""
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
         mean = float(np.average(y, weights=weight))
@@ -117,11 +122,24 @@ class _Regression(Loss):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([_quantile(y, weight, 0.5)])
 
-    def targets(self, y: Array, weight: Array, c: int) -> Targets:
-        return y, weight
+    @abstractmethod
+    def _slope(self, r: Array) -> Array:
+        """Return the derivative of the cost."""
+
+    @abstractmethod
+    def _cost(self, r: Array) -> Array:
+        """Return the loss of each residual, which it may overwrite."""
+
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+        t, weight = targets
+        np.subtract(z[:, 0], t, out=left)
+        np.multiply(self._slope(left), weight, out=z[:, 0])
+
+    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        return _dot(self._cost(left), weight)
 
 
-class Squared(_Regression):
+class Squared(_Residual):
     """``r^2 / 2``."""
 
     about = "half the squared error; predicts the mean"
@@ -129,19 +147,14 @@ class Squared(_Regression):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.average(y, weights=weight)])
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
-        t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.multiply(left, weight, out=z[:, 0])
+    def _slope(self, r: Array) -> Array:
+        return r
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        np.square(left, out=left)
-        return _dot(left, 0.5 * weight)
+    def _cost(self, r: Array) -> Array:
+        return np.asarray(np.square(r, out=r) * r.dtype.type(0.5))
 
 
-class Huber(_Regression):
+class Huber(_Residual):
     """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964)."""
 
     about = "squared near, absolute far: robust to outliers"
@@ -150,39 +163,29 @@ class Huber(_Regression):
     }
     delta: float
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
-        t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.clip(left, -self.delta, self.delta, out=z[:, 0])
-        z *= weight
+    def _slope(self, r: Array) -> Array:
+        return np.asarray(np.clip(r, -self.delta, self.delta))
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        near = np.clip(left, -self.delta, self.delta)
-        left -= 0.5 * near
-        left *= near
-        return _dot(left, weight)
+    def _cost(self, r: Array) -> Array:
+        near = self._slope(r)
+        r -= 0.5 * near
+        r *= near
+        return r
 
 
-class Absolute(_Regression):
+class Absolute(_Residual):
     """``|r|``."""
 
     about = "absolute error; predicts the median"
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
-        t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.sign(left, out=z[:, 0])
-        z *= weight
+    def _slope(self, r: Array) -> Array:
+        return np.asarray(np.sign(r))
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        return _dot(np.abs(left, out=left), weight)
+    def _cost(self, r: Array) -> Array:
+        return np.asarray(np.abs(r, out=r))
 
 
-class Quantile(_Regression):
+class Quantile(_Residual):
     """``q max(-r, 0) + (1 - q) max(r, 0)`` (Koenker and Bassett 1978)."""
 
     about = "pinball loss; predicts a quantile"
@@ -193,41 +196,25 @@ class Quantile(_Regression):
         return np.array([_quantile(y, weight, self.quantile)])
 
     def _slope(self, r: Array) -> Array:
-        up, down = r.dtype.type(1 - self.quantile), r.dtype.type(-self.quantile)
-        return np.asarray(np.where(r > 0, up, down))
+        return np.asarray(np.where(r > 0, r.dtype.type(1 - self.quantile), r.dtype.type(-self.quantile)))
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
-        t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.multiply(self._slope(left), weight, out=z[:, 0])
-
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        left *= self._slope(left)
-        return _dot(left, weight)
+    def _cost(self, r: Array) -> Array:
+        r *= self._slope(r)
+        return r
 
 
-class EpsilonInsensitive(_Regression):
+class EpsilonInsensitive(_Residual):
     """``max(|r| - epsilon, 0)`` (Vapnik 1995)."""
 
     about = "absolute error beyond a margin: linear support vector regression"
     parameters = {"epsilon": Parameter(Number(0), 0.1, "the margin, in standard deviations of the target")}
     epsilon: float
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
-        t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.sign(left, out=z[:, 0])
-        z[:, 0] *= np.abs(left) > self.epsilon
-        z *= weight
+    def _slope(self, r: Array) -> Array:
+        return np.asarray(np.sign(r) * (np.abs(r) > self.epsilon))
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        np.abs(left, out=left)
-        left -= self.epsilon
-        return _dot(np.maximum(left, 0, out=left), weight)
+    def _cost(self, r: Array) -> Array:
+        return np.asarray(np.maximum(np.abs(r, out=r) - self.epsilon, 0))
 
 
 class Poisson(_Regression):
@@ -245,9 +232,7 @@ class Poisson(_Regression):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.log(np.average(y, weights=weight))])
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         t, weight = targets
         np.copyto(left, z[:, 0])
         np.exp(z, out=z)
@@ -307,9 +292,7 @@ class Logistic(_Classification):
         half = 0.5 * weight
         return half, (half - y * weight).astype(weight.dtype)
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         half, centred = targets
         # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow; what is left is z / 2
         row = z[:, 0]
@@ -355,9 +338,7 @@ class Softmax(_Classification):
         onehot[codes, np.arange(len(y))] = weight
         return onehot, weight, codes
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         onehot, weight, codes = targets
         k, c, n = z.shape
         z -= z.max(axis=1, keepdims=True)
@@ -399,9 +380,7 @@ class Hinge(_Classification):
         np.subtract(1, z, out=z)
         np.maximum(z, 0, out=z)
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         sign, slope = targets
         self._margins(z, sign)
         np.sum(z, axis=1, out=left)
@@ -414,9 +393,7 @@ class SquaredHinge(Hinge):
 
     about = "support vector machine with a smooth loss; several classes one against the rest"
 
-    def backward(
-        self, z: Array, targets: Sequence[Array], left: Array, smoothing: Array | None = None
-    ) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         sign, slope = targets
         self._margins(z, sign)
         np.sum(np.square(z), axis=1, out=left)

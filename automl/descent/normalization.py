@@ -38,7 +38,7 @@ class LayerNormalization(Layer):
 
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass over units."""
-        return _LayerPass(self.h, weights, gradient)
+        return _NormalPass(self.h, weights, gradient, learns=True)
 
 
 class BatchNormalization(Layer):
@@ -68,83 +68,66 @@ class BatchNormalization(Layer):
         return _BatchPass(self.h, weights, gradient, n)
 
 
-class _AffinePass(Pass):
-    """``gain * x + shift`` and its gradients."""
+class _NormalPass(Pass):
+    """``gain * x + shift`` of units normalized along an axis, with its gradients."""
 
-    def __init__(self, h: int, weights: Array, gradient: Array | None) -> None:
+    axis = 1
+
+    def __init__(self, h: int, weights: Array, gradient: Array | None, learns: bool) -> None:
         self.gain, self.shift = weights[:, :h, None], weights[:, h : 2 * h, None]
+        self.learns = learns
         if gradient is not None:
             self.gain_gradient, self.shift_gradient = gradient[:, :h], gradient[:, h : 2 * h]
 
-    def finish(self, z: Array, normal: Array) -> None:
-        np.multiply(normal, self.gain, out=z)
-        z += self.shift
+    def moments(self, z: Array) -> tuple[Array, Array]:
+        """Return mean and variance, of these rows."""
+        mean = z.mean(axis=self.axis, keepdims=True)
+        return mean, np.square(z - mean).mean(axis=self.axis, keepdims=True)
 
-    def open(self, d: Array, normal: Array) -> None:
-        """Fill the gradients and turn ``d`` into the derivative by the normalized units."""
-        np.vecdot(d, normal, out=self.gain_gradient)
+    def forward(self, a: Array) -> Array:
+        z = a[:, :-1]
+        mean, variance = self.moments(z)
+        self.root = np.sqrt(variance + z.dtype.type(_EPSILON))
+        self.normal = (z - mean) / self.root
+        np.multiply(self.normal, self.gain, out=z)
+        z += self.shift
+        return a
+
+    def backward(self, d: Array) -> Array:
+        np.vecdot(d, self.normal, out=self.gain_gradient)
         np.sum(d, axis=2, out=self.shift_gradient)
         d *= self.gain
-
-
-def _back(d: Array, normal: Array, root: Array, axis: int) -> Array:
-    """Return the derivative by what was normalized along ``axis``, through the mean and the variance too."""
-    along = (d * normal).mean(axis=axis, keepdims=True)
-    d -= d.mean(axis=axis, keepdims=True)
-    d -= normal * along
-    d /= root
-    return d
-
-
-class _LayerPass(_AffinePass):
-    def forward(self, a: Array) -> Array:
-        z = a[:, :-1]
-        self.normal = z - z.mean(axis=1, keepdims=True)
-        variance = np.square(self.normal).mean(axis=1, keepdims=True)
-        self.root = np.sqrt(variance + z.dtype.type(_EPSILON))
-        self.normal /= self.root
-        self.finish(z, self.normal)
-        return a
-
-    def backward(self, d: Array) -> Array:
-        self.open(d, self.normal)
-        return _back(d, self.normal, self.root, axis=1)
-
-
-class _BatchPass(_AffinePass):
-    def __init__(self, h: int, weights: Array, gradient: Array | None, n: int) -> None:
-        super().__init__(h, weights, gradient)
-        self.mean, self.variance = weights[:, 2 * h : 3 * h], weights[:, 3 * h :]
-        self.n = n
-        self.learns = gradient is not None and n > 1
-        self.gradient = gradient
-
-    def forward(self, a: Array) -> Array:
-        z = a[:, :-1]
         if self.learns:
-            mean = z.mean(axis=2, keepdims=True)
-            self.normal = z - mean
-            variance = np.square(self.normal).mean(axis=2, keepdims=True)
-            self.mean += _MOMENTUM * (mean[:, :, 0] - self.mean)
-            self.variance += _MOMENTUM * (variance[:, :, 0] * (self.n / (self.n - 1)) - self.variance)
-        else:
-            self.normal = z - self.mean[:, :, None]
-            variance = self.variance[:, :, None]
-        self.root = np.sqrt(variance + z.dtype.type(_EPSILON))
-        self.normal /= self.root
-        self.finish(z, self.normal)
-        return a
-
-    def backward(self, d: Array) -> Array:
-        self.open(d, self.normal)
-        # the optimizer turns the whole gradient into a step, so the running values' zeros are written each
-        # time
-        if self.gradient is not None:
-            self.gradient[:, 2 * self.gain.shape[1] :] = 0
-        if self.learns:
-            return _back(d, self.normal, self.root, axis=2)
+            # through the mean and the variance too
+            along = (d * self.normal).mean(axis=self.axis, keepdims=True)
+            d -= d.mean(axis=self.axis, keepdims=True)
+            d -= self.normal * along
         d /= self.root
         return d
+
+
+class _BatchPass(_NormalPass):
+    axis = 2
+
+    def __init__(self, h: int, weights: Array, gradient: Array | None, n: int) -> None:
+        super().__init__(h, weights, gradient, learns=gradient is not None and n > 1)
+        self.running = weights[:, 2 * h : 3 * h, None], weights[:, 3 * h :, None]
+        self.rest = None if gradient is None else gradient[:, 2 * h :]
+        self.unbiased = n / max(1, n - 1)
+
+    def moments(self, z: Array) -> tuple[Array, Array]:
+        if not self.learns:
+            return self.running
+        found = super().moments(z)
+        for running, new, factor in zip(self.running, found, (1, self.unbiased), strict=True):
+            running += _MOMENTUM * (new * factor - running)
+        return found
+
+    def backward(self, d: Array) -> Array:
+        # the optimizer turns the whole gradient into a step, so the running values' zeros are written each time
+        if self.rest is not None:
+            self.rest[...] = 0
+        return super().backward(d)
 
 
 NORMALIZATIONS: dict[str, type[LayerNormalization] | type[BatchNormalization]] = {
