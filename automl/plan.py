@@ -75,6 +75,18 @@ class Plan:
             epoch_steps=self.epoch_steps,
         )
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What of the table and of the space is not used, each with the reason."""
+        dropped = {
+            "text": "free text",
+            "constant": "a single value",
+            "identifier": "an identifier of the rows",
+        }
+        kinds = self.columns.kinds_
+        columns = (f"column {name}: {dropped[kind]}" for name, kind in kinds.items() if kind in dropped)
+        return (*columns, *self.space.left_out)
+
     def fingerprints(self) -> dict[str, str]:
         """Return what tells whether another plan has the same ``content`` and the same ``folds``."""
         rows = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()

@@ -157,6 +157,8 @@ class SearchRecord(_Record):
         The seed everything else is derived from.
     columns : dict of str to str
         Kind of each column.
+    left_out : tuple of str
+        What of the space and the table is not used, each with the reason.
     content, folds : str
         Fingerprints of the table's values with the target, and of the split; empty in records of older versions.
     file : str
@@ -176,6 +178,7 @@ class SearchRecord(_Record):
     n_folds: int
     random_state: int
     columns: dict[str, str] = Field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     content: str = ""
     folds: str = ""
     file: str = ""

@@ -101,7 +101,7 @@ class Search(BaseEstimator):
         Cohorts trained side by side; 1 trains in this process, -1 in as many processes as there are cores. None: -1,
         but 1 for a table of fewer than 50,000 values.
     random_state : int, default=0
-        The seed of the sampler, the folds, the order of rows and initial weights.
+        The seed of the sampler, the folds, what preprocessing draws, the order of rows and initial weights.
     study_name : str or None, default=None
         Name of the Optuna study, new in its storage. None makes one up from the target and the time.
     resume : bool, default=False
@@ -150,6 +150,9 @@ class Search(BaseEstimator):
         The logged model. Only with ``refit``.
     task_ : {"binary", "multiclass", "regression"}
         What the target asks for.
+    left_out_ : list of str
+        Columns that nothing is learned from, and what of the space is not for this table, each with the reason; shown
+        as the search starts, and kept in the run's tag ``automl.left_out``.
     classes_ : ndarray
         The labels, for classification.
     feature_names_in_ : ndarray of str
@@ -419,6 +422,7 @@ class Search(BaseEstimator):
             random_state=self.random_state,
             epoch_steps=plan.epoch_steps,
             columns=plan.columns.kinds_,
+            left_out=plan.left_out,
             file=plan.file,
             cv="object" if grouped or not isinstance(self.cv, int | None) else self.cv,
             **plan.fingerprints(),
@@ -439,6 +443,7 @@ class Search(BaseEstimator):
             )
         self._plan = plan
         self.task_ = plan.target.task
+        self.left_out_ = list(plan.left_out)
         self.best_trial_ = best
         self.best_params_, self.best_score_ = best.params, cast(float, best.score)
         self.feature_names_in_ = plan.columns.feature_names_in_
@@ -453,7 +458,15 @@ class Search(BaseEstimator):
         pipeline = Pipeline(
             [
                 ("columns", TypedColumns()),
-                ("prepare", preprocessor(preprocess, plan.columns.kinds_, task=plan.problem.task)),
+                (
+                    "prepare",
+                    preprocessor(
+                        preprocess,
+                        plan.columns.kinds_,
+                        task=plan.problem.task,
+                        random_state=self.random_state,
+                    ),
+                ),
                 ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
             ]
         )

@@ -263,3 +263,34 @@ def test_an_interrupt_before_any_score_leaves_a_killed_run(folder, monkeypatch):
         search.fit(*small())
     run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
     assert run.info.status == "KILLED"
+
+
+def test_what_is_not_for_the_table_is_left_out_and_said(folder, capsys):
+    X, y = penguins()
+    X["note"] = [f"penguin number {i} was seen on the ice" for i in range(len(X))]
+    space = """
+space:
+  model:
+    choice:
+      linear: {loss: [logistic, hinge]}
+      mlp: {loss: [softmax, logistic], max_epochs: 2}
+      decision_tree: {max_depth: 2}
+      margin: {estimator: sklearn.linear_model.LogisticRegression, solver: [liblinear, lbfgs]}
+      numbers: {estimator: sklearn.linear_model.Ridge}
+"""
+    search = make(space, n_trials=4, progress=True).fit(X, y)
+    starts = [
+        "column Region: a single value",
+        "column Stage: a single value",
+        "column note: free text",
+        "linear: loss logistic is for binary, not for multiclass; loss hinge gives no probabilities",
+        "mlp with loss: logistic: loss logistic is for binary",
+        "numbers: Ridge is no classifier",
+        "margin with solver: liblinear: The 'liblinear' solver does not support multiclass",
+    ]
+    assert [said[: len(start)] for said, start in zip(search.left_out_, starts, strict=True)] == starts
+    assert (search.leaderboard_["state"] != "failed").all()
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
+    assert run.data.tags["automl.left_out"] == "; ".join(search.left_out_)
+    shown = capsys.readouterr().err
+    assert [shown.count(f"left out: {start}") for start in starts] == [1] * len(starts)

@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from automl.constraints import Parameter, Section, Union
 from automl.families.base import Array, Family, Fold, Problem, Trainer, ladder, predictions_from
+from automl.families.labels import ByCodes, speaks_of
 from automl.metrics import Metric, Predictions
-from automl.space import estimator_section
+from automl.space import ITERATIONS, estimator_section
 
 __all__ = ["EstimatorFamily", "Growth", "SklearnFamily"]
 
@@ -43,6 +44,18 @@ class Growth:
     parameter: str
     epoch: int
     apart: bool
+
+
+# What the classes of a package are told besides their parameters: to keep to one core, for cohorts train side by side
+# already; to print nothing, and to leave no files where the user stands.
+_HABITS: dict[str, dict[str, Any]] = {
+    "sklearn.linear_model.LogisticRegression": {},  # where n_jobs does nothing, and scikit-learn warns of it
+    "lightgbm": {"n_jobs": 1, "verbose": -1},
+    "xgboost": {"n_jobs": 1, "verbosity": 0},
+    "catboost": {"thread_count": 1, "verbose": False, "allow_writing_files": False},
+}
+_ONE_CORE = {"n_jobs": 1}
+_VERBOSITY = frozenset({"verbose", "verbosity", "silent", "logging_level", "verbose_eval"})
 
 
 class _OneFit(Trainer):
@@ -274,8 +287,8 @@ class EstimatorFamily(Family):
     unit_seconds = 1e-7
 
     def __init__(self, name: str, path: str) -> None:
-        self.name, self.path = name, path
-        self.section = estimator_section(path, allow_imports=[path.partition(".")[0]])
+        self.name, self.path, self.package = name, path, path.partition(".")[0]
+        self.section = estimator_section(path, allow_imports=[self.package])
         self.structural = frozenset(self.section.parameters)
 
     @override
@@ -299,23 +312,36 @@ class EstimatorFamily(Family):
 
     @override
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        # Nothing is known of what it does; that so many estimators take so many times as long is all but certain.
+        # Nothing is known of what it does; that so many iterations take so many times as long is all but certain.
+        given = [params[name] for name in ITERATIONS & params.keys() - {"max_iter", "n_estimators"}]
         n_estimators = {**self.section.defaults(), **params}.get("n_estimators")
-        return float((n_estimators or 1) * n_rows * n_columns)
+        n_iterations = given[0] if given else n_estimators
+        return float((n_iterations or 1) * n_rows * n_columns)
 
     @override
     def trainer(
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
         ((params, seed),) = zip(configurations, seeds, strict=True)
-        return _AnyFit(partial(self.estimator, params, seed, problem), problem, fold)
+        # A fold, or a sample of one, may lack a class, which leaves codes that a foreign class may not take.
+        by_codes = bool(problem.n_classes) and self.package != "sklearn"
+        return _AnyFit(lambda: self._new(params, seed, by_codes=by_codes), problem, fold)
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        # Cohorts train side by side already, so that each has one core.
-        own = {"random_state": seed, "n_jobs": 1}
-        known = {name: value for name, value in own.items() if name in self.section.parameters}
-        return _class(self.path)(**{**known, **params})
+        made = self._new(params, seed)
+        if not problem.n_classes or self.package == "sklearn" or speaks_of(made, problem.n_classes):
+            return made
+        return ByCodes(made)
+
+    def _new(self, params: dict[str, Any], seed: int, *, by_codes: bool = False) -> Any:
+        own = {"random_state": seed, **_HABITS.get(self.path, _HABITS.get(self.package, _ONE_CORE))}
+        # How much to print has many names, some of which a class takes without naming them; the user's word holds.
+        takes = self.section.parameters.keys() - _VERBOSITY
+        takes |= set() if _VERBOSITY & params.keys() else _VERBOSITY
+        known = {name: value for name, value in own.items() if name in takes}
+        made = _class(self.path)(**{**known, **params})
+        return ByCodes(made) if by_codes else made
 
 
 def _stopped_early(estimator: Any) -> bool:

@@ -53,7 +53,7 @@ def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, tuple[
                 children[key] = left
                 gone += [f"{family} with {key}: {value}: {why}" for value, why in reasons.items()]
             elif not reason:
-                reason = f"{key}: {next(iter(reasons.values()))}"
+                reason = "; ".join(dict.fromkeys(reasons.values()))
         left_out += [f"{family}: {reason}"] if reason else gone
         if not reason:
             kept[family] = Group(children)

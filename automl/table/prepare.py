@@ -109,12 +109,13 @@ PREPROCESS = Section(
     }
 )
 
-# The same folds and the same random features for every trial, so that trials differ by what they say alone.
-_SEED = 0
-
 
 def preprocessor(
-    configuration: Mapping[str, Any], kinds: Mapping[str, str], *, task: str | None = None
+    configuration: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    *,
+    task: str | None = None,
+    random_state: int = 0,
 ) -> ColumnTransformer | Pipeline:
     """Return the transformer a configuration asks for, not fitted.
 
@@ -130,6 +131,9 @@ def preprocessor(
     task : {"binary", "multiclass", "regression"}, optional
         What the target asks for; only ``encode: target`` needs it, and without it a target of whole numbers
         counts as classes.
+    random_state : int
+        The seed of folds, drawn rows and random features. A search has one for all its trials, so that they differ by
+        what they say alone.
 
     Raises
     ------
@@ -156,11 +160,15 @@ def preprocessor(
     numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
     datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
     blocks = [
-        ("numeric", _chain(_imputer(impute), *_scaler(scale)), numeric),
+        ("numeric", _chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
         ("boolean", _chain(_imputer("most_frequent")), boolean),
         ("missing", MissingIndicator(error_on_new=False), numeric + boolean),
-        ("datetime", _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale)), datetime),
-        ("categorical", _categories(settings["categorical"], scale, task), categorical),
+        (
+            "datetime",
+            _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale, random_state)),
+            datetime,
+        ),
+        ("categorical", _categories(settings["categorical"], scale, task, random_state), categorical),
     ]
     kept = [block for block in blocks if block[2]]
     if not kept:
@@ -171,7 +179,7 @@ def preprocessor(
     if name == "none":
         return columns
     features = FEATURES[name].defaults() | params
-    return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=_SEED))])
+    return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=random_state))])
 
 
 def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -212,11 +220,14 @@ def _imputer(strategy: str) -> SimpleImputer:
     return SimpleImputer(strategy=strategy, keep_empty_features=True)
 
 
-def _scaler(name: str) -> list[Any]:
-    return [] if name == "none" else [SCALERS[name]()]
+def _scaler(name: str, random_state: int) -> list[Any]:
+    if name == "none":
+        return []
+    scaler = SCALERS[name]()
+    return [scaler.set_params(random_state=random_state) if "random_state" in scaler.get_params() else scaler]
 
 
-def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> Any:
+def _categories(settings: Mapping[str, Any], scale: str, task: str | None, random_state: int) -> Any:
     if settings["encode"] == "onehot":
         return OneHotEncoder(
             max_categories=settings["max_categories"],
@@ -229,6 +240,6 @@ def _categories(settings: Mapping[str, Any], scale: str, task: str | None) -> An
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
         )
     else:
-        folds = KFold(5, shuffle=True, random_state=_SEED)
+        folds = KFold(5, shuffle=True, random_state=random_state)
         encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
-    return _chain(encoder, *_scaler(scale))
+    return _chain(encoder, *_scaler(scale, random_state))

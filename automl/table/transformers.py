@@ -151,6 +151,11 @@ class SpreadScaler(RobustScaler):
 class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace numbers by the normal quantiles of their ranks, with as many quantiles as the rows allow.
 
+    Parameters
+    ----------
+    random_state : int
+        Which rows the quantiles are taken from where there are more than 10,000.
+
     Attributes
     ----------
     quantiles_ : QuantileTransformer
@@ -163,6 +168,9 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     [-3.0, 0.0, 3.0]
     """
 
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
     def fit(self, X: np.ndarray, y: Any = None) -> NormalScores:
         """Learn the quantiles.
 
@@ -174,9 +182,8 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Not used.
         """
         n = min(1000, len(X))
-        # The seed only picks which rows the quantiles are taken from where there are more than 10,000.
         self.quantiles_ = QuantileTransformer(
-            n_quantiles=n, output_distribution="normal", random_state=0
+            n_quantiles=n, output_distribution="normal", random_state=self.random_state
         ).fit(X)
         self.n_features_in_ = X.shape[1]
         return self

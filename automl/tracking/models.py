@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ def _write(
             signature=_signature(example, estimator.predict(X_example)),
             input_example=example.head(_EXAMPLE_ROWS),
             # Named, so that MLflow does not load the model in a process of its own to find out.
-            pip_requirements=_requirements(),
+            pip_requirements=_requirements(trusted),
         )
 
 
@@ -168,13 +168,16 @@ def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
     return ModelSignature(inputs=Schema(columns), outputs=inferred.outputs)
 
 
-def _requirements() -> list[str]:
+def _requirements(trusted: Sequence[str]) -> list[str]:
+    """Return what must be installed for a model to be loaded, the packages of foreign classes included."""
     from automl import __version__
 
-    installed = [
-        f"{name}=={version(name)}" for name in ("numpy", "pandas", "scikit-learn", "skops", "mlflow")
-    ]
-    return [f"automl=={__version__}", *installed]
+    known = [f"{name}=={version(name)}" for name in ("numpy", "pandas", "scikit-learn", "skops", "mlflow")]
+    packages = {name.partition(".")[0] for name in trusted} - {*_TRUSTED_PACKAGES}
+    by_package = packages_distributions() if packages else {}
+    # What was imported from a folder has no distribution, and no name to ask for.
+    names = {name for package in packages for name in by_package.get(package, ())}
+    return [f"automl=={__version__}", *known, *sorted(f"{name}=={version(name)}" for name in names)]
 
 
 def log_model(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Silent"]
 
 _LINE_SECONDS = 10.0
+_MOST_LEFT_OUT = 12  # lines; a table may have hundreds of columns
 
 
 class Progress:
@@ -75,7 +76,7 @@ class Progress:
             self._line()
 
     def started(self, search: SearchRecord, timeout: float | None, n_trials: int | None) -> None:
-        """Say what the search is; its clock runs since ``__enter__``.
+        """Say what the search is and what it leaves out; its clock runs since ``__enter__``.
 
         Parameters
         ----------
@@ -90,6 +91,12 @@ class Progress:
         if self._live is None:
             self._print(self._title())
             self._last_line = time.monotonic()
+        for said in search.left_out[:_MOST_LEFT_OUT]:
+            self._print(f"left out: {said}")
+        if more := len(search.left_out[_MOST_LEFT_OUT:]):
+            self._print(
+                f"left out: {more} more; the run's tag automl.left_out and left_out_ have all of them"
+            )
 
     def training(self, cohort_description: str, n: int) -> None:
         """Say that ``n`` trials are training together."""

@@ -94,7 +94,9 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
     RunContent
         Still running.
     """
-    fields = record.model_dump(exclude={"columns"})
+    fields = record.model_dump(exclude={"columns", "left_out"})
+    if record.left_out:
+        fields["left_out"] = "; ".join(record.left_out)
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
     note = (
         f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "

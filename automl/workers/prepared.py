@@ -42,7 +42,7 @@ class Assignment:
     scoring : str or callable
         The scorer that ranks trials.
     random_state : int
-        The search's seed; the order of rows in training follows from it.
+        The search's seed; what preprocessing draws and the order of rows in training follow from it.
     epoch_steps : int
         Steps of an epoch: the scale of all rungs.
     """
@@ -113,8 +113,11 @@ class PreparedFolds:
         ]
 
     def _prepare(self, preprocess: Mapping[str, Any], number: int) -> PreparedFold:
-        frame, y, (train, valid) = self._assignment.frame, self._assignment.y, self._assignment.folds[number]
-        transformer = preprocessor(preprocess, self._assignment.kinds, task=self._assignment.problem.task)
+        assignment = self._assignment
+        frame, y, (train, valid) = assignment.frame, assignment.y, assignment.folds[number]
+        transformer = preprocessor(
+            preprocess, assignment.kinds, task=assignment.problem.task, random_state=assignment.random_state
+        )
         X = transformer.fit_transform(frame.iloc[train], y[train])
         X_valid = transformer.transform(frame.iloc[valid])
         matrices = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (X, X_valid))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 import automl
 from automl.errors import SpaceError
@@ -200,3 +201,41 @@ def test_a_class_that_checks_nothing_tells_by_its_defaults_what_takes_fractions(
         name: type(value) for name, value in made.sample(np.random.default_rng(0))["model"]["mine"].items()
     }
     assert kinds == {"estimator": str, "n_trees": int, "rate": float, "depth": int}
+
+
+class CodesAlone(LinearSVC):
+    """Knows classes 0, 1, ... alone, and predicts a column, as classes of other packages do."""
+
+    def fit(self, X, y):
+        if set(np.unique(y)) != set(range(len(np.unique(y)))):
+            raise ValueError("codes alone")
+        return super().fit(X, y)
+
+    def predict(self, X):
+        return super().predict(X)[:, None]
+
+
+def test_a_class_that_knows_codes_alone_is_made_to_speak_of_the_labels(package):
+    sys.modules[package].CodesAlone = CodesAlone
+    automl.load_space(space("house_models.CodesAlone", C=[0.5, 2.0]), allow_imports=[package])
+    for task, labels in (("binary", ["no", "yes"]), ("multiclass", ["a", "b", "c"])):
+        X, codes = rows(len(labels))
+        family, params, _ = family_of({"model": {"mine": {"estimator": "house_models.CodesAlone", "C": 2.0}}})
+        model = family.estimator(params, 3, PROBLEMS[task])
+        model.fit(X, np.array(labels, dtype=object)[codes])
+        assert model.estimator_.get_params()["C"] == 2.0
+        assert model.classes_.tolist() == labels
+        assert (model.predict(X) == np.array(labels)[codes]).mean() > 0.8
+        assert not hasattr(model, "predict_proba")
+        assert model.decision_function(X).shape[0] == len(X)
+    plain, params, _ = family_of({"model": {"mine": {"estimator": "house_models.Quiet"}}})
+    assert isinstance(plain.estimator(params, 3, PROBLEMS["binary"]), Quiet)
+
+
+def test_no_more_is_asked_of_a_class_than_it_heeds(package, recwarn):
+    family, params, _ = family_of(
+        {"model": {"mine": {"estimator": "sklearn.linear_model.LogisticRegression"}}}
+    )
+    X, y = rows(2)
+    family.estimator(params, 3, PROBLEMS["binary"]).fit(X, y)
+    assert not recwarn.list

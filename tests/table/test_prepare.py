@@ -153,3 +153,26 @@ def test_the_vocabulary_accepts_its_own_defaults():
             assert part.constraint.accepts(part.constraint.defaults())
     assert PREPROCESS.accepts(CONFIGURATIONS[0])
     assert not PREPROCESS.accepts({"numeric": {"scale": "huge"}})
+
+
+@pytest.mark.parametrize(
+    ("configuration", "n"),
+    [
+        ({"features": {"rbf": {"n_components": 5}}}, 60),
+        ({"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}, 60),
+        ({"numeric": {"scale": "quantile"}}, 12_000),  # below 10,000 rows all of them are taken
+    ],
+    ids=["features", "folds", "rows"],
+)
+def test_what_is_drawn_follows_from_the_seed(configuration, n):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.exponential(size=n), "c": rng.choice(["x", "y", "z"], n)})
+    y = (X["a"] + rng.normal(size=n) > 1).to_numpy().astype(int)
+    kinds = {"a": "numeric", "c": "categorical"}
+
+    def matrix(random_state):
+        prepare = preprocessor(configuration, kinds, task="binary", random_state=random_state)
+        return prepare.fit_transform(X, y)
+
+    np.testing.assert_array_equal(matrix(7), matrix(7))
+    assert not np.array_equal(matrix(7), matrix(8))

@@ -78,6 +78,18 @@ def test_the_best_is_the_greatest_and_the_first_of_equals(
     assert f"best {best} (trial {int(second > first)}, linear)" in shown(console)
 
 
+def test_what_is_left_out_is_said_once_as_the_search_starts(search: SearchRecord) -> None:
+    for console in (terminal(), Console(file=io.StringIO(), force_terminal=False, width=80)):
+        with Progress(console) as progress:
+            reasons = tuple(f"column {number}: free text" for number in range(14))
+            progress.started(search.model_copy(update={"left_out": reasons}), 60, None)
+            progress.trial(trial(0, "complete", 0.5))
+        lines = [line for line in shown(console).splitlines() if line.startswith("left out:")]
+        assert lines[0].strip() == "left out: column 0: free text"
+        assert len(lines) == 13
+        assert "2 more" in lines[-1]
+
+
 @pytest.mark.parametrize("width", [20, 40])
 def test_a_narrow_terminal_still_works(width: int, search: SearchRecord) -> None:
     console = terminal(width)

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,3 +217,12 @@ def test_folds_are_prepared_from_their_training_rows_alone(assignment):
         assert abs(fold.X_valid[:, :3].mean()) > 1e-3
         np.testing.assert_array_equal(fold.y_valid, assignment.y[valid])
         assert len(fold.X) == len(train)
+
+
+def test_what_preprocessing_draws_follows_from_the_seed_of_the_search(assignment):
+    rbf = {"features": {"rbf": {"n_components": 4}}}
+    first, again, other = (
+        PreparedFolds(replace(assignment, random_state=seed))(rbf)[0].X for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -1,0 +1,110 @@
+"""Lightgbm, xgboost and catboost by their paths: searched, exported, loaded and asked, as any family."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl.cli import main
+from automl.families import Problem, family_of
+from tests.tables import diabetes, penguins, small
+
+PACKAGES = {
+    "lightgbm.LGBM": {"n_estimators": [5, 10], "num_leaves": {"low": 4, "high": 8}, "min_child_samples": 5},
+    "xgboost.XGB": {"n_estimators": [5, 10], "max_depth": {"low": 2, "high": 3}},
+    "catboost.CatBoost": {"iterations": [5, 10], "depth": {"low": 2, "high": 3}},
+}
+LABELS = {
+    "text": np.array(["no", "yes"], dtype=object),
+    "boolean": np.array([False, True]),
+    "from 1": np.array([1, 2]),
+}
+
+
+def space(path, **params):
+    return {"space": {"model": {"choice": {"mine": {"estimator": path, **params}}}}}
+
+
+@pytest.mark.parametrize("start", PACKAGES)
+@pytest.mark.parametrize("table", [small, penguins, diabetes], ids=lambda table: table.__name__)
+def test_it_is_searched_exported_loaded_and_asked(folder, capfd, start, table):
+    X, y = table()
+    path = start + ("Regressor" if table is diabetes else "Classifier")
+    search = automl.Search(
+        space(path, **PACKAGES[start]), n_trials=3, timeout=None, cv=2, n_jobs=1, progress=False
+    ).fit(X, y)
+    assert (search.leaderboard_["state"] == "complete").all()
+    assert not any(said.startswith("mine") for said in search.left_out_)
+    package = path.partition(".")[0]
+    model = automl.load_model(search.export(folder / "model"), trusted=[package])
+    said = model.predict(X)
+    assert said.shape == (len(X),)
+    np.testing.assert_array_equal(said, search.predict(X))
+    if table is not diabetes:
+        assert set(said) == set(y)
+        assert (said == y).mean() > 0.8
+        assert model.predict_proba(X).shape == (len(X), len(set(y)))
+    required = (folder / "model" / "requirements.txt").read_text()
+    assert any(line.startswith(package) and "==" in line for line in required.splitlines())
+    assert {file.name for file in folder.iterdir()} == {"mlruns", "model"}
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("start", PACKAGES)
+@pytest.mark.parametrize("labels", LABELS)
+def test_it_speaks_of_the_labels_it_was_given(start, labels):
+    family, params, _ = family_of({"model": {"mine": {"estimator": f"{start}Classifier"}}})
+    X = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
+    y = LABELS[labels][(X[:, 0] > 0).astype(int)]
+    estimator = family.estimator(params, 0, Problem("binary", 2)).fit(X, y)
+    assert (estimator.predict(X) == y).mean() > 0.9
+    assert estimator.classes_.tolist() == LABELS[labels].tolist()
+
+
+@pytest.mark.parametrize("start", PACKAGES)
+def test_it_keeps_to_one_core_and_to_the_seed(start):
+    family, params, _ = family_of({"model": {"mine": {"estimator": f"{start}Regressor"}}})
+    own = family.estimator(params, 5, Problem("regression")).get_params()
+    assert own.get("n_jobs", own.get("thread_count")) == 1
+    assert own["random_state"] == 5
+
+
+def test_the_word_of_the_user_on_what_is_printed_holds():
+    family, params, _ = family_of(
+        {"model": {"mine": {"estimator": "catboost.CatBoostClassifier", "logging_level": "Silent"}}}
+    )
+    own = family._make(params, 5).get_params()
+    assert "verbose" not in own
+    assert own["logging_level"] == "Silent"
+
+
+def test_values_that_lightgbm_refuses_together_are_a_fault():
+    faulty = space(
+        "lightgbm.LGBMClassifier", boosting_type=["gbdt", "rf"], subsample=[1.0, 0.5], subsample_freq=[0, 1]
+    )
+    with pytest.raises(automl.SpaceError, match="boosting_type: rf"):
+        automl.load_space(faulty)
+
+
+def test_the_command_line_predicts_where_it_is_trusted(folder, monkeypatch, capsys):
+    X, y = small()
+    X.assign(up=y).to_csv("table.csv", index=False)
+    (folder / "space.yaml").write_text(
+        "space: {model: {choice: {mine: {estimator: xgboost.XGBClassifier, n_estimators: [3, 5]}}}}\n"
+    )
+    for words, code in (
+        (["search", "table.csv", "--target", "up", "--space", "space.yaml", "--n-trials", "2"], 0),
+        (["predict", "model", "table.csv", "-o", "said.csv"], 2),
+        (["predict", "model", "table.csv", "-o", "said.csv", "--trust", "xgboost"], 0),
+    ):
+        if words[0] == "search":
+            words += ["--n-jobs", "2", "--no-progress", "--output", "model"]
+        monkeypatch.setattr(sys, "argv", ["automl", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert (stop.value.code or 0) == code, capsys.readouterr()
+    assert len(pd.read_csv("said.csv")) == len(X)
