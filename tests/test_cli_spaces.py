@@ -98,6 +98,20 @@ def test_check_refuses_what_is_for_no_task_of_the_space(run, tmp_path):
     assert said.count("model.linear.loss: must fit regression") == 2
 
 
+def test_check_tells_what_a_class_does_not_take_together(run, tmp_path):
+    branch = "{estimator: sklearn.svm.LinearSVC, dual: [true, false], loss: [hinge, squared_hinge]}"
+    text = f"space: {{model: {{choice: {{margin: {branch}}}}}}}\n"
+    (tmp_path / "margin.yaml").write_text(text)
+    code, _, said = run("check", "margin.yaml")
+    assert code == 2
+    assert "every configuration must be able to train (Unsupported set of arguments" in " ".join(said.split())
+    rule = "{model: margin, dual: false, loss: hinge}"
+    assert f"forbid it: {rule}." in " ".join(said.split())
+    (tmp_path / "margin.yaml").write_text(text + f"forbid: [{rule}]\n")
+    code, printed, _ = run("check", "margin.yaml")
+    assert (code, "is sound" in printed) == (0, True)
+
+
 def test_sample_gives_points_of_the_space_as_yaml(run):
     code, printed, _ = run("sample", "mine.yaml", "-n", 5)
     space = automl.load_space("mine.yaml")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.constraints import named
 from automl.families.base import Array, Family, Fold, Problem
 from automl.families.catalog import family_of
 from automl.metrics import Metric
@@ -19,6 +20,7 @@ from automl.table import TypedColumns, preprocessor
 __all__ = ["Tryout"]
 
 _ITERATIONS = 3
+_FEATURES = 20
 _SEED = 0
 # A configuration is at fault only if it trains on none of these: what some tables alone bring about, such as too few
 # rows, negative numbers or columns that add up to one, the file cannot be blamed for. What was said of
@@ -64,18 +66,21 @@ class Tryout:
         if family.unfit(params, problem, self._metric):
             return None
         params = {**params, **_shortened(params, family)}
-        prepared, reason = json.dumps(preprocess, sort_keys=True), ""
+        prepared, reason = json.dumps(_narrowed(preprocess), sort_keys=True), ""
         for table in _TABLES:
-            said = self._fit(family, params, problem, *_prepared(prepared, problem, table))
+            said = self._fit(family, params, problem, prepared, table)
             reason = reason or said
             if not said or (task, family.name, prepared, reason) in self._sure:
                 return said and reason
         self._sure.add((task, family.name, prepared, reason))
         return reason
 
-    def _fit(self, family: Family, params: dict[str, Any], problem: Problem, X: Array, y: Array) -> str:
+    def _fit(
+        self, family: Family, params: dict[str, Any], problem: Problem, preprocess: str, table: str
+    ) -> str:
         try:
             with np.errstate(all="ignore"):
+                X, y = _prepared(preprocess, problem, table)
                 trainer = family.trainer([params], [_SEED], problem, Fold(X, y, (_SEED, 0)))
                 trainer.advance(family.last_rung(params, 1), lambda: False)
                 (said,) = trainer.predict(X)
@@ -97,6 +102,15 @@ def _shortened(params: Mapping[str, Any], family: Family) -> dict[str, Any]:
         for name, value in given.items()
         if not isinstance(value, bool) and (value is None or (isinstance(value, int) and value > _ITERATIONS))
     }
+
+
+def _narrowed(preprocess: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same with few random features: how many there are makes no difference to what can be trained."""
+    kind, features = named(preprocess.get("features") or "none")
+    if "n_components" not in features:
+        return dict(preprocess)
+    fewer = min(features["n_components"], _FEATURES)
+    return {**preprocess, "features": {kind: {**features, "n_components": fewer}}}
 
 
 @lru_cache(maxsize=256)

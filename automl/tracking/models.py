@@ -152,6 +152,9 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
         column = pd.Series(column.to_numpy(), column.index, name=column.name)
     if column.dtype == "uint64":
         return column.astype("float64")
+    if column.dtype.kind == "m":
+        seconds: pd.Series[Any] = column.dt.total_seconds()  # as which durations are learned from
+        return seconds
     cells = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
     if column.isna().all() or pd.api.types.infer_dtype(cells, skipna=True) in _KNOWN:
         return column

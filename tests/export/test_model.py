@@ -18,11 +18,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
 
 from automl import __version__
 from automl.errors import InputError, NoModelError, SettingError, StoreError
 from automl.export import export_run, load_model, model_metadata, save_model
 from automl.records import SearchRecord, TrialRecord
+from automl.table import TypedColumns, preprocessor
 from automl.tracking import Tracker, trusted_types
 
 Fit = Callable[[str], Pipeline]
@@ -88,6 +90,25 @@ def test_columns_mlflow_has_no_type_for(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         load_model(save_model(model, tmp_path / "model", X, {})).predict(X), model.predict(X)
     )
+
+
+@pytest.mark.parametrize("name", _UNKNOWN)
+def test_the_example_of_a_model_with_such_columns_is_predicted_as_the_table_was(
+    name: str, tmp_path: Path
+) -> None:
+    import mlflow.pyfunc
+
+    X = pd.concat([pd.DataFrame({name: _UNKNOWN[name]})] * 5, ignore_index=True)
+    columns = TypedColumns()
+    y = np.arange(len(X)) % _N > 2
+    prepare = preprocessor({"categorical": {"encode": "onehot"}}, columns.fit(X).kinds_)
+    model = Pipeline([("columns", columns), ("prepare", prepare), ("model", DecisionTreeClassifier())]).fit(
+        X, y
+    )
+    served = mlflow.pyfunc.load_model(str(save_model(model, tmp_path / "model", X, {})))
+    example = X.head(len(served.input_example))
+    np.testing.assert_array_equal(served.predict(served.input_example), model.predict(example))
+    assert len(set(model.predict(example))) == 2
 
 
 def test_what_mlflow_says_is_translated(
