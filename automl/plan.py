@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
 from automl.metrics import Metric, metric_for
-from automl.table import Target, TypedColumns, as_frame, check_table, make_folds
+from automl.table import Target, TypedColumns, as_frame, check_table, make_folds, preprocessor
 from automl.workers import Assignment
 
 if TYPE_CHECKING:
@@ -83,9 +85,16 @@ class Plan:
             "constant": "a single value",
             "identifier": "an identifier of the rows",
         }
-        kinds = self.columns.kinds_
-        columns = (f"column {name}: {dropped[kind]}" for name, kind in kinds.items() if kind in dropped)
+        kept = self.columns.get_feature_names_out()
+        gone = ((name, kind) for name, kind in self.columns.kinds_.items() if name not in kept)
+        columns = (f"column {name}: {dropped[kind]}" for name, kind in gone)
         return (*columns, *self.space.left_out)
+
+    def pipeline(self, preprocess: Mapping[str, Any], model: Any, random_state: int) -> Pipeline:
+        """Return the unfitted steps from a raw table to predictions: ``columns``, ``prepare``, ``model``."""
+        kinds, task = self.columns.kinds_, self.problem.task
+        prepare = preprocessor(preprocess, kinds, task=task, random_state=random_state)
+        return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:
         """Return what tells whether another plan has the same ``content`` and the same ``folds``."""
@@ -125,7 +134,8 @@ def make_plan(
         for the task.
     """
     loaded = load_space(space, allow_imports=allow_imports)
-    columns = check_table(X, y, n_folds=_rows_a_class(cv))
+    text = loaded.offers("text.encode", "tfidf")
+    columns = check_table(X, y, n_folds=_rows_a_class(cv), text=text)
     target = Target.of(y)
     if target.classes is None:
         problem = Problem(target.task, least=float(target.values.min()))

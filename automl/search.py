@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -43,7 +42,6 @@ from automl.study import (
     make_sampler,
     read_records,
 )
-from automl.table import TypedColumns, preprocessor
 from automl.tracking import Progress, Silent, Tracker
 from automl.workers import few_threads
 
@@ -455,21 +453,8 @@ class Search(BaseEstimator):
         family, _, preprocess = family_of(self.best_trial_.configuration)
         # Where nothing came to its end, what was reached is what the score speaks of.
         params = reached(self.best_trial_)
-        pipeline = Pipeline(
-            [
-                ("columns", TypedColumns()),
-                (
-                    "prepare",
-                    preprocessor(
-                        preprocess,
-                        plan.columns.kinds_,
-                        task=plan.problem.task,
-                        random_state=self.random_state,
-                    ),
-                ),
-                ("model", family.estimator(params, self.best_trial_.seed, plan.problem)),
-            ]
-        )
+        model = family.estimator(params, self.best_trial_.seed, plan.problem)
+        pipeline = plan.pipeline(preprocess, model, self.random_state)
         # As many threads as a trial had: what its training took tells what this will take.
         with few_threads(plan.frame.size, n_jobs):
             self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))

@@ -294,3 +294,22 @@ space:
     assert run.data.tags["automl.left_out"] == "; ".join(search.left_out_)
     shown = capsys.readouterr().err
     assert [shown.count(f"left out: {start}") for start in starts] == [1] * len(starts)
+
+
+def test_free_text_is_learned_from_where_the_space_says_so(folder):
+    rng = np.random.default_rng(0)
+    words = ["the", "flight", "was", "seen", "over", "sea", "and", "land", "again"]
+    late = rng.random(150) < 0.5
+    notes = [" ".join([*rng.choice(words, 6), "snow" if is_late else "sun"]) for is_late in late]
+    X, y = pd.DataFrame({"note": notes}), pd.Series(np.where(late, "late", "in time"), name="when")
+    X.loc[5, "note"] = None
+    with pytest.raises(automl.TableError, match="or a space with `text: {encode: tfidf}`"):
+        make(TREE).fit(X, y)
+    space = {"space": {"preprocess": {"text": {"encode": "tfidf", "max_words": [20, 40]}}, **TREE["space"]}}
+    search = make(space, n_trials=3).fit(X, y)
+    assert (search.leaderboard_["state"] == "complete").all()
+    assert search.best_score_ > 0.95
+    assert search.left_out_ == []
+    assert (search.predict(X) == y).mean() > 0.95
+    model = automl.load_model(search.export(folder / "model"))
+    np.testing.assert_array_equal(model.predict(X), search.predict(X))

@@ -158,6 +158,10 @@ class Space:
             if isinstance(node, Range) and node.fidelity
         }
 
+    def offers(self, key: str, value: Any) -> bool:
+        """Return whether some configuration has this value under a key, be it a path or the end of one."""
+        return any(spot.answers(key) and spot.takes(value) for spot in spots(self.root))
+
     def size(self) -> Size:
         """Return how many points there are, and how many dimensions each family has."""
         return size(self.root)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "distinct_texts", "spoil"]
+__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "as_texts", "distinct_texts", "spoil"]
 
 Converted = tuple[np.ndarray, list[str]]
 
@@ -126,3 +126,9 @@ def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
     texts[texts == ""] = np.nan
     places, known = pd.factorize(texts, sort=True)
     return pd.Categorical.from_codes(spread(codes, places, -1), categories=pd.Index(known)), []
+
+
+def as_texts(column: pd.Series) -> Converted:
+    """Return texts, empty where missing."""
+    codes, texts = distinct_texts(column)
+    return spread(codes, texts, ""), []

@@ -17,7 +17,9 @@ __all__ = ["check_table"]
 FEWEST_ROWS = 10
 
 
-def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None) -> TypedColumns:
+def check_table(
+    X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None, text: bool = False
+) -> TypedColumns:
     """Return the typed columns of a training table, or raise one error that lists every fault.
 
     Parameters
@@ -30,6 +32,8 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
         Rows a class must have; by default what `default_folds` gives, and 2 at least.
     task : {"binary", "multiclass", "regression"}, optional
         As in `Target.of`.
+    text : bool
+        Whether free text is learned from.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def check_table(X: Any, y: Any, *, n_folds: int | None = None, task: Task | None
     """
     faults: list[Fault] = []
     frame = column = None
-    columns = TypedColumns()
+    columns = TypedColumns(text=text)
     try:
         frame = as_frame(X)
         faults += _table_faults(frame) or _unusable(columns.fit(X))
@@ -74,10 +78,12 @@ def _table_faults(frame: pd.DataFrame) -> list[Fault]:
 
 
 def _unusable(columns: TypedColumns) -> list[Fault]:
-    if usable(columns.kinds_):
+    kinds = columns.kinds_
+    if usable(kinds, text=columns.text):
         return []
-    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(columns.kinds_.items())[:10])
-    remedy = "Constants, identifiers and free text are left out: give columns that describe the rows."
+    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(kinds.items())[:10])
+    remedy = "Constants, identifiers and free text are left out: give columns that describe the rows"
+    remedy += ", or a space with `text: {encode: tfidf}`." if "text" in kinds.values() else "."
     return [Fault("X", "must have a column to learn from", came, remedy)]
 
 

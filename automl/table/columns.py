@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, TableError, nearest
-from automl.table.cells import as_booleans, as_dates, as_labels, as_numbers
+from automl.table.cells import as_booleans, as_dates, as_labels, as_numbers, as_texts
 from automl.table.kinds import kind_of, usable
 
 __all__ = ["TypedColumns", "as_frame", "repeated_names"]
@@ -58,10 +58,15 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     Numbers and dates written as text become numbers and dates; blanks and infinite numbers become missing
     values. Constant columns, identifiers and free text are left out. `kinds.kind_of` has the rules.
 
+    Parameters
+    ----------
+    text : bool
+        Whether free text is kept.
+
     Attributes
     ----------
     kinds_ : dict of str to str
-        Each column's kind: numeric, categorical, boolean, datetime, or (left out) text, constant, identifier.
+        Each column's kind: numeric, categorical, boolean, datetime, text, or (left out) constant, identifier.
     layouts_ : dict of str to str
         How the dates of each datetime column are written.
     named_ : bool
@@ -81,6 +86,9 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     >>> columns.transform(X)["delay"].tolist()
     [1.5, nan]
     """
+
+    def __init__(self, text: bool = False) -> None:
+        self.text = text
 
     def fit(self, X: Any, y: Any = None) -> TypedColumns:
         """Decide each column's kind.
@@ -141,7 +149,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         -------
         DataFrame of shape (n, number of columns kept)
             numeric and boolean columns as float64, datetime columns as datetime64[us] in UTC, categorical
-            columns as pandas categories of texts; NaN or NaT where missing.
+            columns as pandas categories of texts, text columns as texts; NaN, NaT or "" where missing.
 
         Raises
         ------
@@ -153,7 +161,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         if not len(frame):
             raise TableError(Fault("X", "must have at least one row", "none"))
         converted, faults = {}, []
-        for name in usable(self.kinds_):
+        for name in usable(self.kinds_, text=self.text):
             try:
                 converted[name], bad = self._convert(frame[name], self.kinds_[name])
             except TypeError as error:
@@ -168,7 +176,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns that are kept, shape (number of columns kept,)."""
         check_is_fitted(self)
-        return np.array(usable(self.kinds_), dtype=object)
+        return np.array(usable(self.kinds_, text=self.text), dtype=object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -180,6 +188,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             return as_dates(column, self.layouts_[str(column.name)])
         if kind == "categorical":
             return as_labels(column)
+        if kind == "text":
+            return as_texts(column)
         return as_booleans(column) if kind == "boolean" else as_numbers(column)
 
     def _with_known_names(self, X: Any) -> pd.DataFrame:

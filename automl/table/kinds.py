@@ -34,9 +34,9 @@ LAYOUTS = (
 )
 
 
-def usable(kinds: dict[str, str]) -> list[str]:
-    """Return the names of the columns a model can learn from, in order."""
-    return [name for name, kind in kinds.items() if kind not in DROPPED]
+def usable(kinds: dict[str, str], *, text: bool = False) -> list[str]:
+    """Return the names of the columns a model can learn from, in order; with free text or without."""
+    return [name for name, kind in kinds.items() if kind not in DROPPED or (text and kind == "text")]
 
 
 def kind_of(column: pd.Series) -> tuple[str, str]:

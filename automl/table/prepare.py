@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 
 from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.errors import Fault, SpaceError, TableError, nearest
-from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler
+from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler, Words
 
 __all__ = ["PREPROCESS", "preprocessor"]
 
@@ -101,6 +101,22 @@ PREPROCESS = Section(
             {},
             "Columns of dates; each also gives its days since the first one.",
         ),
+        "text": Parameter(
+            Section(
+                {
+                    "encode": Parameter(
+                        OneOf(("drop", "tfidf")),
+                        "drop",
+                        "Left out; or a column a word, by how often it stands there and how rarely elsewhere.",
+                    ),
+                    "max_words": Parameter(
+                        Number(1, integer=True), 200, "Words kept of a column, the most frequent ones."
+                    ),
+                }
+            ),
+            {},
+            "Columns of free text.",
+        ),
         "features": Parameter(
             Variants(FEATURES),
             "none",
@@ -125,7 +141,8 @@ def preprocessor(
     ----------
     configuration : mapping
         ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
-        "datetime": {"encode": ...}, "features": ...}``; what is left out has the default of `PREPROCESS`.
+        "datetime": {"encode": ...}, "text": {"encode": ..., "max_words": ...}, "features": ...}``; what is left out
+        has the default of `PREPROCESS`.
     kinds : mapping of str to str
         ``TypedColumns.kinds_``.
     task : {"binary", "multiclass", "regression"}, optional
@@ -159,6 +176,7 @@ def preprocessor(
     }
     numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
     datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
+    text = of_kind.get("text", [])
     blocks = [
         ("numeric", _chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
         ("boolean", _chain(_imputer("most_frequent")), boolean),
@@ -168,6 +186,7 @@ def preprocessor(
             _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale, random_state)),
             datetime,
         ),
+        ("text", Words(settings["text"]["max_words"]), text if settings["text"]["encode"] == "tfidf" else []),
         ("categorical", _categories(settings["categorical"], scale, task, random_state), categorical),
     ]
     kept = [block for block in blocks if block[2]]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler"]
+__all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler", "Words"]
 
 DAY = 86_400.0
 # Days a year has on average, so that the same date of another year stands at nearly the same angle.
@@ -114,6 +116,71 @@ def _days(column: pd.Series) -> np.ndarray:
 
 def _varies(values: np.ndarray) -> bool:
     return len(values) > 0 and float(np.ptp(values)) > 1e-9
+
+
+class Words(TransformerMixin, BaseEstimator):
+    """Texts as the weights of their words: term frequency by inverse document frequency, rows of length 1.
+
+    Parameters
+    ----------
+    max_words : int
+        Words kept of each column, the most frequent ones.
+
+    Attributes
+    ----------
+    vectorizers_ : dict of str to TfidfVectorizer
+        The words of each column and their weights; columns without a single word are left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> notes = pd.DataFrame({"note": ["snow, late", "", "late"]})
+    >>> words = Words().fit(notes)
+    >>> words.get_feature_names_out().tolist()
+    ['note_late', 'note_snow']
+    >>> words.transform(notes).round(1).tolist()
+    [[0.6..., 0.8...], [0.0, 0.0], [1.0, 0.0]]
+    """
+
+    def __init__(self, max_words: int = 200) -> None:
+        self.max_words = max_words
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Words:
+        """Learn the words and how rare they are.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, d)
+            Columns of texts.
+        y : object
+            Not used.
+        """
+        self.vectorizers_: dict[str, TfidfVectorizer] = {}
+        for name in map(str, X.columns):
+            words = TfidfVectorizer(
+                max_features=self.max_words, token_pattern=r"(?u)\b\w+\b", dtype=np.float32
+            )
+            with suppress(ValueError):  # not a single word
+                self.vectorizers_[name] = words.fit(X[name])
+        self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return a column for each word, shape (n, number of words), float32."""
+        check_is_fitted(self)
+        blocks = [words.transform(X[name]).toarray() for name, words in self.vectorizers_.items()]
+        return np.hstack(blocks) if blocks else np.empty((len(X), 0), dtype=np.float32)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return ``column_word`` for every word."""
+        check_is_fitted(self)
+        names = [
+            f"{name}_{word}"
+            for name, words in self.vectorizers_.items()
+            for word in words.get_feature_names_out()
+        ]
+        return np.array(names, dtype=object)
 
 
 class SpreadScaler(RobustScaler):

@@ -176,3 +176,44 @@ def test_what_is_drawn_follows_from_the_seed(configuration, n):
 
     np.testing.assert_array_equal(matrix(7), matrix(7))
     assert not np.array_equal(matrix(7), matrix(8))
+
+
+NOTES = pd.DataFrame(
+    {"note": ["late, because of snow", "", "late", "snow snow"], "say": ["...", "", "!", "?"]}
+)
+
+
+def test_words_weigh_by_how_rare_they_are_and_rows_have_length_1():
+    configuration = {"text": {"encode": "tfidf", "max_words": 3}}
+    prepare = preprocessor(configuration, {"note": "text", "say": "text"}).fit(NOTES)
+    names = prepare.get_feature_names_out().tolist()
+    assert names == ["text__note_because", "text__note_late", "text__note_snow"]  # none of what holds no word
+    matrix = prepare.transform(NOTES)
+    assert matrix.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), [1, 0, 1, 1], rtol=1e-6)
+    rare, common, _ = matrix[0]
+    assert rare > common
+    np.testing.assert_allclose(matrix[2:], [[0, 1, 0], [0, 0, 1]])
+    unseen = pd.DataFrame({"note": ["fog", "late fog"], "say": ["", "word"]})
+    np.testing.assert_allclose(prepare.transform(unseen), [[0, 0, 0], [0, 1, 0]])
+
+
+def test_text_is_left_out_unless_it_is_asked_for():
+    X = NOTES.assign(a=[1.0, 2.0, 3.0, 4.0])
+    kinds = {"note": "text", "say": "text", "a": "numeric"}
+    assert preprocessor({}, kinds).fit(X).get_feature_names_out().tolist() == ["numeric__a"]
+    with pytest.raises(TableError, match="must have a column to learn from"):
+        preprocessor({}, {"note": "text"})
+
+
+def test_typed_columns_keep_text_where_they_are_told_to():
+    X = pd.DataFrame(
+        {"note": [f"flight {i} was late because of snow" if i else None for i in range(30)], "a": range(30)}
+    )
+    X["a"] = X["a"] * 0.5
+    assert TypedColumns().fit_transform(X).columns.tolist() == ["a"]
+    columns = TypedColumns(text=True)
+    typed = columns.fit_transform(X)
+    assert columns.get_feature_names_out().tolist() == typed.columns.tolist() == ["note", "a"]
+    assert typed["note"].iloc[:2].tolist() == ["", "flight 1 was late because of snow"]
+    assert columns.transform(X.assign(note=7))["note"].iloc[0] == "7"
