@@ -77,7 +77,7 @@ def test_the_word_of_the_user_on_what_is_printed_holds():
     family, params, _ = family_of(
         {"model": {"mine": {"estimator": "catboost.CatBoostClassifier", "logging_level": "Silent"}}}
     )
-    own = family._make(params, 5).get_params()
+    own = family._new(params, 5).get_params()
     assert "verbose" not in own
     assert own["logging_level"] == "Silent"
 

@@ -228,6 +228,12 @@ def test_a_class_that_knows_codes_alone_is_made_to_speak_of_the_labels(package):
         assert (model.predict(X) == np.array(labels)[codes]).mean() > 0.8
         assert not hasattr(model, "predict_proba")
         assert model.decision_function(X).shape[0] == len(X)
+    X, codes = rows(3, absent=1)  # of a fold that lacks a class
+    trainer = family.trainer([params], [3], PROBLEMS["multiclass"], Fold(X, codes, (0, 0)))
+    trainer.advance(1, lambda: False)
+    (said,) = trainer.predict(X)
+    assert set(said.values) == {0, 2}
+    assert said.decision.shape == (len(X), 3)
     plain, params, _ = family_of({"model": {"mine": {"estimator": "house_models.Quiet"}}})
     assert isinstance(plain.estimator(params, 3, PROBLEMS["binary"]), Quiet)
 
