@@ -38,6 +38,7 @@ ITERATIONS = frozenset(
 """Parameters that say how long to train; what trains for long trains for a moment too."""
 
 _SECONDS = 2.0
+_WORKING = 0.9  # of the time; the rest is for telling what was found
 _LEAST_SHARE = 0.5  # of a branch, as long as there is time
 _MOST_FITS = 400  # of one branch
 _MOST_FOUND = 20  # of one branch
@@ -74,18 +75,16 @@ def untrainable(
     The fits run on a thread of their own, which is waited for no longer than ``seconds``: no fit can be stopped from
     outside. What is not found by then is not found.
     """
-    found: list[Misfit] = []
-    branches = [(name, part) for name, part in by_family(root) if _has_class(part, name)]
+    parts = [(name, part) for name, part in by_family(root) if _has_class(part, name)]
+    branches = [_Branch(name, part, forbid, tasks, tries) for name, part in parts]
     errors: list[BaseException] = []
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + seconds * _WORKING
 
     def work() -> None:
         try:
-            for position, (name, part) in enumerate(branches):
-                now = time.monotonic()
-                share = max(_LEAST_SHARE, (ends - now) / (len(branches) - position))
-                with suppress(_Enough):
-                    _Branch(name, part, forbid, tasks, tries, now + share, found).run()
+            for position, branch in enumerate(branches):
+                left = ends - time.monotonic()
+                branch.run(max(_LEAST_SHARE, left / (len(branches) - position)))
         except BaseException as error:  # told on the thread that waits
             errors.append(error)
 
@@ -97,7 +96,7 @@ def untrainable(
             thread.join(seconds)
     if errors:
         raise errors[0]
-    return list(found)
+    return [misfit for branch in branches for misfit in branch.misfits()]
 
 
 def _has_class(part: Group, family: str) -> bool:
@@ -129,27 +128,26 @@ class _Blame:
 
 
 class _Branch:
-    """The fits of one branch; each misfit goes into ``found`` at once."""
+    """The fits of one branch, and what was found by them."""
 
     def __init__(
-        self,
-        name: str,
-        part: Group,
-        forbid: Sequence[Rule],
-        tasks: Sequence[str],
-        tries: Tries,
-        ends: float,
-        found: list[Misfit],
+        self, name: str, part: Group, forbid: Sequence[Rule], tasks: Sequence[str], tries: Tries
     ) -> None:
-        self.name, self.tasks, self.tries, self.ends, self.found = name, tasks, tries, ends, found
+        self.name, self.tasks, self.tries = name, tasks, tries
         self.rules = list(forbid)
         self.covering = Covering(part, self.refused, lambda path: path.split(".")[-1] in ITERATIONS)
         self.known: dict[str, str | None] = {}
         self.passed: list[Point] = []
-        self.n_found = 0
+        self.failed: list[tuple[Point, str]] = []  # of which it is not known why
+        self.found: list[Misfit] = []
+        self.ends = 0.0
 
-    def run(self) -> None:
-        failed: list[tuple[Point, str]] = []
+    def run(self, seconds: float) -> None:
+        self.ends = time.monotonic() + seconds
+        with suppress(_Enough):
+            self.look()
+
+    def look(self) -> None:
         points = self.covering.points()
         point = next(points, None)
         while point is not None:
@@ -157,14 +155,21 @@ class _Branch:
             if reason is None:
                 return
             if reason:
-                failed.append((point, reason))
+                self.failed.append((point, reason))
             else:
                 self.passed.append(point)
-            while self.passed and failed:
-                self.explain(*failed.pop())
+            while self.passed and self.failed:
+                self.explain(*self.failed[-1])
+                self.failed.pop()
             point = _next(points, not reason)
-        if failed:
-            self.note(None, self.given(failed[0][0]), failed[0][1])
+        if self.failed:
+            point, reason = self.failed.pop(0)
+            self.failed.clear()
+            self.found.append(Misfit(self.name, None, self.given(point), reason))
+
+    def misfits(self) -> list[Misfit]:
+        """Return what was found, or what failed first where there was no time to find out why."""
+        return self.found or [self.misfit(_Blame(*failure)) for failure in self.failed[:1]]
 
     def refused(self, params: Mapping[str, Any]) -> bool:
         return any(rule.forbids(params) for rule in self.rules)
@@ -197,14 +202,23 @@ class _Branch:
         blame = _Blame(point, reason)
         with suppress(_Enough):
             self.blame(blame)
-        values = blame.values or {spot: [] for spot in point if len(self.covering.values[spot]) > 1}
+        misfit = self.misfit(blame)
+        self.found.append(misfit)
+        self.rules += [] if misfit.rule is None else [misfit.rule]
+        if len(self.found) >= _MOST_FOUND:
+            raise _Enough
+
+    def misfit(self, blame: _Blame) -> Misfit:
+        values = blame.values or {spot: [] for spot in blame.point if len(self.covering.values[spot]) > 1}
         conditions = [Condition("model", (self.name,))]
         for spot, others in sorted(values.items()):
             value = self.covering.values[spot][blame.point[spot]]
             conditions.append(self.condition(spot, [value, *others]))
         rule = Rule(tuple(conditions))
         shown = [f"{key}: {show(value)}" for key, value in rule.plain().items()][1:]
-        self.note(rule, " with ".join(shown), blame.reason)
+        if not shown:
+            return Misfit(self.name, None, self.given(blame.point), blame.reason)
+        return Misfit(self.name, rule, " with ".join(shown), blame.reason)
 
     def blame(self, blame: _Blame) -> None:
         """Narrow a configuration that does not train down to the values that bring that about."""
@@ -281,13 +295,6 @@ class _Branch:
             if path.startswith(above) and not path.startswith(f"{above}preprocess")
         )
         return ", ".join(shown)
-
-    def note(self, rule: Rule | None, came: str, reason: str) -> None:
-        self.rules += [] if rule is None else [rule]
-        self.found.append(Misfit(self.name, rule, came, reason))
-        self.n_found += 1
-        if self.n_found >= _MOST_FOUND:
-            raise _Enough
 
 
 def _next(points: Generator[Point, bool, None], trained: bool) -> Point | None:

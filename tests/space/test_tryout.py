@@ -184,6 +184,25 @@ def test_a_class_that_takes_its_time_does_not_hold_up_the_load(load):
     free.set()
 
 
+def test_what_failed_is_told_even_where_there_was_no_time_to_find_out_why(load):
+    free, asked = threading.Event(), []
+
+    def tries(task, configuration):
+        asked.append(configuration["model"]["mine"])
+        if len(asked) > 1:
+            free.wait(60)
+        return "not so"
+
+    (misfit,) = untrainable(load(FOREST).root, (), ("binary",), tries, 0.3)
+    free.set()
+    params = {f"model.mine.{key}": value for key, value in asked[0].items()}
+    assert misfit.reason == "not so"
+    assert misfit.rule.forbids({"model": "mine", "preprocess.numeric.scale": "standard", **params})
+    assert not misfit.rule.forbids(
+        {"model": "mine", "preprocess.numeric.scale": "standard", **params, "model.mine.criterion": "no"}
+    )
+
+
 def test_an_error_of_our_own_is_not_lost_on_the_thread(load):
     def tries(task, configuration):
         raise RuntimeError("a mistake of ours")
