@@ -37,10 +37,14 @@ _IMPURITIES = OneOf(("gini", "entropy", "log_loss"))
 _ERRORS = OneOf(("squared_error", "absolute_error", "friedman_mse", "poisson"))
 _LOSSES = OneOf(("squared_error", "absolute_error", "poisson"))
 
-# `max_samples` is left out: it is refused without `bootstrap`, and what two parameters may be together no table says.
 _FOREST = {
     "n_estimators": Parameter(_WHOLE, 100, "Trees."),
     **{name: rule for name, rule in _TREE.items() if name not in ("splitter", "max_features")},
+    "max_samples": Parameter(
+        Union((_SHARE, _NONE)),
+        None,
+        "Share of the rows drawn for a tree, null for as many as there are; only with bootstrap.",
+    ),
 }
 _FOREST_COLUMNS = _TREE["max_features"].constraint
 _ALL_COLUMNS = Parameter(_FOREST_COLUMNS, 1.0, "Columns looked at for a split.")

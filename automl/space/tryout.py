@@ -37,6 +37,7 @@ ITERATIONS = frozenset(
 )
 """Parameters that say how long to train; what trains for long trains for a moment too."""
 
+_DOUBTFUL = frozenset({"estimator", "max_samples"})  # what no table says the company of
 _SECONDS = 2.0
 _WORKING = 0.9  # of the time; the rest is for telling what was found
 _LEAST_SHARE = 0.5  # of a branch, as long as there is time
@@ -70,12 +71,12 @@ class Misfit:
 def untrainable(
     root: Group, forbid: Sequence[Rule], tasks: Sequence[str], tries: Tries, seconds: float = _SECONDS
 ) -> list[Misfit]:
-    """Return which values of the branches with ``estimator`` train for none of the tasks.
+    """Return which values of the branches that name a class, or need another look, train for none of the tasks.
 
     The fits run on a thread of their own, which is waited for no longer than ``seconds``: no fit can be stopped from
     outside. What is not found by then is not found.
     """
-    parts = [(name, part) for name, part in by_family(root) if _has_class(part, name)]
+    parts = [(name, part) for name, part in by_family(root) if _is_doubtful(part, name)]
     branches = [_Branch(name, part, forbid, tasks, tries) for name, part in parts]
     errors: list[BaseException] = []
     ends = time.monotonic() + seconds * _WORKING
@@ -99,9 +100,9 @@ def untrainable(
     return [misfit for branch in branches for misfit in branch.misfits()]
 
 
-def _has_class(part: Group, family: str) -> bool:
+def _is_doubtful(part: Group, family: str) -> bool:
     model = part.children["model"] if family else None
-    return isinstance(model, Branches) and "estimator" in model.options[family].children
+    return isinstance(model, Branches) and bool(_DOUBTFUL & model.options[family].children.keys())
 
 
 class _Enough(Exception):

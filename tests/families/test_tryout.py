@@ -62,7 +62,27 @@ def test_no_two_values_of_a_family_of_ours_refuse_each_other(name, task):
         if not family.unfit({key: parameter.default}, problem)
     }
     tree = load_space(space(CLASSES[name, task], **params), vocabulary=vocabulary()).root
-    assert untrainable(tree, (), (task,), Tryout(PROBLEMS), 300) == []
+    found = untrainable(tree, (), (task,), Tryout(PROBLEMS), 300)
+    if "max_samples" not in params:
+        assert found == []
+        return
+    (misfit,) = found
+    for bootstrap, share in itertools.product((True, False), (None, 0.01, 1.0)):
+        values = {"model": "mine", "bootstrap": bootstrap, "max_samples": share}
+        assert misfit.rule.forbids(values) == (share is not None and not bootstrap)
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+def test_a_forest_draws_some_of_the_rows_only_where_it_draws_rows(name):
+    def forest(**params):
+        return {"space": {"model": {"choice": {name: params}}}}
+
+    rows = {"low": 0.3, "high": 0.9}
+    automl.load_space(forest(bootstrap=True, max_samples=rows, n_estimators=500))
+    faulty = forest(bootstrap=[True, False], max_samples=[None, rows])
+    with pytest.raises(automl.SpaceError, match=r"bootstrap: false with max_samples: \{above: 0\}"):
+        automl.load_space(faulty)
+    automl.load_space({**faulty, "forbid": [{"bootstrap": False, "max_samples": {"above": 0}}]})
 
 
 def test_every_family_of_scikit_learn_is_in_that_test():
