@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import optuna
@@ -28,6 +29,22 @@ class Slow(DecisionTreeClassifier):
 """
 
 
+DEADLY = """\
+import os, signal
+from sklearn.tree import DecisionTreeClassifier
+
+class Deadly(DecisionTreeClassifier):
+    def __init__(self, kills=False):
+        super().__init__()
+        self.kills = kills
+
+    def fit(self, X, y):
+        if self.kills and len(X) < 40:  # not where the space is tried on tables of its own
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+"""
+
+
 def make(space=TREE, **settings):
     settings = {"n_trials": 6, "timeout": None, "n_jobs": 1, "cv": 2, "progress": False, **settings}
     return automl.Search(space, **{"study_name": "s", **settings})
@@ -50,6 +67,25 @@ def test_a_trial_that_hangs_costs_no_more_than_its_time(folder, monkeypatch, n_j
     run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(killed)
     assert run.data.tags["automl.reason"] == "took longer than trial_timeout, 2 s"
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills its workers")
+def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(folder, monkeypatch):
+    (folder / "deadly.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(folder)
+    params = {"estimator": "deadly.Deadly", "kills": [False, True]}
+    space = {"space": {"model": {"choice": {"deadly": params}}}}
+    search = make(space, n_jobs=2, n_trials=4, allow_imports="deadly").fit(*small())
+    sys.modules.pop("deadly")
+    board = search.leaderboard_
+    dead = board["model.deadly.kills"].astype(bool)
+    assert 0 < dead.sum() < 4
+    assert set(board.state[dead]) == {"failed"}
+    assert set(board.state[~dead]) == {"complete"}
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(
+        board[dead & (board.seconds > 0)].run_id.item()
+    )
+    assert run.data.tags["automl.reason"] == "the worker process is gone: killed by SIGKILL"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc")
