@@ -13,7 +13,7 @@
 ``pruners``  every pruner of Optuna by its name, the whole space, the same time: the mean rank over tables and
              seeds, by the best score. The default is chosen by it.
 ``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
-             number of trials: the best score after each quarter. Scores are what a forest says that has seen 600
+             number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
              configurations trained on the table. What is chosen must not search worse.
 
 Scores are validation scores, greater is better. A folder holds an INDEX.csv with the columns name, file (parquet)
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -37,12 +38,10 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.impute import SimpleImputer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 import automl
 from automl.families import FAMILIES, load_space
@@ -51,7 +50,7 @@ from automl.study import Session, create_study, make_pruner, make_sampler
 
 WANTED = ("phoneme", "adult", "segment", "california_housing")
 PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
-TRAINED = 600  # configurations that a surrogate is learned from
+TRAINED = 400  # configurations that a surrogate is learned from
 MOST_ROWS = 4_000  # of their table
 SPACE: dict[str, Any] = {
     "space": {
@@ -245,22 +244,29 @@ def surrogate(X: pd.DataFrame, y: pd.Series) -> tuple[Any, Any]:
             trial.user_attrs["record"] for trial in found.study_.trials if "record" in trial.user_attrs
         ]
     records = [one for one in records if one["score"] is not None]
-    columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
-        remainder=SimpleImputer(strategy="constant", fill_value=-1.0),
+    forest = make_pipeline(
+        DictVectorizer(sparse=False), ExtraTreesRegressor(100, min_samples_leaf=2, random_state=0)
     )
-    params = pd.DataFrame([one["params"] for one in records])
-    texts = {name: str for name in params if params[name].dtype == object}
-    forest = make_pipeline(columns, ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0))
-    forest.fit(params.astype(texts), [one["score"] for one in records])
+    forest.fit([plain(one["params"]) for one in records], [one["score"] for one in records])
 
     def score(configurations: list[dict[str, Any]]) -> list[float]:
-        asked = pd.DataFrame(configurations).reindex(columns=params.columns)
-        said = forest.predict(asked.astype(texts))
-        return [float(value) for value in said]
+        return [float(value) for value in forest.predict([plain(one) for one in configurations])]
 
     task = found.task_
     return load_space(SPACE).restrict(task), score
+
+
+def plain(params: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters as numbers on the scale they are searched on, and texts."""
+    logs = ("learning_rate", "l2", "min_samples_leaf", "ccp_alpha")
+    return {
+        name: math.log(value + 1e-9)
+        if name.endswith(logs)
+        else value
+        if isinstance(value, int | float)
+        else str(value)
+        for name, value in params.items()
+    }
 
 
 def proposed(space: Any, score: Any, n_trials: int, seed: int, whole: bool) -> list[float]:

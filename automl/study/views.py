@@ -75,6 +75,8 @@ class View:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the trials that are seen; one that waits to be asked for is not."""
+        if states == (TrialState.WAITING,):  # Optuna looks for these before every trial
+            return []
         stored = self._storage.get_all_trials(study_id, deepcopy=False) if self.part is None else self.part
         trials = {trial.number: trial for trial in stored} | self.shown
         wanted = [

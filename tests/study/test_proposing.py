@@ -231,3 +231,25 @@ def test_what_is_kept_of_a_trial_is_what_it_was_drawn_with(session):
             proposing._space.suggest(optuna.trial.FixedTrial(stored[one.number].params)) == one.configuration
         )
         assert stored[one.number].system_attrs == {}
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_all_trials_are_looked_through_once_a_cohort_and_never_to_judge_or_to_tell(
+    session, record, monkeypatch, name
+):
+    proposing = session(ONE, sampler=name, pruner="median")
+    told(proposing, record, 8)
+    calls = []
+    looked = type(proposing._storage).get_all_trials
+    monkeypatch.setattr(
+        type(proposing._storage),
+        "get_all_trials",
+        lambda self, *args, **kwargs: calls.append(1) or looked(self, *args, **kwargs),
+    )
+    cohort = proposing.propose(lambda leader: 6)
+    assert (len(cohort), len(calls)) == (6, 1)
+    for rung in (1, 2, 4):
+        proposing.judge(rung, {one.number: score(one) for one in cohort})
+    for one in cohort:
+        proposing.tell(record(one))
+    assert len(calls) == 1
