@@ -57,9 +57,11 @@ TableFile = Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .pa
 Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]
 SpaceName = Annotated[str, typer.Option(help="A space that ships, or a YAML file.")]
 Scoring = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        help="What ranks trials: a scorer of scikit-learn, e.g. accuracy, f1, r2.",
+        help="What ranks trials: a scorer of scikit-learn, e.g. accuracy, f1, r2. Several objectives, with commas or "
+        "by giving it several times: a scorer first, then scorers, fit_seconds, predict_seconds, model_bytes.",
+        metavar="NAME[,NAME]",
         show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
     ),
 ]
@@ -194,6 +196,7 @@ def search(
     file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
     if timeout is None and n_trials is None:
         settings["timeout"] = 60
+    settings["scoring"] = _objectives(scoring)
     _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
 
 
@@ -304,6 +307,12 @@ def _search(file: Path, target: str, output: Path | None, **settings: Any) -> No
         _say(f"model written to {found.export(output)}")
 
 
+def _objectives(scoring: list[str] | None) -> str | list[str] | None:
+    """Return what was asked for as `Search` takes it: one name, or a list of several."""
+    names = [name.strip() for given in scoring or () for name in given.split(",")]
+    return names if len(names) > 1 else names[0] if names else None
+
+
 def _option(name: str, value: str | None) -> str:
     return "" if value is None else f" {name} {shlex.quote(value)}"
 
@@ -350,7 +359,7 @@ def leaderboard(
 ) -> None:
     """Show the trials of a study, best first; also while it is still searching."""
     from automl.select import leaderboard as rank
-    from automl.study import load_study, read_records
+    from automl.study import load_study, read_records, read_search
 
     _check_file(output)
     found = load_study(study, storage)
@@ -358,7 +367,7 @@ def leaderboard(
     if not records:
         _say(f"{found.study_name}: no trial has ended yet")
         return
-    table = rank(records)
+    table = rank(records, search=read_search(found))
     if output is not None:
         table.to_csv(output)
         _say(f"{len(table)} trials written to {output}")

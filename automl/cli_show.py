@@ -25,7 +25,9 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
         expand=brief,
     )
     # Where the terminal is narrow, parameters give way first, then the family; never a number.
-    for name in ("rank", "trial", "state", "family", "score", "seconds"):
+    # The first objective is the score.
+    measured = _between(table, "score", "score_std")
+    for name in ("rank", "trial", "state", "family", "score", *measured, "seconds"):
         words = name in ("state", "family")
         shown.add_column(name, justify="left" if words else "right", no_wrap=name != "family")
     if brief:
@@ -35,10 +37,35 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
     for rank, row in table.head(top).iterrows():
         own = _searched(table, f"model.{row.family}.")
         params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
-        cells = (rank, row.trial, row.state, row.family, _score(row.score), f"{row.seconds:.2f}", params)
+        place = f"{rank} *" if row.get("front") else rank
+        values = (_measured(name, row[name]) for name in measured)
+        cells = (
+            *(place, row.trial, row.state, row.family, _score(row.score), *values),
+            *(f"{row.seconds:.2f}", params),
+        )
         # As Text, for in a string rich takes [...] for markup.
         shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state == "complete" else "dim")
+    if "front" in table:
+        shown.caption = Text(
+            "* on the Pareto front: no other trial is better in one thing and as good in all others"
+        )
+        shown.caption_justify = "left"
     return shown
+
+
+def _between(table: pd.DataFrame, first: str, last: str) -> list[str]:
+    """Return the columns between two, without one that says the same as the first."""
+    names = list(table.columns)
+    between = names[names.index(first) + 1 : names.index(last)]
+    return [name for name in between if not table[name].equals(table[first])]
+
+
+def _measured(name: str, value: float) -> str:
+    if not _given(value):
+        return "-"
+    if name == "excess":
+        return f"{value:+.0%}" if value else ""
+    return f"{value:,.0f}" if name.endswith("_bytes") else f"{value:.3g}"
 
 
 def _searched(table: pd.DataFrame, prefix: str) -> dict[str, str]:

@@ -165,9 +165,10 @@ def schema(
       # yaml-language-server: $schema=space.schema.json
     """
     from automl.families import vocabulary
+    from automl.metrics import COSTS
     from automl.space import json_schema
 
-    text = json.dumps(json_schema(vocabulary()), indent=1)
+    text = json.dumps(json_schema(vocabulary(), COSTS), indent=1)
     if output is None:
         typer.echo(text)
     else:

@@ -84,6 +84,8 @@ class Loop:
         Steps of an epoch: the scale of rungs.
     fidelity : mapping of str to (low, high), optional
         What the space says of how long to train, by path: before ``low`` no trial is pruned.
+    measured : bool
+        Whether workers measure trials as they end.
 
     Attributes
     ----------
@@ -110,11 +112,13 @@ class Loop:
         slowness: float = 1.0,
         epoch_steps: int = 1,
         fidelity: Mapping[str, tuple[float, float]] | None = None,
+        measured: bool = False,
     ) -> None:
         self.records = list(known)
         self.interrupted = False
         self._session, self._workers, self._budget = session, workers, budget
         self._tracker, self._progress, self._refit = tracker, progress, refit
+        self._measured = measured
         self._n_rows, self._n_columns, self._n_folds = shape
         self._trial_timeout = float("inf") if trial_timeout is None else trial_timeout
         self._slowness = slowness
@@ -264,7 +268,7 @@ class Loop:
         span = self._span(family, params)
         cohort = Cohort(self._cohorts, proposals, time.time() + span, self._trial_timeout)
         self._cohorts += 1
-        running = self._running[cohort.id] = Running(cohort, self._epoch_steps)
+        running = self._running[cohort.id] = Running(cohort, self._epoch_steps, self._measured)
         refused = self._refused(family, params, span)
         self._passed_over = self._passed_over + 1 if refused else 0
         self._over = self._over or self._passed_over > _PASSED_OVER

@@ -1,15 +1,16 @@
-"""Metrics: names, directions and values; the one place that knows a sign.
+"""Metrics and objectives: names, directions and values; the one place that knows a sign.
 
-Scores follow scikit-learn: of two scores the greater is the better, whatever the scorer. Metrics for people
-carry their plain names and plain values (``log_loss``, ``rmse``).
+Scores follow scikit-learn: of two scores the greater is the better, whatever the scorer. Values are what people
+read: what a scorer returned, seconds, bytes. Metrics for people carry their plain names and plain values
+(``log_loss``, ``rmse``).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -31,13 +32,37 @@ from sklearn.metrics import (
 )
 from sklearn.utils.metaestimators import available_if
 
+from automl.constraints import Number, Parameter, Section
 from automl.errors import Fault, SettingError, nearest
 
-__all__ = ["DEFAULT_SCORING", "DIRECTION", "Metric", "Predictions", "final_metrics", "metric_for"]
+__all__ = [
+    "COSTS",
+    "DEFAULT_SCORING",
+    "Direction",
+    "Metric",
+    "Objectives",
+    "Predictions",
+    "Scorer",
+    "final_metrics",
+    "metric_for",
+    "objectives_for",
+    "signed",
+]
 
 Array = npt.NDArray[Any]
+Direction = Literal["maximize", "minimize"]
+Scorer = str | Callable[..., float]
 
-DIRECTION: Literal["maximize"] = "maximize"  # of every score, as in scikit-learn
+_LIMIT = Number(0, open_low=True)
+
+COSTS = Section(
+    {
+        "fit_seconds": Parameter(_LIMIT, None, "seconds of training a fold; in a cohort a trial's share"),
+        "predict_seconds": Parameter(_LIMIT, None, "seconds to prepare and predict 1,000 rows"),
+        "model_bytes": Parameter(_LIMIT, None, "bytes of the fitted pipeline's file"),
+    }
+)
+"""What is measured of a trial if a search asks for it, as an objective or under a limit; the less the better."""
 
 DEFAULT_SCORING = {
     "binary": "roc_auc",
@@ -117,21 +142,25 @@ class Metric:
         ``score(y, predictions) -> float``; AttributeError where it needs probabilities and there are none.
     n_classes : int
         Classes of the target; 0 for regression.
+    direction : {"maximize", "minimize"}
+        Where what the scorer returns should go.
     """
 
     name: str
     score: Callable[[Array, Predictions], float]
     n_classes: int
+    direction: Direction = "maximize"
 
     def __call__(self, y: Array, predictions: Predictions) -> float:
         """Return the score of ``predictions`` for the true codes or numbers ``y`` of shape (n,).
 
-        NaN where they are not finite, or where the score is not defined (ROC AUC of one class).
+        The greater is the better, whatever the direction. NaN where they are not finite, or where the score is not
+        defined (ROC AUC of one class).
         """
         if not predictions.finite():
             return float("nan")
         with _trusted():
-            return float(self.score(y, predictions))
+            return signed(float(self.score(y, predictions)), self.direction)
 
     def needs_probabilities(self) -> bool:
         """Return whether decision scores are not enough."""
@@ -140,6 +169,110 @@ class Metric:
         except AttributeError:
             return True
         return False
+
+
+def signed(value: float, direction: Direction) -> float:
+    """Return a value as a score, of which the greater is the better; and a score as the value that it was.
+
+    Examples
+    --------
+    >>> signed(0.9, "maximize"), signed(2.5, "minimize"), signed(-2.5, "minimize")
+    (0.9, -2.5, 2.5)
+    """
+    return value if direction == "maximize" else -value
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What a search looks for.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Scorers and costs, the one that ranks trials first.
+    directions : tuple of {"maximize", "minimize"}
+        Where the value of each should go.
+    metrics : tuple of Metric
+        Those that are scorers, in the same order; the first of them is the first of all.
+    """
+
+    names: tuple[str, ...]
+    directions: tuple[Direction, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """What ranks trials and is looked at at rungs."""
+        return self.metrics[0]
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The objectives that are measured."""
+        return tuple(name for name in self.names if name in COSTS.parameters)
+
+
+def objectives_for(
+    scoring: Scorer | Sequence[Scorer] | None,
+    directions: Sequence[Direction] | None,
+    task: str,
+    n_classes: int = 0,
+) -> Objectives:
+    """Return the objectives of a search.
+
+    Parameters
+    ----------
+    scoring : str, callable, sequence of them, or None
+        A scorer as `metric_for` takes it, or several objectives: scorers and names of `COSTS`, a scorer first.
+    directions : sequence of {"maximize", "minimize"} or None
+        One for each objective. None: scores are maximised and costs minimised.
+    task, n_classes
+        As for `metric_for`.
+
+    Raises
+    ------
+    SettingError
+        With everything that is wrong with them.
+
+    Examples
+    --------
+    >>> found = objectives_for(["roc_auc", "model_bytes"], None, "binary", 2)
+    >>> found.names, found.directions, found.metric.name, found.costs
+    (('roc_auc', 'model_bytes'), ('maximize', 'minimize'), 'roc_auc', ('model_bytes',))
+    """
+    asked: list[Any] = list(scoring) if isinstance(scoring, list | tuple) else [scoring]
+    faults: list[Fault] = []
+    costs = [one if isinstance(one, str) and one in COSTS.parameters else None for one in asked]
+    if not asked or costs[0] is not None:
+        rule = "must begin with a scorer, which curves show and the winner is chosen by"
+        faults.append(Fault("scoring", rule, f'"{costs[0]}"' if asked else "none"))
+    given: list[Any] = [None] * len(asked) if directions is None else list(directions)
+    if len(given) != len(asked):
+        faults.append(Fault("directions", f"must be {len(asked)}, one for each objective", str(len(given))))
+        given = [None] * len(asked)
+    metrics: list[Metric] = []
+    names: list[str] = []
+    found: list[Direction] = []
+    for one, cost, said in zip(asked, costs, given, strict=True):
+        direction: Direction = "maximize" if cost is None else "minimize"
+        if said in ("maximize", "minimize"):
+            direction = said
+        elif said is not None:
+            faults.append(Fault("directions", 'must be "maximize" or "minimize"', repr(said)))
+        found.append(direction)
+        if cost is not None:
+            names.append(cost)
+            continue
+        try:
+            metrics.append(replace(metric_for(one, task, n_classes), direction=direction))
+            names.append(metrics[-1].name)
+        except SettingError as error:
+            faults += error.faults
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        faults.append(Fault("scoring", "must name each objective once", f"{', '.join(repeated)} twice"))
+    if faults:
+        raise SettingError(faults)
+    return Objectives(tuple(names), tuple(found), tuple(metrics))
 
 
 def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes: int = 0) -> Metric:
@@ -163,7 +296,7 @@ def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes:
     scoring = DEFAULT_SCORING[task] if scoring is None else scoring
     if not isinstance(scoring, str) and not callable(scoring):
         rule, remedy = (
-            "must be one scorer or the name of one",
+            "must be a scorer, the name of one, or a list of objectives",
             "Every metric of the task is shown in any case.",
         )
         raise SettingError(Fault("scoring", rule, f"{type(scoring).__name__} {scoring!r}", remedy))
@@ -173,7 +306,7 @@ def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes:
                 "scoring",
                 "must be a scorer of scikit-learn",
                 f'"{scoring}"',
-                nearest(scoring, get_scorer_names()),
+                nearest(scoring, [*COSTS.parameters, *get_scorer_names()]),
             )
         )
     metric = _metric(scoring, n_classes)

@@ -13,7 +13,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
-from automl.metrics import Metric, metric_for
+from automl.metrics import Direction, Objectives, objectives_for
+from automl.records import SearchRecord
 from automl.table import Target, TypedColumns, as_frame, check_table, make_folds, preprocessor
 from automl.workers import Assignment
 
@@ -39,8 +40,8 @@ class Plan:
         The target as numbers.
     problem : Problem
         Task and number of classes.
-    metric : Metric
-        What ranks the trials.
+    objectives : Objectives
+        What ranks the trials, and what else is looked for.
     space : Space
         What is left of the space for this task.
     folds : list of (train, valid)
@@ -54,7 +55,7 @@ class Plan:
     example: pd.DataFrame
     target: Target
     problem: Problem
-    metric: Metric
+    objectives: Objectives
     space: Space
     folds: list[tuple[Array, Array]]
     file: str = ""
@@ -75,6 +76,35 @@ class Plan:
             scoring=scoring,
             random_state=random_state,
             epoch_steps=self.epoch_steps,
+            directions=self.objectives.directions,
+            constraints=self.space.constraints,
+            columns=self.columns,
+        )
+
+    def about(self, study_name: str, random_state: int, cv: Any, *, grouped: bool) -> SearchRecord:
+        """Return what a search by this plan is about, under the name of its study."""
+        n_rows, n_columns = self.frame.shape
+        prints = self.fingerprints()
+        return SearchRecord(
+            study_name=study_name,
+            task=self.target.task,
+            target=self.target.name,
+            scoring=", ".join(self.objectives.names),
+            directions=self.objectives.directions,
+            constraints=dict(self.space.constraints),
+            space=self.space.name,
+            space_digest=self.space.digest(),
+            n_rows=n_rows,
+            n_columns=n_columns,
+            n_folds=len(self.folds),
+            random_state=random_state,
+            epoch_steps=self.epoch_steps,
+            columns=self.columns.kinds_,
+            left_out=self.left_out,
+            file=self.file,
+            cv="object" if grouped or not isinstance(cv, int | None) else cv,
+            content=prints["content"],
+            folds=prints["folds"],
         )
 
     @property
@@ -124,6 +154,7 @@ def make_plan(
     groups: Any,
     random_state: int,
     allow_imports: Sequence[str] = (),
+    directions: Sequence[Direction] | None = None,
 ) -> Plan:
     """Check a table, a space and how they are to be judged.
 
@@ -141,9 +172,10 @@ def make_plan(
         problem = Problem(target.task, least=float(target.values.min()))
     else:
         problem = Problem(target.task, len(target.classes))
-    metric = metric_for(scoring, problem.task, problem.n_classes)
-    left = loaded.restrict(problem.task, fitting(problem, metric), training(problem, metric))
+    objectives = objectives_for(scoring, directions, problem.task, problem.n_classes)
+    fits = fitting(problem, *objectives.metrics)
+    left = loaded.restrict(problem.task, fits, training(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     frame = columns.transform(X)
     file = str(getattr(X, "attrs", {}).get("file", ""))
-    return Plan(columns, frame, as_frame(X).head(5), target, problem, metric, left, folds, file)
+    return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, left, folds, file)

@@ -88,6 +88,12 @@ class TrialRecord(_Record):
         The score of each fold.
     metrics : dict
         Final metrics by plain name (``accuracy``, ``rmse``, ...), means over the folds.
+    values : dict
+        The objectives' values by name, where there are several, and what was measured for limits: as people read
+        them, means over the folds.
+    excess : dict
+        For each limit the part of it by which the measured value is above it: 0.5 is half as much again, and what is
+        not above 0 is within it. Empty without limits, and where nothing could be measured.
     curve : Curve
         The history.
     started : float
@@ -107,10 +113,17 @@ class TrialRecord(_Record):
     score: float | None = None
     fold_scores: tuple[float, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
+    values: dict[str, float] = Field(default_factory=dict)
+    excess: dict[str, float] = Field(default_factory=dict)
     curve: Curve = Curve()
     started: float = 0.0
     seconds: float = 0.0
     reason: str = ""
+
+    @property
+    def overrun(self) -> float:
+        """By how much limits are broken, all together; 0 where none is known to be."""
+        return sum(excess for excess in self.excess.values() if excess > 0)
 
     @property
     def lasting(self) -> bool:
@@ -144,7 +157,11 @@ class SearchRecord(_Record):
     target : str
         The target's name.
     scoring : str
-        The scikit-learn scorer that ranks the trials.
+        The scikit-learn scorer that ranks the trials; or all objectives, it first, with commas between.
+    directions : tuple of {"maximize", "minimize"}
+        Where the value of each objective should go.
+    constraints : dict of str to float
+        Limits on what is measured of a trial.
     space : str
         The space's name.
     space_digest : str
@@ -184,3 +201,15 @@ class SearchRecord(_Record):
     file: str = ""
     epoch_steps: int = 1
     cv: int | Literal["object"] | None = None
+    directions: tuple[Literal["maximize", "minimize"], ...] = ("maximize",)
+    constraints: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several objectives."""
+        return len(self.directions) > 1
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The names of the objectives."""
+        return tuple(self.scoring.split(", "))

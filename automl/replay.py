@@ -112,18 +112,20 @@ def replay_run(
     if cv is None and groups is None and about.cv == "object":
         rule = "must be handed in where the splits were a program's own"
         raise SettingError(Fault("cv", rule, "none", "Call automl.replay.replay_run with cv or groups."))
+    asked = list(about.objectives) if scoring is None else scoring
     plan = make_plan(
         X,
         y,
         space={"space": _point(record.configuration)},
         allow_imports=allow_imports,
-        scoring=about.scoring if scoring is None else scoring,
+        scoring=asked,
+        directions=about.directions,
         cv=about.cv if cv is None and about.cv != "object" else cv,
         groups=groups,
         random_state=about.random_state,
     )
     _check(plan, about)
-    return replay_trial(plan.assignment(scoring or about.scoring, about.random_state), record)
+    return replay_trial(plan.assignment(asked, about.random_state), record)
 
 
 def _file(about: SearchRecord) -> Path:

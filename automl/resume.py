@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord, State, TrialRecord
-from automl.select import best_record
+from automl.select import best_record, pareto_front
 from automl.study import (
     claim,
     keep_run,
@@ -26,9 +26,19 @@ if TYPE_CHECKING:
 
     from automl.space import Space
 
-__all__ = ["check_same", "mirror", "settings_of", "summary", "sync"]
+__all__ = ["check_same", "front_of", "mirror", "settings_of", "summary", "sync"]
 
-_ALIKE = ("task", "target", "scoring", "random_state", "n_rows", "n_columns", "n_folds")
+_ALIKE = (
+    "task",
+    "target",
+    "scoring",
+    "directions",
+    "constraints",
+    "random_state",
+    "n_rows",
+    "n_columns",
+    "n_folds",
+)
 _CLOSED: dict[str, Literal["finished", "failed"]] = {"FINISHED": "finished", "FAILED": "failed"}
 
 
@@ -149,14 +159,23 @@ def mirror(
     return run_id, status
 
 
-def summary(records: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return what a search's own run shows of its trials: the winner's score and metrics, trials by state."""
+def summary(records: Sequence[TrialRecord], about: SearchRecord) -> dict[str, float]:
+    """Return what a search's own run shows of its trials: the winner's score, values and metrics, trials by state."""
     states = Counter(record.state for record in records)
     counts = {f"n_{state}": float(states[state]) for state in get_args(State)}
-    best = best_record(records)
-    return (
-        counts if best is None or best.score is None else {"best_score": best.score, **best.metrics, **counts}
-    )
+    if about.several:
+        counts["n_front"] = float(len(pareto_front(records, about)))
+    if about.constraints:
+        counts["n_over_limits"] = float(sum(record.overrun > 0 for record in records))
+    best = best_record(records, about)
+    if best is None or best.score is None:
+        return counts
+    return {"best_score": best.score, **best.metrics, **best.values, **counts}
+
+
+def front_of(records: Sequence[TrialRecord], about: SearchRecord) -> list[int]:
+    """Return the trials that a search's runs show as its Pareto front; none where there is one objective."""
+    return [record.number for record in pareto_front(records, about)] if about.several else []
 
 
 def sync(
@@ -186,7 +205,8 @@ def sync(
             raise SettingError(_foreign(study.study_name))
         tracker = Tracker(tracking_uri, experiment_name)
         run_id, status = mirror(tracker, study, about, records, {}, again=True)
-        best = best_record(records)
-        tracker.log_best(None if best is None else best.number, summary(records))
+        best = best_record(records, about)
+        number = None if best is None else best.number
+        tracker.log_best(number, summary(records, about), front=front_of(records, about))
         tracker.close(_CLOSED.get(status, "killed"))
     return study.study_name, run_id, len(records)

@@ -32,10 +32,13 @@ class Running:
         The trials.
     epoch_steps : int
         Steps of an epoch: the scale of rungs.
+    measured : bool
+        Whether a worker measures trials as they end, so that without its word none is complete.
     """
 
     cohort: Cohort
     epoch_steps: int = 1
+    measured: bool = False
     at_work: Cohort | None = None  # the part that a worker has
     started: float | None = None
     pruned: dict[int, int] = field(default_factory=dict)  # trial -> rung
@@ -131,7 +134,7 @@ class Running:
             for step, scores in sorted(self._scores.items())
             if proposal.number in scores
         ]
-        if said and said[-1][0] == last:
+        if said and said[-1][0] == last and not self.measured:
             state, reason = "complete", ""
         elif rung is not None:
             state, reason = "pruned", f"pruned at rung {rung} of {last}"

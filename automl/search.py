@@ -16,13 +16,14 @@ from automl.callbacks import one_form
 from automl.errors import Fault, NoModelError, SettingError, StoreError, without_passwords
 from automl.export import save_model
 from automl.families import family_of, reached
+from automl.limits import warn_of_refitted, warn_of_winner
 from automl.loop import Loop
-from automl.metrics import Predictions
+from automl.metrics import Direction, Predictions, Scorer
 from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.replay import Replay, replay_trial
-from automl.resume import check_same, mirror, summary
-from automl.select import best_record, leaderboard
+from automl.resume import check_same, front_of, mirror, summary
+from automl.select import best_record, leaderboard, pareto_front
 from automl.settings import (
     check_memory,
     check_settings,
@@ -70,9 +71,14 @@ class Search(BaseEstimator):
     ----------
     space : str, path, dict or Space, default="tabular"
         What may be tried: a name in ``search_spaces/``, a YAML file, the same as a dict, or a space already read.
-    scoring : str, callable or None, default=None
+    scoring : str, callable, list of them, or None, default=None
         A scikit-learn scorer or its name; it sees classes as codes 0, 1, ... in the order of ``classes_``. None:
-        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for numbers.
+        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for numbers. A list is
+        several objectives, a scorer first, which ranks trials; the others are scorers or ``"fit_seconds"``,
+        ``"predict_seconds"`` and ``"model_bytes"``, which are measured. With several objectives nothing is pruned.
+    directions : list of {"maximize", "minimize"} or None, default=None
+        Where the value of each objective should go. None: scores up, what is measured down. It is needed for a scorer
+        of your own that returns a loss.
     n_trials : int or None, default=None
         Trials in all. With it a search repeats itself: the same seed gives the same leaderboard, whatever is ready
         first and with one or two jobs, as far as ``timeout`` does not cut it short.
@@ -134,12 +140,17 @@ class Search(BaseEstimator):
     best_params_ : dict
         Its configuration, flat under dotted names.
     best_score_ : float
-        Its mean validation score; greater is better. It is the score it was chosen by, so it flatters a little.
+        Its mean validation score; greater is better. It is the score it was chosen by, so it flatters a little. With
+        several objectives the score by the first of them.
     best_trial_ : TrialRecord
         Its record.
     leaderboard_ : DataFrame
         All trials, best first. A trial that the end of the time cut short is ``stopped`` and competes with the score
-        it had come to.
+        it had come to. With several objectives the Pareto front comes first (column ``front``); where the space has
+        ``constraints``, what breaks them comes after all that does not (column ``excess``).
+    pareto_front_ : tuple of TrialRecord
+        The complete trials that no other is better than, best by the first objective first. With one objective, the
+        best trial, and those that equal it.
     study_ : optuna.Study
         The study.
     run_id_ : str
@@ -182,7 +193,8 @@ class Search(BaseEstimator):
         self,
         space: str | Path | Mapping[str, Any] | Space = "tabular",
         *,
-        scoring: str | Callable[..., float] | None = None,
+        scoring: Scorer | Sequence[Scorer] | None = None,
+        directions: Sequence[Direction] | None = None,
         n_trials: int | None = None,
         timeout: float | None = 60,
         trial_timeout: float | None = None,
@@ -205,6 +217,7 @@ class Search(BaseEstimator):
     ) -> None:
         self.space = space
         self.scoring = scoring
+        self.directions = directions
         self.n_trials = n_trials
         self.timeout = timeout
         self.trial_timeout = trial_timeout
@@ -256,12 +269,16 @@ class Search(BaseEstimator):
             space=self.space,
             allow_imports=self.allow_imports,
             scoring=self.scoring,
+            directions=self.directions,
             cv=self.cv,
             groups=groups,
             random_state=self.random_state,
         )
-        sampler, pruner = make_sampler(self.sampler, self.random_state, plan.space), make_pruner(self.pruner)
-        about = self._about(plan, grouped=groups is not None)
+        n_objectives = len(plan.objectives.names)
+        sampler = make_sampler(self.sampler, self.random_state, plan.space, n_objectives)
+        pruner = make_pruner(self.pruner, n_objectives)
+        name = self.study_name or new_name(plan.target.name)
+        about = plan.about(name, self.random_state, self.cv, grouped=groups is not None)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
             claim(about.study_name, self.storage),
@@ -273,7 +290,12 @@ class Search(BaseEstimator):
             tracker = Tracker(self.tracking_uri, self.experiment_name)
             slowness = max(1.0, (budget.elapsed - before) / _OPENING)
             self.study_ = create_study(
-                about.study_name, self.storage, sampler=sampler, pruner=pruner, resume=self.resume
+                about.study_name,
+                self.storage,
+                sampler=sampler,
+                pruner=pruner,
+                resume=self.resume,
+                directions=plan.objectives.directions,
             )
             check_memory(workers, self.memory_limit)
             again = check_same(self.study_, about, plan.space)
@@ -301,18 +323,19 @@ class Search(BaseEstimator):
                     slowness=slowness,
                     epoch_steps=about.epoch_steps,
                     fidelity=plan.space.fidelity,
+                    measured=n_objectives > 1 or bool(about.constraints),
                 )
                 self._loop = loop
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
-                self._keep(plan, loop.records, interrupted=loop.interrupted)
+                self._keep(plan, about, loop.records, interrupted=loop.interrupted)
                 if self.refit:
                     progress.stage("refitting the winner")
                     self._refit(plan, X, workers.slots)
                     progress.stage("logging the model")
                     self._log_model(tracker, plan)
                 progress.stage("writing the last runs")
-                self._finish(tracker, loop.records, budget)
+                self._finish(tracker, about, loop.records, budget)
                 state = "killed" if loop.interrupted else "finished"
             except KeyboardInterrupt:
                 state, patience = "killed", _AT_ONCE
@@ -362,11 +385,11 @@ class Search(BaseEstimator):
         best = self._best()
         codes = self._plan.target.encode(y)
         if self._plan.problem.task == "regression":
-            return self._plan.metric(codes, Predictions(best.predict(X)))
+            return self._plan.objectives.metric(codes, Predictions(best.predict(X)))
         probabilities = best.predict_proba(X) if hasattr(best, "predict_proba") else None
         decision = best.decision_function(X) if probabilities is None else None
         values = self._plan.target.encode(best.predict(X))
-        return self._plan.metric(codes, Predictions(values, probabilities, decision))
+        return self._plan.objectives.metric(codes, Predictions(values, probabilities, decision))
 
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone.
@@ -405,29 +428,10 @@ class Search(BaseEstimator):
         """Return the names of what a fit has left here."""
         return [name for name in vars(self) if name in ("_plan", "_example") or name[-1] == "_" != name[0]]
 
-    def _about(self, plan: Plan, *, grouped: bool) -> SearchRecord:
-        n_rows, n_columns = plan.frame.shape
-        return SearchRecord(
-            study_name=self.study_name or new_name(plan.target.name),
-            task=plan.target.task,
-            target=plan.target.name,
-            scoring=plan.metric.name,
-            space=plan.space.name,
-            space_digest=plan.space.digest(),
-            n_rows=n_rows,
-            n_columns=n_columns,
-            n_folds=len(plan.folds),
-            random_state=self.random_state,
-            epoch_steps=plan.epoch_steps,
-            columns=plan.columns.kinds_,
-            left_out=plan.left_out,
-            file=plan.file,
-            cv="object" if grouped or not isinstance(self.cv, int | None) else self.cv,
-            **plan.fingerprints(),
-        )
-
-    def _keep(self, plan: Plan, records: Sequence[TrialRecord], *, interrupted: bool) -> None:
-        best = best_record(records)
+    def _keep(
+        self, plan: Plan, about: SearchRecord, records: Sequence[TrialRecord], *, interrupted: bool
+    ) -> None:
+        best = best_record(records, about)
         if best is None:
             reasons = [record.reason.strip().splitlines()[-1] for record in records if record.reason]
             raise NoModelError(
@@ -439,6 +443,8 @@ class Search(BaseEstimator):
                     else f". {_ADVICE}"
                 )
             )
+        self.pareto_front_ = pareto_front(records, about)
+        warn_of_winner(best, about.constraints)
         self._plan = plan
         self.task_ = plan.target.task
         self.left_out_ = list(plan.left_out)
@@ -458,6 +464,7 @@ class Search(BaseEstimator):
         # As many threads as a trial had: what its training took tells what this will take.
         with few_threads(plan.frame.size, n_jobs):
             self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))
+            warn_of_refitted(self.best_estimator_, plan.frame, plan.space.constraints, self.best_trial_)
         self._example = plan.example
 
     def _log_model(self, tracker: Tracker, plan: Plan) -> None:
@@ -479,11 +486,14 @@ class Search(BaseEstimator):
         path = self.best_params_.get(f"model.{self.best_trial_.family}.estimator")
         return [] if path is None else [path.partition(".")[0]]
 
-    def _finish(self, tracker: Tracker, records: Sequence[TrialRecord], budget: Budget) -> None:
-        tracker.log_best(self.best_trial_.number, summary(records) | {"seconds": budget.elapsed})
+    def _finish(
+        self, tracker: Tracker, about: SearchRecord, records: Sequence[TrialRecord], budget: Budget
+    ) -> None:
+        metrics = summary(records, about) | {"seconds": budget.elapsed}
+        tracker.log_best(self.best_trial_.number, metrics, front=front_of(records, about))
         tracker.flush(_PATIENCE)
         runs = {record.number: tracker.run_id(record.number) for record in records}
-        self.leaderboard_ = leaderboard(records, runs)
+        self.leaderboard_ = leaderboard(records, runs, about)
 
     def _metadata(self) -> dict[str, Any]:
         classes = self._plan.target.classes
@@ -491,7 +501,7 @@ class Search(BaseEstimator):
             "task": self.task_,
             "target": self._plan.target.name,
             "classes": None if classes is None else classes.tolist(),
-            "scoring": self._plan.metric.name,
+            "scoring": ", ".join(self._plan.objectives.names),
             "study_name": self.study_.study_name,
             "run_id": self.run_id_,
             "trial": self.best_trial_.number,

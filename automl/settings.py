@@ -49,6 +49,9 @@ SETTINGS: dict[str, Parameter] = {
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
     "study_name": Parameter(_TEXT, None, "the study's name"),
+    "directions": Parameter(
+        Union((ListOf(OneOf(("maximize", "minimize"))), _NONE)), None, "where each objective should go"
+    ),
     "experiment_name": Parameter(_TEXT, None, "MLflow's experiment"),
     "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
     "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),

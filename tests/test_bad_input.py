@@ -44,7 +44,32 @@ FAULTY = {
     "loss without the metric's probabilities": (
         (X, y), {"space": ONLY_HINGE, "scoring": "neg_log_loss"}, automl.SpaceError, "gives no probabilities",
     ),
-    "several scorers": ((X, y), {"scoring": ["accuracy", "f1"]}, automl.SettingError, "scoring: must be one scorer"),
+    "scoring that is no scorer": ((X, y), {"scoring": 5}, automl.SettingError, "scoring: must be a scorer.*int 5"),
+    "a cost as the only objective": (
+        (X, y), {"scoring": "fit_seconds"}, automl.SettingError, 'scoring: must begin with a scorer.*"fit_seconds"',
+    ),
+    "no objective": ((X, y), {"scoring": []}, automl.SettingError, "scoring: must begin with a scorer.*none"),
+    "unknown objective": (
+        (X, y), {"scoring": ["f1", "model_byte"]}, automl.SettingError, r'"model_byte"\. Did you mean "model_bytes"',
+    ),
+    "objective given twice": ((X, y), {"scoring": ["f1", "f1"]}, automl.SettingError, "f1 twice"),
+    "fewer directions than objectives": (
+        (X, y), {"scoring": ["f1", "fit_seconds"], "directions": ["maximize"]}, automl.SettingError,
+        "directions: must be 2, one for each objective; got 1",
+    ),
+    "unknown direction": ((X, y), {"directions": ["up"]}, automl.SettingError, r"directions: must be .*'up'"),
+    "pruner with several objectives": (
+        (X, y), {"scoring": ["f1", "fit_seconds"], "pruner": "median"}, automl.SettingError,
+        r'pruner: must be none where there are several objectives; got "median"\. Leave it out',
+    ),
+    "sampler of one objective with several": (
+        (X, y), {"scoring": ["f1", "fit_seconds"], "sampler": "cmaes"}, automl.SettingError,
+        "sampler: must be one for several objectives; got cmaes. Choose tpe",
+    ),
+    "limit that is no number": (
+        (X, y), {"space": {**TREE, "constraints": {"model_bytes": "small"}}}, automl.SpaceError,
+        "constraints.model_bytes: must be a number above 0; got small",
+    ),
     "study name that is no text": ((X, y), {"study_name": 5}, automl.SettingError, "study_name: must be"),
     "unknown scorer": ((X, y), {"scoring": "acuracy"}, automl.SettingError, r'"acuracy".*"accuracy"'),
     "scorer of another task": ((X, REAL), {"scoring": "roc_auc"}, automl.SettingError, "regression target"),

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import f1_score, get_scorer, log_loss, roc_auc_score
 
 from automl.errors import SettingError
-from automl.metrics import Predictions, final_metrics, metric_for
+from automl.metrics import Predictions, final_metrics, metric_for, objectives_for
 
 RNG = np.random.default_rng(0)
 
@@ -143,3 +143,44 @@ def test_predictions_that_are_not_numbers_score_nan(scoring, n_classes):
     task = "binary" if n_classes else "regression"
     assert np.isnan(metric_for(scoring, task, n_classes)(y, Predictions(said, decision=said)))
     assert final_metrics(task, n_classes, y, Predictions(said, decision=said)) == {}
+
+
+# Objectives
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", ["accuracy"], ("accuracy",), None])
+def test_one_scorer_is_one_objective_that_goes_up(scoring):
+    found = objectives_for(scoring, None, "binary", 2)
+    assert (found.names, found.directions) == (("accuracy" if scoring else "roc_auc",), ("maximize",))
+    assert found.costs == ()
+
+
+def test_scores_go_up_and_costs_down_unless_said():
+    scoring = ["r2", "model_bytes", "neg_mean_absolute_error", "fit_seconds"]
+    found = objectives_for(scoring, None, "regression")
+    assert found.names == tuple(scoring)
+    assert found.directions == ("maximize", "minimize", "maximize", "minimize")
+    assert [metric.name for metric in found.metrics] == ["r2", "neg_mean_absolute_error"]
+    assert found.costs == ("model_bytes", "fit_seconds")
+    said = ["maximize", "maximize", "maximize", "minimize"]
+    assert list(objectives_for(scoring, said, "regression").directions) == said
+
+
+def test_a_loss_becomes_a_score():
+    def error(estimator, X, y):
+        return float(np.abs(estimator.predict(X) - y).mean())
+
+    metric = objectives_for(error, ["minimize"], "regression").metric
+    y, said = np.array([1.0, 3.0]), Predictions(np.array([2.0, 5.0]))
+    assert metric(y, said) == -1.5
+    assert objectives_for(error, None, "regression").metric(y, said) == 1.5
+
+
+def test_everything_that_is_wrong_with_objectives_is_said_at_once():
+    with pytest.raises(SettingError) as caught:
+        objectives_for(["fit_seconds", "r2", "f2", "r2"], ["minimize", "down", None, None], "regression")
+    faults = [str(fault) for fault in caught.value.faults]
+    assert [fault.split(":")[0] for fault in faults] == ["scoring", "directions", "scoring", "scoring"]
+    assert "'down'" in faults[1]
+    assert '"f2"' in faults[2]
+    assert "r2 twice" in faults[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from typing_extensions import override
 
 from automl.constraints import Anything, Boolean, Number, Parameter
 from automl.descent.arrays import Array
@@ -126,9 +127,8 @@ class _GradientDescent(BaseEstimator):
                 f"training ended in epoch {failure.epoch}: {failure.reason}. "
                 "Lower learning_rate or set clip_norm."
             )
-        self._keep(training, n_outputs, theta)
-        self.seed_: int = recipe.seed
-        self.loss_curve_: list[float] = [*earlier, *training.history(0)[0]]
+        self._keep(training, 0, theta)
+        self.loss_curve_[:0] = earlier
 
     def _hold_out(self, X: Any, y: Array, weight: Array | None, task: str, seed: int) -> Any:
         """Return ``(X, y, weight)`` to train on and the same to stop by."""
@@ -154,16 +154,26 @@ class _GradientDescent(BaseEstimator):
                 best, theta, waited = value, training.theta(0), 0
         return theta
 
-    def _keep(self, training: Training, n_outputs: int, theta: Array | None) -> None:
-        """Take over what a training learned, as plain values."""
-        self.n_outputs_ = n_outputs
+    def adopt(self, training: Training, i: int) -> Self:
+        """Become what recipe ``i`` of a cohort is by now, as if fitted alone; classes are the codes 0, 1, ...."""
+        self.n_features_in_ = training.shape[0]
+        self.validation_curve_ = []
+        self._keep(training, i, None)
+        self.n_iter_: int = len(self.loss_curve_)
+        return self
+
+    def _keep(self, training: Training, i: int, theta: Array | None) -> None:
+        """Take over what a training learned of recipe ``i``, as plain values."""
+        self.n_outputs_ = training.shape[1]
         self.loss_ = training.architecture.loss
-        snapshot = training.snapshot(0)
+        snapshot = training.snapshot(i)
         self.optimizer_state_ = snapshot.state
-        self.theta_ = training.theta(0) if theta is None else theta
+        self.theta_ = training.theta(i) if theta is None else theta
         self.target_shift_, self.target_factor_ = training.target_scale
         self.n_iter_ = training.epoch
-        layers = training.weights(0, self.theta_)
+        self.seed_: int = training.recipes[i].seed
+        self.loss_curve_: list[float] = list(training.history(i)[0])
+        layers = training.weights(i, self.theta_)
         self.coefs_ = [weight for weight, _ in layers]
         self.intercepts_ = [bias for _, bias in layers]
 
@@ -233,6 +243,11 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
     """
 
     class_weight: Any = None
+
+    @override
+    def adopt(self, training: Training, i: int) -> Self:
+        self.classes_ = np.arange(max(2, training.shape[1]))
+        return super().adopt(training, i)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GradientDescentClassifier:
         """Fit to rows ``X`` ``(n, d)`` and labels ``y`` ``(n,)`` of any kind, with optional row weights."""

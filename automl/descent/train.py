@@ -338,6 +338,11 @@ class Training:
         raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """``(d, c)``: columns and raw outputs."""
+        return self._network.d, self._network.c
+
+    @property
     def target_scale(self) -> tuple[float, float]:
         """``(shift, factor)``: training sees ``(y - shift) / factor``."""
         return self._shift, self._factor

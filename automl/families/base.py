@@ -98,6 +98,10 @@ class Trainer(ABC):
     def keep(self, positions: Sequence[int]) -> None:
         """Let only these positions train on."""
 
+    @abstractmethod
+    def estimator(self, position: int) -> Any:
+        """Return a trial as the fitted scikit-learn estimator that it is by now."""
+
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return a trial's training losses and learning rates by epoch; empty without epochs."""
         return (), ()

@@ -33,8 +33,11 @@ _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropo
 class _CohortTrainer(Trainer):
     """A cohort of the core on one fold."""
 
-    def __init__(self, training: Training, problem: Problem, epoch_steps: int) -> None:
+    def __init__(
+        self, training: Training, problem: Problem, epoch_steps: int, unfitted: Callable[[int], Any]
+    ) -> None:
         self._training, self._problem, self._epoch_steps = training, problem, epoch_steps
+        self._unfitted = unfitted
         self.failures = {}
 
     @property
@@ -66,6 +69,10 @@ class _CohortTrainer(Trainer):
     @override
     def keep(self, positions: Sequence[int]) -> None:
         self._training.keep(np.isin(self._training.trials, positions))
+
+    @override
+    def estimator(self, position: int) -> Any:
+        return self._unfitted(position).adopt(self._training, position)
 
     @override
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -167,7 +174,12 @@ class DescentFamily(Family):
             n_outputs=problem.n_classes if problem.n_classes > 2 else 1,
             order_seed=fold.order_seed,
         )
-        return _CohortTrainer(training, problem, fold.epoch_steps)
+        return _CohortTrainer(
+            training,
+            problem,
+            fold.epoch_steps,
+            lambda i: self.estimator(configurations[i], seeds[i], problem),
+        )
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:

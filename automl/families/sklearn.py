@@ -129,6 +129,10 @@ class _OneFit(Trainer):
     def keep(self, positions: Sequence[int]) -> None:
         self._kept = np.intersect1d(self._kept, np.asarray(positions, dtype=int))
 
+    @override
+    def estimator(self, position: int) -> Any:
+        return self._estimator
+
     def _all_classes(self, probabilities: Array) -> Array:
         """Give a class that no row of this fold had its column of zeros."""
         if probabilities.shape[1] == self._problem.n_classes:

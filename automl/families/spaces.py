@@ -13,7 +13,7 @@ from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
 from automl.families.sklearn import EstimatorFamily
 from automl.families.tryout import Tryout
-from automl.metrics import Metric
+from automl.metrics import COSTS, Metric
 from automl.space import Fits, Space, Tries
 from automl.space import load_space as load
 
@@ -56,6 +56,7 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     return load(
         source,
         vocabulary=vocabulary(),
+        limits=COSTS,
         allow_imports=allow_imports,
         structural=structural,
         fits=lambda task, family, params: _unfit(family, params, _PROBLEMS[task], None),
@@ -63,11 +64,12 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     )
 
 
-def fitting(problem: Problem, metric: Metric) -> Fits:
+def fitting(problem: Problem, *metrics: Metric) -> Fits:
     """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
 
     def fits(task: str, family: str, params: Mapping[str, Any]) -> str:
-        return _unfit(family, params, problem, metric)
+        reasons = (_unfit(family, params, problem, metric) for metric in metrics)
+        return next(filter(None, reasons), "")
 
     return fits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range
@@ -41,7 +42,7 @@ def words(node: Node) -> str:
             return f"{len(children)} keys" if children else "nothing to choose"
 
 
-def tree(root: Group, title: str, about: str) -> Tree:
+def tree(root: Group, title: str, about: str, limits: Mapping[str, float] | None = None) -> Tree:
     """Return the tree that `rich` prints, which is imported only here."""
     from rich.tree import Tree
 
@@ -49,6 +50,10 @@ def tree(root: Group, title: str, about: str) -> Tree:
         f"[bold]{_escape(title)}[/]" + (f"\n[dim]{_escape(about)}[/]" if about else ""), guide_style="dim"
     )
     _grow(top, root)
+    if limits:
+        below = top.add("[bold]constraints[/] [dim]on the result[/]")
+        for name, limit in limits.items():
+            below.add(f"{_escape(name)}  [green]at most {show(limit)}[/]")
     return top
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from automl.space.describe import words
 from automl.space.index import takes
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range, canonical, join
+from automl.space.raw import show
 
-__all__ = ["Change", "changes"]
+__all__ = ["Change", "changes", "limit_changes"]
 
 _FEW = 10_000
 
@@ -73,6 +74,19 @@ def changes(old: Node, new: Node, path: str = "") -> Iterator[Change]:
     yield Change(
         "changed" if same else "widened" if wider else "narrowed", path, words(old), words(new), wider
     )
+
+
+def limit_changes(old: Mapping[str, float], new: Mapping[str, float]) -> Iterator[Change]:
+    """Yield the differences between two sets of limits on what is measured; configurations stay valid with any."""
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        if before == after:
+            continue
+        kind: Literal["came", "went", "widened", "narrowed"] = "came" if before is None else "went"
+        if before is not None and after is not None:
+            kind = "widened" if after > before else "narrowed"
+        shown = ("" if limit is None else show(limit) for limit in (before, after))
+        yield Change(kind, f"constraints.{name}", next(shown), next(shown), True)
 
 
 def _covers(outer: Node, inner: Node) -> bool:

@@ -14,10 +14,11 @@ from automl.constraints import Section
 from automl.errors import Fault, SpaceError, nearest
 from automl.space.check import Checker, Estimators
 from automl.space.choosers import RandomChooser
+from automl.space.describe import words
 from automl.space.estimators import estimator_section
 from automl.space.files import read_source
 from automl.space.index import spots
-from automl.space.nodes import Group, join
+from automl.space.nodes import Constant, Group, join
 from automl.space.parts import Parts
 from automl.space.ranges import Report
 from automl.space.raw import BROKEN, Faults, Raw, show
@@ -40,6 +41,7 @@ def load_space(
     source: str | Path | Mapping[str, Any] | Space,
     *,
     vocabulary: Section,
+    limits: Section | None = None,
     folder: Path | None = None,
     allow_imports: Iterable[str] = (),
     structural: Callable[[str], bool] | None = None,
@@ -55,6 +57,8 @@ def load_space(
         mapping, or a `Space`, which is returned as it is.
     vocabulary : Section
         What keys there are, and what they may be.
+    limits : Section, optional
+        What of a trial's result may be limited under ``constraints``, and by what; nothing by default.
     folder : Path, optional
         Where names are looked up; by default among the spaces that ship.
     allow_imports : str or iterable of str
@@ -84,7 +88,8 @@ def load_space(
     raw = read_source(source, faults, folder)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
     allowed = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
-    document = _Document(vocabulary, partial(estimator_section, allow_imports=allowed), fits, tries, faults)
+    estimators = partial(estimator_section, allow_imports=allowed)
+    document = _Document(vocabulary, limits or Section({}), estimators, fits, tries, faults)
     space = document.compile(raw, name)
     if faults or space is None:
         raise SpaceError(faults)
@@ -95,12 +100,14 @@ class _Document:
     def __init__(
         self,
         vocabulary: Section,
+        limits: Section,
         estimators: Estimators,
         fits: Fits | None,
         tries: Tries | None,
         faults: Faults,
     ) -> None:
         self.vocabulary = vocabulary
+        self.limits = limits
         self.estimators = estimators
         self.fits, self.tries = fits, tries
         self.file = ""
@@ -122,9 +129,10 @@ class _Document:
         about = self.text(entries, "about", "")
         tasks = self.tasks(entries)
         root = self.tree(raw, entries, tasks)
+        constraints = self.constraints(entries)
         if self.faults or root is None:
             return None
-        space = Space(name, about, tasks, root, *self.rules(entries, root))
+        space = Space(name, about, tasks, root, *self.rules(entries, root), constraints=constraints)
         if space.forbid and not self.faults:
             self.room(space, entries["forbid"])
         if not self.faults:
@@ -154,6 +162,19 @@ class _Document:
                 rule = f"must fit {' or '.join(tasks)} ({reason})"
                 self.fault(checker.places.get((path, show(value)), raw), path, rule, show(value))
         return root
+
+    def constraints(self, entries: dict[str, Raw]) -> dict[str, float]:
+        """Return the limits on what is measured of a trial."""
+        checker = Checker(self.estimators, Section({}), self.faults)
+        raw = entries.get("constraints", Raw({}))
+        group = checker.section(raw, self.limits, "constraints")
+        found: dict[str, float] = {}
+        for name, node in group.children.items() if group is not None else ():
+            if isinstance(node, Constant):
+                found[name] = node.value
+            else:
+                self.fault(raw.value[name], f"constraints.{name}", "a limit must be one number", words(node))
+        return found
 
     def rules(self, entries: dict[str, Raw], root: Group) -> tuple[tuple[Rule, ...], tuple[Start, ...]]:
         known = list(spots(root))

@@ -47,7 +47,7 @@ _ENDS: Schema = {
 _USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["use"]}
 
 
-def json_schema(vocabulary: Section) -> Schema:
+def json_schema(vocabulary: Section, limits: Section | None = None) -> Schema:
     """Return a JSON Schema (draft 2020-12) of the files that `load_space` takes.
 
     A schema knows no arithmetic and no names defined elsewhere, so `load_space` checks more than it does.
@@ -56,8 +56,10 @@ def json_schema(vocabulary: Section) -> Schema:
     ----------
     vocabulary : Section
         What keys there are, and what they may be.
+    limits : Section, optional
+        What of a trial's result may be limited; nothing by default.
     """
-    return _Writer().document(vocabulary)
+    return _Writer().document(vocabulary, limits or Section({}))
 
 
 class _Writer:
@@ -67,7 +69,7 @@ class _Writer:
         self.names: dict[str, str] = {}
         self.defs: dict[str, Schema] = {}
 
-    def document(self, vocabulary: Section) -> Schema:
+    def document(self, vocabulary: Section, limits: Section) -> Schema:
         keys = {key: self.parameter(rule) for key, rule in vocabulary.parameters.items()}
         model = vocabulary.parameters.get("model")
         if model is not None and isinstance(model.constraint, Variants):
@@ -90,6 +92,15 @@ class _Writer:
             "space": {**self.mapping(keys), "description": "What may be tried."},
             "forbid": {**rules, "description": "Values that must not meet."},
             "enqueue": {**rules, "description": "Known good starts, tried first."},
+            "constraints": {
+                "type": "object",
+                "properties": {
+                    name: {**_value(rule.constraint), "description": rule.about}
+                    for name, rule in limits.parameters.items()
+                },
+                "additionalProperties": False,
+                "description": "Limits on what is measured of a trial.",
+            },
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from automl.errors import Fault, SpaceError
 from automl.space.choosers import RandomChooser, TrialChooser, encode
 from automl.space.describe import tree
-from automl.space.diff import Change, changes
+from automl.space.diff import Change, changes, limit_changes
 from automl.space.grid import Size, grid, size
 from automl.space.index import spots
 from automl.space.nodes import Group, Range, canonical, leaves
@@ -56,6 +56,8 @@ class Space:
         What must not meet.
     enqueue : tuple of Start
         Known good starts.
+    constraints : mapping of str to float
+        Limits on what is measured of a trial.
     structural : callable
         ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
     left_out : tuple of str
@@ -68,6 +70,7 @@ class Space:
     root: Group
     forbid: tuple[Rule, ...] = ()
     enqueue: tuple[Start, ...] = ()
+    constraints: Mapping[str, float] = field(default_factory=dict)
     structural: Callable[[str], bool] = _always
     left_out: tuple[str, ...] = ()
 
@@ -172,12 +175,13 @@ class Space:
         Names, remarks and starts do not count, nor does the order or the form in which it was written.
         """
         rules = sorted(rule.canonical() for rule in self.forbid)
-        text = json.dumps([sorted(self.tasks), canonical(self.root), rules])
+        limits = [dict(sorted(self.constraints.items()))] if self.constraints else []
+        text = json.dumps([sorted(self.tasks), canonical(self.root), rules, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self) -> Tree:
         """Return the space as a tree that `rich.print` shows."""
-        return tree(self.root, f"{self.name} for {', '.join(self.tasks)}", self.about)
+        return tree(self.root, f"{self.name} for {', '.join(self.tasks)}", self.about, self.constraints)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space in the language, as plain values; parts and included files stand written out."""
@@ -186,9 +190,8 @@ class Space:
         document |= {"task": list(self.tasks)} if self.tasks != TASKS else {}
         document["space"] = plain(self.root)
         document |= {"forbid": [rule.plain() for rule in self.forbid]} if self.forbid else {}
-        return document | (
-            {"enqueue": [dict(start.written) for start in self.enqueue]} if self.enqueue else {}
-        )
+        document |= {"enqueue": [dict(start.written) for start in self.enqueue]} if self.enqueue else {}
+        return document | ({"constraints": dict(self.constraints)} if self.constraints else {})
 
     def to_yaml(self) -> str:
         """Return the space as YAML that loads to an equal space."""
@@ -203,7 +206,7 @@ class Space:
         old, new = ({rule.canonical(): str(rule) for rule in space.forbid} for space in (self, other))
         found += [Change("went", "forbid", rule, "", True) for text, rule in old.items() if text not in new]
         found += [Change("came", "forbid", "", rule, False) for text, rule in new.items() if text not in old]
-        return tuple(found)
+        return (*found, *limit_changes(self.constraints, other.constraints))
 
     def accepts(self, configuration: Mapping[str, Any]) -> bool:
         """Return whether a configuration, perhaps of an older space, is a point of this one."""

@@ -6,7 +6,18 @@ __all__ = ["CHOICE_WORDS", "DOCUMENT", "NODE_WORDS", "RANGE_WORDS", "SYNONYMS", 
 
 VERSION = 1
 TASKS = ("binary", "multiclass", "regression")
-DOCUMENT = ("version", "name", "about", "task", "include", "define", "space", "forbid", "enqueue")
+DOCUMENT = (
+    "version",
+    "name",
+    "about",
+    "task",
+    "include",
+    "define",
+    "space",
+    "forbid",
+    "enqueue",
+    "constraints",
+)
 RANGE_WORDS = ("low", "high", "log", "step", "integer", "fidelity")
 CHOICE_WORDS = ("values", "choice", "weights")
 SYNONYMS = {"min": "low", "max": "high", "choices": "values"}  # of W&B's sweeps, and of Optuna

@@ -117,7 +117,9 @@ PRUNERS: dict[str, _Row] = {
 }
 
 
-def make_sampler(sampler: Any, seed: int, space: Space | None = None) -> samplers.BaseSampler:
+def make_sampler(
+    sampler: Any, seed: int, space: Space | None = None, n_objectives: int = 1
+) -> samplers.BaseSampler:
     """Return Optuna's sampler of that name (None: ``tpe``), or the object itself.
 
     One made by its name is seeded anew for each trial, from ``seed`` and the trial's number; an object keeps whatever
@@ -131,12 +133,18 @@ def make_sampler(sampler: Any, seed: int, space: Space | None = None) -> sampler
         The search's seed.
     space : Space, optional
         What may be tried; a grid is laid over it.
+    n_objectives : int
+        How many objectives there are.
 
     Raises
     ------
     SettingError
-        If there is no such sampler, the package it needs is not installed, or a grid does not fit the space.
+        If there is no such sampler, the package it needs is not installed, a grid does not fit the space, or it
+        knows one objective only.
     """
+    if n_objectives > 1 and (sampler == "cmaes" or isinstance(sampler, samplers.CmaEsSampler)):
+        advice = "Choose tpe, nsgaii, gp, random or qmc."
+        raise SettingError(Fault("sampler", "must be one for several objectives", "cmaes", advice))
     if isinstance(sampler, samplers.GridSampler) and space is not None:
         return Points.of_sampler(sampler, seed, space)
     if isinstance(sampler, samplers.BaseSampler):
@@ -152,14 +160,26 @@ def make_sampler(sampler: Any, seed: int, space: Space | None = None) -> sampler
     return Afresh(row.make, seed, in_part=row.in_part)
 
 
-def make_pruner(pruner: Any) -> pruners.BasePruner:
+def make_pruner(pruner: Any, n_objectives: int = 1) -> pruners.BasePruner:
     """Return Optuna's pruner of that name (None: ``median``), or the object itself.
+
+    With several objectives nothing is pruned: Optuna has no rule for it.
 
     Raises
     ------
     SettingError
-        If there is no such pruner, or the number after its name is missing or not one for it.
+        If there is no such pruner, the number after its name is missing or not one for it, or one is named although
+        there are several objectives.
     """
+    if n_objectives > 1:
+        if pruner not in (None, "none") and not isinstance(pruner, pruners.NopPruner):
+            came = f'"{pruner}"' if isinstance(pruner, str) else type(pruner).__name__
+            rule, advice = (
+                "must be none where there are several objectives",
+                "Leave it out: nothing is pruned.",
+            )
+            raise SettingError(Fault("pruner", rule, came, advice))
+        return pruners.NopPruner()
     if not isinstance(pruner, pruners.BasePruner):
         name, row, number = _named("pruner", "median" if pruner is None else pruner, PRUNERS)
         try:

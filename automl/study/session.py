@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
+from automl.metrics import signed
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 from automl.study.drafts import Drafts
@@ -75,7 +76,7 @@ class Session:
 
     def __init__(self, study: optuna.Study, space: Space, search: SearchRecord) -> None:
         self.study = study
-        self._space, self._seed = space, search.random_state
+        self._space, self._seed, self._search = space, search.random_state, search
         self._storage = study._storage
         self.exhausted, self._repeated = False, 0
         self._refused = 0  # draws in a row, by a process that died before it came to another
@@ -168,15 +169,19 @@ class Session:
             Where the cohort stands.
         scores : mapping of int to float
             Score by trial number; greater is better.
+
+        With several objectives Optuna neither keeps scores at rungs nor prunes, so nothing happens.
         """
+        if self._search.several:
+            return set()
         cohort = self._cohorts[next(iter(scores))]
         for number, score in scores.items():
-            trial = cohort.trials[number]
-            before = {step: value for step, value in trial.intermediate_values.items() if step < rung}
-            trial.intermediate_values = {**before, rung: score}
+            trial, value = cohort.trials[number], self._value(score)
+            before = {step: said for step, said in trial.intermediate_values.items() if step < rung}
+            trial.intermediate_values = {**before, rung: value}
             stored = self._storage.get_trial(trial._trial_id)
             if number in self._live and rung not in stored.intermediate_values:
-                self._storage.set_trial_intermediate_value(trial._trial_id, rung, score)
+                self._storage.set_trial_intermediate_value(trial._trial_id, rung, value)
         own = family(next(iter(cohort.trials.values())).params)
         cohorts = self._cohorts.values() if cohort.sees is None else ()
         others = [trial for one in cohorts if one is not cohort for trial in one.trials.values()]
@@ -201,13 +206,23 @@ class Session:
         trial_id = self._live.pop(record.number)
         self._cohorts.pop(record.number, None)
         if self._twins.pop(record.number, None) is not None:
-            for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
-                self._storage.set_trial_intermediate_value(trial_id, rung, score)
+            if not self._search.several:
+                for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
+                    self._storage.set_trial_intermediate_value(trial_id, rung, self._value(score))
         elif not record.lasting:
             self._first.pop(key(record.configuration), None)
+        if record.excess:
+            # What Optuna notes in a trial whose constraints are set.
+            notes = create_trial(value=0.0, constraints=record.excess).system_attrs
+            for name, value in notes.items():
+                self._storage.set_trial_system_attr(trial_id, name, value)
         self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))
         self._end(record)
         self._history.add(self._storage.get_trial(trial_id))
+
+    def _value(self, score: float) -> float:
+        """Return a score as the study has it: with the direction of its only or first objective."""
+        return signed(score, self._search.directions[0])
 
     def _lead(self) -> tuple[dict[str, Any], FrozenTrial, dict[str, Any]] | None:
         """Draw the first of a cohort: a good start, a family's first, what the sampler says, or something new."""
@@ -308,9 +323,12 @@ class Session:
         return self._proposal(trial.number, configuration or {})
 
     def _end(self, record: TrialRecord) -> None:
-        value = record.score if record.state == "complete" else None
+        values: list[float] | None = None
+        if record.state == "complete" and record.score is not None:
+            one, several = [self._value(record.score)], self._search.several
+            values = [record.values[name] for name in self._search.objectives] if several else one
         self._view.part, self._view.shown = None, {}
-        self._judging.tell(record.number, value, state=_STATES[record.state])
+        self._judging.tell(record.number, values, state=_STATES[record.state])
 
     def _proposal(self, number: int, configuration: dict[str, Any]) -> Proposal:
         return Proposal(

@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
-from automl.metrics import DIRECTION
+from automl.metrics import Direction
 
 __all__ = ["STUDIES", "claim", "create_study", "known_studies", "load_study"]
 
@@ -95,6 +95,7 @@ def create_study(
     sampler: Any,
     pruner: Any,
     resume: bool = False,
+    directions: Sequence[Direction] = ("maximize",),
 ) -> optuna.Study:
     """Create a study, or open it to go on with it.
 
@@ -108,6 +109,8 @@ def create_study(
         What proposes and what prunes.
     resume : bool
         Whether the study may be there already.
+    directions : sequence of {"maximize", "minimize"}
+        Where the value of each objective should go.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def create_study(
                 storage=_open(study_name, storage, create=True),
                 sampler=sampler,
                 pruner=pruner,
-                direction=DIRECTION,
+                directions=list(directions),
                 load_if_exists=resume,
             )
         except optuna.exceptions.DuplicatedStudyError as error:

@@ -30,6 +30,8 @@ _MAX_KEY = 250
 _MAX_PARAM = 6_000
 _MAX_TAG = 8_000
 
+_JSON = ("configuration", "constraints", "directions", "excess")  # fields of records that tags hold as JSON
+
 _STATUS: dict[State, str] = {
     "complete": "FINISHED",
     "stopped": "KILLED",
@@ -125,8 +127,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     -------
     RunContent
         With the whole learning curve: ``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, all on one
-        scale of steps,
-        ``fold_score`` by fold, and the final metrics.
+        scale of steps, ``fold_score`` by fold, the final metrics, and the values of objectives and limits; the tag
+        ``automl.feasible`` says whether it is within its limits.
     """
     tags = {
         "mlflow.parentRunId": parent_run_id,
@@ -139,6 +141,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     }
     if record.curve.rungs:
         tags |= {"automl.rung": record.curve.rungs[-1]}
+    if record.excess:
+        tags |= {"automl.feasible": "false" if record.overrun > 0 else "true", "automl.excess": record.excess}
     if record.reason:
         tags |= {"automl.reason": record.reason, "mlflow.note.content": record.reason}
     started = record.started or time.time()
@@ -154,21 +158,26 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
 
 
 def search_of(tags: Mapping[str, str]) -> SearchRecord:
-    """Return what a search is about, from the tags of its run; the kinds of the columns are not among them."""
-    return SearchRecord.model_validate(_fields(SearchRecord, tags))
+    """Return what a search is about, from the tags of its run, but for kinds of columns and what was left out."""
+    fields = _fields(SearchRecord, tags)
+    return SearchRecord.model_validate({name: fields[name] for name in fields.keys() - {"left_out"}})
 
 
 def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialRecord:
     """Return a trial from the tags and metrics of its run: what it was, how it ended, and the last rung and score."""
     rungs, score = tags.get("automl.rung"), metrics.get("score")
     curve = Curve(rungs=(int(rungs),), scores=(score,)) if rungs and score is not None else Curve()
-    fields = {**_fields(TrialRecord, tags), "configuration": json.loads(tags["automl.configuration"])}
-    return TrialRecord.model_validate({**fields, "params": {}, "score": score, "curve": curve})
+    fields = {**_fields(TrialRecord, tags), "params": {}, "score": score, "curve": curve}
+    return TrialRecord.model_validate(fields)
 
 
-def _fields(kind: type[SearchRecord] | type[TrialRecord], tags: Mapping[str, str]) -> dict[str, str | None]:
+def _fields(kind: type[SearchRecord] | type[TrialRecord], tags: Mapping[str, str]) -> dict[str, Any]:
     said = {name: tags.get(f"automl.{name}") for name in kind.model_fields}
-    return {name: None if value == "None" else value for name, value in said.items() if value is not None}
+    return {
+        name: None if value == "None" else json.loads(value) if name in _JSON else value
+        for name, value in said.items()
+        if value is not None
+    }
 
 
 def _points(record: TrialRecord, started: float) -> list[Point]:
@@ -191,7 +200,7 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
         ),
         *(("score", score, rung, rung) for rung, score in scores.items()),
         *(("fold_score", score, fold, last) for fold, score in enumerate(record.fold_scores)),
-        *((name, value, 0, last) for name, value in record.metrics.items()),
+        *((name, value, 0, last) for name, value in {**record.metrics, **record.values}.items()),
         ("seconds", record.seconds, 0, last),
     ]
     return [
@@ -230,7 +239,7 @@ def _text(value: Any) -> str:
         value
         if isinstance(value, str)
         else json.dumps(value, default=str)
-        if isinstance(value, dict | list)
+        if isinstance(value, dict | list | tuple)
         else str(value)
     )
 

@@ -142,8 +142,8 @@ class Tracker:
                     self._written[number] = child.info.run_id
                 elif child.info.status == "RUNNING" and number not in known:
                     self._terminate(child.info.run_id, _STATUS["killed"])
-                if "automl.best" in child.data.tags:
-                    self._client.delete_tag(child.info.run_id, "automl.best")
+                for tag in {"automl.best", "automl.front"} & child.data.tags.keys():
+                    self._client.delete_tag(child.info.run_id, tag)
         self._found = len(self._written)
         for record in records:
             if record.number not in self._written:
@@ -200,6 +200,7 @@ class Tracker:
         metrics: Mapping[str, float],
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, Any] | None = None,
+        front: Sequence[int] = (),
     ) -> None:
         """Queue the summary of the search for its own run; returns at once.
 
@@ -213,9 +214,13 @@ class Tracker:
             ``automl.best_trial`` and ``automl.best_run_id`` name it, and its own run gets ``automl.best``.
         metrics, params, tags : mapping
             What else the parent's run should show.
+        front : sequence of int
+            Trials of the Pareto front, where there are several objectives; each run gets ``automl.front``.
         """
         self._writer.submit(
-            partial(self._write_best, number, dict(metrics), dict(params or {}), dict(tags or {}))
+            partial(
+                self._write_best, number, dict(metrics), dict(params or {}), dict(tags or {}), tuple(front)
+            )
         )
 
     def log_model(
@@ -345,7 +350,12 @@ class Tracker:
         self._written[record.number] = run_id
 
     def _write_best(
-        self, number: int | None, metrics: dict[str, float], params: dict[str, Any], tags: dict[str, Any]
+        self,
+        number: int | None,
+        metrics: dict[str, float],
+        params: dict[str, Any],
+        tags: dict[str, Any],
+        front: tuple[int, ...],
     ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
@@ -356,6 +366,9 @@ class Tracker:
         if number in self._written:
             tags |= {"automl.best_run_id": self._written[number]}
             self._client.set_tag(self._written[number], "automl.best", "true")
+        for member in front:
+            if member in self._written:
+                self._client.set_tag(self._written[member], "automl.front", "true")
         self._client.log_batch(
             self.parent_run_id,
             [Metric(*point) for point in summary_points(metrics, now)],

@@ -2,6 +2,7 @@
 
 from automl.workers.alone import train_alone
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
+from automl.workers.costs import excess, model_bytes, sample_rows, seconds_for
 from automl.workers.evaluate import Cohort
 from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, to_bytes
 from automl.workers.prepared import Assignment
@@ -23,8 +24,12 @@ __all__ = [
     "Workers",
     "as_text",
     "cohort_bytes",
+    "excess",
     "few_threads",
+    "model_bytes",
     "open_workers",
+    "sample_rows",
+    "seconds_for",
     "to_bytes",
     "train_alone",
 ]

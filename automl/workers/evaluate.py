@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from automl.families import Array, Fold, Trainer, family_of
-from automl.metrics import Metric, Predictions, final_metrics, metric_for
+from automl.metrics import Metric, Predictions, final_metrics, objectives_for, signed
 from automl.records import Curve, Proposal, State, TrialRecord
+from automl.workers.costs import Costs, excess
 from automl.workers.prepared import Assignment, PreparedFold, PreparedFolds
 
 __all__ = ["Cohort", "Judge", "evaluate"]
@@ -57,7 +58,9 @@ class _Trial:
     scores: list[float] = field(default_factory=list)
     fold_scores: tuple[float, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    fit_seconds: float = 0.0
     state: State | None = None
     reason: str = ""
 
@@ -66,7 +69,12 @@ class _Trial:
 
 
 def evaluate(
-    assignment: Assignment, prepared: PreparedFolds, cohort: Cohort, judge: Judge, stop: Callable[[], bool]
+    assignment: Assignment,
+    prepared: PreparedFolds,
+    cohort: Cohort,
+    judge: Judge,
+    stop: Callable[[], bool],
+    costs: Costs | None = None,
 ) -> list[TrialRecord]:
     """Train a cohort on every fold in lockstep and return how each trial ended.
 
@@ -82,13 +90,15 @@ def evaluate(
         Asked once a rung for all trials that may go on; says which to prune.
     stop : callable
         Asked often; once it answers True, training ends where it is.
+    costs : Costs, optional
+        Measures trials; one that has measured others of the assignment knows their preparations.
 
     Returns
     -------
     list of TrialRecord
         One a trial, in the cohort's order. A trial that raises is a record too, and so is a whole cohort that does.
     """
-    run = _Run(assignment, cohort, judge, stop)
+    run = _Run(assignment, cohort, judge, stop, costs or Costs(assignment))
     try:
         run.train(prepared)
     except Exception:
@@ -101,9 +111,14 @@ class _Run:
     """A cohort at work; trials are spoken of by their positions in it."""
 
     def __init__(
-        self, assignment: Assignment, cohort: Cohort, judge: Judge, stop: Callable[[], bool]
+        self, assignment: Assignment, cohort: Cohort, judge: Judge, stop: Callable[[], bool], costs: Costs
     ) -> None:
-        self.assignment, self.cohort, self.judge = assignment, cohort, judge
+        self.assignment, self.cohort, self.judge, self.costs = assignment, cohort, judge, costs
+        problem = assignment.problem
+        self.objectives = objectives_for(
+            assignment.scoring, assignment.directions, problem.task, problem.n_classes
+        )
+        self.asked = dict.fromkeys([*self.objectives.costs, *assignment.constraints])
         self.family, _, self.preprocess = family_of(cohort.proposals[0].configuration)
         self.params = [family_of(proposal.configuration)[1] for proposal in cohort.proposals]
         self.epoch_steps = assignment.epoch_steps
@@ -125,11 +140,20 @@ class _Run:
         for position in positions:
             self.trials[position].end(state, reason)
 
-    def charge(self, positions: Sequence[int]) -> None:
+    def end_early(self, state: State, reason: str) -> None:
+        """End all trials between two rungs; what has a score is measured under the limits all the same."""
+        for i in self.open():
+            self.end([i], state, reason)
+            if self.assignment.constraints and self.trials[i].rungs:
+                self.measure(i)
+
+    def charge(self, positions: Sequence[int], *, fitting: bool = False) -> None:
         """Share the time since the clock was last read among these trials."""
         before, self.clock = self.clock, time.perf_counter()
         for position in positions:
-            self.trials[position].seconds += (self.clock - before) / len(positions)
+            share = (self.clock - before) / len(positions)
+            self.trials[position].seconds += share
+            self.trials[position].fit_seconds += share if fitting else 0.0
         at_work = self.open()
         most = max((self.trials[position].seconds for position in at_work), default=0.0)
         self.until = self.clock + (self.cohort.trial_timeout - most) * len(at_work)
@@ -141,7 +165,7 @@ class _Run:
     def train(self, prepared: PreparedFolds) -> None:
         assignment = self.assignment
         folds = prepared(self.preprocess)
-        metric = metric_for(assignment.scoring, assignment.problem.task, assignment.problem.n_classes)
+        self.costs.prepare(self.asked, self.preprocess)
         seeds = [trial.proposal.seed for trial in self.trials]
         self.trainers = [
             self.family.trainer(
@@ -159,20 +183,20 @@ class _Run:
             training = self.open()
             in_time = self.within_time(before, rung) and self.advance(rung)
             before = rung
-            self.charge(training)
+            self.charge(training, fitting=True)
             if not in_time and self.overdue():
-                self.end(self.open(), "pruned", self.cohort.too_long)
+                self.end_early("pruned", self.cohort.too_long)
                 return
             if not in_time:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
-                self.end(self.open(), "stopped", reason)
+                self.end_early("stopped", reason)
                 return
             begun = set.intersection(*(set(trainer.begun.tolist()) for trainer in self.trainers))
             due = [
                 i for i in self.open() if i in begun and (rung in rungs or rung == self.trials[i].last_rung)
             ]
             if due:
-                self.at_rung(rung, due, folds, metric)
+                self.at_rung(rung, due, folds)
             if not self.open():
                 return
 
@@ -195,13 +219,13 @@ class _Run:
         self.trained += time.perf_counter() - start
         return True
 
-    def at_rung(self, rung: int, due: list[int], folds: list[PreparedFold], metric: Metric) -> None:
+    def at_rung(self, rung: int, due: list[int], folds: list[PreparedFold]) -> None:
         """Score the trials that are due, let them be judged, and end those that are complete or pruned."""
         judges = [fold.judges(rung / self.epoch_steps) for fold in folds]
         said = self.predictions(due, [X for X, _ in judges])
         truth = [y for _, y in judges]
         for i in due:
-            self.score(self.trials[i], rung, said[i], truth, metric)
+            self.score(self.trials[i], rung, said[i], truth)
         judged = {self.trials[i].proposal.number: i for i in due if self.trials[i].state is None}
         self.charge(due)
         if not judged:
@@ -215,13 +239,12 @@ class _Run:
                 self.end([i], "pruned", f"pruned at rung {rung} of {self.trials[i].last_rung}")
             if self.trials[i].state is not None:
                 self.trials[i].metrics = self.final(said[i], truth)
+                self.measure(i, said[i], truth)
         self.charge(list(judged.values()))
 
-    def score(
-        self, trial: _Trial, rung: int, said: list[Predictions], truth: list[Array], metric: Metric
-    ) -> None:
+    def score(self, trial: _Trial, rung: int, said: list[Predictions], truth: list[Array]) -> None:
         try:
-            scores = [metric(y, by_fold) for y, by_fold in zip(truth, said, strict=True)]
+            scores = _by_fold(self.objectives.metric, said, truth)
         except Exception:  # a scorer of the user's own may not bear what this one trial predicts
             trial.end("failed", traceback.format_exc())
             return
@@ -230,6 +253,30 @@ class _Run:
         trial.scores.append(float(np.mean(scores)))
         if not np.isfinite(trial.scores[-1]):
             trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
+
+    def measure(self, i: int, said: Sequence[Predictions] = (), truth: Sequence[Array] = ()) -> None:
+        """Find the values of a trial's objectives and what its limits are about, where there are such."""
+        trial, objectives = self.trials[i], self.objectives
+        found: dict[str, float] = {}
+        try:
+            if len(objectives.names) > 1 and said:
+                found = {
+                    metric.name: signed(float(np.mean(_by_fold(metric, said, truth))), metric.direction)
+                    for metric in objectives.metrics
+                }
+            if "fit_seconds" in self.asked:
+                found["fit_seconds"] = trial.fit_seconds / len(self.trainers)
+            if self.costs.apart(self.asked):
+                found |= self.costs(self.asked, self.trainers[0].estimator(i), self.preprocess)
+        except Exception:
+            trial.end("failed", traceback.format_exc())
+            return
+        wrong = next((name for name, value in found.items() if not np.isfinite(value)), None)
+        if wrong is not None:
+            trial.end("failed", f"{wrong} is {found[wrong]}")
+            return
+        order = dict.fromkeys([*objectives.names, *self.asked])
+        trial.values = {name: found[name] for name in order if name in found}
 
     def predictions(self, due: list[int], judges: list[Array]) -> dict[int, list[Predictions]]:
         """Return what each trial that is due says of every fold's rows that judge it."""
@@ -265,6 +312,8 @@ class _Run:
             score=trial.scores[-1] if trial.scores and trial.state != "failed" else None,
             fold_scores=trial.fold_scores,
             metrics=trial.metrics,
+            values=trial.values,
+            excess=excess(trial.values, self.assignment.constraints) if trial.values else {},
             curve=Curve(
                 losses=losses,
                 learning_rates=rates,
@@ -285,3 +334,7 @@ class _Run:
             return (), ()
         losses = np.mean([losses[:n] for losses, _ in by_fold], axis=0)
         return tuple(losses.tolist()), by_fold[0][1][:n]
+
+
+def _by_fold(metric: Metric, said: Sequence[Predictions], truth: Sequence[Array]) -> list[float]:
+    return [metric(y, by_fold) for y, by_fold in zip(truth, said, strict=True)]

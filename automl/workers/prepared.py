@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.families import Array, Problem
-from automl.table import fair_order, preprocessor
+from automl.metrics import Direction
+from automl.table import TypedColumns, fair_order, preprocessor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,12 +40,18 @@ class Assignment:
         Task and number of classes.
     folds : list of (train, valid)
         Row numbers; fixed for the whole search.
-    scoring : str or callable
-        The scorer that ranks trials.
+    scoring : str, callable or list of them
+        The scorer that ranks trials, or all objectives.
     random_state : int
         The search's seed; what preprocessing draws and the order of rows in training follow from it.
     epoch_steps : int
         Steps of an epoch: the scale of all rungs.
+    directions : sequence of {"maximize", "minimize"} or None
+        Where the objectives' values should go, if not where such values go by themselves.
+    constraints : mapping of str to float
+        Limits on what is measured of a trial.
+    columns : TypedColumns or None
+        The fitted first step of every pipeline; its size counts.
     """
 
     frame: pd.DataFrame
@@ -55,6 +62,9 @@ class Assignment:
     scoring: Any
     random_state: int
     epoch_steps: int = 1
+    directions: Sequence[Direction] | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    columns: TypedColumns | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import joblib
 from loky import wrap_non_picklable_objects
@@ -28,6 +28,7 @@ from typing_extensions import override
 
 from automl.records import TrialRecord
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
+from automl.workers.costs import Costs
 from automl.workers.evaluate import Cohort, evaluate
 from automl.workers.memory import as_text, own_bytes
 from automl.workers.prepared import Assignment, PreparedFolds
@@ -62,9 +63,7 @@ class ProcessWorkers(Workers):
         self._folder = Path(tempfile.mkdtemp(prefix="automl-"))
         # Removed by loky's tracker, a process that outlives this one, should this one be killed.
         resource_tracker.register(str(self._folder), "folder")
-        if callable(assignment.scoring):
-            scoring = wrap_non_picklable_objects(assignment.scoring, keep_wrapper=False)
-            assignment = replace(assignment, scoring=scoring)
+        assignment = replace(assignment, scoring=_portable(assignment.scoring))
         self._assignment = str(self._folder / "assignment.joblib")
         joblib.dump(assignment, self._assignment)
         # Processes take seconds to start: they do so while the stores are opened.
@@ -178,6 +177,13 @@ class ProcessWorkers(Workers):
             resource_tracker.unregister(str(self._folder), "folder")
 
 
+def _portable(scoring: Any) -> Any:
+    """Return scorers so that those of a notebook arrive in another process."""
+    if isinstance(scoring, list | tuple):
+        return [_portable(one) for one in scoring]
+    return wrap_non_picklable_objects(scoring, keep_wrapper=False) if callable(scoring) else scoring
+
+
 @dataclass
 class _Job:
     """A worker and the cohort it has."""
@@ -261,11 +267,11 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
             try:
                 if assignment is None:
                     assignment = joblib.load(path)
-                    prepared = PreparedFolds(assignment)
+                    prepared, costs = PreparedFolds(assignment), Costs(assignment)
                 parent.send(None)
                 with few_threads(assignment.frame.size, n_jobs):
                     answer: list[TrialRecord] | str = evaluate(
-                        assignment, prepared, cohort, judge, lambda: False
+                        assignment, prepared, cohort, judge, lambda: False, costs
                     )
             except Exception:
                 answer = traceback.format_exc()

@@ -9,6 +9,7 @@ import traceback
 from typing_extensions import override
 
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
+from automl.workers.costs import Costs
 from automl.workers.evaluate import Cohort, Judge, evaluate
 from automl.workers.prepared import Assignment, PreparedFolds
 from automl.workers.threads import few_threads
@@ -30,7 +31,7 @@ class ThreadWorkers(Workers):
     def __init__(self, assignment: Assignment) -> None:
         super().__init__(slots=1)
         self._assignment = assignment
-        self._prepared = PreparedFolds(assignment)
+        self._prepared, self._costs = PreparedFolds(assignment), Costs(assignment)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -61,7 +62,12 @@ class ThreadWorkers(Workers):
         try:
             with few_threads(self._assignment.frame.size):
                 records = evaluate(
-                    self._assignment, self._prepared, cohort, self._judge(cohort), self._stopped.is_set
+                    self._assignment,
+                    self._prepared,
+                    cohort,
+                    self._judge(cohort),
+                    self._stopped.is_set,
+                    self._costs,
                 )
         except BaseException:
             self._events.put(Crashed(cohort, traceback.format_exc()))

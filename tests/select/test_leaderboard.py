@@ -1,8 +1,9 @@
 import numpy as np
+import optuna
 import pytest
 
-from automl.records import Curve, TrialRecord
-from automl.select import best_record, leaderboard, ranked
+from automl.records import Curve, SearchRecord, TrialRecord
+from automl.select import best_record, leaderboard, pareto_front, ranked
 
 
 def record(number, state, score, **more):
@@ -79,3 +80,118 @@ def test_the_leaderboard_is_a_table_of_what_people_ask_for():
 
 def test_an_empty_leaderboard_is_a_table_too():
     assert len(leaderboard([])) == 0
+
+
+# Several objectives, and limits
+
+
+def search(directions=("maximize",), scoring="roc_auc", **constraints):
+    return SearchRecord(
+        study_name="s", task="binary", target="y", scoring=scoring, space="s", space_digest="0", n_rows=1,
+        n_columns=1, n_folds=1, random_state=0, directions=directions, constraints=constraints,
+    )  # fmt: skip
+
+
+TWO = search(("maximize", "minimize"), "roc_auc, model_bytes")
+
+
+def point(number, score, size, state="complete", **more):
+    values = {"roc_auc": score, "model_bytes": size} if size is not None else {}
+    return record(number, state, score, values=values, **more)
+
+
+POINTS = [
+    point(0, 0.90, 500),
+    point(1, 0.95, 900),
+    point(2, 0.90, 600),  # 0 is as good and smaller
+    point(3, 0.70, 100),
+    point(4, 0.94, 950),  # 1 is better in both
+    point(5, 0.70, 100),  # the very same as 3
+    point(6, 0.99, None, "stopped"),
+    point(7, None, None, "failed"),
+    point(8, 0.60, 100),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_front_comes_first_and_is_what_no_other_is_better_than(order):
+    points = POINTS[::order]
+    assert [one.number for one in pareto_front(points, TWO)] == [1, 0, 3, 5]
+    assert [one.number for one in ranked(points, TWO)] == [1, 0, 3, 5, 4, 2, 8, 6, 7]
+    assert best_record(points, TWO).number == 1
+
+
+def test_the_front_is_that_of_optuna():
+    rng = np.random.default_rng(0)
+    about = search(("maximize", "minimize", "minimize"), "roc_auc, fit_seconds, model_bytes")
+    drawn = rng.integers(0, 20, size=(300, 3)).astype(float)
+    study = optuna.create_study(directions=list(about.directions))
+    for values in drawn.tolist():
+        study.add_trial(optuna.trial.create_trial(values=values))
+    points = [
+        record(number, "complete", values[0], values=dict(zip(about.objectives, values, strict=True)))
+        for number, values in enumerate(drawn.tolist())
+    ]
+    front = {one.number for one in pareto_front(points, about)}
+    assert front == {trial.number for trial in study.best_trials}
+    assert 3 < len(front) < 100
+    assert best_record(points, about).number in front
+
+
+def test_a_loss_of_the_users_own_is_minimised():
+    about = search(("minimize", "maximize"), "loss, accuracy")
+    points = [
+        record(number, "complete", -loss, values={"loss": loss, "accuracy": accuracy})
+        for number, (loss, accuracy) in enumerate([(2.0, 0.9), (1.0, 0.8), (1.5, 0.8)])
+    ]
+    assert [one.number for one in ranked(points, about)] == [1, 0, 2]
+    assert [one.number for one in pareto_front(points, about)] == [1, 0]
+
+
+LIMITED = search(model_bytes=100.0)
+
+
+def limited(number, score, excess, state="complete"):
+    known = {} if excess is None else {"model_bytes": excess}
+    return record(
+        number, state, score, excess=known, values={name: 100 * (1 + v) for name, v in known.items()}
+    )
+
+
+LIMITS = [
+    limited(0, 0.99, 3.0),
+    limited(1, 0.70, -0.5),
+    limited(2, 0.98, 0.2),
+    limited(3, 0.80, 0.0),  # just within
+    limited(4, 0.97, None, "stopped"),
+    limited(5, 0.60, -0.9, "pruned"),
+    limited(6, 0.99, 0.2),
+    limited(7, 0.95, -0.1, "stopped"),
+    limited(8, None, None, "failed"),
+]
+
+
+def test_what_breaks_a_limit_stands_below_all_that_does_not_by_how_far():
+    assert [one.number for one in ranked(LIMITS, LIMITED)] == [7, 3, 1, 5, 6, 2, 0, 4, 8]
+    assert best_record(LIMITS, LIMITED).number == 7
+    assert [one.number for one in pareto_front(LIMITS, LIMITED)] == [3]
+
+
+def test_it_is_the_best_only_where_no_other_is_within():
+    broken = [one for one in LIMITS if one.overrun or not one.excess]
+    assert best_record(broken, LIMITED).number == 6
+    assert pareto_front(broken, LIMITED) == ()
+
+
+def test_the_leaderboard_shows_front_excess_and_values():
+    board = leaderboard(POINTS, search=TWO)
+    assert board.columns[:6].tolist() == ["trial", "state", "family", "front", "score", "roc_auc"]
+    assert board["front"].tolist() == [True] * 4 + [False] * 5
+    assert board.loc[1, "model_bytes"] == 900
+    assert board.loc[board.trial == 6, "model_bytes"].isna().all()
+    board = leaderboard(LIMITS, search=LIMITED)
+    assert board.columns[:6].tolist() == ["trial", "state", "family", "score", "excess", "model_bytes"]
+    assert board.set_index("trial")["excess"].loc[[7, 6, 0]].tolist() == [0, 0.2, 3.0]
+    assert board.set_index("trial")["excess"].loc[[4, 8]].isna().all()
+    assert "front" not in board
+    assert {"front", "excess", "model_bytes"}.isdisjoint(leaderboard(RECORDS).columns)

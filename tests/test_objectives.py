@@ -1,0 +1,303 @@
+"""Several objectives and limits on the result, from the search to MLflow, resume and the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+import automl
+from automl.cli import main
+from automl.resume import sync
+from automl.study import load_study, read_records
+from automl.workers import model_bytes
+from tests.tables import cancer, small
+
+MIXED = {
+    "space": {
+        "model": {
+            "choice": {
+                "decision_tree": {"max_depth": {"low": 1, "high": 5}},
+                "linear": {"learning_rate": {"low": 0.01, "high": 1.0, "log": True}, "max_epochs": 4},
+                "random_forest": {"n_estimators": [20, 60]},
+            }
+        }
+    }
+}
+TWO = ["roc_auc", "model_bytes"]
+
+
+def make(space=MIXED, **settings):
+    settings = {"timeout": None, "n_trials": 16, "n_jobs": 1, "cv": 3, "progress": False, **settings}
+    return automl.Search(space, study_name="s", **settings)
+
+
+def runs(search):
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
+    experiment = client.get_run(search.run_id_).info.experiment_id
+    found = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{search.run_id_}'")
+    return client.get_run(search.run_id_), {int(run.data.tags["automl.number"]): run for run in found}
+
+
+def told(search):
+    """Return what a study knows of its trials, but for time."""
+    return [
+        (trial.number, trial.state.name, trial.values, trial.params, trial.constraints)
+        for trial in search.study_.get_trials()
+    ]
+
+
+# Several objectives
+
+
+def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
+    X, y = cancer()
+    search = make(scoring=["roc_auc", "fit_seconds"]).fit(X, y)
+    assert [direction.name for direction in search.study_.directions] == ["MAXIMIZE", "MINIMIZE"]
+    front = [record.number for record in search.pareto_front_]
+    assert sorted(front) == [trial.number for trial in search.study_.best_trials]
+    assert front[0] == search.best_trial_.number
+    board = search.leaderboard_
+    assert board.trial.tolist()[: len(front)] == front
+    assert board.front.sum() == len(front)
+    assert search.best_score_ == board.roc_auc.max() == board.score.iloc[0]
+    assert "pruned" not in set(board.state)  # with several objectives nothing is
+    for trial in search.study_.get_trials():
+        row = board[board.trial == trial.number].iloc[0]
+        assert trial.values == [row.roc_auc, row.fit_seconds]
+    assert search.score(X, y) > 0.9
+    parent, children = runs(search)
+    assert parent.data.metrics["n_front"] == len(front)
+    assert parent.data.metrics["fit_seconds"] == search.best_trial_.values["fit_seconds"]
+    assert parent.data.tags["automl.scoring"] == "roc_auc, fit_seconds"
+    assert len(children) == 16
+    marked = [number for number, run in children.items() if "automl.front" in run.data.tags]
+    assert sorted(marked) == sorted(front)
+    for record in search.pareto_front_:
+        found = children[record.number].data.metrics
+        assert {name: found[name] for name in record.values} == pytest.approx(record.values)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+def test_what_no_clock_tells_repeats_itself_with_any_number_of_jobs(folder, sampler):
+    X, y = small()
+    found = [
+        make(scoring=TWO, sampler=sampler, n_jobs=n_jobs, storage=f"{n_jobs}.journal", refit=False).fit(X, y)
+        for n_jobs in (1, 2)
+    ]
+    assert told(found[0]) == told(found[1])
+    assert found[0].leaderboard_.trial.tolist() == found[1].leaderboard_.trial.tolist()
+
+
+def test_a_search_for_two_objectives_goes_on(folder):
+    X, y = small()
+    before = told(make(scoring=TWO, n_trials=8, refit=False).fit(X, y))
+    search = make(scoring=TWO, n_trials=16, refit=False, resume=True).fit(X, y)
+    assert told(search)[:8] == before
+    assert len(search.leaderboard_) == 16
+    front = {record.number for record in search.pareto_front_}
+    assert front == {trial.number for trial in search.study_.best_trials}
+    _, children = runs(search)
+    assert {number for number, run in children.items() if "automl.front" in run.data.tags} == front
+    other = "scoring: must be roc_auc, model_bytes, as in the study; got roc_auc"
+    with pytest.raises(automl.SettingError, match=other):
+        make(scoring="roc_auc", resume=True).fit(X, y)
+    with pytest.raises(automl.SettingError, match="directions: must be .*'minimize'.* as in the study"):
+        make(scoring=TWO, directions=["maximize", "maximize"], resume=True).fit(X, y)
+
+
+def test_sync_writes_the_front_anew(folder):
+    X, y = small()
+    search = make(scoring=TWO, n_trials=8, refit=False).fit(X, y)
+    _, children = runs(search)
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    for number, run in children.items():
+        client.set_tag(run.info.run_id, "automl.front", "true")
+        assert number < 8
+    sync("s")
+    _, children = runs(search)
+    marked = {number for number, run in children.items() if "automl.front" in run.data.tags}
+    assert marked == {record.number for record in search.pareto_front_}
+
+
+def test_a_loss_of_the_users_own_goes_down(folder):
+    X, y = small()
+
+    def error(estimator, X, y):
+        return 1 - float((estimator.predict(X) == y).mean())
+
+    search = make(scoring=error, directions=["minimize"], sampler="random").fit(X, y)
+    assert search.study_.direction.name == "MINIMIZE"
+    assert search.best_score_ == -search.study_.best_value <= 0
+    assert search.leaderboard_.score.dropna().is_monotonic_decreasing or "pruned" in set(
+        search.leaderboard_.state
+    )
+    board = search.leaderboard_.set_index("trial")
+    for trial in search.study_.get_trials():
+        # reports at rungs go where the values go, so that a pruner compares like with like
+        assert all(value >= 0 for value in trial.intermediate_values.values())
+        if trial.value is not None and trial.state.name == "COMPLETE":
+            assert trial.value == -board.score[trial.number]
+
+
+# Limits
+
+
+def limited(**limits):
+    return {**MIXED, "constraints": limits}
+
+
+def tree_bytes(X, y):
+    """Return a limit that every tree and linear model is within, and no forest."""
+    search = make(n_trials=12, refit=False, storage="before.journal", space=limited(model_bytes=1e9)).fit(
+        X, y
+    )
+    board = search.leaderboard_
+    largest = board[board.family != "random_forest"].model_bytes.max()
+    assert largest < board[board.family == "random_forest"].model_bytes.min()
+    return int(largest * 1.05)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
+    X, y = small()
+    limit = tree_bytes(X, y)
+    space = limited(model_bytes=limit)
+    search = make(space, n_trials=24, n_jobs=n_jobs).fit(X, y)
+    board = search.leaderboard_
+    forests = board[board.family == "random_forest"]
+    others = board[board.family != "random_forest"]
+    assert len(forests) > 1
+    assert (forests.excess > 0).all()
+    assert (others.excess == 0).all()
+    assert forests.index.min() > others.index.max()
+    assert search.best_trial_.family != "random_forest"
+    assert search.best_trial_.number == search.study_.best_trial.number
+    assert model_bytes(search.best_estimator_) <= limit
+    for trial in search.study_.get_trials():
+        row = board[board.trial == trial.number].iloc[0]
+        assert trial.constraints == {"model_bytes": row.model_bytes / limit - 1}
+    # the sampler turns away from forests once it knows them
+    assert (forests.trial >= 12).sum() <= (others.trial >= 12).sum()
+    parent, children = runs(search)
+    assert parent.data.metrics["n_over_limits"] == len(forests)
+    assert json.loads(parent.data.tags["automl.constraints"]) == {"model_bytes": limit}
+    for number, run in children.items():
+        assert run.data.tags["automl.feasible"] == str(number not in set(forests.trial)).lower()
+    with pytest.raises(automl.SettingError, match=r"constraints: must be .*as in the study"):
+        make(MIXED, resume=True).fit(X, y)
+    before = told(search)
+    assert told(make(space, n_trials=26, resume=True, refit=False).fit(X, y))[:24] == before
+
+
+def test_where_nothing_is_within_the_nearest_wins_and_it_is_said(folder):
+    X, y = small()
+    with pytest.warns(
+        UserWarning, match=r"No trial is within the limits; the best is \d+% over model_bytes\."
+    ):
+        search = make(limited(model_bytes=1000), n_trials=6, refit=False).fit(X, y)
+    assert search.best_trial_.overrun == search.leaderboard_.excess.min() > 0
+    assert search.pareto_front_ == ()
+
+
+def test_a_limit_on_time_is_measured_and_told(folder):
+    X, y = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # where this machine is busy nothing may be quick enough
+        search = make(limited(predict_seconds=0.05), n_trials=6, refit=False).fit(X, y)
+    board = search.leaderboard_
+    assert board.predict_seconds.between(1e-5, 10).all()
+    assert ((board.predict_seconds > 0.05) == (board.excess > 0)).all()
+
+
+def test_a_winner_that_outgrows_a_limit_is_told(folder):
+    X, y = small()
+    rng = np.random.default_rng(0)
+    y = rng.permutation(y)  # a tree of noise grows with its rows
+    space = {"space": {"model": {"choice": {"decision_tree": {"min_samples_leaf": 1}}}}}
+    found = make({**space, "constraints": {"model_bytes": 1e9}}, n_trials=1, cv=2, storage="a.journal").fit(
+        X, y
+    )
+    limit = found.best_trial_.values["model_bytes"]
+    assert model_bytes(found.best_estimator_) > limit
+    with pytest.warns(UserWarning, match=r"The winner, trained on all rows, is \d+% over model_bytes\."):
+        make({**space, "constraints": {"model_bytes": limit}}, n_trials=1, cv=2, storage="b.journal").fit(
+            X, y
+        )
+
+
+def test_limits_and_objectives_go_together(folder):
+    X, y = small()
+    limit = tree_bytes(X, y)
+    search = make(limited(model_bytes=limit), scoring=["roc_auc", "accuracy"], refit=False).fit(X, y)
+    front = {record.number for record in search.pareto_front_}
+    assert front == {trial.number for trial in search.study_.best_trials}
+    assert all(record.overrun == 0 for record in search.pareto_front_)
+    columns = search.leaderboard_.columns[3:8].tolist()
+    assert columns == ["front", "score", "excess", "roc_auc", "accuracy"]
+
+
+# The command line
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out + printed.err
+
+    return run
+
+
+@pytest.mark.filterwarnings("always:No trial is within:UserWarning")
+@pytest.mark.parametrize("words", [["roc_auc,model_bytes"], ["roc_auc", "--scoring", "model_bytes"]])
+def test_the_command_line_takes_objectives_and_shows_them(folder, run, words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    X, y = small()
+    X.assign(label=y).to_csv("table.csv", index=False)
+    (folder / "space.yaml").write_text(
+        "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 4}}, random_forest: {n_estimators: 30}}}}\n"
+        "constraints: {model_bytes: 1_000, predict_seconds: 100}\n"
+    )
+    options = ["--space", "space.yaml", "--n-trials", 6, "--n-jobs", 1, "--study-name", "s", "--no-progress"]
+    search = ("search", "table.csv", "--target", "label", "--scoring", *words)
+    code, said = run(*search, *options)
+    assert code == 0, said
+    assert "No trial is within the limits" in said
+    code, said = run("leaderboard", "s")
+    assert code == 0
+    assert re.search(
+        r"rank +trial +state +family +score +excess +model_bytes +predict_seconds +seconds", said
+    )
+    assert re.search(r"\+[\d,]+%", said)
+    assert len(read_records(load_study("s"))) == 6
+    code, said = run("resume", "s", "--n-trials", 8, "--no-progress")
+    assert code == 0, said
+    assert len(read_records(load_study("s"))) == 8
+    (folder / "space.yaml").write_text((folder / "space.yaml").read_text().split("constraints")[0])
+    options[-2] = "other"
+    code, said = run(*search, *options)
+    assert code == 0, said
+    assert "1 *" in said
+    assert "* on the Pareto front" in said
+
+
+def test_a_trial_of_several_objectives_is_replayed_from_its_run(folder, run):
+    X, y = small()
+    X.assign(label=y).to_csv("table.csv", index=False)
+    space = {**MIXED, "constraints": {"model_bytes": 1e9}}
+    X, y = automl.read_table("table.csv", target="label")
+    search = make(space, scoring=["accuracy", "model_bytes"], n_trials=6, refit=False).fit(X, y)
+    for number in (0, 3):
+        assert search.replay(number).same
+        code, said = run("replay", search.leaderboard_.set_index("trial").run_id[number])
+        assert (code, "the same within rounding" in said) == (0, True), said
