@@ -19,7 +19,16 @@ from automl.records import Curve, Proposal, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
-from automl.workers import Assignment, Crashed, Finished, JudgeRequest, Killed, Workers, open_workers
+from automl.workers import (
+    Assignment,
+    Crashed,
+    Finished,
+    JudgeRequest,
+    Killed,
+    Workers,
+    cohort_bytes,
+    open_workers,
+)
 
 EPOCHS = 4
 
@@ -577,23 +586,25 @@ def test_a_cohort_that_takes_too_long_is_pruned_and_not_tried_again():
 
 
 class SmallWorkers(ScriptedWorkers):
-    has = 1e9
+    has = float("inf")
 
     def share(self):
         return self.has
 
 
 def test_cohorts_are_made_small_enough_for_the_memory_and_what_is_too_large_does_not_start():
-    mlps = ScriptedSession("mlp")
+    mlps, shape = ScriptedSession("mlp"), (10**6, 20, 3)
     workers, whole = SmallWorkers(finished), ScriptedWorkers(finished)
+    workers.has = sum(cohort_bytes(FAMILIES["mlp"], [{}] * k, *shape) for k in (1, 8)) / 2
     sizes = []
     for where in (workers, whole):
         session = ScriptedSession("mlp")
-        loop(where, session, n_trials=64, shape=(10**6, 20, 3)).run()
-        sizes.append([len(numbers) for numbers in session.proposed])
-    assert set(sizes[1]) == {8}
+        loop(where, session, n_trials=64, shape=shape).run()
+        sizes.append({len(numbers) for numbers in session.proposed})
+    assert 1 < max(sizes[0]) < 8
+    assert sizes[1] == {8}
     workers.has = 1e8
-    search = loop(workers, mlps, n_trials=64, shape=(10**6, 20, 3))
+    search = loop(workers, mlps, n_trials=64, shape=shape)
     search.run()
     assert {one.state for one in search.records} == {"failed"}
     assert "memory_limit leaves 100 MB" in search.records[0].reason

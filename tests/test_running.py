@@ -91,7 +91,7 @@ def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(f
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc")
 def test_a_limit_without_room_for_workers_is_refused_before_anything_trains(folder):
     with pytest.raises(
-        automl.SettingError, match="memory_limit: must leave each of 2 workers at least 150 MB"
+        automl.SettingError, match="memory_limit: must leave each of 2 workers at least 180 MB"
     ):
         make(memory_limit="300MB", n_jobs=2).fit(*small())
     with pytest.raises(automl.SettingError, match="memory_limit: must be a number of bytes"):

@@ -25,6 +25,7 @@ from automl.metrics import Metric, Predictions
 
 __all__ = ["DescentFamily"]
 
+_AT_A_TIME = 1024  # rows of a large batch that pass through the layers together, about
 _STEP = 20_000  # products that a step costs beside those with its rows: as many as in its share of 20 us
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
 _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout")
@@ -154,7 +155,7 @@ class DescentFamily(Family):
         sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
         weights = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
-        rows = n_rows if batch == "full" else min(batch, n_rows)
+        rows = min(n_rows, _AT_A_TIME if batch == "full" else batch, _AT_A_TIME)
         # Weights, gradients and two moments; what a batch is on its way through the layers and back.
         return float(4 * (4 * weights + 3 * rows * sum(sizes[1:])))
 
