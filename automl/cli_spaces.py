@@ -81,7 +81,8 @@ def check(space: Source, allow_import: AllowImport = None) -> None:
     """Check a space as a search would, before anything trains.
 
     Every fault is told at once: its line, the path of the key, the rule, what came, and the nearest word that would
-    do. The exit code is 0 for a sound space and 2 for any other.
+    do. Classes named by `estimator:` are tried by tiny fits, to find values that do not train together. The exit code
+    is 0 for a sound space and 2 for any other.
 
     [bold]Example[/]
 

@@ -93,6 +93,8 @@ def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
     """Return why a study cannot be gone on with in a space that has changed: it may be wider, not narrower."""
     faults = []
     for record in read_records(study):
+        if record.state == "failed":  # the space may forbid since what does not train
+            continue
         try:
             space.validate(record.configuration)
         except SpaceError as error:

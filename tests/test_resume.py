@@ -19,7 +19,7 @@ from automl.records import SearchRecord
 from automl.resume import sync
 from automl.study import load_study, read_records
 from automl.tracking import Tracker
-from tests.tables import small
+from tests.tables import penguins, small
 
 ROOT = Path(__file__).parents[1]
 
@@ -247,3 +247,16 @@ def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch,
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "FILE: must be named for a study whose table came from no file" in capsys.readouterr().err
+
+
+def test_trials_that_failed_do_not_hinder_what_forbids_them_since(folder, monkeypatch):
+    X, y = penguins()
+    branch = {"estimator": "sklearn.linear_model.LogisticRegression", "solver": ["liblinear", "lbfgs"]}
+    of = {"space": {"model": {"choice": {"mine": {**branch, "C": {"low": 0.1, "high": 10}}}}}}
+    with monkeypatch.context() as patch:  # a slow machine finds out nothing in time
+        patch.setattr("automl.space.space.untrainable", lambda *args: [])
+        first = make(6, of=of).fit(X, y)
+    assert "failed" in set(first.leaderboard_["state"])
+    second = make(10, of=of, resume=True).fit(X, y)
+    assert second.left_out_[-1].startswith("mine with solver: liblinear")
+    assert set(second.leaderboard_.query("trial >= 6")["state"]) == {"complete"}
