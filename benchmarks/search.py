@@ -23,6 +23,7 @@ and target. A table that is missing is left out.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import math
 import statistics
@@ -32,6 +33,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ import automl
 from automl.families import FAMILIES, load_space
 from automl.records import SearchRecord, TrialRecord
 from automl.study import Session, create_study, make_pruner, make_sampler
+from automl.tracking import Tracker
 
 WANTED = ("phoneme", "adult", "segment", "california_housing")
 PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
@@ -120,6 +123,16 @@ def one_at_a_time(wanted: bool) -> Iterator[None]:
             family.cohort_limit = limit
 
 
+@cache
+def store() -> str:
+    """Return MLflow's store of all searches; to make one takes longer than many a trial."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    uri = f"sqlite:///{folder.name}/mlflow.db"
+    Tracker(uri).close("finished")
+    return uri
+
+
 def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any) -> Steps:
     """Return when a search had come to which score."""
     with (
@@ -133,7 +146,7 @@ def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: An
             refit=False,
             progress=False,
             storage=Path(folder) / "study.journal",
-            tracking_uri=f"sqlite:///{folder}/mlflow.db",
+            tracking_uri=store(),
             **settings,
         ).fit(X, y)
         trials = [trial for trial in found.study_.trials if trial.user_attrs.get("record", {}).get("score")]
@@ -238,7 +251,7 @@ def surrogate(X: pd.DataFrame, y: pd.Series) -> tuple[Any, Any]:
         found = automl.Search(
             SPACE, n_jobs=1, refit=False, progress=False, timeout=None, n_trials=TRAINED, sampler="random",
             pruner="none", storage=Path(folder) / "study.journal",
-            tracking_uri=f"sqlite:///{folder}/mlflow.db",
+            tracking_uri=store(),
         ).fit(X, y)  # fmt: skip
         records = [
             trial.user_attrs["record"] for trial in found.study_.trials if "record" in trial.user_attrs
