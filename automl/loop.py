@@ -158,6 +158,11 @@ class Loop:
         for running in list(self._running.values()):
             running.abandon("stopped", reason)
             self._tell(running)
+        for proposals in list(self._repeats.values()):  # of trials that another process still has at work
+            waiting = Running(Cohort(self._cohorts, tuple(proposals), time.time()))
+            waiting.abandon("stopped", reason)
+            for record in waiting.records:
+                self._tell_trial(record)
         if self._error is not None:
             raise self._error
 
@@ -166,12 +171,12 @@ class Loop:
         self._over = True
 
     def _search(self) -> None:
-        for proposals in self._session.unfinished():
-            self._take(proposals)
         while not self.interrupted and self._error is None:
+            self._look_around()
             self._keep_up()
             left = self._time_left() + _GRACE
-            if not self._running or left < 0:
+            awaited = self._budget.trials_left < 1 and self._session.elsewhere
+            if not (self._running or awaited) or left < 0:
                 break
             event = self._workers.next(timeout=min(_WAIT, max(0.05, left)))
             if event is not None:
@@ -226,6 +231,17 @@ class Loop:
     def _training_share(self) -> float:
         """Return how many times the table's rows a trial trains on, all folds together."""
         return max(self._n_folds - 1, 0.8)
+
+    def _look_around(self) -> None:
+        """See what other processes have come to, and take over what dead ones left behind."""
+        news = self._session.news()
+        for record in news.records:
+            self._budget.proposed += 1
+            self._note(record)
+            self._repeat(record)
+        for proposals in news.unfinished:
+            self._take(proposals)
+        self._budget.elsewhere = self._session.elsewhere
 
     def _keep_up(self) -> None:
         """Propose, tell and start as far as the schedule allows; where it allows both, it is to propose first."""
@@ -384,16 +400,12 @@ class Loop:
             if record.number in self._ended:  # told before the process died that trained its cohort
                 continue
             self._tell_trial(record)
-            for proposal in self._repeats.pop(record.number, ()):
-                self._tell_trial(record.repeated(proposal))
 
     def _tell_trial(self, record: TrialRecord) -> None:
-        self._session.tell(record)
+        if not self._session.tell(record):  # another process has taken it over, and will have news of it
+            return
         self._tracker.log_trial(record)
-        self._progress.trial(record)
-        self.records.append(record)
-        self._ended[record.number] = record
-        self._rank(record)
+        self._note(record)
         try:
             for callback in self._callbacks if self._error is None else ():
                 callback(record)
@@ -403,6 +415,19 @@ class Loop:
             self.interrupted = True
         except Exception as error:
             self._error = error
+        self._repeat(record)
+
+    def _note(self, record: TrialRecord) -> None:
+        """Know how a trial ended, here or elsewhere."""
+        self._progress.trial(record)
+        self.records.append(record)
+        self._ended[record.number] = record
+        self._rank(record)
+
+    def _repeat(self, record: TrialRecord) -> None:
+        """Tell the trials that wait for the result of an equal one."""
+        for proposal in self._repeats.pop(record.number, ()):
+            self._tell_trial(record.repeated(proposal))
 
     def _rank(self, record: TrialRecord) -> None:
         """See whether a trial is the best so far."""

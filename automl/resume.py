@@ -11,7 +11,7 @@ from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record, pareto_front
 from automl.study import (
-    claim,
+    join,
     keep_run,
     load_study,
     read_records,
@@ -132,6 +132,7 @@ def mirror(
     params: Mapping[str, Any],
     *,
     again: bool,
+    company: bool = False,
 ) -> tuple[str, str]:
     """Open the run of a study, a new one where it has none, and queue what the run lacks.
 
@@ -145,6 +146,8 @@ def mirror(
         The search's settings, for a new run.
     again : bool
         Whether another process may have opened a run of this study.
+    company : bool
+        Whether other processes are writing to it now; what it lacks is theirs to write.
 
     Returns
     -------
@@ -152,7 +155,7 @@ def mirror(
         The run, and MLflow's status of it before.
     """
     run_id = read_run(study) or (tracker.find(about) if again else None)
-    status = None if run_id is None else tracker.resume(run_id, records)
+    status = None if run_id is None else tracker.resume(run_id, None if company else records)
     if run_id is None or status is None:
         run_id, status = tracker.start(about, params), "RUNNING"
         for record in records:
@@ -201,7 +204,13 @@ def sync(
         If a store cannot be written.
     """
     study = load_study(study_name, storage)
-    with claim(study.study_name, storage):
+    with join(study.study_name, storage) as seat:
+        seat.look(study)
+        if seat.others():
+            rule = "must not be searched by another process at the same time"
+            raise SettingError(
+                Fault("study_name", rule, f'"{study.study_name}", which is', "Wait for it, or stop it.")
+            )
         about, records = read_search(study), read_records(study)
         if about is None:
             raise SettingError(_foreign(study.study_name))

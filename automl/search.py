@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -36,8 +36,8 @@ from automl.settings import (
 from automl.study import (
     Budget,
     Session,
-    claim,
     create_study,
+    join,
     keep_settings,
     make_pruner,
     make_sampler,
@@ -111,7 +111,8 @@ class Search(BaseEstimator):
     resume : bool, default=False
         Go on with the study of that name where it stopped, if there is one: its trials stay, ``n_trials`` counts
         them too, and what was training when its process died is trained again under its own number, so that the end is
-        the same. Table, folds, metric and seed must be the same, the space the same or wider.
+        the same. Table, folds, metric and seed must be the same, the space the same or wider. While other
+        processes search the study, this one joins them: ``n_trials`` is for all of them together.
     storage : str, path, optuna storage or None, default=None
         Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
         ``sqlite:///FILE`` or, with ``pip install 'automl[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
@@ -281,7 +282,7 @@ class Search(BaseEstimator):
         about = plan.about(name, self.random_state, self.cv, grouped=groups is not None)
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
-            claim(about.study_name, self.storage),
+            join(about.study_name, self.storage) as seat,
             Progress() if self.progress else Silent() as progress,
             closing(workers_for(assignment, settings)) as workers,
         ):
@@ -300,13 +301,21 @@ class Search(BaseEstimator):
             check_memory(workers, self.memory_limit)
             again = check_same(self.study_, about, plan.space)
             keep_settings(self.study_, kept_settings(settings, plan.space))
-            session = Session(self.study_, plan.space, about)
+            seat.take(self.study_)
+            session = Session(self.study_, plan.space, about, seat, self.n_trials)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = _PATIENCE
             try:
                 self.run_id_, _ = mirror(
-                    tracker, self.study_, about, session.records, shown_settings(settings), again=again
+                    tracker,
+                    self.study_,
+                    about,
+                    session.records,
+                    shown_settings(settings),
+                    again=again,
+                    company=bool(seat.others()),
                 )
+                seat.through()
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
                     session,
@@ -328,6 +337,7 @@ class Search(BaseEstimator):
                 self._loop = loop
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
+                seat.rest()
                 self._keep(plan, about, loop.records, interrupted=loop.interrupted)
                 if self.refit:
                     progress.stage("refitting the winner")
@@ -335,14 +345,14 @@ class Search(BaseEstimator):
                     progress.stage("logging the model")
                     self._log_model(tracker, plan)
                 progress.stage("writing the last runs")
-                self._finish(tracker, about, loop.records, budget)
+                self._finish(tracker, about, loop.records, budget, last=seat.leave())
                 state = "killed" if loop.interrupted else "finished"
             except KeyboardInterrupt:
                 state, patience = "killed", _AT_ONCE
                 raise
             finally:
                 self._loop = None
-                tracker.close(state, patience)
+                tracker.close(state if seat.leave() else None, patience)
         return self
 
     def stop(self) -> None:
@@ -487,11 +497,22 @@ class Search(BaseEstimator):
         return [] if path is None else [path.partition(".")[0]]
 
     def _finish(
-        self, tracker: Tracker, about: SearchRecord, records: Sequence[TrialRecord], budget: Budget
+        self,
+        tracker: Tracker,
+        about: SearchRecord,
+        records: Sequence[TrialRecord],
+        budget: Budget,
+        *,
+        last: bool,
     ) -> None:
+        answers = tracker.flush(_PATIENCE)
+        if answers and any(tracker.run_id(record.number) is None for record in records):
+            # Other processes have searched too. Who leaves last writes what the dead of them have left out.
+            with suppress(StoreError):
+                tracker.meet(records if last else None)
         metrics = summary(records, about) | {"seconds": budget.elapsed}
         tracker.log_best(self.best_trial_.number, metrics, front=front_of(records, about))
-        tracker.flush(_PATIENCE)
+        tracker.flush(_PATIENCE if answers else 0)
         runs = {record.number: tracker.run_id(record.number) for record in records}
         self.leaderboard_ = leaderboard(records, runs, about)
 

@@ -42,19 +42,19 @@ A_KILL = 25  # trials of the search for each kill
 STORE = "sqlite:///mlruns/mlflow.db"
 
 
-def search(n_trials: int) -> None:
-    Search(
-        SPACE, study_name="s", resume=True, n_trials=n_trials, timeout=None, cv=3, n_jobs=1, progress=False,
-        tracking_uri=STORE,
+def search(n_trials: int, jobs: int = 1, storage: str | None = None) -> Search:
+    return Search(
+        SPACE, study_name="s", storage=storage, resume=True, n_trials=n_trials, timeout=None, cv=3, n_jobs=jobs,
+        progress=False, tracking_uri=STORE,
     ).fit(*small())  # fmt: skip
 
 
-def forked(n_trials: int, seconds: float | None) -> int:
+def forked(n_trials: int, seconds: float | None, jobs: int = 1) -> int:
     """Search in a child that is killed after so many seconds; return its exit status."""
     child = os.fork()
     if not child:
         try:
-            search(n_trials)
+            search(n_trials, jobs)
         except BaseException as error:
             print(repr(error), file=sys.stderr)
             os._exit(1)
@@ -108,7 +108,8 @@ def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
     client = MlflowClient(STORE)
     experiments = [client.get_experiment_by_name("automl").experiment_id]
     parents = client.search_runs(experiments, "tags.`automl.kind` = 'search'")
-    assert [(run.info.run_id, run.info.status) for run in parents] == [(run_id, "FINISHED")]
+    found = [(run.info.run_id, run.info.status) for run in parents]
+    assert found == [(run_id, "FINISHED")], found
     children = client.search_runs(experiments, f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=5000)
     assert sorted(int(run.data.tags["automl.number"]) for run in children) == sorted(records)
     for run in children:

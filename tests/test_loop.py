@@ -16,7 +16,7 @@ import pytest
 from automl.families import FAMILIES, Problem, load_space
 from automl.loop import Loop
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
-from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.study import Budget, News, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
 from automl.workers import (
@@ -47,8 +47,10 @@ class ScriptedSession:
         self.log, self.prune, self.family = [], set(prune), family
         self.numbers, self.judged, self.twins, self.sees = count(), [], {}, {}
 
-    def unfinished(self):
-        return []
+    elsewhere = 0
+
+    def news(self):
+        return News()
 
     def propose(self, size, sees):
         leader = self.proposal()
@@ -75,6 +77,7 @@ class ScriptedSession:
 
     def tell(self, record):
         self.log.append(("tell", record.number))
+        return True
 
     @property
     def told(self):

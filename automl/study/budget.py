@@ -32,7 +32,7 @@ class Budget:
         self.timeout, self.n_trials = timeout, n_trials
         self._clock, self._start = clock, clock()
         self._spent: dict[str, tuple[float, float]] = {}
-        self.proposed = 0
+        self.proposed = self.elsewhere = 0
 
     @property
     def elapsed(self) -> float:
@@ -46,8 +46,8 @@ class Budget:
 
     @property
     def trials_left(self) -> float:
-        """Trials that may still be proposed; infinite without a limit."""
-        return float("inf") if self.n_trials is None else self.n_trials - self.proposed
+        """Trials that may still be proposed, here or by other processes; infinite without a limit."""
+        return float("inf") if self.n_trials is None else self.n_trials - self.proposed - self.elsewhere
 
     def observe(self, family: str, work: float, seconds: float) -> None:
         """Learn what a family's unit of work costs: large pieces of work count for more, and late ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
@@ -15,13 +16,14 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from automl.metrics import signed
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
+from automl.study.company import Seat
 from automl.study.drafts import Drafts
 from automl.study.history import History, family
 from automl.study.kept import keep_search, key, read_records, read_search
 from automl.study.points import Points
 from automl.study.views import as_proposed, rewritten, view
 
-__all__ = ["Session"]
+__all__ = ["News", "Session"]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
 _REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
@@ -31,6 +33,10 @@ _DRAWS = 200  # random configurations that are all known, before the space count
 # the others have the leader's number.
 # One that is refused has which refusal in a row it is.
 _LEAD, _COHORT, _REFUSAL = "lead", "cohort", "refusal"
+_OWNER = "owner"  # attribute of a trial: the process that trains it
+_SURPLUS = "surplus"  # attribute of a trial that two processes proposed at once where there was room for one
+
+_LOOK = 1.0  # seconds between two looks at what other processes do
 
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -38,6 +44,23 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+
+
+@dataclass(frozen=True)
+class News:
+    """What has happened in a study that this process did not do.
+
+    Parameters
+    ----------
+    records : tuple of TrialRecord
+        Trials of other processes that have ended.
+    unfinished : tuple of tuple of Proposal
+        Cohorts that were at work when their process died, and are to be trained here. Those of their trials that were
+        told already are among them: trained together, the others come out as they would have.
+    """
+
+    records: tuple[TrialRecord, ...] = ()
+    unfinished: tuple[tuple[Proposal, ...], ...] = ()
 
 
 @dataclass
@@ -59,6 +82,10 @@ class Session:
         What may be tried.
     search : SearchRecord
         What the study is about; kept in it.
+    seat : Seat or None
+        This process's place among those that search the study; None: nobody else does.
+    n_trials : int or None
+        Trials in all, of all processes together.
 
     Notes
     -----
@@ -74,12 +101,25 @@ class Session:
         Whether nothing new is left to propose, as far as random draws tell.
     """
 
-    def __init__(self, study: optuna.Study, space: Space, search: SearchRecord) -> None:
-        self.study = study
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Space,
+        search: SearchRecord,
+        seat: Seat | None = None,
+        n_trials: int | None = None,
+    ) -> None:
+        self.study, self._seat, self._n_trials = study, seat, n_trials
         self._space, self._seed, self._search = space, search.random_state, search
         self._storage = study._storage
         self.exhausted, self._repeated = False, 0
         self._refused = 0  # draws in a row, by a process that died before it came to another
+        self._looked = float("-inf")
+        self._elsewhere: dict[
+            int, dict[str, Any] | None
+        ] = {}  # other processes' trials: their configurations
+        self._company = False  # whether other processes have proposed since this one came
+        self._met = 0  # trials of the study that are known here, whoever proposed them
         self._live: dict[int, int] = {}  # trials that are not told yet, with their ids in the storage
         self._first: dict[str, int] = {}  # configuration -> the trial that was the first to have it
         self._twins: dict[int, int] = {}
@@ -98,6 +138,94 @@ class Session:
         self._history.take(study.get_trials(deepcopy=False))
         keep_search(study, search)
 
+    @property
+    def elsewhere(self) -> int:
+        """How many trials other processes have at work."""
+        return len(self._elsewhere)
+
+    def news(self) -> News:
+        """See what other processes have come to, and take over what the dead ones left; once a second at most."""
+        if time.monotonic() - self._looked < _LOOK:
+            return News()
+        self._looked = time.monotonic()
+        if self._seat is not None:
+            self._seat.beat()
+        trials = self.study.get_trials(deepcopy=False)
+        self._meet(trials)
+        records, left = [], []
+        takes_over = self._seat is None or (bool(self._elsewhere) and self._seat.first())
+        for number in sorted(self._elsewhere):
+            trial = trials[number]
+            if trial.state.is_finished():
+                configuration = self._elsewhere.pop(number)
+                kept = trial.user_attrs.get("record")
+                record = None if kept is None else TrialRecord.model_validate(kept)
+                if configuration is not None and (record is None or not record.lasting):
+                    self._forget(configuration, number)
+                records += [] if record is None else [record]
+            elif takes_over and not self._is_alive(trial.user_attrs.get(_OWNER)):
+                left.append(trial)
+        if self._elsewhere or records:
+            self._history.take(trials)
+        return News(tuple(records), tuple(self._taken_over(trials, left)))
+
+    def _is_alive(self, owner: str | None) -> bool:
+        return self._seat is not None and owner is not None and self._seat.alive(owner)
+
+    def _meet(self, trials: Sequence[FrozenTrial]) -> None:
+        """Get to know the trials that other processes have proposed since."""
+        for trial in trials[self._met :]:
+            if trial.number in self._live or trial.state.is_finished() and "record" not in trial.user_attrs:
+                continue
+            configuration = _configuration(self._space, trial)
+            self._elsewhere[trial.number] = configuration
+            self._company = self._company or self._is_alive(trial.user_attrs.get(_OWNER))
+            if configuration is not None:
+                self._first.setdefault(key(configuration), trial.number)
+        self._met = max(self._met, len(trials))
+
+    def _forget(self, configuration: Mapping[str, Any], number: int) -> None:
+        """Let a configuration be trained again, if that trial was the first to have it."""
+        if self._first.get(key(configuration)) == number:
+            del self._first[key(configuration)]
+
+    def _taken_over(
+        self, trials: Sequence[FrozenTrial], left: Sequence[FrozenTrial]
+    ) -> list[tuple[Proposal, ...]]:
+        """Take over trials that were at work when their process died, and return their cohorts."""
+        leaders = set()
+        for trial in left:
+            configuration = self._elsewhere.pop(trial.number)
+            kept = trial.user_attrs.get("record")
+            if kept is not None:  # killed between two lines; it is among the records next time
+                self._end(TrialRecord.model_validate(kept))
+                self._elsewhere[trial.number] = configuration
+            elif configuration is None:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+            else:
+                if self._seat is not None:
+                    self._storage.set_trial_user_attr(trial._trial_id, _OWNER, self._seat.token)
+                self._begin(trial, configuration)
+                leaders.add(_mark(trial).get("leader", trial.number))
+        recorded = {record.number: record for record in read_records(self.study)} if leaders else {}
+        found = []
+        for number in sorted(leaders):
+            members = [
+                trial
+                for trial in trials
+                if _mark(trial).get("leader", trial.number) == number
+                and (trial.number in self._live or trial.number in recorded)
+            ]
+            leader = trials[number]
+            cohort = _Cohort(_mark(leader).get("sees"), {one.number: as_proposed(one) for one in members})
+            proposals = [
+                self._again(trial, recorded.get(trial.number))
+                for trial in members
+                if trial.number in self._live or not self._repeats(recorded[trial.number])
+            ]
+            found.append(tuple(self._filled(proposals, leader, cohort)))
+        return found
+
     def propose(self, size: Callable[[Proposal], int], sees: int | None = None) -> tuple[Proposal, ...]:
         """Return the next cohort: a leader, and others that share its structure; nobody where a grid is at its end.
 
@@ -109,7 +237,9 @@ class Session:
         sees : int or None
             The cohort will be judged by trials with numbers below this one; None: by all there are.
         """
-        self._history.take(self.study.get_trials(deepcopy=False))
+        trials = self.study.get_trials(deepcopy=False)
+        self._history.take(trials)
+        self._meet(trials)
         drawn = None if self._judging.stopped else self._lead()
         if drawn is None:
             return ()
@@ -122,35 +252,11 @@ class Session:
             "repeated": self._repeated,
             "exhausted": self.exhausted,
         }
-        leader = self._drafts.keep(draft, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
+        leader = self._keep(draft, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
+        if leader is None:
+            return ()
         proposal = self._begin(leader, configuration)
         return tuple(self._filled([proposal], leader, _Cohort(sees, {leader.number: as_proposed(leader)})))
-
-    def unfinished(self) -> list[tuple[Proposal, ...]]:
-        """Return the cohorts that were at work when their process died, to be trained again.
-
-        Those of their trials that were told already are among them: trained together, the others come out as they would
-        have.
-        """
-        trials = self.study.get_trials(deepcopy=False)
-        recorded = {record.number: record for record in read_records(self.study)}
-        cohorts: dict[int, list[FrozenTrial]] = {}
-        for trial in trials:
-            if trial.number in self._live or trial.number in recorded:
-                cohorts.setdefault(_mark(trial).get("leader", trial.number), []).append(trial)
-        found = []
-        for number, members in cohorts.items():
-            if all(trial.number in recorded for trial in members):
-                continue
-            leader = trials[number]
-            cohort = _Cohort(_mark(leader).get("sees"), {one.number: as_proposed(one) for one in members})
-            proposals = [
-                self._again(trial, recorded.get(trial.number))
-                for trial in members
-                if trial.number in self._live or not self._repeats(recorded[trial.number])
-            ]
-            found.append(tuple(self._filled(proposals, leader, cohort)))
-        return found
 
     def twin(self, number: int) -> int | None:
         """Return the trial that has the same configuration as this one and need not be trained again, if any."""
@@ -180,7 +286,7 @@ class Session:
             before = {step: said for step, said in trial.intermediate_values.items() if step < rung}
             trial.intermediate_values = {**before, rung: value}
             stored = self._storage.get_trial(trial._trial_id)
-            if number in self._live and rung not in stored.intermediate_values:
+            if stored.state == TrialState.RUNNING and rung not in stored.intermediate_values:
                 self._storage.set_trial_intermediate_value(trial._trial_id, rung, value)
         own = family(next(iter(cohort.trials.values())).params)
         cohorts = self._cohorts.values() if cohort.sees is None else ()
@@ -201,10 +307,15 @@ class Session:
         callback(seen, deepcopy(self.study.get_trials(deepcopy=False)[number]))
         return bool(asked)
 
-    def tell(self, record: TrialRecord) -> None:
-        """Keep how a trial ended."""
+    def tell(self, record: TrialRecord) -> bool:
+        """Keep how a trial ended; return whether it was still this process's to tell."""
         trial_id = self._live.pop(record.number)
         self._cohorts.pop(record.number, None)
+        owner = self._storage.get_trial(trial_id).user_attrs.get(_OWNER)
+        if self._seat is not None and owner != self._seat.token:
+            self._twins.pop(record.number, None)
+            self._elsewhere[record.number] = record.configuration
+            return False
         if self._twins.pop(record.number, None) is not None:
             if not self._search.several:
                 for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
@@ -219,6 +330,7 @@ class Session:
         self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))
         self._end(record)
         self._history.add(self._storage.get_trial(trial_id))
+        return True
 
     def _value(self, score: float) -> float:
         """Return a score as the study has it: with the direction of its only or first objective."""
@@ -260,8 +372,29 @@ class Session:
             if not rule:
                 return draft, configuration
             refused += 1
-            self._drafts.keep(draft, {"forbidden": rule, _REFUSAL: refused}, TrialState.FAIL)
+            kept = self._drafts.keep(draft, {"forbidden": rule, _REFUSAL: refused}, TrialState.FAIL)
+            self._met += kept.number == self._met
         return None
+
+    def _keep(self, draft: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial | None:
+        """Write a draft into the study as this process's own; None where others have proposed all there were to be."""
+        owner = {} if self._seat is None else {_OWNER: self._seat.token}
+        trial = self._drafts.keep(draft, {**attributes, **owner})
+        if (
+            self._company or trial.number > self._met
+        ):  # others may have proposed just now, and they come first
+            before = self.study.get_trials(deepcopy=False)[: trial.number]
+            for other in before[self._met :]:
+                self._history.add(other)
+            self._meet(before)
+            counted = sum(one.state != TrialState.FAIL or "record" in one.user_attrs for one in before)
+            if self._n_trials is not None and counted >= self._n_trials:
+                self._storage.set_trial_user_attr(trial._trial_id, _SURPLUS, True)
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                self._history.add(self._storage.get_trial(trial._trial_id))
+                return None
+        self._met = trial.number + 1
+        return trial
 
     def _filled(self, proposals: list[Proposal], leader: FrozenTrial, cohort: _Cohort) -> list[Proposal]:
         """Return a cohort with all the trials it is to have."""
@@ -269,14 +402,13 @@ class Session:
         shared = {name: value for name, value in leader.params.items() if self._space.structural(name)}
         while len(cohort.trials) < size:
             drawn = self._point(shared) if self._points else self._draw(shared)
-            if drawn is None:
+            trial = drawn and self._keep(drawn[0], {_COHORT: {"leader": leader.number}})
+            if drawn is None or trial is None:
                 mark = {**_mark(leader), "size": len(cohort.trials)}
                 self._storage.set_trial_user_attr(leader._trial_id, _COHORT, mark)
                 break
-            draft, configuration = drawn
-            trial = self._drafts.keep(draft, {_COHORT: {"leader": leader.number}})
             cohort.trials[trial.number] = as_proposed(trial)
-            proposals.append(self._begin(trial, configuration))
+            proposals.append(self._begin(trial, drawn[1]))
         self._cohorts |= dict.fromkeys(cohort.trials, cohort)
         return proposals
 
@@ -294,16 +426,13 @@ class Session:
                 self._repeated, self.exhausted = _mark(trial)["repeated"], _mark(trial)["exhausted"]
             record = recorded.get(trial.number)
             if record is not None:
-                if trial.state == TrialState.RUNNING:  # killed between two lines
-                    self._end(record)
+                if trial.state == TrialState.RUNNING and not self._is_alive(trial.user_attrs.get(_OWNER)):
+                    self._end(record)  # killed between two lines
                 if record.lasting:
                     self._first.setdefault(key(record.configuration), record.number)
-            elif trial.state == TrialState.RUNNING:
-                configuration = _configuration(self._space, trial)
-                if configuration is None:
-                    self.study.tell(trial.number, state=TrialState.FAIL)
-                else:
-                    self._begin(trial, configuration)
+                self._met = trial.number + 1
+            else:
+                self._meet(trials[: trial.number + 1])
 
     def _begin(self, trial: FrozenTrial, configuration: dict[str, Any]) -> Proposal:
         """Take a trial of the study as one that is to be told."""

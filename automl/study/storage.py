@@ -8,11 +8,10 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -28,48 +27,20 @@ except ImportError:  # Windows has no such locks
 from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
 from automl.metrics import Direction
 
-__all__ = ["STUDIES", "claim", "create_study", "known_studies", "load_study"]
+__all__ = [
+    "STUDIES",
+    "create_study",
+    "is_file",
+    "journal_file",
+    "known_studies",
+    "load_study",
+    "store_error",
+]
 
 STUDIES = Path("mlruns") / "studies"  # one journal file a study
 _SUFFIX = ".journal"
 _SYNC = 1.0  # seconds between two waits for the disk
 _STALE = 2.0  # seconds that nobody holds a journal's lock for; whoever seems to is dead
-
-
-@contextmanager
-def claim(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[None]:
-    """Keep other processes from searching a study whose journal is a file of this machine.
-
-    The claim of a process that died, however it died, is void, and so is the lock it may have left on the journal.
-    Other storages (databases, network folders without locks) know no claims.
-
-    Raises
-    ------
-    SettingError
-        If another search has the study.
-    """
-    if fcntl is None or isinstance(storage, BaseStorage) or (isinstance(storage, str) and "://" in storage):
-        yield
-        return
-    file = _file(study_name, storage)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        mark = file.with_name(f"{file.name}.{quote(study_name, safe='')}.claim")
-        held = mark.open("a")
-    except Exception as error:
-        raise _store_error(storage, error) from error
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            rule = "must not be searched by another process at the same time"
-            advice = "Wait for it, or stop it."
-            raise SettingError(Fault("study_name", rule, f'"{study_name}", which is', advice)) from error
-        try:
-            _free(file.with_name(f"{file.name}.lock"))
-            yield
-        finally:
-            mark.unlink(missing_ok=True)
 
 
 def _free(lock: Path) -> None:
@@ -137,7 +108,7 @@ def create_study(
         except AutomlError:
             raise
         except Exception as error:
-            raise _store_error(storage, error) from error
+            raise store_error(storage, error) from error
 
 
 def load_study(
@@ -184,7 +155,7 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
         try:
             return list(optuna.get_all_study_names(_open("", storage, create=False)))
         except Exception as error:
-            raise _store_error(storage, error) from error
+            raise store_error(storage, error) from error
 
 
 def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> BaseStorage:
@@ -192,7 +163,7 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
         return storage
     if isinstance(storage, str) and "://" in storage:
         return _Database(_with_driver(storage))
-    file = _file(study_name, storage)
+    file = journal_file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif not file.is_file():
@@ -200,8 +171,20 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     return JournalStorage(_Journal(str(file)))
 
 
-def _file(study_name: str, storage: str | Path | None) -> Path:
-    file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(storage)
+def is_file(storage: str | Path | BaseStorage | None) -> bool:
+    """Return whether a study is kept in a journal file."""
+    return not isinstance(storage, BaseStorage) and "://" not in str(storage)
+
+
+def journal_file(study_name: str, storage: str | Path | BaseStorage | None) -> Path:
+    """Return a study's journal file.
+
+    Raises
+    ------
+    SettingError
+        If the name cannot be a file's.
+    """
+    file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(str(storage))
     if storage is None and file.parent != STUDIES:
         raise SettingError(
             Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
@@ -259,15 +242,27 @@ class _Journal(JournalFileBackend):
     @override
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
+        with open(self._file, "rb+") as journal, self._alone(journal):
+            _cut_unfinished(journal)
+            journal.write(lines.encode())
+            journal.flush()
+            if time.monotonic() - self._synced > _SYNC:
+                os.fsync(journal.fileno())
+                self._synced = time.monotonic()
+
+    @contextmanager
+    def _alone(self, journal: BinaryIO) -> Iterator[None]:
+        """Hold off other writers: ours by a lock that goes with its holder, other programs by Optuna's.
+
+        Who has the first knows that the second, if it is there, is of another program or was left behind by the dead.
+        """
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(journal, fcntl.LOCK_EX)
+                _free(Path(f"{self._file}.lock"))
         self._mine.acquire()
         try:
-            with open(self._file, "rb+") as journal:
-                _cut_unfinished(journal)
-                journal.write(lines.encode())
-                journal.flush()
-                if time.monotonic() - self._synced > _SYNC:
-                    os.fsync(journal.fileno())
-                    self._synced = time.monotonic()
+            yield
         finally:
             self._mine.release()
 
@@ -284,7 +279,8 @@ def _cut_unfinished(journal: BinaryIO) -> None:
         journal.seek(0, os.SEEK_END)
 
 
-def _store_error(storage: object, error: Exception) -> StoreError:
+def store_error(storage: object, error: Exception) -> StoreError:
+    """Return what to tell of a storage that cannot be opened or written."""
     place = STUDIES if storage is None else storage
     advice = "Give a folder you may write to, or another storage."
     if isinstance(error, ImportError):

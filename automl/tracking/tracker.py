@@ -101,16 +101,15 @@ class Tracker:
             self._fill(self.parent_run_id, content)
         return self.parent_run_id
 
-    def resume(self, run_id: str, records: Sequence[TrialRecord]) -> str | None:
+    def resume(self, run_id: str, records: Sequence[TrialRecord] | None) -> str | None:
         """Go on with the run of a search that has ended or died, and queue what it lacks.
 
         Parameters
         ----------
         run_id : str
             The search's run.
-        records : sequence of TrialRecord
-            Every trial of the study that ended. Those without a run get one, those whose run was not finished get
-            the rest; runs of trials that the study does not know are ended.
+        records : sequence of TrialRecord or None
+            As in `meet`.
 
         Returns
         -------
@@ -124,31 +123,56 @@ class Tracker:
         """
         from mlflow.exceptions import MlflowException
 
-        try:
-            info = self._client.get_run(run_id).info
-        except MlflowException:
-            return None
+        with _translated(self.tracking_uri):
+            try:
+                info = self._client.get_run(run_id).info
+            except MlflowException as error:
+                if (
+                    error.error_code != "RESOURCE_DOES_NOT_EXIST"
+                ):  # it may be busy: that is no reason for another run
+                    raise
+                return None
         if info.lifecycle_stage != "active":
             return None
-        known = {record.number for record in records}
         with _translated(self.tracking_uri):
             self.parent_run_id, self._experiment_id = run_id, info.experiment_id
             self._client.update_run(run_id, status="RUNNING")
-            for child in self._runs(f"tags.`mlflow.parentRunId` = '{run_id}'"):
-                number = int(child.data.tags["automl.number"])
+        self.meet(records)
+        return str(info.status)
+
+    def meet(self, records: Sequence[TrialRecord] | None) -> None:
+        """See which trials have runs that others have written, and queue what is missing.
+
+        Parameters
+        ----------
+        records : sequence of TrialRecord or None
+            Every trial of the study that ended. Those without a run get one, those whose run was not finished get
+            the rest; runs of trials that the study does not know are ended. None, while others are writing: nothing
+            is missing yet.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read or written.
+        """
+        known = {record.number for record in records or ()}
+        with _translated(self.tracking_uri):
+            for child in self._runs(f"tags.`mlflow.parentRunId` = '{self.parent_run_id}'"):
+                number, run_id = int(child.data.tags["automl.number"]), child.info.run_id
+                ended = child.info.status != "RUNNING"
                 if number in known:
-                    self._created[number] = child.info.run_id
-                if child.info.status != "RUNNING" and number in known:
-                    self._written[number] = child.info.run_id
-                elif child.info.status == "RUNNING" and number not in known:
-                    self._terminate(child.info.run_id, _STATUS["killed"])
+                    self._created[number] = run_id
+                if ended and (number in known or records is None) and number not in self._written:
+                    self._written[number] = run_id
+                    self._found += 1
+                elif not ended and number not in known and records is not None:
+                    self._terminate(run_id, _STATUS["killed"])
                 for tag in {"automl.best", "automl.front"} & child.data.tags.keys():
-                    self._client.delete_tag(child.info.run_id, tag)
-        self._found = len(self._written)
-        for record in records:
+                    if records is not None:
+                        self._client.delete_tag(run_id, tag)
+        for record in records or ():
             if record.number not in self._written:
                 self.log_trial(record)
-        return str(info.status)
 
     def find(self, record: SearchRecord) -> str | None:
         """Return the run of a search that died before anybody could keep the run's id; None where there is none."""
@@ -273,20 +297,22 @@ class Tracker:
                 trusted=trusted,
             )
 
-    def close(self, state: Literal["finished", "killed", "failed"], timeout: float | None = None) -> None:
+    def close(
+        self, state: Literal["finished", "killed", "failed"] | None, timeout: float | None = None
+    ) -> None:
         """Write what is queued, end the search's run, and warn once of what could not be written.
 
         Parameters
         ----------
-        state : {"finished", "killed", "failed"}
-            How the search ended.
+        state : {"finished", "killed", "failed"} or None
+            How the search ended; None where it has not, because other processes go on with it.
         timeout : float or None
             Seconds to wait for the store; None waits as long as it takes.
         """
         if self._closed:
             return
         self._closed = True
-        if self.parent_run_id is not None:
+        if self.parent_run_id is not None and state is not None:
             self._writer.submit(partial(self._terminate, self.parent_run_id, _STATUS[state]))
         self._writer.flush(timeout)
         unfinished = self._writer.lost + self._writer.pending
