@@ -123,7 +123,8 @@ class Plan:
     def pipeline(self, preprocess: Mapping[str, Any], model: Any, random_state: int) -> Pipeline:
         """Return the unfitted steps from a raw table to predictions: ``columns``, ``prepare``, ``model``."""
         kinds, task = self.columns.kinds_, self.problem.task
-        prepare = preprocessor(preprocess, kinds, task=task, random_state=random_state)
+        n_rows = len(self.frame)
+        prepare = preprocessor(preprocess, kinds, task=task, random_state=random_state, n_rows=n_rows)
         return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:

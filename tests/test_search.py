@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 import automl
+from automl.study import read_records
 from tests.tables import cancer, diabetes, penguins, small
 
 SPACE = {
@@ -313,3 +314,18 @@ def test_free_text_is_learned_from_where_the_space_says_so(folder):
     assert (search.predict(X) == y).mean() > 0.95
     model = automl.load_model(search.export(folder / "model"))
     np.testing.assert_array_equal(model.predict(X), search.predict(X))
+
+
+def test_a_large_table_is_judged_from_a_part_of_the_first_epoch_on(folder):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(16_000, 2))
+    space = {
+        "space": {"model": {"choice": {"linear": {"max_epochs": 2}, "random_forest": {"n_estimators": 9}}}}
+    }
+    search = automl.Search(space=space, n_trials=2, n_jobs=1, progress=False, refit=False).fit(X, X[:, 0] > 0)
+    run = MlflowClient("sqlite:///mlruns/mlflow.db").get_run(search.run_id_)
+    assert run.data.tags["automl.epoch_steps"] == "2"
+    curves = {record.family: record.curve for record in read_records(search.study_)}
+    assert curves["linear"].rungs == (1, 2, 4)
+    assert curves["random_forest"].rungs == (2, 4)
+    assert search.leaderboard_["epochs"].tolist() == [2, 2]

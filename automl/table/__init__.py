@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from automl.table.check import check_table
 from automl.table.columns import TypedColumns, as_frame
-from automl.table.prepare import PREPROCESS, preprocessor
+from automl.table.prepare import PREPROCESS, prepared, preprocessor
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, fair_order, make_folds
 from automl.table.target import Target
@@ -19,6 +19,7 @@ __all__ = [
     "default_folds",
     "fair_order",
     "make_folds",
+    "prepared",
     "preprocessor",
     "read_table",
 ]

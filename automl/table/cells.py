@@ -73,6 +73,8 @@ def as_numbers(column: pd.Series) -> Converted:
     bad: list[str] = []
     if pd.api.types.is_timedelta64_dtype(dtype):
         values = column.dt.total_seconds().to_numpy(dtype=float)
+    elif dtype == np.float64:
+        values = column.to_numpy()  # no copy: most of a large table is this
     elif pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:

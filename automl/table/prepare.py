@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
@@ -23,7 +24,15 @@ from automl.constraints import Number, OneOf, Parameter, Section, Union, Variant
 from automl.errors import Fault, SpaceError, TableError, nearest
 from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler, Words
 
-__all__ = ["PREPROCESS", "preprocessor"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PREPROCESS", "prepared", "preprocessor"]
+
+_AT_ONCE = 1 << 21  # values of a table that are prepared together, for the sake of memory
+# The same in a pipeline, where every block of columns is a step, which costs predictions time.
+_TOGETHER = 1 << 22
+_BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
 
 SCALERS: dict[str, Any] = {
     "standard": StandardScaler,
@@ -132,6 +141,7 @@ def preprocessor(
     *,
     task: str | None = None,
     random_state: int = 0,
+    n_rows: int = 1,
 ) -> ColumnTransformer | Pipeline:
     """Return the transformer a configuration asks for, not fitted.
 
@@ -151,6 +161,9 @@ def preprocessor(
     random_state : int
         The seed of folds, drawn rows and random features. A search has one for all its trials, so that they differ by
         what they say alone.
+    n_rows : int
+        Rows it will be fitted to: with very many, columns of a kind are split into several blocks (``numeric``,
+        ``numeric_2``, ...), which takes less memory.
 
     Raises
     ------
@@ -176,20 +189,21 @@ def preprocessor(
     }
     numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
     datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
-    text = of_kind.get("text", [])
-    blocks = [
-        ("numeric", _chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
-        ("boolean", _chain(_imputer("most_frequent")), boolean),
-        ("missing", MissingIndicator(error_on_new=False), numeric + boolean),
-        (
-            "datetime",
-            _chain(DateParts(**settings["datetime"]), _imputer(impute), *_scaler(scale, random_state)),
-            datetime,
-        ),
-        ("text", Words(settings["text"]["max_words"]), text if settings["text"]["encode"] == "tfidf" else []),
-        ("categorical", _categories(settings["categorical"], scale, task, random_state), categorical),
+    text = of_kind.get("text", []) if settings["text"]["encode"] == "tfidf" else []
+    dates = DateParts(**settings["datetime"])
+    transformers = (
+        (_chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
+        (_chain(_imputer("most_frequent")), boolean),
+        (MissingIndicator(error_on_new=False), numeric + boolean),
+        (_chain(dates, _imputer(impute), *_scaler(scale, random_state)), datetime),
+        (Words(settings["text"]["max_words"]), text),
+        (_categories(settings["categorical"], scale, task, random_state), categorical),
+    )
+    kept = [
+        (f"{name}_{number}" if number > 1 else name, clone(transformer), some)
+        for name, (transformer, names) in zip(_BLOCKS, transformers, strict=True)
+        for number, some in enumerate(_parts(names, _TOGETHER // n_rows), start=1)
     ]
-    kept = [block for block in blocks if block[2]]
     if not kept:
         came = ", ".join(f'"{name}" ({kind})' for name, kind in kinds.items()) or "no columns"
         raise TableError(Fault("X", "must have a column to learn from", came))
@@ -199,6 +213,65 @@ def preprocessor(
         return columns
     features = FEATURES[name].defaults() | params
     return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=random_state))])
+
+
+def prepared(
+    configuration: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    read: Callable[[list[str]], pd.DataFrame],
+    y: np.ndarray,
+    rows: Sequence[np.ndarray],
+    *,
+    task: str | None = None,
+    random_state: int = 0,
+    keep: Callable[[np.ndarray], Any] = np.asarray,
+) -> list[list[Any]]:
+    """Return the rows to train on and others as `preprocessor`, fitted to the first, prepares them.
+
+    A large table passes a few columns at a time, so that what the transformers leave behind on the way is small
+    beside the result.
+
+    Parameters
+    ----------
+    configuration, kinds, task, random_state
+        As `preprocessor` takes them.
+    read : callable
+        ``read(names)``: some columns of the table, typed.
+    y : ndarray of shape (n,)
+        The target.
+    rows : sequence of ndarray
+        Row numbers: those to train on, and others.
+    keep : callable
+        What to do with each piece as it comes, such as writing it to a file; what it returns stands for the piece.
+
+    Returns
+    -------
+    list of list of ndarray, or of what ``keep`` returns
+        For each part of ``rows`` pieces of shape (m, some columns), that side by side are its matrix.
+    """
+    train, settings = rows[0], _settings(configuration)
+    left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
+    of_kind = [[name for name in kinds if kinds[name] == kind] for kind in _BLOCKS if kind not in left_out]
+    groups, width = [sum(of_kind, [])], _AT_ONCE // len(train)
+    if len(groups[0]) > width and named(configuration.get("features") or "none")[0] == "none":
+        groups = [some for names in of_kind for some in _parts(names, width)]
+    pieces: list[list[tuple[int, Any]]] = [[] for _ in rows]
+    for some in groups:
+        frame = read(some)
+        of_these = {name: kinds[name] for name in some}
+        columns = preprocessor(configuration, of_these, task=task, random_state=random_state)
+        for found, part in zip(pieces, rows, strict=True):
+            few = frame.iloc[part]
+            X = columns.fit_transform(few, y[part]) if part is train else columns.transform(few)
+            blocks = columns.output_indices_ if len(groups) > 1 else {_BLOCKS[0]: slice(None)}
+            found += [(at, keep(X[:, blocks[name]])) for at, name in enumerate(_BLOCKS) if name in blocks]
+    return [[piece for _, piece in sorted(found, key=lambda pair: pair[0])] for found in pieces]
+
+
+def _parts(names: Sequence[str], width: int) -> list[list[str]]:
+    """Return names in parts of so many, one at least."""
+    width = max(1, width)
+    return [list(names[start : start + width]) for start in range(0, len(names), width)]
 
 
 def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

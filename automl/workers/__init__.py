@@ -4,7 +4,7 @@ from automl.workers.alone import train_alone
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
 from automl.workers.costs import excess, model_bytes, sample_rows, seconds_for
 from automl.workers.evaluate import Cohort
-from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, to_bytes
+from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, give_back, to_bytes
 from automl.workers.prepared import Assignment
 from automl.workers.process import ProcessWorkers
 from automl.workers.thread import ThreadWorkers
@@ -42,6 +42,7 @@ def open_workers(
 
     One runs in this process, unless it must be ``killable`` or its memory is limited, in bytes.
     """
+    give_back()  # what checking the table has left behind
     if n_jobs == 1 and not killable and memory_limit == float("inf"):
         return ThreadWorkers(assignment)
     return ProcessWorkers(assignment, n_jobs, memory_limit)

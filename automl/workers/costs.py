@@ -70,10 +70,12 @@ class Costs:
     ----------
     assignment : Assignment
         What the trials train on.
+    frame : callable, optional
+        Gives the table, where the assignment does not hold it.
     """
 
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
+    def __init__(self, assignment: Assignment, frame: Callable[[], pd.DataFrame] | None = None) -> None:
+        self._assignment, self._frame = assignment, frame or (lambda: assignment.frame)
         self._prepared: dict[str, tuple[Any, Array, float]] = {}
 
     @staticmethod
@@ -113,13 +115,14 @@ class Costs:
         """Return the fitted transformer of the first fold, rows that it prepared, and the seconds that took."""
         key = json.dumps(preprocess, sort_keys=True)
         if key not in self._prepared:
-            frame, y = self._assignment.frame, self._assignment.y
+            frame, y = self._frame(), self._assignment.y
             train, valid = self._assignment.folds[0]
             prepare = preprocessor(
                 preprocess,
                 self._assignment.kinds,
                 task=self._assignment.problem.task,
                 random_state=self._assignment.random_state,
+                n_rows=len(y),
             )
             prepare.fit(frame.iloc[train], y[train])
             some = sample_rows(frame.iloc[valid])

@@ -129,7 +129,7 @@ class _Run:
         self.trainers: list[Trainer] = []
         self.until = float("inf")
         self.started, self.clock = time.time(), time.perf_counter()
-        self.stop = lambda: stop() or time.time() >= cohort.deadline or self.overdue()
+        self.told = stop
         self.trained = 0.0  # seconds up to the last rung
 
     def open(self) -> list[int]:
@@ -157,6 +157,10 @@ class _Run:
         at_work = self.open()
         most = max((self.trials[position].seconds for position in at_work), default=0.0)
         self.until = self.clock + (self.cohort.trial_timeout - most) * len(at_work)
+
+    def stop(self) -> bool:
+        """Return whether training must end where it is."""
+        return self.told() or time.time() >= self.cohort.deadline or self.overdue()
 
     def overdue(self) -> bool:
         """Return whether the trials at work have taken all the time that a trial may take."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from automl.errors import Fault, SettingError
 from automl.families import Family
 
-__all__ = ["LEAST_MEMORY", "as_text", "cohort_bytes", "own_bytes", "to_bytes"]
+__all__ = ["LEAST_MEMORY", "as_text", "cohort_bytes", "give_back", "own_bytes", "to_bytes"]
 
 LEAST_MEMORY = 180_000_000  # bytes of a worker process that has trained, on next to nothing
 _PROC = Path("/proc")
@@ -75,6 +77,12 @@ def cohort_bytes(
         + folds
         + n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
     )
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system; glibc keeps what arrays of some megabytes leave behind."""
+    with suppress(OSError, AttributeError):  # other libraries have no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def own_bytes(pids: Iterable[int]) -> dict[int, int]:

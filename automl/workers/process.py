@@ -37,7 +37,10 @@ from automl.workers.threads import few_threads
 __all__ = ["ProcessWorkers"]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# glibc: what arrays of 4 MB and more leave behind goes back to the system at once.
+_FRUGAL = {"MALLOC_MMAP_THRESHOLD_": str(1 << 22), "MALLOC_TRIM_THRESHOLD_": str(1 << 24)}
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; there SIGTERM is as sure
+_TABLE = "table.joblib"
 _WATCH = 1.0  # seconds between two looks whether the parent lives, and at the memory of workers
 _GRACE = 0.5  # seconds that a cohort whose trials have taken too long has to say so itself
 _WORN = 0.5  # of its share of the memory that a worker may bring along to the next cohort
@@ -64,8 +67,10 @@ class ProcessWorkers(Workers):
         # Removed by loky's tracker, a process that outlives this one, should this one be killed.
         resource_tracker.register(str(self._folder), "folder")
         assignment = replace(assignment, scoring=_portable(assignment.scoring))
+        # The table lies by itself, raw, so that workers read no more of it than they need.
+        joblib.dump(assignment.frame, self._folder / _TABLE)
         self._assignment = str(self._folder / "assignment.joblib")
-        joblib.dump(assignment, self._assignment)
+        joblib.dump(replace(assignment, frame=assignment.frame.iloc[:0]), self._assignment)
         # Processes take seconds to start: they do so while the stores are opened.
         self._idle = [_Worker(self._assignment, n_jobs) for _ in range(n_jobs)]
         self._busy: dict[Connection, _Job] = {}
@@ -211,7 +216,7 @@ class _Worker:
             name="automl-worker",
             daemon=True,  # ends with the parent
             # Passive: threads that wait leave the core to the neighbours.
-            env={**dict.fromkeys(_THREADS, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"},
+            env={**dict.fromkeys(_THREADS, str(threads)), "OMP_WAIT_POLICY": "PASSIVE", **_FRUGAL},
         )
         with _uninterruptible():
             self._process.start()
@@ -266,10 +271,11 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
             cohort = parent.recv()
             try:
                 if assignment is None:
-                    assignment = joblib.load(path)
-                    prepared, costs = PreparedFolds(assignment), Costs(assignment)
+                    assignment = joblib.load(path, mmap_mode="r")
+                    prepared = PreparedFolds(assignment, Path(path).with_name(_TABLE))
+                    costs = Costs(assignment, prepared.frame)
                 parent.send(None)
-                with few_threads(assignment.frame.size, n_jobs):
+                with few_threads(len(assignment.y) * assignment.frame.shape[1], n_jobs):
                     answer: list[TrialRecord] | str = evaluate(
                         assignment, prepared, cohort, judge, lambda: False, costs
                     )

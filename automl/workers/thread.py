@@ -57,6 +57,7 @@ class ThreadWorkers(Workers):
         self._replies.put(set())  # for a cohort that waits at a rung
         if self._thread is not None:
             self._thread.join(_PATIENCE)
+        self._prepared.clear()
 
     def _run(self, cohort: Cohort) -> None:
         try:

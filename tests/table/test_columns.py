@@ -142,3 +142,9 @@ def test_no_rows_are_refused():
     columns = TypedColumns().fit(pd.DataFrame({"a": [1.5, 2.5, 3.5]}))
     with pytest.raises(TableError, match="at least one row"):
         columns.transform(pd.DataFrame({"a": []}))
+
+
+def test_columns_of_numbers_are_not_copied():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    frame = TypedColumns().fit_transform(X)
+    assert all(np.shares_memory(frame[name].to_numpy(), X) for name in frame)

@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from automl.constraints import Section
 from automl.errors import SpaceError, TableError
-from automl.table import PREPROCESS, TypedColumns, preprocessor
+from automl.table import PREPROCESS, TypedColumns, prepare, prepared, preprocessor
 
 N = 60
 
@@ -217,3 +217,38 @@ def test_typed_columns_keep_text_where_they_are_told_to():
     assert columns.get_feature_names_out().tolist() == typed.columns.tolist() == ["note", "a"]
     assert typed["note"].iloc[:2].tolist() == ["", "flight 1 was late because of snow"]
     assert columns.transform(X.assign(note=7))["note"].iloc[0] == "7"
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize(
+    "configuration", [{}, {"features": {"rbf": {"n_components": 7}}}, *CONFIGURATIONS], ids=str
+)
+def test_a_few_columns_at_a_time_make_the_same_matrix(table, configuration, task, monkeypatch):
+    y = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": 10}[task]
+    table["n2"], table["b2"], table["c2"] = (
+        table["n"] ** 2,
+        table["b"][::-1].to_numpy(),
+        table["c"][::-1].to_numpy(),
+    )
+    columns = TypedColumns().fit(table)
+    frame, rows = columns.transform(table), [np.arange(5, 50), np.arange(50, N)]
+    whole = preprocessor(configuration, columns.kinds_, task=task)
+    expected = [whole.fit_transform(frame.iloc[rows[0]], y[rows[0]]), whole.transform(frame.iloc[rows[1]])]
+    for width in (1, 2, 3, 100):
+        monkeypatch.setattr(prepare, "_AT_ONCE", width * len(rows[0]))
+        asked = []
+
+        def read(names, asked=asked):
+            asked.append(len(names))
+            return frame[names]
+
+        found = prepared(configuration, columns.kinds_, read, y, rows, task=task)
+        assert max(asked) <= width or "features" in configuration
+        for pieces, matrix in zip(found, expected, strict=True):
+            assert all(piece.dtype == np.float32 for piece in pieces if piece.dtype != bool)
+            np.testing.assert_allclose(np.hstack(pieces), matrix, rtol=1e-5, atol=1e-5)
+        monkeypatch.setattr(prepare, "_TOGETHER", width * N)
+        split = preprocessor(configuration, columns.kinds_, task=task, n_rows=N)
+        np.testing.assert_allclose(
+            split.fit_transform(frame.iloc[rows[0]], y[rows[0]]), expected[0], rtol=1e-5, atol=1e-5
+        )

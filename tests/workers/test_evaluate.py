@@ -1,6 +1,8 @@
+import os
 import time
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
@@ -9,6 +11,7 @@ from automl.families import FAMILIES, Fold, ladder
 from automl.metrics import metric_for
 from automl.records import Proposal
 from automl.workers import Cohort
+from automl.workers import prepared as prepared_module
 from automl.workers.evaluate import evaluate
 from automl.workers.prepared import PreparedFolds
 
@@ -208,6 +211,83 @@ def test_prepared_matrices_are_kept_while_they_are_wanted(assignment):
     for scale in ("standard", "robust", "minmax", "quantile"):
         prepared({"numeric": {"scale": scale}})
     assert prepared({"numeric": {"scale": "none"}}) is not first
+
+
+def test_large_matrices_make_room_for_the_next(assignment, monkeypatch):
+    prepared = PreparedFolds(assignment)
+    ways = [{"numeric": {"scale": scale}} for scale in ("none", "standard", "robust")]
+    first = prepared(ways[0])
+    monkeypatch.setattr("automl.workers.prepared._KEPT_BYTES", 2 * prepared._size() - 1)
+    second = prepared(ways[1])
+    assert prepared(ways[0]) is first
+    prepared(ways[2])
+    assert len(prepared._kept) == 2
+    assert prepared(ways[1]) is not second
+
+
+@pytest.fixture
+def shared(assignment, tmp_path):
+    """Return preparers as two processes have them, and what each has prepared so far."""
+    joblib.dump(assignment.frame, tmp_path / "table.joblib")
+    emptied = type(assignment)(**{**vars(assignment), "frame": assignment.frame.iloc[:0]})
+    return [PreparedFolds(emptied, tmp_path / "table.joblib") for _ in range(2)]
+
+
+def test_what_one_process_has_prepared_all_map(assignment, shared, tmp_path, monkeypatch):
+    prepared = []
+    whole = prepared_module.prepared
+    monkeypatch.setattr(
+        prepared_module, "prepared", lambda *args, **more: prepared.append(1) or whole(*args, **more)
+    )
+    for way in ({}, {"numeric": {"scale": "robust"}}):
+        alone = PreparedFolds(assignment)(way)
+        prepared.clear()
+        for folds in (shared[0](way), shared[1](way), shared[0](way)):
+            for fold, own in zip(folds, alone, strict=True):
+                for name, matrix in vars(fold).items():
+                    np.testing.assert_array_equal(matrix, getattr(own, name))
+                assert not fold.X.flags.writeable
+                assert not isinstance(fold.X, np.memmap)  # the core would read a large one in another order
+                assert isinstance(fold.X.base, np.memmap)
+        assert len(prepared) == len(assignment.folds)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp")]
+
+
+def test_without_room_on_the_disk_matrices_stay_in_memory(shared, tmp_path, monkeypatch):
+    def full(path, pieces):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(prepared_module, "write_joined", full)
+    (fold, *_) = shared[0]({})
+    assert not isinstance(fold.X.base, np.memmap)
+    assert {path.name for path in tmp_path.iterdir()} == {"table.joblib", "preparing"}
+
+
+def test_the_disk_holds_what_was_wanted_last(shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared_module, "_FILED", 2)
+    for minute, scale in enumerate(("none", "standard", "robust")):
+        fold = shared[0]({"numeric": {"scale": scale}})[0]
+        for path in tmp_path.iterdir():
+            if path.is_dir() and path.stat().st_mtime > 10_000:
+                os.utime(path, (minute, minute))
+    assert sorted(path.stat().st_mtime for path in tmp_path.iterdir() if path.is_dir()) == [1, 2]
+    assert fold.X.shape == shared[1]({"numeric": {"scale": "none"}})[0].X.shape
+
+
+def test_pieces_make_the_same_matrix_in_memory_and_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared_module, "_STRETCH", 10)
+    rng = np.random.default_rng(0)
+    pieces = [
+        rng.normal(size=(7, 3)).astype(np.float32),
+        rng.random((7, 2)) > 0.5,
+        np.empty((7, 0), np.float32),
+    ]
+    matrix = prepared_module.joined(pieces)
+    prepared_module.write_joined(tmp_path / "matrix.npy", pieces)
+    np.testing.assert_array_equal(np.load(tmp_path / "matrix.npy"), matrix)
+    np.testing.assert_array_equal(matrix, np.hstack(pieces).astype(np.float32))
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
 
 
 def test_folds_are_prepared_from_their_training_rows_alone(assignment):
