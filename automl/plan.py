@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -129,9 +130,16 @@ class Plan:
 
     def fingerprints(self) -> dict[str, str]:
         """Return what tells whether another plan has the same ``content`` and the same ``folds``."""
-        rows = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()
+        content = hashlib.sha256()
+        for name, column in self.frame.items():
+            plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fM"
+            values = (
+                column.to_numpy() if plain else pd.util.hash_pandas_object(column, index=False).to_numpy()
+            )
+            content.update(str(name).encode())
+            content.update(np.ascontiguousarray(values).view(np.uint64).data)
         labels = repr(None if self.target.classes is None else self.target.classes.tolist()).encode()
-        content = hashlib.sha256(rows.tobytes() + self.target.values.tobytes() + labels)
+        content.update(self.target.values.tobytes() + labels)
         folds = hashlib.sha256()
         for part in (part for fold in self.folds for part in fold):
             folds.update(len(part).to_bytes(8, "big") + part.astype("int64").tobytes())
