@@ -1,5 +1,6 @@
 """Kill a search at random moments, resume it each time, and see whether anything was lost.
 
+It is killed, or the disk is full from one write on, or the study may not be written any more; with one job and two.
 ``python -m tests.kill_and_resume 30 [seed]`` works in a folder of its own. The searches are forks of this process,
 so that what they are killed in is the search and not its imports.
 """
@@ -9,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from optuna.storages.journal._storage import JournalOperation
@@ -24,6 +28,7 @@ import automl
 from automl.records import TrialRecord
 from automl.search import Search
 from automl.study import load_study, read_records
+from automl.study.storage import _Journal
 from tests.tables import small
 
 SPACE = {
@@ -39,7 +44,12 @@ SPACE = {
 }
 LONGEST = 2.5  # seconds until a kill
 A_KILL = 25  # trials of the search for each kill
+NOBODY = 65534
+JOURNAL = Path("mlruns/studies/s.journal")
 STORE = "sqlite:///mlruns/mlflow.db"
+
+
+MISHAPS: dict[str, Callable[[], None]] = {"fill": lambda: fill(), "forbid": lambda: forbid()}
 
 
 def search(n_trials: int, jobs: int = 1, storage: str | None = None) -> Search:
@@ -49,20 +59,52 @@ def search(n_trials: int, jobs: int = 1, storage: str | None = None) -> Search:
     ).fit(*small())  # fmt: skip
 
 
-def forked(n_trials: int, seconds: float | None, jobs: int = 1) -> int:
-    """Search in a child that is killed after so many seconds; return its exit status."""
+def forked(n_trials: int, jobs: int = 1, way: str = "", seconds: float = 0.0) -> int:
+    """Search in a child that something happens to after so many seconds; return its exit status."""
     child = os.fork()
     if not child:
         try:
+            if way in MISHAPS:
+                befall(MISHAPS[way], seconds)
             search(n_trials, jobs)
         except BaseException as error:
             print(repr(error), file=sys.stderr)
             os._exit(1)
         os._exit(0)
-    if seconds is not None:
+    if way == "kill":
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+    status = os.waitpid(child, 0)[1]
+    if JOURNAL.exists():
+        os.chmod(JOURNAL, 0o644)
+    return status
+
+
+def befall(mishap: Callable[[], None], seconds: float) -> None:
+    """Let a mishap come over this process at its first write to the study after so many seconds."""
+    append, due = _Journal.append_logs, time.monotonic() + seconds
+
+    def write(journal: _Journal, logs: list[dict[str, Any]]) -> None:
+        if time.monotonic() > due:
+            mishap()
+        append(journal, logs)
+
+    _Journal.append_logs = write  # type: ignore[method-assign]
+
+
+def fill() -> None:
+    """Leave room for half a line."""
+    room = JOURNAL.stat().st_size + 40 if JOURNAL.exists() else 40
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def forbid() -> None:
+    """Take the permission to write away; from root too, who needs none."""
+    if JOURNAL.exists() and not os.geteuid():
+        os.chmod(JOURNAL, 0o444)
+        os.seteuid(NOBODY)
+    elif JOURNAL.exists() and JOURNAL.stat().st_uid == os.geteuid():
+        os.chmod(JOURNAL, 0o444)
 
 
 def ended() -> dict[int, TrialRecord]:
@@ -127,24 +169,25 @@ def main(kills: int, seed: int) -> None:
     Path("calm").mkdir()
     Path("killed").mkdir()
     os.chdir("calm")
-    assert forked(n_trials, None) == 0
+    assert forked(n_trials) == 0
     expected = board()
     os.chdir("../killed")
     known: dict[int, TrialRecord] = {}
-    deaths = 0
-    while deaths < kills:
-        status = forked(n_trials, chance.uniform(0, LONGEST))
-        if status != signal.SIGKILL:
-            assert status == 0, status
-            break
-        deaths += 1
+    deaths: Counter[str] = Counter()
+    for i in range(kills):
+        way = ("kill", "fill", "kill", "forbid")[i % 4]
+        status = forked(n_trials, 1 + i // 4 % 2, way, chance.uniform(0, LONGEST))
+        assert status in (0, signal.SIGKILL if way == "kill" else 1 << 8), (way, status)
+        deaths[way] += status != 0
         check_study(known)
         known = ended()
-    assert deaths > kills // 2
-    assert forked(n_trials, None) == 0
+        if not status:
+            break
+    assert deaths.total() > kills // 2
+    assert forked(n_trials) == 0
     check_study(known)
     assert board() == expected
-    print(f"{deaths} kills, the same {n_trials} trials:", dict(check_end()))
+    print(f"{dict(deaths)}, the same {n_trials} trials:", dict(check_end()))
 
 
 if __name__ == "__main__":

@@ -93,11 +93,16 @@ class Seat:
         self.through()
         if self._seated:
             self._seated = False
-            self._say(0.0)
+            with suppress(Exception):  # a storage that is gone; whoever comes next finds the lock free
+                self._say(0.0)
             if self._lock is not None:
                 self._lock.close()
-                self._file(self.token).unlink(missing_ok=True)
-        return not self.others()
+                with suppress(OSError):
+                    self._file(self.token).unlink(missing_ok=True)
+        try:
+            return not self.others()
+        except Exception:  # nobody can be asked
+            return True
 
     def others(self) -> list[str]:
         """Return the other processes that are alive, those that came first before the others."""
@@ -160,8 +165,7 @@ def join(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[
     try:
         yield seat
     finally:
-        with suppress(Exception):  # a storage that is gone; whoever comes next finds the lock free
-            seat.leave()
+        seat.leave()
 
 
 def _place(study_name: str, storage: str | Path | BaseStorage | None) -> Path:
