@@ -16,11 +16,13 @@ import pytest
 from automl.families import FAMILIES, Problem, load_space
 from automl.loop import Loop
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
+from automl.running import Running
 from automl.study import Budget, News, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
 from automl.workers import (
     Assignment,
+    Cohort,
     Crashed,
     Finished,
     JudgeRequest,
@@ -820,3 +822,13 @@ def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
     assert err == ""
     assert out.splitlines()[-1] == "True {'the search was interrupted'}"
     assert child.returncode == 0
+
+
+def test_where_workers_measure_trials_none_is_complete_without_their_word():
+    for measured, state in ((False, "complete"), (True, "stopped")):
+        running = Running(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
+        running.start()
+        running.judged(EPOCHS, {0: 0.7}, lambda rung, scores: set())
+        running.abandon("stopped", "the time was up")
+        (ended,) = running.records
+        assert (ended.state, ended.score) == (state, 0.7)

@@ -99,17 +99,28 @@ VOCABULARY = Section(
     }
 )
 
+LIMITS = section(
+    predict_seconds=Number(0, open_low=True),
+    model_bytes=Number(0, open_low=True),
+    fit_seconds=Number(0, open_low=True),
+)
+
 
 @pytest.fixture(scope="session")
 def vocabulary():
     return VOCABULARY
 
 
+@pytest.fixture(scope="session")
+def limits():
+    return LIMITS
+
+
 class Loader:
     """`load_space` with the vocabulary; short where a failing test prints it."""
 
     def __call__(self, source, **options):
-        return load_space(source, vocabulary=VOCABULARY, **options)
+        return load_space(source, vocabulary=VOCABULARY, limits=LIMITS, **options)
 
     def __repr__(self):
         return "load"

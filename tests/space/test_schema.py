@@ -94,3 +94,11 @@ def test_parameters_carry_their_remarks_into_the_editor():
     schema = json_schema(families_vocabulary())
     assert schema["$schema"].endswith("2020-12/schema")
     assert schema["properties"]["space"]["properties"]["model"]["description"] == "The model family."
+
+
+def test_the_schema_knows_the_limits(vocabulary, limits):
+    schema = json_schema(vocabulary, limits)
+    document = {"space": {"model": {"linear": {"l2": 0.1}}}}
+    assert keeps(schema, {**document, "constraints": {"model_bytes": 1000, "predict_seconds": 0.5}}, schema)
+    for wrong in ({"model_byte": 1}, {"model_bytes": 0}, {"model_bytes": "small"}, "small"):
+        assert not keeps(schema, {**document, "constraints": wrong}, schema), wrong

@@ -6,7 +6,16 @@ from optuna.trial import TrialState
 
 from automl.families import family_of, load_space, structural
 from automl.records import Curve
-from automl.study import load_study, read_records, read_search
+from automl.study import (
+    Session,
+    create_study,
+    load_study,
+    make_pruner,
+    make_sampler,
+    read_records,
+    read_search,
+)
+from tests.study.conftest import SEARCH, SPACE
 
 
 def test_starts_lead_first_then_every_family_before_the_sampler_decides(session):
@@ -184,3 +193,65 @@ def test_a_study_that_others_made_is_about_nothing():
     study.add_trial(optuna.trial.create_trial(value=1.0))
     assert read_search(study) is None
     assert read_records(study) == []
+
+
+# Several objectives, and limits
+
+SEVERAL = SEARCH.model_copy(
+    update={
+        "scoring": "roc_auc, model_bytes",
+        "directions": ("maximize", "minimize"),
+        "constraints": {"fit_seconds": 1},
+    }
+)
+
+
+def test_a_study_of_several_objectives_is_told_values_and_constraints_and_prunes_nothing(journal, record):
+    study = create_study(
+        "s",
+        journal,
+        sampler=make_sampler("tpe", 7),
+        pruner=make_pruner(None, 2),
+        directions=SEVERAL.directions,
+    )
+    proposing = Session(study, load_space(SPACE), SEVERAL)
+    cohort = proposing.propose(lambda leader: 3)
+    numbers = [one.number for one in cohort]
+    assert proposing.judge(1, dict.fromkeys(numbers, 0.5)) == set()
+    values = {"roc_auc": 0.7, "model_bytes": 512.0, "fit_seconds": 0.5}
+    proposing.tell(record(cohort[0], score=0.7, values=values, excess={"fit_seconds": -0.5}))
+    proposing.tell(
+        record(cohort[1], score=0.8, values={**values, "roc_auc": 0.8}, excess={"fit_seconds": 0.25})
+    )
+    proposing.tell(record(cohort[2], "stopped"))
+    within, over, stopped = load_study("s", journal).get_trials()
+    assert (within.values, within.constraints) == ([0.7, 512.0], {"fit_seconds": -0.5})
+    assert (over.values, over.constraints) == ([0.8, 512.0], {"fit_seconds": 0.25})
+    assert (stopped.state, stopped.values, stopped.constraints) == (TrialState.PRUNED, None, {})
+    assert [trial.number for trial in study.best_trials] == [within.number]
+    assert read_search(study) == SEVERAL
+
+
+def test_a_loss_is_kept_as_it_is_and_judged_as_one(journal, record):
+    about = SEARCH.model_copy(update={"scoring": "loss", "directions": ("minimize",)})
+    study = create_study(
+        "s",
+        journal,
+        sampler=make_sampler("random", 7),
+        pruner=make_pruner("median"),
+        directions=("minimize",),
+    )
+    proposing = Session(study, load_space(FEW), about)
+    pruned = set()
+    for loss in (*[1.0] * 10, 3.0):
+        (one,) = proposing.propose(lambda leader: 1)
+        if proposing.twin(one.number) is not None:
+            proposing.tell(record(one, score=-loss, curve=Curve(rungs=(1, 2), scores=(-loss, -loss))))
+            continue
+        proposing.judge(1, {one.number: -loss})
+        pruned |= proposing.judge(2, {one.number: -loss})
+        proposing.tell(record(one, score=-loss))
+    trials = study.get_trials()
+    assert [trial.value for trial in trials] == [1.0] * 10 + [3.0]
+    assert all(set(trial.intermediate_values.values()) == {trial.value} for trial in trials)
+    assert study.best_value == 1.0
