@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from automl import __version__
-from automl.cli_show import leaderboard_table
+from automl.cli_show import leaderboard_table, predictions_table
 from automl.cli_spaces import AllowImport
 from automl.cli_spaces import app as spaces_app
 from automl.errors import AutomlError, Fault, InputError, SettingError
@@ -432,7 +432,7 @@ def predict(
     # A file to learn from holds the target too; any other column that the model does not know is refused.
     if target in rows.columns and target not in pipeline.feature_names_in_:
         rows = rows.drop(columns=target)
-    predictions = _predictions(pipeline, rows, proba)
+    predictions = predictions_table(pipeline, rows, proba)
     if output.suffix == ".csv":
         predictions.to_csv(output, index=False)
     else:
@@ -465,20 +465,6 @@ def _check_file(output: Path | None) -> None:
     if not output.parent.is_dir():
         remedy = f"Make {output.parent} first, or name another."
         raise SettingError(Fault("--output", "must be in a folder that exists", str(output), remedy))
-
-
-def _predictions(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame:
-    import pandas as pd
-
-    found = pd.DataFrame({"prediction": pipeline.predict(rows)})
-    if proba:
-        if not hasattr(pipeline, "predict_proba"):
-            raise SettingError(
-                Fault("--proba", "needs a model with probabilities", "one without", "Leave it out.")
-            )
-        for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
-            found[f"probability_{label}"] = column
-    return found
 
 
 def _say(text: str) -> None:

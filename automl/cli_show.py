@@ -8,10 +8,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from automl.errors import Fault, SettingError
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["leaderboard_table"]
+__all__ = ["leaderboard_table", "predictions_table"]
 
 
 def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
@@ -85,3 +87,18 @@ def _short(value: Any) -> str:
 
 def _score(value: float) -> str:
     return f"{value:.5g}" if _given(value) else "-"
+
+
+def predictions_table(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame:
+    """Return the predictions of a model, with the probability of every class if asked for."""
+    import pandas as pd
+
+    found = pd.DataFrame({"prediction": pipeline.predict(rows)})
+    if proba:
+        if not hasattr(pipeline, "predict_proba"):
+            raise SettingError(
+                Fault("--proba", "needs a model with probabilities", "one without", "Leave it out.")
+            )
+        for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
+            found[f"probability_{label}"] = column
+    return found

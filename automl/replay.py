@@ -15,7 +15,7 @@ from automl.table import read_table
 from automl.tracking import read_trial
 from automl.workers import Assignment, train_alone
 
-__all__ = ["Replay", "replay_run", "replay_trial"]
+__all__ = ["Replay", "replay_number", "replay_run", "replay_trial"]
 
 _ROUNDING = 1e-4  # of a score, or in it: alone, float32 sums come in another order than among neighbours
 
@@ -73,6 +73,21 @@ def replay_trial(assignment: Assignment, record: TrialRecord) -> Replay:
     )
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
     return Replay(record, train_alone(assignment, proposal, last))
+
+
+def replay_number(assignment: Assignment, records: Sequence[TrialRecord], number: int) -> Replay:
+    """Train the trial of that number again, as `replay_trial` does.
+
+    Raises
+    ------
+    SettingError
+        If there is none, or it ended without a score for want of time.
+    """
+    known = {record.number: record for record in records}
+    if number not in known:
+        came = f"{number}, of {len(records)} trials that ended"
+        raise SettingError(Fault("number", "must be a trial of the study", came))
+    return replay_trial(assignment, known[number])
 
 
 def replay_run(

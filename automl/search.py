@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.callbacks import one_form
-from automl.errors import Fault, NoModelError, SettingError, StoreError, without_passwords
+from automl.errors import NoModelError, SettingError, StoreError, without_passwords
 from automl.export import save_model
 from automl.families import family_of, reached
 from automl.limits import warn_of_refitted, warn_of_winner
@@ -21,7 +21,7 @@ from automl.loop import Loop
 from automl.metrics import Direction, Predictions, Scorer
 from automl.plan import Plan, make_plan
 from automl.records import SearchRecord, TrialRecord
-from automl.replay import Replay, replay_trial
+from automl.replay import Replay, replay_number
 from automl.resume import check_same, front_of, mirror, summary
 from automl.select import best_record, leaderboard, pareto_front
 from automl.settings import (
@@ -86,19 +86,15 @@ class Search(BaseEstimator):
         Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
         one of them must be given.
     trial_timeout : float or None, default=None
-        Seconds that a trial may train: its share of its cohort's time, preparing the folds included. One that takes
-        longer is pruned with the score it had come to, and its process killed where it cannot be stopped from inside.
+        Seconds that a trial may train: its share of its cohort's time. One that takes longer is pruned.
     memory_limit : int, str or None, default=None
-        Bytes that this process and its workers may have together, or a text such as ``"4GB"``. Cohorts are made small
-        enough for what is left to each worker; a trial that is too large all the same is not started, or its worker is
-        killed (looked at once a second, on Linux), and it has failed. The winner's refit is not watched.
+        Bytes that all processes may have together, or a text such as ``"4GB"``. What needs more does not start, or has
+        failed. The winner's refit is not watched.
     patience : int or None, default=None
         End the search once so many trials have ended without a new best one. None never does.
     callbacks : sequence or None, default=None
         Whom to tell of each trial that ends: functions ``callback(study, frozen_trial)`` as for Optuna, which may call
-        ``study.stop()``, or objects with a method ``on_trial(record, search)``, which may call ``search.stop()``. They
-        are called in this process, one after the other. One that raises ends the search: what trains is stopped, all
-        is recorded, and ``fit`` raises the same; the study can be gone on with.
+        ``study.stop()``, or objects with a method ``on_trial(record, search)``, which may call ``search.stop()``.
     cv : int, splitter, iterable or None, default=None
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
@@ -408,11 +404,9 @@ class Search(BaseEstimator):
         them. SettingError if there is no such trial, or it ended without a score for want of time.
         """
         check_is_fitted(self, "best_trial_")
-        records = {record.number: record for record in read_records(self.study_)}
-        if number not in records:
-            came = f"{number}, of {len(records)} trials that ended"
-            raise SettingError(Fault("number", "must be a trial of the study", came))
-        return replay_trial(self._plan.assignment(self.scoring, self.random_state), records[number])
+        return replay_number(
+            self._plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
+        )
 
     def export(self, path: str | Path) -> Path:
         """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.
