@@ -199,8 +199,12 @@ class _Job:
 
     @property
     def limit(self) -> float:
-        """When the cohort has taken as long as all its trials may, and longer than it takes to end by itself."""
-        return self.begun + len(self.cohort.proposals) * self.cohort.trial_timeout + _GRACE
+        """When the cohort has taken as long as all its trials may, and longer than it takes to end by itself.
+
+        Trials that train together end by themselves, unless they are stuck; waiting at rungs is not their time.
+        """
+        n = len(self.cohort.proposals)
+        return self.begun + (n if n == 1 else 1.5 * n) * self.cohort.trial_timeout + _GRACE
 
 
 class _Worker:
