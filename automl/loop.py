@@ -135,7 +135,7 @@ class Loop:
         self._callbacks = callbacks
         self._error: Exception | None = None  # what one of them raised
         self._over = False
-        budget.proposed += len(known)
+        budget.proposed |= {record.number for record in known}
         for record in known:
             progress.trial(record)
             self._rank(record)
@@ -236,7 +236,7 @@ class Loop:
         """See what other processes have come to, and take over what dead ones left behind."""
         news = self._session.news()
         for record in news.records:
-            self._budget.proposed += 1
+            self._budget.proposed.add(record.number)
             self._note(record)
             self._repeat(record)
         for proposals in news.unfinished:
@@ -317,7 +317,7 @@ class Loop:
 
     def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
         """Return the proposals that need training; the others have the result of an equal one, once it is there."""
-        self._budget.proposed += sum(proposal.number not in self._ended for proposal in proposals)
+        self._budget.proposed |= {proposal.number for proposal in proposals}
         new = []
         for proposal in proposals:
             first = self._session.twin(proposal.number)

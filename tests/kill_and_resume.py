@@ -147,7 +147,8 @@ def check_end() -> Counter[str]:
 
 
 def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
-    client = MlflowClient(STORE)
+    # MLflow remembers stores by their URI, and this folder is not the only one with such a name.
+    client = MlflowClient(f"sqlite:///{Path('mlruns/mlflow.db').absolute()}")
     experiments = [client.get_experiment_by_name("automl").experiment_id]
     parents = client.search_runs(experiments, "tags.`automl.kind` = 'search'")
     found = [(run.info.run_id, run.info.status) for run in parents]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 __all__ = ["Budget"]
 
@@ -21,6 +21,11 @@ class Budget:
         Trials in all.
     clock : callable
         Seconds, growing; tests hand in their own.
+
+    Attributes
+    ----------
+    proposed, elsewhere : set of int
+        Numbers of the trials that this process knows the end of or has at work, and of those that others have.
     """
 
     def __init__(
@@ -32,7 +37,8 @@ class Budget:
         self.timeout, self.n_trials = timeout, n_trials
         self._clock, self._start = clock, clock()
         self._spent: dict[str, tuple[float, float]] = {}
-        self.proposed = self.elsewhere = 0
+        self.proposed: set[int] = set()
+        self.elsewhere: Set[int] = frozenset()
 
     @property
     def elapsed(self) -> float:
@@ -47,7 +53,9 @@ class Budget:
     @property
     def trials_left(self) -> float:
         """Trials that may still be proposed, here or by other processes; infinite without a limit."""
-        return float("inf") if self.n_trials is None else self.n_trials - self.proposed - self.elsewhere
+        if self.n_trials is None:
+            return float("inf")
+        return self.n_trials - len(self.proposed) - len(self.elsewhere - self.proposed)
 
     def observe(self, family: str, work: float, seconds: float) -> None:
         """Learn what a family's unit of work costs: large pieces of work count for more, and late ones."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from automl.records import SearchRecord, TrialRecord
 
@@ -19,12 +20,18 @@ __all__ = [
     "read_run",
     "read_search",
     "read_settings",
+    "records_of",
 ]
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """Return the record of every trial that ended, by number."""
-    kept = (trial.user_attrs.get("record") for trial in study.get_trials(deepcopy=False))
+    return records_of(study.get_trials(deepcopy=False))
+
+
+def records_of(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
+    """Return the record of each of these trials that ended."""
+    kept = (trial.user_attrs.get("record") for trial in trials)
     return [TrialRecord.model_validate(record) for record in kept if record is not None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from automl.space import Space
 from automl.study.company import Seat
 from automl.study.drafts import Drafts
 from automl.study.history import History, family
-from automl.study.kept import keep_search, key, read_records, read_search
+from automl.study.kept import keep_search, key, read_search, records_of
 from automl.study.points import Points
 from automl.study.views import as_proposed, rewritten, view
 
@@ -125,7 +125,7 @@ class Session:
         self._twins: dict[int, int] = {}
         self._cohorts: dict[int, _Cohort] = {}
         trials = study.get_trials(deepcopy=False)
-        self.records = read_records(study)
+        self.records = records_of(trials)
         self._history = History(self._seed, study.directions, rewritten(trials, self.records, space))
         self._drafts = Drafts(study, space, self._history)
         self._judging, self._view = view(study)
@@ -139,9 +139,9 @@ class Session:
         keep_search(study, search)
 
     @property
-    def elsewhere(self) -> int:
-        """How many trials other processes have at work."""
-        return len(self._elsewhere)
+    def elsewhere(self) -> Set[int]:
+        """Numbers of the trials that other processes have at work."""
+        return self._elsewhere.keys()
 
     def news(self) -> News:
         """See what other processes have come to, and take over what the dead ones left; once a second at most."""
@@ -207,7 +207,11 @@ class Session:
                     self._storage.set_trial_user_attr(trial._trial_id, _OWNER, self._seat.token)
                 self._begin(trial, configuration)
                 leaders.add(_mark(trial).get("leader", trial.number))
-        recorded = {record.number: record for record in read_records(self.study)} if leaders else {}
+        recorded = (
+            {record.number: record for record in records_of(self.study.get_trials(deepcopy=False))}
+            if leaders
+            else {}
+        )
         found = []
         for number in sorted(leaders):
             members = [

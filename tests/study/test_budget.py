@@ -19,7 +19,7 @@ def test_time_and_trials_run_out(clock):
     budget = Budget(timeout=60, n_trials=10, clock=clock)
     assert (budget.remaining, budget.trials_left) == (60, 10)
     clock.now += 45
-    budget.proposed += 8
+    budget.proposed |= set(range(8))
     assert (budget.elapsed, budget.remaining, budget.trials_left) == (45, 15, 2)
     clock.now += 20
     assert budget.remaining == -5
@@ -28,7 +28,7 @@ def test_time_and_trials_run_out(clock):
 def test_without_limits_there_is_no_end(clock):
     budget = Budget(clock=clock)
     clock.now += 1e6
-    budget.proposed += 10**6
+    budget.proposed |= set(range(10**6))
     assert budget.remaining == budget.trials_left == float("inf")
 
 
