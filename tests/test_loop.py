@@ -49,7 +49,7 @@ class ScriptedSession:
         self.log, self.prune, self.family = [], set(prune), family
         self.numbers, self.judged, self.twins, self.sees = count(), [], {}, {}
 
-    elsewhere = 0
+    elsewhere: frozenset[int] = frozenset()
 
     def news(self):
         return News()

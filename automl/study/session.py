@@ -152,22 +152,35 @@ class Session:
             self._seat.beat()
         trials = self.study.get_trials(deepcopy=False)
         self._meet(trials)
-        records, left = [], []
+        dead = []
         takes_over = self._seat is None or (bool(self._elsewhere) and self._seat.first())
         for number in sorted(self._elsewhere):
-            trial = trials[number]
-            if trial.state.is_finished():
-                configuration = self._elsewhere.pop(number)
-                kept = trial.user_attrs.get("record")
-                record = None if kept is None else TrialRecord.model_validate(kept)
-                if configuration is not None and (record is None or not record.lasting):
-                    self._forget(configuration, number)
-                records += [] if record is None else [record]
-            elif takes_over and not self._is_alive(trial.user_attrs.get(_OWNER)):
-                left.append(trial)
+            running = not trials[number].state.is_finished()
+            if running and takes_over and not self._is_alive(trials[number].user_attrs.get(_OWNER)):
+                dead.append(number)
+        if dead:  # what they said last
+            trials = self.study.get_trials(deepcopy=False)
+        records = [
+            record
+            for number in sorted(self._elsewhere)
+            if trials[number].state.is_finished()
+            or (number in dead and "record" in trials[number].user_attrs)
+            for record in self._ended_elsewhere(trials[number])
+        ]
+        left = [trials[number] for number in dead if number in self._elsewhere]
         if self._elsewhere or records:
             self._history.take(trials)
         return News(tuple(records), tuple(self._taken_over(trials, left)))
+
+    def _ended_elsewhere(self, trial: FrozenTrial) -> list[TrialRecord]:
+        """Know no more of another process's trial but how it ended, if that is known."""
+        configuration = self._elsewhere.pop(trial.number)
+        records = records_of([trial])
+        if not trial.state.is_finished():  # killed between two lines
+            self._end(records[0])
+        if configuration is not None and not any(record.lasting for record in records):
+            self._forget(configuration, trial.number)
+        return records
 
     def _is_alive(self, owner: str | None) -> bool:
         return self._seat is not None and owner is not None and self._seat.alive(owner)
@@ -196,11 +209,7 @@ class Session:
         leaders = set()
         for trial in left:
             configuration = self._elsewhere.pop(trial.number)
-            kept = trial.user_attrs.get("record")
-            if kept is not None:  # killed between two lines; it is among the records next time
-                self._end(TrialRecord.model_validate(kept))
-                self._elsewhere[trial.number] = configuration
-            elif configuration is None:
+            if configuration is None:
                 self.study.tell(trial.number, state=TrialState.FAIL)
             else:
                 if self._seat is not None:
