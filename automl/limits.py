@@ -21,9 +21,9 @@ __all__ = ["warn_of_refitted", "warn_of_winner"]
 def warn_of_winner(best: TrialRecord, limits: Mapping[str, float]) -> None:
     """Warn if the winner is not known to be within the limits, which is so only where no trial is."""
     if best.overrun:
-        warnings.warn(f"No trial is within the limits; the best is {over(best.excess)}.", stacklevel=4)
+        warnings.warn(f"No trial is within the limits; the best is {over(best.excess)}.", stacklevel=3)
     elif len(best.excess) < len(limits):
-        warnings.warn("No trial is known to be within the limits: none was measured.", stacklevel=4)
+        warnings.warn("No trial is known to be within the limits: none was measured.", stacklevel=3)
 
 
 def warn_of_refitted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -13,23 +12,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.callbacks import one_form
-from automl.errors import NoModelError, SettingError, StoreError, without_passwords
-from automl.export import save_model
-from automl.families import family_of, reached
-from automl.limits import warn_of_refitted, warn_of_winner
+from automl.errors import NoModelError, StoreError, without_passwords
+from automl.limits import warn_of_winner
 from automl.loop import Loop
-from automl.metrics import Direction, Predictions, Scorer
-from automl.plan import Plan, make_plan
+from automl.metrics import Direction, Scorer
+from automl.plan import make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.replay import Replay, replay_number
 from automl.resume import check_same, front_of, mirror, summary
-from automl.select import best_record, leaderboard, pareto_front
+from automl.select import leaderboard, pareto_front
 from automl.settings import (
     check_memory,
     check_settings,
     kept_settings,
     new_name,
-    plain_name,
     shown_settings,
     workers_for,
 )
@@ -44,7 +40,7 @@ from automl.study import (
     read_records,
 )
 from automl.tracking import Progress, Silent, Tracker
-from automl.workers import few_threads
+from automl.winner import Winner, best_of
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -54,7 +50,6 @@ __all__ = ["Search"]
 _PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
 _OPENING = 2.7  # seconds that loading MLflow and making its store take where nothing else goes on
 _AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
-_ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
 
 
 def _best_has(method: str) -> Callable[[Search], bool]:
@@ -334,12 +329,15 @@ class Search(BaseEstimator):
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
                 seat.rest()
-                self._keep(plan, about, loop.records, interrupted=loop.interrupted)
+                best = best_of(loop.records, about, interrupted=loop.interrupted)
+                warn_of_winner(best, about.constraints)
+                self._keep(Winner(best, plan, about, self.run_id_), loop.records)
                 if self.refit:
                     progress.stage("refitting the winner")
-                    self._refit(plan, X, workers.slots)
+                    self.best_estimator_ = self._winner.fitted(X, workers.slots)
                     progress.stage("logging the model")
-                    self._log_model(tracker, plan)
+                    if (uri := self._winner.log(self.best_estimator_, tracker)) is not None:
+                        self.model_uri_ = uri
                 progress.stage("writing the last runs")
                 self._finish(tracker, about, loop.records, budget, last=seat.leave())
                 state = "killed" if loop.interrupted else "finished"
@@ -388,14 +386,7 @@ class Search(BaseEstimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Return the winner's score, by ``scoring``, on other rows than it was chosen by."""
-        best = self._best()
-        codes = self._plan.target.encode(y)
-        if self._plan.problem.task == "regression":
-            return self._plan.objectives.metric(codes, Predictions(best.predict(X)))
-        probabilities = best.predict_proba(X) if hasattr(best, "predict_proba") else None
-        decision = best.decision_function(X) if probabilities is None else None
-        values = self._plan.target.encode(best.predict(X))
-        return self._plan.objectives.metric(codes, Predictions(values, probabilities, decision))
+        return self._winner.score(self._best(), X, y)
 
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone.
@@ -405,7 +396,7 @@ class Search(BaseEstimator):
         """
         check_is_fitted(self, "best_trial_")
         return replay_number(
-            self._plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
+            self._winner.plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
         )
 
     def export(self, path: str | Path) -> Path:
@@ -426,30 +417,16 @@ class Search(BaseEstimator):
         SettingError
             If the folder holds something already.
         """
-        return save_model(self._best(), path, self._example, self._metadata(), trusted=self._trusted())
+        return self._winner.save(self._best(), path)
 
     def _learned(self) -> list[str]:
         """Return the names of what a fit has left here."""
-        return [name for name in vars(self) if name in ("_plan", "_example") or name[-1] == "_" != name[0]]
+        return [name for name in vars(self) if name == "_winner" or name[-1] == "_" != name[0]]
 
-    def _keep(
-        self, plan: Plan, about: SearchRecord, records: Sequence[TrialRecord], *, interrupted: bool
-    ) -> None:
-        best = best_record(records, about)
-        if best is None:
-            reasons = [record.reason.strip().splitlines()[-1] for record in records if record.reason]
-            raise NoModelError(
-                f"no trial came to a score, of {len(records)}"
-                + (f"; the first ended with: {reasons[0]}" if reasons else "")
-                + (
-                    "."
-                    if interrupted or any(record.state == "failed" for record in records)
-                    else f". {_ADVICE}"
-                )
-            )
-        self.pareto_front_ = pareto_front(records, about)
-        warn_of_winner(best, about.constraints)
-        self._plan = plan
+    def _keep(self, winner: Winner, records: Sequence[TrialRecord]) -> None:
+        plan, best = winner.plan, winner.record
+        self._winner = winner
+        self.pareto_front_ = pareto_front(records, winner.about)
         self.task_ = plan.target.task
         self.left_out_ = list(plan.left_out)
         self.best_trial_ = best
@@ -458,37 +435,6 @@ class Search(BaseEstimator):
         self.n_features_in_ = plan.columns.n_features_in_
         if plan.target.classes is not None:
             self.classes_ = plan.target.classes
-
-    def _refit(self, plan: Plan, X: Any, n_jobs: int) -> None:
-        family, _, preprocess = family_of(self.best_trial_.configuration)
-        # Where nothing came to its end, what was reached is what the score speaks of.
-        params = reached(self.best_trial_)
-        model = family.estimator(params, self.best_trial_.seed, plan.problem)
-        pipeline = plan.pipeline(preprocess, model, self.random_state)
-        # As many threads as a trial had: what its training took tells what this will take.
-        with few_threads(plan.frame.size, n_jobs):
-            self.best_estimator_ = pipeline.fit(X, plan.target.decode(plan.target.values))
-            warn_of_refitted(self.best_estimator_, plan.frame, plan.space.constraints, self.best_trial_)
-        self._example = plan.example
-
-    def _log_model(self, tracker: Tracker, plan: Plan) -> None:
-        name = f"automl-{plain_name(plan.target.name)}"
-        try:
-            self.model_uri_ = tracker.log_model(
-                self.best_estimator_,
-                self._example,
-                registered_model_name=name,
-                metadata=self._metadata(),
-                trusted=self._trusted(),
-            )
-        except (StoreError, SettingError) as error:
-            # The search is worth more than its mirror: the estimator is here, and can be exported.
-            warnings.warn(f"The model was not logged: {error}", stacklevel=3)
-
-    def _trusted(self) -> list[str]:
-        """Return the package of the winner's class, if its space named one: it was imported, so it is trusted."""
-        path = self.best_params_.get(f"model.{self.best_trial_.family}.estimator")
-        return [] if path is None else [path.partition(".")[0]]
 
     def _finish(
         self,
@@ -509,18 +455,6 @@ class Search(BaseEstimator):
         tracker.flush(_PATIENCE if answers else 0)
         runs = {record.number: tracker.run_id(record.number) for record in records}
         self.leaderboard_ = leaderboard(records, runs, about)
-
-    def _metadata(self) -> dict[str, Any]:
-        classes = self._plan.target.classes
-        return {
-            "task": self.task_,
-            "target": self._plan.target.name,
-            "classes": None if classes is None else classes.tolist(),
-            "scoring": ", ".join(self._plan.objectives.names),
-            "study_name": self.study_.study_name,
-            "run_id": self.run_id_,
-            "trial": self.best_trial_.number,
-        }
 
     def _best(self) -> Any:
         check_is_fitted(self, "best_trial_")
