@@ -27,9 +27,6 @@ from automl.descent.step import steppers
 __all__ = ["Lane", "Part", "Snapshot"]
 
 
-_SETTLE = 128
-"""Steps after which averages that have decayed to nothing are set to zero, at least."""
-
 _RATES = 1024
 """Steps whose learning rates are worked out at once."""
 
@@ -271,9 +268,8 @@ class Lane:
         self._total = np.zeros(len(self.recipes))
         for noise in self._noises:
             noise.renew(epoch)
-        if epoch % max(1, _SETTLE // -(-n // self.batch)) == 0:
-            for stepper in self._steppers:
-                stepper.settle()
+        for stepper in self._steppers:
+            stepper.steps = epoch * -(-n // self.batch)
 
     def train(self, rows: Rows, until: int, stop: Callable[[], bool]) -> bool:
         """Train on within the epoch.

@@ -16,6 +16,7 @@ __all__ = ["Stepper", "descend", "pull", "steppers"]
 
 
 _NOTHING = 1e-30
+_SETTLE = 128  # steps after which what has decayed to nothing is set to zero
 _CACHED_FLOATS = 1 << 15
 
 
@@ -28,6 +29,11 @@ class Stepper:
         A key of `OPTIMIZERS`.
     theta : ndarray of shape (k, p)
         Their parameters, to shape the state after.
+
+    Attributes
+    ----------
+    steps : int
+        Steps done.
     """
 
     def __init__(self, kind: str, theta: Array) -> None:
@@ -36,6 +42,7 @@ class Stepper:
         self._descend = fastest(descend)
         self.state: State = self._optimizer.init(theta)
         self.part = slice(0, len(theta))
+        self.steps = 0
 
     def take(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
@@ -63,15 +70,6 @@ class Stepper:
         clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
         self._clip = clip[:, None] if np.isfinite(clip).any() else None
 
-    def settle(self) -> None:
-        """Set to zero what has decayed to nothing.
-
-        The averages of a parameter whose gradient is zero, such as those of a dead unit, end below the normal
-        range of single precision, stay there, and make every pass over them many times slower.
-        """
-        for array in self.state.values():
-            array[np.abs(array) < _NOTHING] = 0
-
     def step(self, rates: Array) -> None:
         """Go down the gradient with a lane's learning rates ``(k, 1)``; the gradient is used up."""
         theta, gradient, scratch, rate = self._theta, self._gradient, self._scratch, rates[self.part]
@@ -89,6 +87,18 @@ class Stepper:
         if self._l1 is not None:
             denominator = self._optimizer.denominator(self.state, self._params)
             _shrink(theta, self._l1 * rate / denominator)
+        self.steps += 1
+        if self.steps % _SETTLE == 0:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Set to zero what has decayed to nothing.
+
+        A weight that is penalised, and the averages of one whose gradient is zero, such as those of a dead unit, end
+        below the normal range of single precision, stay there, and make every pass over them many times slower.
+        """
+        for array in (self._theta, *self.state.values()):
+            array[np.abs(array) < _NOTHING] = 0
 
 
 def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:

@@ -278,3 +278,16 @@ def test_it_makes_no_difference_how_many_trials_pass_at_once(normalization, monk
         found.append([training.theta(i) for i in training.trials])
     assert np.allclose(found[0], found[2], rtol=1e-4, atol=1e-6)
     assert np.allclose(found[1], found[2], rtol=1e-4, atol=1e-6)
+
+
+def test_weights_that_decay_to_nothing_become_zero_and_slow_nothing_down() -> None:
+    X = np.random.default_rng(0).normal(size=(2_000, 5)).astype(np.float32)
+    X[:, 2] = 0
+    y = (X[:, 0] > 0).astype(int)
+    recipe = Recipe(optimizer="adamw", learning_rate=0.1, weight_decay=0.5, batch_size=8, max_epochs=10)
+    training = Training(Architecture("logistic", hidden_layer_sizes=(16,)), [recipe], X, y)
+    for epoch in range(1, 11):
+        training.advance(epoch)
+        theta = np.abs(training.theta(0))
+        assert not ((theta > 0) & (theta < np.finfo(np.float32).tiny)).any()
+    assert (training.weights(0)[0][0][2] == 0).all()
