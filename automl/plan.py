@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
 from automl.metrics import Direction, Objectives, objectives_for
 from automl.records import SearchRecord
-from automl.table import Target, TypedColumns, as_frame, check_table, make_folds, preprocessor
+from automl.table import Target, TypedColumns, as_frame, check_table, make_folds, preprocessor, usable
 from automl.workers import Assignment
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ def make_plan(
         problem = Problem(target.task, len(target.classes))
     objectives = objectives_for(scoring, directions, problem.task, problem.n_classes)
     fits = fitting(problem, *objectives.metrics)
+    if not usable(columns.kinds_):
+        loaded = loaded.hold("text.encode", "tfidf", "the table has nothing but free text")
     left = loaded.restrict(problem.task, fits, training(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     frame = columns.transform(X)

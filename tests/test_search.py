@@ -311,6 +311,12 @@ def test_free_text_is_learned_from_where_the_space_says_so(folder):
     assert (search.leaderboard_["state"] == "complete").all()
     assert search.best_score_ > 0.95
     assert search.left_out_ == []
+    space["space"]["preprocess"]["text"]["encode"] = ["drop", "tfidf"]
+    without = make(space, n_trials=6).fit(X, y)
+    assert (without.leaderboard_["state"] == "complete").all()
+    reason = "preprocess.text.encode: drop: the table has nothing but free text"
+    assert without.left_out_ == [reason]
+    assert make(space, n_trials=1).fit(X.assign(n=rng.normal(size=150)), y).left_out_ == []
     assert (search.predict(X) == y).mean() > 0.95
     model = automl.load_model(search.export(folder / "model"))
     np.testing.assert_array_equal(model.predict(X), search.predict(X))

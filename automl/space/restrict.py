@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, join
 from automl.space.raw import show
 
-__all__ = ["Fits", "misfits", "restricted", "without"]
+__all__ = ["Fits", "held", "misfits", "restricted", "without"]
 
 Fits = Callable[[str, str, Mapping[str, Any]], str | None]
 """From task, family and some of its parameters to why they do not go together; nothing where they do."""
 
 _MODEL = "model"
+_PREPROCESS = "preprocess"
 
 
 def misfits(root: Group, tasks: tuple[str, ...], fits: Fits) -> Iterator[tuple[str, Any, str]]:
@@ -63,6 +64,44 @@ def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, tuple[
     return without(Group({**root.children, _MODEL: changed}), model.options.keys() - kept.keys()), tuple(
         left_out
     )
+
+
+def held(root: Group, path: str, value: Any, reason: str) -> tuple[Group | None, tuple[str, ...]]:
+    """Return the tree without what preprocesses with another value at ``path``, and what went.
+
+    A section that says nothing there has another value. The tree is None where no family is left.
+    """
+    keys = path.split(".")
+    shared, gone = _held(root.children.get(_PREPROCESS, Group({})), keys, value)
+    left_out = [f"{join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
+    children = root.children if shared is None else {**root.children, _PREPROCESS: shared}
+    model = root.children.get(_MODEL)
+    if not isinstance(model, Branches):
+        return (None, (*left_out, reason)) if shared is None else (Group(children), tuple(left_out))
+    families: dict[str, Group] = {}
+    for family, branch in model.options.items():
+        own, gone = shared, []
+        if _PREPROCESS in branch.children:
+            own, gone = _held(branch.children[_PREPROCESS], keys, value)
+            branch = branch if own is None else Group({**branch.children, _PREPROCESS: own})
+        if own is None:
+            left_out.append(f"{family}: {reason}")
+        else:
+            families[family] = branch
+            left_out += [f"{family} with {join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
+    changed = Group({**children, _MODEL: Branches({**model.options, **families}, model.weights)})
+    return without(changed, model.options.keys() - families.keys()), tuple(left_out)
+
+
+def _held(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, list[str]]:
+    """Return what of a section has that value under these keys, one in the other, and the values that went."""
+    if not keys:
+        left, gone = _fitting(node, lambda other: None if other == value else "another")
+        return left, list(gone)
+    if not isinstance(node, Group) or keys[0] not in node.children:
+        return None, []
+    left, gone = _held(node.children[keys[0]], keys[1:], value)
+    return None if left is None else Group({**node.children, keys[0]: left}), gone
 
 
 def without(root: Group, families: Set[str]) -> Group | None:

@@ -19,7 +19,7 @@ from automl.space.grid import Size, grid, size
 from automl.space.index import spots
 from automl.space.nodes import Group, Range, canonical, leaves
 from automl.space.raw import Faults, from_python
-from automl.space.restrict import Fits, restricted, without
+from automl.space.restrict import Fits, held, restricted, without
 from automl.space.rules import Rule, Start, read_start
 from automl.space.tryout import Tries, untrainable
 from automl.space.walk import Decision, build, follow
@@ -251,21 +251,49 @@ class Space:
         if root is None:
             came = "; ".join(left_out)
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
+        forbid = (*self.forbid, *(misfit.rule for misfit in tried if misfit.rule is not None))
+        space = replace(self._left(root, forbid, left_out), tasks=(task,))
+        if space.forbid:
+            space.sample(np.random.default_rng(0))
+        return space
+
+    def hold(self, path: str, value: Any, reason: str) -> Space:
+        """Return what is left of the space where preprocessing must have one value; ``left_out`` says what is not.
+
+        Parameters
+        ----------
+        path : str
+            What of the preprocessing must have it, in the shared section or a family's own: ``"text.encode"``.
+        value : str or float
+            The value.
+        reason : str
+            Why others, families that have others alone, and sections that name none are left out.
+
+        Raises
+        ------
+        SpaceError
+            If no family is left.
+        """
+        root, left_out = held(self.root, path, value, reason)
+        if root is None:
+            rule = f"must have a family with {path}: {value}"
+            remedy = "Write it under `preprocess`."
+            raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(left_out), remedy))
+        return self._left(root, self.forbid, left_out)
+
+    def _left(self, root: Group, forbid: tuple[Rule, ...], left_out: tuple[str, ...]) -> Space:
+        """Return the space that has come down to this, without the starts that are no longer in it."""
         known = list(spots(root))
         starts = (
             read_start(from_python(start.written, Faults()), known, "", lambda *fault: None)
             for start in self.enqueue
         )
-        forbid = (*self.forbid, *(misfit.rule for misfit in tried if misfit.rule is not None))
         kept = tuple(
             start
             for start in starts
             if start is not None and not any(rule.forbids(start.values) for rule in forbid)
         )
-        space = replace(self, tasks=(task,), root=root, forbid=forbid, enqueue=kept, left_out=left_out)
-        if space.forbid:
-            space.sample(np.random.default_rng(0))
-        return space
+        return replace(self, root=root, forbid=forbid, enqueue=kept, left_out=(*self.left_out, *left_out))
 
     def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
         found = list(follow(self.root, configuration))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from automl.table.check import check_table
 from automl.table.columns import TypedColumns, as_frame
+from automl.table.kinds import usable
 from automl.table.prepare import PREPROCESS, prepared, preprocessor
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, fair_order, make_folds
@@ -22,4 +23,5 @@ __all__ = [
     "prepared",
     "preprocessor",
     "read_table",
+    "usable",
 ]

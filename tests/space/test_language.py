@@ -240,6 +240,36 @@ enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: 
         ruled.restrict("regression", fits)
 
 
+def test_where_preprocessing_must_have_a_value_what_has_others_is_left_out(load):
+    text = """
+space:
+  preprocess: {categorical: {encode: [onehot, target]}, numeric: {scale: none}}
+  model:
+    choice:
+      linear: {l2: 0.1}
+      mlp: {preprocess: {categorical: {encode: {values: [target, ordinal], weights: [1, 3]}}}}
+      decision_tree: {preprocess: {numeric: {scale: none}}}
+      hist_gradient_boosting: {preprocess: {categorical: {encode: ordinal}}}
+    weights: {linear: 2}
+enqueue: [{model: linear, categorical.encode: target}, {model: linear, categorical.encode: onehot}]
+"""
+    left = load(text).hold("categorical.encode", "target", "no way")
+    shared = {"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}
+    families = {"linear": {"l2": 0.1}, "mlp": {"preprocess": {"categorical": {"encode": "target"}}}}
+    model = {"choice": families, "weights": {"linear": 2, "mlp": 1}}
+    start = {"model": "linear", "categorical.encode": "target"}
+    assert left == load({"space": {"preprocess": shared, "model": model}, "enqueue": [start]})
+    assert left.left_out == (
+        "preprocess.categorical.encode: onehot: no way",
+        "mlp with preprocess.categorical.encode: ordinal: no way",
+        "decision_tree: no way",
+        "hist_gradient_boosting: no way",
+    )
+    assert left.restrict("binary").left_out == left.left_out
+    with pytest.raises(SpaceError, match="a family with categorical.encode: target; got no way"):
+        load("{space: {model: linear}}\n").hold("categorical.encode", "target", "no way")
+
+
 def test_sizes(load):
     text = """
 space:
