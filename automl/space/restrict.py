@@ -96,8 +96,8 @@ def held(root: Group, path: str, value: Any, reason: str) -> tuple[Group | None,
 def _held(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, list[str]]:
     """Return what of a section has that value under these keys, one in the other, and the values that went."""
     if not keys:
-        left, gone = _fitting(node, lambda other: None if other == value else "another")
-        return left, list(gone)
+        found, others = _fitting(node, lambda other: None if other == value else "another")
+        return found, list(others)
     if not isinstance(node, Group) or keys[0] not in node.children:
         return None, []
     left, gone = _held(node.children[keys[0]], keys[1:], value)

@@ -11,7 +11,7 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from automl.study.views import as_proposed
+from automl.study.views import as_proposed, in_terms_of
 
 __all__ = ["FORK", "History", "family"]
 
@@ -49,6 +49,8 @@ class History:
     ----------
     known : int
         Trials that were taken in, whatever became of them: the number of the next.
+    rewritten : dict of int to FrozenTrial
+        Those of the parameter, as they are now.
     """
 
     def __init__(
@@ -75,15 +77,18 @@ class History:
     def add(self, trial: FrozenTrial) -> None:
         """Take in a trial as it is now."""
         self.known = max(self.known, trial.number + 1)
+        if trial.number in self.rewritten:
+            trial = in_terms_of(self.rewritten[trial.number], trial)
+            self.rewritten[trial.number] = trial
         if not trial.state.is_finished():
             self._at_work.setdefault(trial.number, as_proposed(trial))
             return
         self._at_work.pop(trial.number, None)
         if trial.state not in _STATES or trial.number in self._trials:
             return
-        shown = self._trials[trial.number] = self.rewritten.get(trial.number, trial)
-        keys, place = _keys(shown, self._signs), _place(self._seed, trial.number)
-        own = family(shown.params)
+        self._trials[trial.number] = trial
+        keys, place = _keys(trial, self._signs), _place(self._seed, trial.number)
+        own = family(trial.params)
         for ranking in (self._all, self._families[own]):
             ranking.add(trial.number, keys, place)
         insort(self._drawn[own, trial.state], (place, trial.number))

@@ -1,27 +1,35 @@
-"""What a study keeps of a search: what it is about, its run, and a record of every trial that ended."""
+"""What a study keeps of a search: what it is about, its run, what trials were proposed with and how they ended."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FixedTrial, FrozenTrial
 
 from automl.records import SearchRecord, TrialRecord
+from automl.space import Space
 
 __all__ = [
+    "CONFIGURATION",
     "keep_run",
     "keep_search",
     "keep_settings",
     "key",
+    "proposed_with",
     "read_records",
     "read_run",
     "read_search",
     "read_settings",
     "records_of",
 ]
+
+CONFIGURATION = (
+    "configuration"  # attribute of a trial: what it was proposed with, whatever spaces call that later
+)
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
@@ -69,3 +77,16 @@ def keep_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
 def key(configuration: Mapping[str, Any]) -> str:
     """Return a text that equal configurations share."""
     return json.dumps(configuration, sort_keys=True, default=str)
+
+
+def proposed_with(trial: FrozenTrial, space: Space) -> dict[str, Any] | None:
+    """Return the configuration of a trial that has not ended; None where it has none that the space allows."""
+    configuration: dict[str, Any] | None = trial.user_attrs.get(CONFIGURATION)
+    if configuration is None:  # of an older version, perhaps killed before all was suggested
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                configuration = space.suggest(FixedTrial(trial.params))
+        except ValueError:
+            return None
+    return configuration if space.accepts(configuration) else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from automl.metrics import signed
 from automl.records import Proposal, SearchRecord, TrialRecord
@@ -19,7 +19,7 @@ from automl.space import Space
 from automl.study.company import Seat
 from automl.study.drafts import Drafts
 from automl.study.history import History, family
-from automl.study.kept import keep_search, key, read_search, records_of
+from automl.study.kept import CONFIGURATION, keep_search, key, proposed_with, read_search, records_of
 from automl.study.points import Points
 from automl.study.views import as_proposed, rewritten, view
 
@@ -126,7 +126,9 @@ class Session:
         self._cohorts: dict[int, _Cohort] = {}
         trials = study.get_trials(deepcopy=False)
         self.records = records_of(trials)
-        self._history = History(self._seed, study.directions, rewritten(trials, self.records, space))
+        drawn = {one.number: known for one in trials if (known := one.user_attrs.get(CONFIGURATION))}
+        drawn |= {record.number: record.configuration for record in self.records}
+        self._history = History(self._seed, study.directions, rewritten(trials, drawn, space))
         self._drafts = Drafts(study, space, self._history)
         self._judging, self._view = view(study)
         # Known good starts come first, then one cohort of each family, before the sampler decides.
@@ -190,7 +192,7 @@ class Session:
         for trial in trials[self._met :]:
             if trial.number in self._live or trial.state.is_finished() and "record" not in trial.user_attrs:
                 continue
-            configuration = _configuration(self._space, trial)
+            configuration = proposed_with(trial, self._space)
             self._elsewhere[trial.number] = configuration
             self._company = self._company or self._is_alive(trial.user_attrs.get(_OWNER))
             if configuration is not None:
@@ -265,7 +267,7 @@ class Session:
             "repeated": self._repeated,
             "exhausted": self.exhausted,
         }
-        leader = self._keep(draft, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
+        leader = self._keep(draft, configuration, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
         if leader is None:
             return ()
         proposal = self._begin(leader, configuration)
@@ -389,10 +391,12 @@ class Session:
             self._met += kept.number == self._met
         return None
 
-    def _keep(self, draft: FrozenTrial, attributes: Mapping[str, Any]) -> FrozenTrial | None:
+    def _keep(
+        self, draft: FrozenTrial, configuration: Mapping[str, Any], attributes: Mapping[str, Any]
+    ) -> FrozenTrial | None:
         """Write a draft into the study as this process's own; None where others have proposed all there were to be."""
         owner = {} if self._seat is None else {_OWNER: self._seat.token}
-        trial = self._drafts.keep(draft, {**attributes, **owner})
+        trial = self._drafts.keep(draft, {CONFIGURATION: configuration, **attributes, **owner})
         if (
             self._company or trial.number > self._met
         ):  # others may have proposed just now, and they come first
@@ -412,10 +416,11 @@ class Session:
     def _filled(self, proposals: list[Proposal], leader: FrozenTrial, cohort: _Cohort) -> list[Proposal]:
         """Return a cohort with all the trials it is to have."""
         size = _mark(leader).get("size", 1)
-        shared = {name: value for name, value in leader.params.items() if self._space.structural(name)}
+        params = self._history.rewritten.get(leader.number, leader).params
+        shared = {name: value for name, value in params.items() if self._space.structural(name)}
         while len(cohort.trials) < size:
             drawn = self._point(shared) if self._points else self._draw(shared)
-            trial = drawn and self._keep(drawn[0], {_COHORT: {"leader": leader.number}})
+            trial = drawn and self._keep(*drawn, {_COHORT: {"leader": leader.number}})
             if drawn is None or trial is None:
                 mark = {**_mark(leader), "size": len(cohort.trials)}
                 self._storage.set_trial_user_attr(leader._trial_id, _COHORT, mark)
@@ -461,7 +466,7 @@ class Session:
 
     def _again(self, trial: FrozenTrial, record: TrialRecord | None) -> Proposal:
         """Return the proposal that a trial was."""
-        configuration = _configuration(self._space, trial) if record is None else record.configuration
+        configuration = proposed_with(trial, self._space) if record is None else record.configuration
         return self._proposal(trial.number, configuration or {})
 
     def _end(self, record: TrialRecord) -> None:
@@ -485,14 +490,3 @@ def _mark(trial: FrozenTrial) -> dict[str, Any]:
     """Return what a trial knows of its cohort; nothing in studies of older versions."""
     mark: dict[str, Any] = trial.user_attrs.get(_COHORT, {})
     return mark
-
-
-def _configuration(space: Space, trial: FrozenTrial) -> dict[str, Any] | None:
-    """Return the configuration of another process's trial; None where it has none that the space allows."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            configuration = space.suggest(FixedTrial(trial.params))
-    except ValueError:  # of an older version, killed before all was suggested; or of a space that had more
-        return None
-    return configuration if space.accepts(configuration) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,10 +13,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from typing_extensions import override
 
-from automl.records import TrialRecord
 from automl.space import Space
 
-__all__ = ["DRAFT", "Seen", "View", "as_proposed", "empty", "rewritten", "view"]
+__all__ = ["DRAFT", "Seen", "View", "as_proposed", "empty", "in_terms_of", "rewritten", "view"]
 
 DRAFT = -1  # the id of a trial that is not stored
 _NAME = "a study"  # what every study is called by its views: hyperband throws its dice by the name
@@ -158,7 +157,7 @@ def as_proposed(trial: FrozenTrial) -> FrozenTrial:
 
 
 def rewritten(
-    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord], space: Space
+    trials: Sequence[FrozenTrial], configurations: Mapping[int, Mapping[str, Any]], space: Space
 ) -> dict[int, FrozenTrial]:
     """Return by number the trials that this space would not have drawn as they are stored, as it would have drawn them.
 
@@ -167,16 +166,23 @@ def rewritten(
     """
     known: dict[str, BaseDistribution] = {}
     found = {}
-    for record in records:
-        trial = trials[record.number]
+    for number, configuration in configurations.items():
+        trial = trials[number]
         if all(known.get(name) == now for name, now in trial.distributions.items()):
             continue
-        if not space.accepts(record.configuration):
+        if not space.accepts(configuration):
             continue
-        probe = FixedTrial(space.to_trial(record.configuration))
+        probe = FixedTrial(space.to_trial(configuration))
         space.suggest(probe)
         known |= probe.distributions
         if probe.distributions != trial.distributions or probe.params != trial.params:
-            again = found[record.number] = copy.copy(trial)
+            again = found[number] = copy.copy(trial)
             again.params, again.distributions = probe.params, probe.distributions
     return found
+
+
+def in_terms_of(other: FrozenTrial, trial: FrozenTrial) -> FrozenTrial:
+    """Return a trial with the parameters that it has in another copy of it."""
+    again = copy.copy(trial)
+    again.params, again.distributions = other.params, other.distributions
+    return again

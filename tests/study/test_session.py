@@ -1,4 +1,5 @@
 import math
+from copy import deepcopy
 
 import optuna
 import pytest
@@ -255,3 +256,30 @@ def test_a_loss_is_kept_as_it_is_and_judged_as_one(journal, record):
     assert [trial.value for trial in trials] == [1.0] * 10 + [3.0]
     assert all(set(trial.intermediate_values.values()) == {trial.value} for trial in trials)
     assert study.best_value == 1.0
+
+
+def test_what_was_at_work_is_trained_again_under_its_number_in_a_space_that_has_become_wider(session, record):
+    dead = session(sampler="tpe")
+    cohorts = [dead.propose(lambda leader: 3) for _ in range(5)]
+    left = [one for cohort in cohorts[1:] for one in cohort]
+    for one in cohorts[0]:
+        dead.tell(record(one, score=0.1 * one.number))
+    wider = deepcopy(SPACE)
+    linear = wider["space"]["model"]["choice"]["linear"]
+    linear["l1"] = [0, {"low": 1e-7, "high": 1, "log": True}, {"low": 2, "high": 3}]
+    linear["learning_rate"] = [0.5, linear["learning_rate"]]
+    linear["max_epochs"] = [20, 40]
+    wider["space"]["preprocess"]["numeric"]["scale"] = ["none", "robust", "standard"]
+    wider["space"]["model"]["choice"]["mlp"]["hidden_layer_sizes"] = [[4], [8], [16]]
+    assert any(one.params.get("model.linear.l1", 0) > 0 for one in left)
+    alive = session(wider, sampler="tpe", resume=True)
+    again = alive.news().unfinished
+    assert [one for cohort in again for one in cohort] == left
+    for one in left:
+        alive.tell(record(one, score=0.1 * one.number))
+    for _ in range(12):
+        for one in alive.propose(lambda leader: 3):
+            alive.tell(record(one, score=0.01 * one.number))
+    trials = alive.study.trials
+    states = {one.state for one in trials if "forbidden" not in one.user_attrs}
+    assert states == {TrialState.COMPLETE}
