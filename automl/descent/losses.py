@@ -29,8 +29,7 @@ _POSITIVE = Number(0, open_low=True)
 class Loss(ABC):
     """A loss over raw outputs ``(k, c, n)``; its own parameters are attributes set by keyword."""
 
-    about: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
+    tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     probabilities: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
@@ -53,12 +52,12 @@ class Loss(ABC):
     def start(self, y: Array, weight: Array, c: int) -> Array:
         """Return the best constant raw output ``(c,)`` for targets ``y`` with row weights of mean one."""
 
-    @abstractmethod
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
         """Return what `backward` wants to know of the rows: arrays whose last axis is the rows.
 
         ``weight`` ``(n,)`` is the weight of each row, the division by the number of rows included.
         """
+        return y, weight
 
     @abstractmethod
     def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
@@ -95,24 +94,14 @@ class Loss(ABC):
 
     def restore(self, z: Array, shift: float, factor: float) -> Array:
         """Return raw outputs in the target's own units (in place)."""
-        if factor != 1.0:
-            z *= z.dtype.type(factor)
-        if shift != 0.0:
-            z += z.dtype.type(shift)
         return z
 
 
-class _Regression(Loss):
-    """Losses of one output and a target ``t``."""
-
-    tasks = frozenset({"regression"})
-
-    def targets(self, y: Array, weight: Array, c: int) -> Targets:
-        return y, weight
-
-
-class _Residual(_Regression):
+class _Residual(Loss):
     """Losses of the residual ``r = z - t``, which is what they leave: a slope and a cost of it."""
+
+    quantile: float = 0.5
+    """The best constant is this quantile of the target."""
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
         mean = float(np.average(y, weights=weight))
@@ -120,15 +109,16 @@ class _Residual(_Regression):
         return mean, spread if spread > 1e-12 * max(abs(mean), 1e-300) else 1.0
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
-        return np.array([_quantile(y, weight, 0.5)])
+        return np.array([_quantile(y, weight, self.quantile)])
 
     @abstractmethod
     def _slope(self, r: Array) -> Array:
         """Return the derivative of the cost."""
 
-    @abstractmethod
     def _cost(self, r: Array) -> Array:
-        """Return the loss of each residual, which it may overwrite."""
+        """Return the loss of each residual, which it may overwrite; here that of straight lines from zero."""
+        r *= self._slope(r)
+        return r
 
     def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
         t, weight = targets
@@ -138,11 +128,14 @@ class _Residual(_Regression):
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         return _dot(self._cost(left), weight)
 
+    def restore(self, z: Array, shift: float, factor: float) -> Array:
+        z *= z.dtype.type(factor)
+        z += z.dtype.type(shift)
+        return z
+
 
 class Squared(_Residual):
-    """``r^2 / 2``."""
-
-    about = "half the squared error; predicts the mean"
+    """``r^2 / 2``: predicts the mean."""
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.average(y, weights=weight)])
@@ -155,9 +148,8 @@ class Squared(_Residual):
 
 
 class Huber(_Residual):
-    """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964)."""
+    """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964): robust to outliers."""
 
-    about = "squared near, absolute far: robust to outliers"
     parameters = {
         "delta": Parameter(_POSITIVE, 1.35, "where it turns absolute, in standard deviations of the target")
     }
@@ -174,39 +166,24 @@ class Huber(_Residual):
 
 
 class Absolute(_Residual):
-    """``|r|``."""
-
-    about = "absolute error; predicts the median"
+    """``|r|``: predicts the median."""
 
     def _slope(self, r: Array) -> Array:
         return np.asarray(np.sign(r))
 
-    def _cost(self, r: Array) -> Array:
-        return np.asarray(np.abs(r, out=r))
-
 
 class Quantile(_Residual):
-    """``q max(-r, 0) + (1 - q) max(r, 0)`` (Koenker and Bassett 1978)."""
+    """``q max(-r, 0) + (1 - q) max(r, 0)``, the pinball loss (Koenker and Bassett 1978): predicts a quantile."""
 
-    about = "pinball loss; predicts a quantile"
     parameters = {"quantile": Parameter(Number(0, 1, open_low=True, open_high=True), 0.5, "which one")}
-    quantile: float
-
-    def start(self, y: Array, weight: Array, c: int) -> Array:
-        return np.array([_quantile(y, weight, self.quantile)])
 
     def _slope(self, r: Array) -> Array:
         return np.asarray(np.where(r > 0, r.dtype.type(1 - self.quantile), r.dtype.type(-self.quantile)))
 
-    def _cost(self, r: Array) -> Array:
-        r *= self._slope(r)
-        return r
-
 
 class EpsilonInsensitive(_Residual):
-    """``max(|r| - epsilon, 0)`` (Vapnik 1995)."""
+    """``max(|r| - epsilon, 0)``: linear support vector regression (Vapnik 1995)."""
 
-    about = "absolute error beyond a margin: linear support vector regression"
     parameters = {"epsilon": Parameter(Number(0), 0.1, "the margin, in standard deviations of the target")}
     epsilon: float
 
@@ -217,10 +194,11 @@ class EpsilonInsensitive(_Residual):
         return np.asarray(np.maximum(np.abs(r, out=r) - self.epsilon, 0))
 
 
-class Poisson(_Regression):
-    """``exp(z) - t z + t log t - t``: half the Poisson deviance, with the log link."""
+class Poisson(Loss):
+    """``exp(z) - t z + t log t - t``: half the Poisson deviance, with the log link.
 
-    about = "half the Poisson deviance; predicts a positive mean by its logarithm"
+    Predicts a positive mean by its logarithm.
+    """
 
     def fault(self, y: Array) -> str:
         known = np.isfinite(y).all() and (y >= 0).all() and (y > 0).any()
@@ -277,9 +255,8 @@ class _Classification(Loss):
 
 
 class Logistic(_Classification):
-    """``log(1 + exp(z)) - t z`` with ``t`` of 0 or 1."""
+    """``log(1 + exp(z)) - t z`` with ``t`` of 0 or 1: cross-entropy of two classes."""
 
-    about = "cross-entropy of two classes"
     tasks = frozenset({"binary"})
     probabilities = True
     smooths_labels = True
@@ -320,9 +297,8 @@ class Logistic(_Classification):
 
 
 class Softmax(_Classification):
-    """``log(sum_j exp(z_j)) - z_t``."""
+    """``log(sum_j exp(z_j)) - z_t``: cross-entropy of several classes."""
 
-    about = "cross-entropy of several classes"
     tasks = frozenset({"multiclass"})
     probabilities = True
     smooths_labels = True
@@ -363,9 +339,10 @@ class Softmax(_Classification):
 
 
 class Hinge(_Classification):
-    """``max(0, 1 - s z)`` with ``s`` of -1 or 1; several classes: the sum over one against the rest."""
+    """``max(0, 1 - s z)`` with ``s`` of -1 or 1: the linear support vector machine.
 
-    about = "linear support vector machine; several classes one against the rest"
+    With several classes the sum over one against the rest.
+    """
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
         return np.zeros(c)
@@ -375,29 +352,26 @@ class Hinge(_Classification):
         sign = np.where(positive, weight.dtype.type(1), weight.dtype.type(-1))
         return sign, -sign * weight
 
-    def _margins(self, z: Array, sign: Array) -> None:
+    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+        sign, slope = targets
         z *= sign
         np.subtract(1, z, out=z)
         np.maximum(z, 0, out=z)
+        self._of_margins(z, left)
+        z *= slope
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
-        sign, slope = targets
-        self._margins(z, sign)
+    def _of_margins(self, z: Array, left: Array) -> None:
+        """Sum up the loss of ``max(0, 1 - s z)`` and put its derivative in the place of that."""
         np.sum(z, axis=1, out=left)
         np.sign(z, out=z)
-        z *= slope
 
 
 class SquaredHinge(Hinge):
-    """``max(0, 1 - s z)^2`` with ``s`` of -1 or 1; several classes: the sum over one against the rest."""
+    """``max(0, 1 - s z)^2``, the smooth hinge; several classes: the sum over one against the rest."""
 
-    about = "support vector machine with a smooth loss; several classes one against the rest"
-
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
-        sign, slope = targets
-        self._margins(z, sign)
+    def _of_margins(self, z: Array, left: Array) -> None:
         np.sum(np.square(z), axis=1, out=left)
-        z *= 2 * slope
+        z *= 2
 
 
 LOSSES: dict[str, type[Loss]] = {
