@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.metaestimators import available_if
@@ -20,7 +21,7 @@ from automl.descent.arrays import Array
 from automl.descent.cohort import Snapshot
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
 from automl.descent.network import Network
-from automl.descent.recipe import EMBEDDINGS, Architecture, Recipe, faults, parameters
+from automl.descent.recipe import RULES, Architecture, Recipe, build, parameters
 from automl.descent.train import Training
 from automl.errors import Fault, InputError
 
@@ -29,7 +30,7 @@ __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescent
 _OPEN = Number(0, 1, open_low=True, open_high=True)
 
 ESTIMATOR_PARAMETERS: dict[str, Parameter] = {
-    "embeddings": EMBEDDINGS,
+    "embeddings": RULES["embeddings"],
     "early_stopping": Parameter(Boolean(), False, "stop when the loss on held-out rows no longer falls"),
     "validation_fraction": Parameter(_OPEN, 0.1, "share of the rows held out for early stopping"),
     "patience": Parameter(Number(1, integer=True), 10, "epochs without a new best that are borne"),
@@ -40,7 +41,7 @@ ESTIMATOR_PARAMETERS: dict[str, Parameter] = {
 
 
 @dataclass(eq=False, repr=False)
-class _GradientDescent(BaseEstimator):
+class _GradientDescent(BaseEstimator, ABC):
     loss: str | None = None
     _: KW_ONLY
     loss_params: Mapping[str, Any] | None = None
@@ -80,30 +81,40 @@ class _GradientDescent(BaseEstimator):
         values["loss"] = DEFAULT_LOSSES[task] if self.loss is None else self.loss
         for name in ("loss_params", "optimizer_params", "schedule_params"):
             values[name] = {} if values[name] is None else values[name]
-        values["hidden_layer_sizes"] = tuple(np.atleast_1d(self.hidden_layer_sizes).tolist())
-        values["embeddings"] = tuple(tuple(pair) for pair in self.embeddings)
-        found = faults(values, parameters(task) | ESTIMATOR_PARAMETERS)
-        if found:
-            raise InputError(found)
-        architecture = {name: values[name] for name in Architecture.__dataclass_fields__}
-        recipe = {name: values[name] for name in Recipe.__dataclass_fields__ if name in values}
-        return Architecture(**architecture), Recipe(**recipe, seed=_seed(self.random_state))
+        values["hidden_layer_sizes"] = np.atleast_1d(self.hidden_layer_sizes).tolist()
+        values["embeddings"] = [tuple(pair) for pair in self.embeddings]
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        return build(values, parameters(task) | ESTIMATOR_PARAMETERS, int(seed))
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to rows ``X`` ``(n, d)`` and ``y`` ``(n,)``, targets or labels of any kind, with optional row weights."""
+        return self._learn(X, y, sample_weight, first=True)
+
+    @abstractmethod
+    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool, partial: bool = False) -> Self:
+        """Check what was handed in and train; ``first``: columns and classes are those of these rows."""
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, first: bool) -> tuple[Any, Array, Array | None]:
+        X, y = validate_data(
+            self, X, y, dtype=np.float32, accept_sparse="csr", y_numeric=is_regressor(self), reset=first
+        )
+        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
 
     def _train(
-        self, task: str, X: Any, y: Array, n_outputs: int, weight: Array | None, partial: bool
-    ) -> None:
+        self, task: str, X: Any, y: Array, weight: Array | None, n_outputs: int, partial: bool
+    ) -> Self:
         architecture, recipe = self._plan(task)
         known = hasattr(self, "theta_") and (partial or self.warm_start)
+        earlier: list[float] = self.loss_curve_ if known and partial else []
         held: tuple[Any, Array, Array | None] | None = None
         if self.early_stopping and not partial:
             (X, y, weight), held = self._hold_out(X, y, weight, task, recipe.seed)
-        goes_on = partial and known
-        epochs = recipe.max_epochs
-        if partial:
-            epochs = self.n_iter_ + 1 if goes_on else 1
-            seed = self.seed_ if goes_on else recipe.seed
+        epochs = len(earlier) + 1 if partial else recipe.max_epochs
+        if earlier:
             # a call past the last epoch still trains: the schedule then stays at its end
-            recipe = replace(recipe, seed=seed, max_epochs=max(recipe.max_epochs, epochs))
+            recipe = replace(recipe, seed=self.seed_, max_epochs=max(recipe.max_epochs, epochs))
         training = Training(
             architecture,
             [recipe],
@@ -113,35 +124,34 @@ class _GradientDescent(BaseEstimator):
             sample_weight=weight,
             order_seed=recipe.seed,
             resume=[Snapshot(self.theta_, self.optimizer_state_ if partial else {})] if known else None,
-            epoch=self.n_iter_ if goes_on else 0,
+            epoch=len(earlier),
             target_scale=(self.target_shift_, self.target_factor_) if known else None,
         )
-        earlier: list[float] = self.loss_curve_ if goes_on else []
         self.validation_curve_: list[float] = []
-        theta = None if held is None else self._stop_early(training, recipe.max_epochs, held)
-        if held is None:
-            training.advance(epochs)
-        if training.failures:
-            failure = training.failures[0]
+        theta = self._advance(training, epochs, held)
+        for failure in training.failures.values():
             raise FloatingPointError(
                 f"training ended in epoch {failure.epoch}: {failure.reason}. "
                 "Lower learning_rate or set clip_norm."
             )
-        self._keep(training, 0, theta)
-        self.loss_curve_[:0] = earlier
+        self._keep(training, 0, theta, earlier)
+        return self
 
     def _hold_out(self, X: Any, y: Array, weight: Array | None, task: str, seed: int) -> Any:
         """Return ``(X, y, weight)`` to train on and the same to stop by."""
         parts = train_test_split(
-            *(part for part in (X, y, weight) if part is not None),
+            np.arange(len(y)),
             test_size=self.validation_fraction,
             random_state=seed % 2**32,
             stratify=None if task == "regression" else y,
         )
-        return [*parts[::2], None][:3], [*parts[1::2], None][:3]
+        return [(X[rows], y[rows], None if weight is None else weight[rows]) for rows in parts]
 
-    def _stop_early(self, training: Training, epochs: int, held: Any) -> Array | None:
-        """Train until ``patience`` epochs brought no new best on held-out rows; return the best weights."""
+    def _advance(self, training: Training, epochs: int, held: Any) -> Array | None:
+        """Train; with held-out rows until ``patience`` epochs brought no new best there, whose weights are returned."""
+        if held is None:
+            training.advance(epochs)
+            return None
         best, theta, waited = np.inf, None, 0
         while training.epoch < epochs and waited < self.patience:
             training.advance(training.epoch + 1)
@@ -158,24 +168,22 @@ class _GradientDescent(BaseEstimator):
         """Become what recipe ``i`` of a cohort is by now, as if fitted alone; classes are the codes 0, 1, ...."""
         self.n_features_in_ = training.shape[0]
         self.validation_curve_ = []
-        self._keep(training, i, None)
-        self.n_iter_: int = len(self.loss_curve_)
+        self._keep(training, i)
         return self
 
-    def _keep(self, training: Training, i: int, theta: Array | None) -> None:
+    def _keep(
+        self, training: Training, i: int, theta: Array | None = None, earlier: Sequence[float] = ()
+    ) -> None:
         """Take over what a training learned of recipe ``i``, as plain values."""
         self.n_outputs_ = training.shape[1]
         self.loss_ = training.architecture.loss
-        snapshot = training.snapshot(i)
-        self.optimizer_state_ = snapshot.state
+        self.optimizer_state_ = training.snapshot(i).state
         self.theta_ = training.theta(i) if theta is None else theta
         self.target_shift_, self.target_factor_ = training.target_scale
-        self.n_iter_ = training.epoch
         self.seed_: int = training.recipes[i].seed
-        self.loss_curve_: list[float] = list(training.history(i)[0])
-        layers = training.weights(i, self.theta_)
-        self.coefs_ = [weight for weight, _ in layers]
-        self.intercepts_ = [bias for _, bias in layers]
+        self.loss_curve_ = [*earlier, *training.history(i)[0]]
+        self.n_iter_ = len(self.loss_curve_)
+        self.coefs_, self.intercepts_ = map(list, zip(*training.weights(i, self.theta_), strict=True))
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs ``(n, c)`` in the target's own unit."""
@@ -196,12 +204,6 @@ class _GradientDescent(BaseEstimator):
         if len(getattr(self, "coefs_", ())) != 1:
             raise AttributeError("coef_ and intercept_ belong to a fitted model without hidden layers")
         return self.coefs_[0], self.intercepts_[0]
-
-
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 @dataclass(eq=False, repr=False)
@@ -249,43 +251,31 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
         self.classes_ = np.arange(max(2, training.shape[1]))
         return super().adopt(training, i)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GradientDescentClassifier:
-        """Fit to rows ``X`` ``(n, d)`` and labels ``y`` ``(n,)`` of any kind, with optional row weights."""
-        X, y = validate_data(self, X, y, dtype=np.float32, accept_sparse="csr")
-        check_classification_targets(y)
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise InputError(Fault("y", "must have at least 2 classes", "1 class"))
-        self.classes_ = classes
-        return self._learn(X, y, sample_weight, partial=False)
-
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> GradientDescentClassifier:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on these rows; ``classes`` names all labels, at the first call at least."""
         first = not hasattr(self, "theta_")
-        X, y = validate_data(self, X, y, dtype=np.float32, accept_sparse="csr", reset=first)
-        check_classification_targets(y)
         if first and classes is None:
             raise InputError(Fault("classes", "must be given at the first call of partial_fit", "None"))
-        if first:
-            self.classes_ = np.unique(classes)
-        if not np.isin(y, self.classes_).all():
-            raise InputError(
-                Fault("y", "must hold labels of classes only", str(np.setdiff1d(y, self.classes_)))
-            )
-        return self._learn(X, y, sample_weight, partial=True)
+        return self._learn(X, y, sample_weight, first, partial=True, classes=classes)
 
-    def _learn(self, X: Any, y: Array, sample_weight: Any, partial: bool) -> GradientDescentClassifier:
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        codes = np.searchsorted(self.classes_, y)
+    @override
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, first: bool, partial: bool = False, classes: Any = None
+    ) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight, first)
+        check_classification_targets(y)
+        labels = np.unique(y if classes is None else classes) if first else self.classes_
+        if len(labels) < 2:
+            raise InputError(Fault("y", "must have at least 2 classes", "1 class"))
+        if not np.isin(y, labels).all():
+            raise InputError(Fault("y", "must hold labels of classes only", str(np.setdiff1d(y, labels))))
+        self.classes_ = labels
+        codes = np.searchsorted(labels, y)
         if self.class_weight is not None:
-            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            by_class = compute_class_weight(self.class_weight, classes=labels, y=y)
             weight = by_class[codes] * (1 if weight is None else weight)
-        count = len(self.classes_)
-        task, n_outputs = ("binary", 1) if count == 2 else ("multiclass", count)
-        self._train(task, X, codes, n_outputs, weight, partial)
-        return self
+        task, n_outputs = ("binary", 1) if len(labels) == 2 else ("multiclass", len(labels))
+        return self._train(task, X, codes, weight, n_outputs, partial)
 
     def decision_function(self, X: Any) -> Array:
         """Return raw outputs, ``(n,)`` for two classes (above 0: the second), else ``(n, c)``."""
@@ -349,20 +339,13 @@ class GradientDescentRegressor(RegressorMixin, _GradientDescent):
     ([300, 0], 1000.0)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GradientDescentRegressor:
-        """Fit to rows ``X`` ``(n, d)`` and targets ``y`` ``(n,)``, with optional row weights."""
-        return self._learn(X, y, sample_weight, partial=False)
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> GradientDescentRegressor:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on these rows; the first call's targets set the scale."""
-        return self._learn(X, y, sample_weight, partial=True)
+        return self._learn(X, y, sample_weight, first=not hasattr(self, "theta_"), partial=True)
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, partial: bool) -> GradientDescentRegressor:
-        first = not (partial and hasattr(self, "theta_"))
-        X, y = validate_data(self, X, y, dtype=np.float32, accept_sparse="csr", y_numeric=True, reset=first)
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        self._train("regression", X, y, 1, weight, partial)
-        return self
+    @override
+    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool, partial: bool = False) -> Self:
+        return self._train("regression", *self._checked(X, y, sample_weight, first), 1, partial)
 
     def predict(self, X: Any) -> Array:
         """Return predictions ``(n,)`` for rows ``X`` ``(n, d)``."""

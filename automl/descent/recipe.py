@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from automl.constraints import ListOf, Number, OneOf, Parameter, Section, Union, Variants, named
+from automl.constraints import Constraint, ListOf, Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.descent.activations import ACTIVATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.normalization import NORMALIZATIONS
@@ -14,12 +14,36 @@ from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.schedules import SCHEDULES
 from automl.errors import Fault, InputError, nearest
 
-__all__ = ["PARAMETERS", "Architecture", "Recipe", "faults", "from_configuration", "parameters"]
+__all__ = [
+    "PARAMETERS",
+    "RULES",
+    "Architecture",
+    "Recipe",
+    "build",
+    "check",
+    "from_configuration",
+    "parameters",
+]
+
+_COUNT = Number(1, integer=True)
+_STRENGTH = Number(0)
+_POSITIVE = Number(0, open_low=True)
+_SHARE = Number(0, 1, open_high=True)
+
+
+def _ruled(constraint: Constraint, default: Any, about: str) -> Any:
+    """Return a field of a record with its default and, beside it, its rule."""
+    return field(default=default, metadata={"rule": Parameter(constraint, default, about)})
+
+
+def _kinds(table: Mapping[str, Any]) -> Variants:
+    """Return the choice of a row of a table, each with parameters of its own."""
+    return Variants({name: Section(row.parameters) for name, row in table.items()})
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What must be equal within a cohort.
+    """What must be equal within a cohort; `RULES` tells the meaning and the range of each field.
 
     Parameters
     ----------
@@ -39,49 +63,66 @@ class Architecture:
     """
 
     loss: str
-    hidden_layer_sizes: tuple[int, ...] = ()
-    activation: str = "relu"
-    normalization: str | None = None
+    hidden_layer_sizes: tuple[int, ...] = _ruled(
+        ListOf(_COUNT), (), "units of each hidden layer; empty for a linear model"
+    )
+    activation: str = _ruled(OneOf(tuple(ACTIVATIONS)), "relu", "function after each hidden layer")
+    normalization: str | None = _ruled(
+        OneOf((None, *NORMALIZATIONS)), None, "of hidden units: each row over its units, or by batch"
+    )
     loss_params: Mapping[str, Any] = field(default_factory=dict)
-    embeddings: tuple[tuple[int, int], ...] = ()
+    embeddings: tuple[tuple[int, int], ...] = _ruled(
+        ListOf(ListOf(_COUNT, min_length=2)),
+        (),
+        "codes and length of learned vectors, for each of the last columns, which hold codes from 0",
+    )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What varies freely within a cohort; `PARAMETERS` tells the meaning and the range of each field."""
+    """What varies freely within a cohort; `RULES` tells the meaning and the range of each field."""
 
-    optimizer: str = "adam"
+    optimizer: str = _ruled(_kinds(OPTIMIZERS), "adam", "how a gradient becomes a step")
     optimizer_params: Mapping[str, Any] = field(default_factory=dict)
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
+    learning_rate: float = _ruled(_POSITIVE, 1e-3, "size of a step")
+    schedule: str = _ruled(_kinds(SCHEDULES), "constant", "how the learning rate changes by epoch")
     schedule_params: Mapping[str, Any] = field(default_factory=dict)
-    warmup: float = 0.0
-    batch_size: int | str = 32
-    max_epochs: int = 100
-    l1: float = 0.0
-    l2: float = 1e-4
-    weight_decay: float = 0.0
-    dropout: float = 0.0
-    clip_norm: float | None = None
-    label_smoothing: float = 0.0
-    average: float = 0.0
-    seed: int = 0
+    warmup: float = _ruled(_STRENGTH, 0.0, "epochs over which the learning rate rises from zero")
+    batch_size: int | str = _ruled(
+        Union((_COUNT, OneOf(("full",)))), 32, "rows a step: 1 is stochastic, full is plain gradient descent"
+    )
+    max_epochs: int = _ruled(_COUNT, 100, "passes over the rows")
+    l1: float = _ruled(_STRENGTH, 0.0, "lasso penalty on weights, by proximal steps: exact zeros")
+    l2: float = _ruled(_STRENGTH, 1e-4, "ridge penalty on weights, l2 / 2 times their squares")
+    weight_decay: float = _ruled(_STRENGTH, 0.0, "decoupled decay of weights, times the learning rate a step")
+    dropout: float = _ruled(_SHARE, 0.0, "share of hidden units silenced at random in training")
+    clip_norm: float | None = _ruled(
+        Union((_POSITIVE, OneOf((None,)))), None, "longest gradient; null: gradients are not clipped"
+    )
+    label_smoothing: float = _ruled(
+        _SHARE, 0.0, "share of each label spread over all classes; for logistic and softmax"
+    )
+    average: float = _ruled(
+        _SHARE, 0.0, "share of the epochs, the last ones, over which weights are averaged"
+    )
+    seed: int = _ruled(Number(0, integer=True), 0, "what initial weights and dropout are derived from")
 
 
-EMBEDDINGS = Parameter(
-    ListOf(ListOf(Number(1, integer=True), min_length=2)),
-    (),
-    "codes and length of learned vectors, for each of the last columns, which hold codes from 0",
-)
-"""Follows from the table rather than from a search, and so is no row of `PARAMETERS`."""
+def _rules(task: str | None = None) -> dict[str, Parameter]:
+    fitting = {name: loss for name, loss in LOSSES.items() if task is None or task in loss.tasks}
+    rules = {"loss": Parameter(_kinds(fitting), DEFAULT_LOSSES[task or "binary"], "what is minimised")}
+    known = (item for kind in (Architecture, Recipe) for item in fields(kind))
+    return rules | {item.name: item.metadata["rule"] for item in known if "rule" in item.metadata}
 
-_SEED = Parameter(Number(0, integer=True), 0, "what initial weights and dropout are derived from")
-_POSITIVE = Number(0, open_low=True)
-_SHARE = Number(0, 1, open_high=True)
+
+RULES: dict[str, Parameter] = _rules()
+"""Every field of an architecture and a recipe: its rule, its default and a line about it."""
 
 
 def parameters(task: str | None = None) -> dict[str, Parameter]:
-    """Return every parameter of a model by name: its rule, its default and a line about it.
+    """Return what a search may try of a model, by name: its rule, its default and a line about it.
+
+    The seed is the search's, and embeddings follow from the table: both are left out.
 
     Parameters
     ----------
@@ -95,117 +136,78 @@ def parameters(task: str | None = None) -> dict[str, Parameter]:
     >>> parameters()["optimizer"].constraint.accepts({"momentum": {"momentum": 0.5}})
     True
     """
-    losses = {name: row for name, row in LOSSES.items() if task is None or task in row.tasks}
-    return {
-        "loss": Parameter(
-            Variants({name: Section(row.parameters) for name, row in losses.items()}),
-            DEFAULT_LOSSES[task or "binary"],
-            "what is minimised",
-        ),
-        "hidden_layer_sizes": Parameter(
-            ListOf(Number(1, integer=True)), (), "units of each hidden layer; empty for a linear model"
-        ),
-        "activation": Parameter(OneOf(tuple(ACTIVATIONS)), "relu", "function after each hidden layer"),
-        "normalization": Parameter(
-            OneOf((None, *NORMALIZATIONS)), None, "of hidden units: each row over its units, or by batch"
-        ),
-        "optimizer": Parameter(
-            Variants({name: Section(row.parameters) for name, row in OPTIMIZERS.items()}),
-            "adam",
-            "how a gradient becomes a step",
-        ),
-        "learning_rate": Parameter(_POSITIVE, 1e-3, "size of a step"),
-        "schedule": Parameter(
-            Variants({name: Section(row.parameters) for name, row in SCHEDULES.items()}),
-            "constant",
-            "how the learning rate changes by epoch",
-        ),
-        "warmup": Parameter(Number(0), 0.0, "epochs over which the learning rate rises from zero"),
-        "batch_size": Parameter(
-            Union((Number(1, integer=True), OneOf(("full",)))),
-            32,
-            "rows a step: 1 is stochastic, full is plain gradient descent",
-        ),
-        "max_epochs": Parameter(Number(1, integer=True), 100, "passes over the rows"),
-        "l1": Parameter(Number(0), 0.0, "lasso penalty on weights, by proximal steps: exact zeros"),
-        "l2": Parameter(Number(0), 1e-4, "ridge penalty on weights, l2 / 2 times their squares"),
-        "weight_decay": Parameter(
-            Number(0), 0.0, "decoupled decay of weights, times the learning rate a step"
-        ),
-        "dropout": Parameter(_SHARE, 0.0, "share of hidden units silenced at random in training"),
-        "clip_norm": Parameter(
-            Union((_POSITIVE, OneOf((None,)))), None, "longest gradient; null: gradients are not clipped"
-        ),
-        "label_smoothing": Parameter(
-            _SHARE, 0.0, "share of each label spread over all classes; for logistic and softmax"
-        ),
-        "average": Parameter(
-            _SHARE, 0.0, "share of the epochs, the last ones, over which weights are averaged"
-        ),
-    }
+    return {name: rule for name, rule in _rules(task).items() if name not in ("embeddings", "seed")}
 
 
 PARAMETERS: dict[str, Parameter] = parameters()
 
-_PARAMS_OF = {"loss": "loss_params", "optimizer": "optimizer_params", "schedule": "schedule_params"}
 
-
-def faults(values: Mapping[str, Any], rules: Mapping[str, Parameter], where: str = "") -> list[Fault]:
-    """Return every rule that ``values`` break.
-
-    Parameters
-    ----------
-    values : mapping
-        Fields by name; variants spread over two, ``optimizer`` and ``optimizer_params``.
-    rules : mapping of str to Parameter
-        As `parameters` gives them; values without a rule pass.
-    where : str
-        What stands before each name in a fault.
-    """
+def _faults(values: Mapping[str, Any], rules: Mapping[str, Parameter], where: str = "") -> list[Fault]:
+    """Return every rule that values break; those without a rule pass."""
     found: list[Fault] = []
     for name, rule in rules.items():
         if name not in values:
             continue
         value, constraint = values[name], rule.constraint
-        if value is rule.default and name not in _PARAMS_OF:
-            continue
-        if isinstance(constraint, Variants):
-            if not isinstance(value, str) or value not in constraint.options:
-                remedy = nearest(str(value), list(constraint.options))
-                found.append(Fault(where + name, f"must be {constraint.describe()}", repr(value), remedy))
+        if not isinstance(constraint, Variants):
+            if not constraint.accepts(value):
+                found.append(Fault(where + name, f"must be {constraint.describe()}", repr(value)))
+        elif not isinstance(value, str) or value not in constraint.options:
+            remedy = nearest(str(value), list(constraint.options))
+            found.append(Fault(where + name, f"must be {constraint.describe()}", repr(value), remedy))
+        else:
+            params, place = values.get(f"{name}_params", {}), f"{where}{name}_params"
+            if not isinstance(params, Mapping):
+                found.append(Fault(place, "must be a mapping", repr(params)))
                 continue
-            found += _params_faults(values, where + _PARAMS_OF[name], constraint.options[value], name)
-        elif not constraint.accepts(value):
-            found.append(Fault(where + name, f"must be {constraint.describe()}", repr(value)))
+            own = constraint.options[value].parameters
+            found += _unknown(params, own, f"{place}.", value) + _faults(params, own, f"{place}.")
     return found
 
 
-def _params_faults(values: Mapping[str, Any], where: str, section: Section, name: str) -> Iterable[Fault]:
-    params = values.get(_PARAMS_OF[name]) or {}
-    if not isinstance(params, Mapping):
-        yield Fault(where, "must be a mapping", repr(params))
-        return
-    for key, value in params.items():
-        rule = section.parameters.get(key)
-        if rule is None:
-            known = nearest(key, list(section.parameters)) if section.parameters else "It has none."
-            yield Fault(f"{where}.{key}", f"must be a parameter of {values[name]}", repr(key), known)
-        elif not rule.constraint.accepts(value):
-            yield Fault(f"{where}.{key}", f"must be {rule.constraint.describe()}", repr(value))
+def _unknown(given: Iterable[str], rules: Mapping[str, Parameter], where: str, owner: str) -> list[Fault]:
+    """Return a fault for each name that is none of the owner's."""
+    rule = f"must be a parameter of {owner}"
+    return [
+        Fault(where + name, rule, repr(name), nearest(name, list(rules)) if rules else "It has none.")
+        for name in given
+        if name not in rules
+    ]
 
 
 def check(architecture: Architecture, recipes: Iterable[Recipe]) -> None:
     """Raise one `InputError` with every rule that an architecture and its recipes break."""
-    found = faults(_values(architecture), PARAMETERS | {"embeddings": EMBEDDINGS})
-    rules = PARAMETERS | {"seed": _SEED}
+    found = _faults(vars(architecture), RULES)
     for i, recipe in enumerate(recipes):
-        found += faults(_values(recipe), rules, f"recipes[{i}].")
+        found += _faults(vars(recipe), RULES, f"recipes[{i}].")
     if found:
         raise InputError(found)
 
 
-def _values(record: Architecture | Recipe) -> dict[str, Any]:
-    return vars(record)
+def build(
+    values: Mapping[str, Any], rules: Mapping[str, Parameter], seed: int, known: Iterable[Fault] = ()
+) -> tuple[Architecture, Recipe]:
+    """Return the records that hold values by name, or raise one `InputError` with all their faults.
+
+    Parameters
+    ----------
+    values : mapping
+        Fields of both records and possibly others; variants spread over two, ``optimizer`` and
+        ``optimizer_params``. What is left out takes its default.
+    rules : mapping of str to Parameter
+        What the values must keep.
+    seed : int
+        The recipe's seed.
+    known : iterable of Fault
+        Faults found before.
+    """
+    found = [*known, *_faults(values, rules)]
+    if found:
+        raise InputError(found)
+    shape, own = ({item.name for item in fields(kind)} & values.keys() for kind in (Architecture, Recipe))
+    plain: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in values.items()}
+    architecture = Architecture(**{name: plain[name] for name in shape})
+    return architecture, Recipe(**{name: plain[name] for name in own}, seed=seed)
 
 
 def from_configuration(
@@ -235,22 +237,8 @@ def from_configuration(
     ('logistic', 'momentum', {'momentum': 0.5})
     """
     rules = parameters(task)
-    values: dict[str, Any] = {name: rule.default for name, rule in rules.items()}
-    unknown = [
-        Fault(name, "must be a parameter of the model", repr(name), nearest(name, list(rules)))
-        for name in configuration
-        if name not in rules
-    ]
-    values |= {name: value for name, value in configuration.items() if name in rules}
-    for name, params in _PARAMS_OF.items():
-        if isinstance(values[name], Mapping) and len(values[name]) == 1:
-            values[name], values[params] = named(values[name])
-    found = unknown + faults(values, rules)
-    if found:
-        raise InputError(found)
-    values["hidden_layer_sizes"] = tuple(values["hidden_layer_sizes"])
-    shape = {item.name for item in fields(Architecture)}
-    return (
-        Architecture(**{name: value for name, value in values.items() if name in shape}),
-        Recipe(**{name: value for name, value in values.items() if name not in shape}, seed=seed),
-    )
+    values: dict[str, Any] = {"loss": DEFAULT_LOSSES[task], **configuration}
+    for name in ("loss", "optimizer", "schedule"):
+        if isinstance(values.get(name), Mapping) and len(values[name]) == 1:
+            values[name], values[f"{name}_params"] = named(values[name])
+    return build(values, rules, seed, _unknown(configuration, rules, "", "the model"))
