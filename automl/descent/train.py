@@ -84,6 +84,8 @@ class Training:
         How much of the next one is done; below 1.
     failures : dict
         Recipe position to its `Failure`; failed trials have left the arrays.
+    target_scale : tuple of float
+        ``(shift, factor)``: training sees ``(y - shift) / factor``.
 
     Raises
     ------
@@ -126,25 +128,21 @@ class Training:
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
         _check_data(self.loss, architecture, X, y, sample_weight, n_outputs)
-        seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
-        weight = _mean_one(sample_weight)
-        n, d = X.shape
-        row_weight = np.ones(n) if weight is None else weight
-        self._shift, self._factor = target_scale or self.loss.scale(y, row_weight)
+        weight = _mean_one(sample_weight, len(y))
+        self.target_scale = target_scale or self.loss.scale(y, weight)
         y = self._scaled(y)
-        self._rows = rows_of(X, y, weight, seed)
-        intercept = self.loss.start(y, row_weight, n_outputs)
+        seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
+        self._rows = rows_of(X, y, None if sample_weight is None else weight.astype(np.float32), seed)
+        intercept = self.loss.start(y, weight, n_outputs)
         self._limit = EXPLODED * self._constant_loss(y, intercept)
-        self._network = Network(architecture, d, n_outputs)
-        self._lanes = self._start_lanes(intercept)
-        self._rested: list[Lane] = []
+        self._network = Network(architecture, X.shape[1], n_outputs)
+        self._lanes, self._rested = self._start_lanes(intercept), list[Lane]()
         self._losses: list[list[float]] = [[] for _ in self.recipes]
         self._rates: list[list[float]] = [[] for _ in self.recipes]
-        self.epoch, self.part = epoch, 0.0
-        self._under_way = False
+        self.epoch, self.part, self._under_way = epoch, 0.0, False
+        self.failures: dict[int, Failure] = {}
         if resume is not None:
             self._resume(resume)
-        self.failures: dict[int, Failure] = {}
 
     def _resume(self, snapshots: Sequence[Snapshot]) -> None:
         sizes = [snapshot.theta.shape for snapshot in snapshots]
@@ -157,8 +155,9 @@ class Training:
 
     def _scaled(self, y: Array) -> Array:
         """Return targets as the loss sees them."""
-        if self._shift != 0.0 or self._factor != 1.0:
-            return np.asarray((y - self._shift) / self._factor, np.float32)
+        shift, factor = self.target_scale
+        if (shift, factor) != (0.0, 1.0):
+            y = (y - shift) / factor
         return y.astype(np.float32, copy=False) if y.dtype.kind == "f" else y
 
     def _constant_loss(self, y: Array, intercept: Array) -> float:
@@ -168,13 +167,10 @@ class Training:
         return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
     def _start_lanes(self, intercept: Array) -> list[Lane]:
-        n = self._rows.n
-        by_batch: dict[int, list[int]] = {}
-        for i, recipe in enumerate(self.recipes):
-            batch = n if recipe.batch_size == "full" else min(int(recipe.batch_size), n)
-            by_batch.setdefault(batch, []).append(i)
-        lanes = []
-        for batch, positions in sorted(by_batch.items()):
+        n, lanes = self._rows.n, []
+        batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.recipes])
+        for batch in np.unique(batches).tolist():
+            positions = np.flatnonzero(batches == batch).tolist()
             theta = np.stack([self._network.start(self.recipes[i].seed, intercept) for i in positions])
             lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch))
         return lanes
@@ -182,8 +178,13 @@ class Training:
     @property
     def trials(self) -> Array:
         """Positions, in the recipes, of the trials still in the arrays, ascending ``(k,)``."""
-        found = [lane.positions for lane in self._lanes + self._rested]
-        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+        return np.sort(_positions(self._lanes + self._rested))
+
+    @property
+    def begun(self) -> Array:
+        """Which of `trials` have done a step ``(k,)``: not so full batches before the end of the first epoch."""
+        lanes = [lane for lane in self._lanes + self._rested if self.epoch or lane.position]
+        return np.isin(self.trials, _positions(lanes))
 
     def advance(self, epoch: float, stop: Callable[[], bool] | None = None) -> None:
         """Train on until ``epoch``.
@@ -203,83 +204,61 @@ class Training:
         while self.epoch + self.part < epoch:
             if not self._under_way:
                 self._begin()
-            part = min(1.0, epoch - self.epoch)
-            if stop() or not self._train(int(part * self._rows.n), stop):
+            if stop():
                 return
-            if part < 1:
-                self.part = part
-                self._drop_broken()
-            else:
-                self._finish()
+            part = min(1.0, epoch - self.epoch)
+            # a diverging trial overflows; that is found out afterwards and is no error
+            with np.errstate(all="ignore"):
+                if not all(lane.train(self._rows, int(part * self._rows.n), stop) for lane in self._lanes):
+                    return
+                self._take_note(part)
 
     def _begin(self) -> None:
         """Set out on an epoch, without the trials that have reached their last."""
-        for lane in list(self._lanes):
+        for lane in self._lanes:
             done = np.array([recipe.max_epochs <= self.epoch for recipe in lane.recipes])
-            if done.all():
-                self._lanes.remove(lane)
-                self._rested.append(lane)
-            elif done.any():
+            if done.any():
                 self._rested.append(lane.split(done))
+        self._leave()
         self._rows.begin(self.epoch)
         for lane in self._lanes:
             lane.begin(self.epoch, self._rows.n)
         self._under_way = True
 
-    def _train(self, until: int, stop: Callable[[], bool]) -> bool:
-        """Train all lanes up to a row of the epoch; return False where ``stop`` cut that short."""
-        # a diverging trial overflows; that is found out afterwards and is no error
-        with np.errstate(all="ignore"):
-            return all(lane.train(self._rows, until, stop) for lane in self._lanes)
-
-    def _finish(self) -> None:
-        """Take note of an epoch that is done."""
-        for lane in list(self._lanes):
-            with np.errstate(all="ignore"):
+    def _take_note(self, part: float) -> None:
+        """Take note that a part of the epoch is done, or all of it; let trials leave that are beyond repair."""
+        for lane in self._lanes:
+            losses = np.zeros(len(lane.positions))
+            if part == 1:
                 losses, rates = lane.finish(self._rows.n)
-            self._record(lane, losses, rates)
-        self.epoch, self.part, self._under_way = self.epoch + 1, 0.0, False
-
-    @property
-    def begun(self) -> Array:
-        """Which of `trials` have done a step ``(k,)``: not so full batches before the end of the first epoch."""
-        found = [lane.positions for lane in self._lanes + self._rested if self.epoch or lane.position]
-        return np.isin(self.trials, np.concatenate(found)) if found else np.zeros(len(self.trials), bool)
-
-    def _record(self, lane: Lane, losses: Array, rates: Array) -> None:
-        finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
-        exploded = losses > self._limit
-        for i, loss, rate in zip(lane.positions.tolist(), losses.tolist(), rates.tolist(), strict=True):
-            self._losses[i].append(loss)
-            self._rates[i].append(rate)
-        for slot in np.flatnonzero(~finite | exploded).tolist():
-            reason = "loss or weights are not finite"
-            if finite[slot]:
-                reason = f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
-            self.failures[int(lane.positions[slot])] = Failure(reason, self.epoch + 1)
-        self._take(lane, np.asarray(finite & ~exploded))
-
-    def _drop_broken(self) -> None:
-        """Let trials leave that are beyond repair within an epoch."""
-        for lane in list(self._lanes):
-            finite = np.isfinite(lane.theta).all(axis=1)
-            for position in lane.positions[~finite].tolist():
-                self.failures[position] = Failure("weights are not finite", self.epoch + 1)
-            self._take(lane, np.asarray(finite))
-
-    def _take(self, lane: Lane, mask: Array) -> None:
-        lane.take(mask)
-        if not len(lane.positions):
-            self._lanes.remove(lane)
+                for i, loss, rate in zip(lane.positions, losses.tolist(), rates.tolist(), strict=True):
+                    self._losses[i].append(loss)
+                    self._rates[i].append(rate)
+            finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
+            broken = ~finite | (losses > self._limit)
+            for slot in np.flatnonzero(broken).tolist():
+                reason = "loss or weights are not finite"
+                if finite[slot]:
+                    reason = (
+                        f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
+                    )
+                self.failures[int(lane.positions[slot])] = Failure(reason, self.epoch + 1)
+            lane.take(~broken)
+        self._leave()
+        self.epoch, self.part = (self.epoch + 1, 0.0) if part == 1 else (self.epoch, part)
+        self._under_way = part < 1
 
     def keep(self, mask: Any) -> None:
         """Drop the trials of `trials` where ``mask`` ``(k,)`` is false."""
         trials, mask = self.trials, np.asarray(mask, bool)
         if mask.shape != trials.shape:
             raise InputError(Fault("mask", f"must have shape {trials.shape}", str(mask.shape)))
-        kept = trials[mask]
         for lane in self._lanes + self._rested:
-            lane.take(np.isin(lane.positions, kept))
+            lane.take(np.isin(lane.positions, trials[mask]))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Forget the lanes that all trials have left."""
         self._lanes = [lane for lane in self._lanes if len(lane.positions)]
         self._rested = [lane for lane in self._rested if len(lane.positions)]
 
@@ -288,25 +267,25 @@ class Training:
 
         Rows pass in chunks, so that nothing but the result grows with them.
         """
+        return self.loss.restore(self._outputs(X), *self.target_scale)
+
+    def _outputs(self, X: Any) -> Array:
+        """Return raw outputs as training sees them."""
         if X.shape[1] != self._network.d:
             raise InputError(Fault("X", f"must have {self._network.d} columns", str(X.shape[1])))
-        trials, n = self.trials, X.shape[0]
-        out = np.empty((len(trials), n, self._network.c), np.float32)
+        trials = self.trials
+        out = np.empty((len(trials), X.shape[0], self._network.c), np.float32)
         for lane in self._lanes + self._rested:
             out[np.searchsorted(trials, lane.positions)] = self._network.outputs(lane.weights, X)
-        return self.loss.restore(out, self._shift, self._factor)
+        return out
 
     def loss_on(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
         """Return the mean loss ``(k,)`` on other rows, in the sense of `history`: without penalties."""
         y = self._scaled(np.asarray(y))
-        weight = _mean_one(sample_weight)
-        row = np.full(len(y), 1 / len(y), np.float32) if weight is None else weight / np.float32(len(y))
-        found = np.empty(len(self.trials))
-        for lane in self._lanes + self._rested:
-            z = np.ascontiguousarray(self._network.outputs(lane.weights, X).transpose(0, 2, 1))
-            with np.errstate(all="ignore"):
-                found[np.searchsorted(self.trials, lane.positions)] = self.loss.value(z, y, row)
-        return found
+        weight = (_mean_one(sample_weight, len(y)) / len(y)).astype(np.float32)
+        z = np.ascontiguousarray(self._outputs(X).transpose(0, 2, 1))
+        with np.errstate(all="ignore"):
+            return self.loss.value(z, y, weight)
 
     def predict(self, X: Any) -> Array:
         """Return values ``(k, n)`` for regression, else probabilities ``(k, n, classes)``.
@@ -342,11 +321,6 @@ class Training:
         """``(d, c)``: columns and raw outputs."""
         return self._network.d, self._network.c
 
-    @property
-    def target_scale(self) -> tuple[float, float]:
-        """``(shift, factor)``: training sees ``(y - shift) / factor``."""
-        return self._shift, self._factor
-
     def theta(self, i: int) -> Array:
         """Return the flat parameters ``(p,)`` of recipe ``i``, as trained."""
         lane, slot = self._find(i)
@@ -359,26 +333,29 @@ class Training:
         """
         layers = self._network.weights(self.theta(i) if theta is None else theta)
         weight, bias = layers[-1]
-        slope = self.loss.restore(np.ones(1, np.float32), 0.0, self._factor)
-        slope -= self.loss.restore(np.zeros(1, np.float32), 0.0, self._factor)
-        layers[-1] = weight * slope, self.loss.restore(bias, self._shift, self._factor)
+        zero, one = self.loss.restore(np.array([0, 1], np.float32), 0.0, self.target_scale[1])
+        layers[-1] = weight * (one - zero), self.loss.restore(bias, *self.target_scale)
         return layers
 
 
-def _mean_one(sample_weight: Any) -> Array | None:
+def _positions(lanes: Sequence[Lane]) -> Array:
+    return np.concatenate([np.empty(0, np.intp), *(lane.positions for lane in lanes)])
+
+
+def _mean_one(sample_weight: Any, n: int) -> Array:
+    """Return row weights ``(n,)`` of mean one."""
     if sample_weight is None:
-        return None
+        return np.ones(n)
     weight = np.asarray(sample_weight, float)
-    return np.asarray(weight / weight.mean(), np.float32)
+    return np.asarray(weight / weight.mean())
 
 
 def _check_data(
     loss: Loss, architecture: Architecture, X: Any, y: Array, sample_weight: Any, n_outputs: int
 ) -> None:
-    found = []
     if getattr(X, "ndim", 0) != 2:
         raise InputError(Fault("X", "must have two dimensions", str(getattr(X, "shape", type(X).__name__))))
-    n = X.shape[0]
+    found, n, codes = [], X.shape[0], max(2, n_outputs)
     if len(architecture.embeddings) > X.shape[1]:
         rule = f"must have a column for each of {len(architecture.embeddings)} embeddings"
         found.append(Fault("X", rule, f"{X.shape[1]} columns"))
@@ -388,24 +365,16 @@ def _check_data(
         found.append(Fault("y", "must be numbers", str(y.dtype)))
     elif rule := loss.fault(y):
         found.append(Fault("y", rule, f"values from {y.min()} to {y.max()}"))
-    elif "regression" not in loss.tasks and y.max() >= max(2, n_outputs):
-        found.append(Fault("y", f"must be codes below {max(2, n_outputs)}", str(y.max())))
-    single, several = bool(loss.tasks & {"binary", "regression"}), "multiclass" in loss.tasks
-    if not (single if n_outputs == 1 else several and n_outputs > 1):
-        rule = (
-            "1" if not several else "the number of classes" if not single else "1, or the number of classes"
-        )
+    elif "regression" not in loss.tasks and y.max() >= codes:
+        found.append(Fault("y", f"must be codes below {codes}", str(y.max())))
+    one, several = loss.tasks & {"binary", "regression"}, loss.tasks & {"multiclass"}
+    if n_outputs < 1 or not (one if n_outputs == 1 else several):
+        rule = " or ".join(name for name, tasks in (("1", one), ("the number of classes", several)) if tasks)
         found.append(Fault("n_outputs", f"must be {rule} for the loss {architecture.loss}", str(n_outputs)))
     if sample_weight is not None:
         weight = np.asarray(sample_weight, float)
-        if (
-            weight.shape != (n,)
-            or not np.isfinite(weight).all()
-            or (weight < 0).any()
-            or not weight.sum() > 0
-        ):
-            found.append(
-                Fault("sample_weight", "must be one finite number of at least 0 a row, not all 0", "others")
-            )
+        if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
+            rule = "must be one finite number of at least 0 a row, not all 0"
+            found.append(Fault("sample_weight", rule, "others"))
     if found:
         raise InputError(found)
