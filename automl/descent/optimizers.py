@@ -29,122 +29,82 @@ class Optimizer:
 
     Parameters
     ----------
-    about : str
-        One line with the source.
     init : callable
         ``theta (k, p) -> state``.
     update : callable
         ``(g, state, h)``; ``g`` becomes the direction in place.
+    parameters : mapping
+        Name, rule and default of each parameter. ``weight_decay`` adds to the recipe's own.
     denominator : callable
         ``(state, h) -> what the average gradient was divided by``.
-    parameters : mapping
-        Name, rule and default of each parameter.
     """
 
-    about: str
     init: Callable[[Array], State]
     update: Callable[[Array, State, Params], None]
-    denominator: Callable[[State, Params], Array | float]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    denominator: Callable[[State, Params], Array | float] = lambda state, h: 1.0
 
 
-def _lerp(average: Array, value: Array, decay: Array, scratch: Array) -> None:
-    """Let ``average`` be ``decay * average + (1 - decay) * value``."""
-    np.subtract(value, average, out=scratch)
-    scratch *= 1 - decay
-    average += scratch
+def _state(*zeros: str, ones: tuple[str, ...] = ()) -> Callable[[Array], State]:
+    """Return the `init` of a state of zeros ``(k, p)`` and of ones ``(k, 1)``, by name."""
 
+    def init(theta: Array) -> State:
+        found = {name: np.zeros_like(theta) for name in zeros}
+        return found | {name: np.ones((len(theta), 1)) for name in ones}
 
-def _nothing(theta: Array) -> State:
-    return {}
+    return init
 
 
 def _sgd(g: Array, state: State, h: Params) -> None:
-    pass
-
-
-def _one(state: State, h: Params) -> float:
-    return 1.0
-
-
-def _momentum_init(theta: Array) -> State:
-    return {"velocity": np.zeros_like(theta)}
+    """Plain gradient descent: the gradient is the direction."""
 
 
 def _momentum(g: Array, state: State, h: Params) -> None:
+    """Heavy ball (Polyak 1964), or Nesterov's look-ahead ``g + mu v`` (Sutskever et al. 2013)."""
     velocity, mu, nesterov = state["velocity"], h["momentum"], h["nesterov"]
     velocity *= mu
     velocity += g
     if nesterov.any():
-        # Nesterov's look-ahead g + mu v; the plain direction is v alone
+        # the plain direction is v alone
         g *= nesterov
         g += np.where(nesterov > 0, mu, 1) * velocity
     else:
         np.copyto(g, velocity)
 
 
-def _momentum_denominator(state: State, h: Params) -> Array:
-    return 1 - h["momentum"]
-
-
-def _adagrad_init(theta: Array) -> State:
-    return {"square": np.zeros_like(theta), "scratch": np.empty_like(theta)}
-
-
 def _adagrad(g: Array, state: State, h: Params) -> None:
-    square, root = state["square"], state["scratch"]
-    np.multiply(g, g, out=root)
-    square += root
-    np.sqrt(square, out=root)
-    root += h["epsilon"]
-    g /= root
-
-
-def _scratch(state: State, h: Params) -> Array:
-    return state["scratch"]
+    """Adagrad (Duchi et al. 2011): by the root of the sum of squares."""
+    state["square"] += np.multiply(g, g, out=state["scratch"])
+    _divide(g, state, h)
 
 
 def _rmsprop(g: Array, state: State, h: Params) -> None:
-    square, root = state["square"], state["scratch"]
-    square *= h["decay"]
-    np.multiply(g, g, out=root)
-    root *= 1 - h["decay"]
-    square += root
-    np.sqrt(square, out=root)
+    """RMSprop (Hinton 2012): by the root of the mean of squares."""
+    _average(state["square"], g, h["decay"], state["scratch"])
+    _divide(g, state, h)
+
+
+def _average(mean: Array, g: Array, decay: Array, scratch: Array) -> None:
+    """Let ``mean`` be ``decay * mean + (1 - decay) * g^2``."""
+    mean *= decay
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - decay
+    mean += scratch
+
+
+def _divide(g: Array, state: State, h: Params) -> None:
+    """Divide the gradient by the root of its squares, which stays in ``scratch``."""
+    root = np.sqrt(state["square"], out=state["scratch"])
     root += h["epsilon"]
     g /= root
 
 
-def _adadelta_init(theta: Array) -> State:
-    return {
-        "square": np.zeros_like(theta),
-        "square_step": np.zeros_like(theta),
-        "root": np.empty_like(theta),
-        "scratch": np.empty_like(theta),
-    }
-
-
 def _adadelta(g: Array, state: State, h: Params) -> None:
-    square, square_step, scratch = state["square"], state["square_step"], state["scratch"]
-    _lerp(square, g * g, h["decay"], scratch)
-    state["root"] = np.sqrt((square + h["epsilon"]) / (square_step + h["epsilon"]))
+    """Adadelta (Zeiler, arXiv 1212.5701); its own learning rate is 1."""
+    _average(state["square"], g, h["decay"], state["scratch"])
+    state["root"] = np.sqrt((state["square"] + h["epsilon"]) / (state["square_step"] + h["epsilon"]))
     g /= state["root"]
-    _lerp(square_step, g * g, h["decay"], scratch)
-
-
-def _adadelta_denominator(state: State, h: Params) -> Array:
-    return state["root"]
-
-
-def _adam_init(theta: Array) -> State:
-    k = len(theta)
-    return {
-        "sum": np.zeros_like(theta),
-        "squares": np.zeros_like(theta),
-        "scratch": np.empty_like(theta),
-        "power1": np.ones((k, 1)),
-        "power2": np.ones((k, 1)),
-    }
+    _average(state["square_step"], g, h["decay"], state["scratch"])
 
 
 def corrections(state: State, h: Params) -> tuple[Array, Array]:
@@ -178,10 +138,9 @@ def _root(square: Array, first: Array, second: Array, state: State, h: Params) -
 
 
 def adam(g: Array, state: State, h: Params) -> None:
-    """Turn the gradient into Adam's direction."""
+    """Adam (Kingma and Ba, arXiv 1412.6980), or AdamW (Loshchilov and Hutter, arXiv 1711.05101) by its own decay."""
     first, second = _moments(g, state, h)
-    root = _root(state["squares"], first, second, state, h)
-    np.divide(state["sum"], root, out=g)
+    np.divide(state["sum"], _root(state["squares"], first, second, state, h), out=g)
 
 
 def _adam_denominator(state: State, h: Params) -> Array:
@@ -189,32 +148,26 @@ def _adam_denominator(state: State, h: Params) -> Array:
     return np.asarray(state["scratch"] * correction.astype(h["beta1"].dtype))
 
 
-def _amsgrad_init(theta: Array) -> State:
-    return _adam_init(theta) | {"largest": np.zeros_like(theta)}
-
-
 def _amsgrad(g: Array, state: State, h: Params) -> None:
+    """AMSGrad (Reddi et al., arXiv 1904.09237): by the largest root so far."""
     first, second = _moments(g, state, h)
-    np.maximum(state["largest"], state["squares"], out=state["largest"])
-    root = _root(state["largest"], first, second, state, h)
-    np.divide(state["sum"], root, out=g)
+    largest = np.maximum(state["largest"], state["squares"], out=state["largest"])
+    np.divide(state["sum"], _root(largest, first, second, state, h), out=g)
 
 
 def _nadam(g: Array, state: State, h: Params) -> None:
+    """Adam with Nesterov momentum (Dozat 2016)."""
     first, second = _moments(g, state, h)
     root = _root(state["squares"], first, second, state, h)
-    # (b1 s / (1 - b1^(t+1)) + g / (1 - b1^t)) (1 - b1), of which `root` already divides by (1 - b1^t) / (1 -
-    # b1)
+    # (b1 s / (1 - b1^(t+1)) + g / (1 - b1^t)) (1 - b1), of which `root` already divides by
+    # (1 - b1^t) / (1 - b1)
     ahead = (1 - state["power1"] * h["beta1"]) / (1 - h["beta1"])
     g += state["sum"] * (h["beta1"] * first / ahead).astype(g.dtype)
     g /= root
 
 
-def _lion_init(theta: Array) -> State:
-    return {"mean": np.zeros_like(theta), "scratch": np.empty_like(theta)}
-
-
 def _lion(g: Array, state: State, h: Params) -> None:
+    """Lion (Chen et al., arXiv 2302.06675): steps of one size, so l1 has no metric to follow."""
     mean, scratch = state["mean"], state["scratch"]
     np.subtract(mean, g, out=scratch)
     scratch *= h["beta1"]
@@ -243,54 +196,39 @@ def _betas(beta2: float) -> dict[str, Parameter]:
 # a step.
 _ADAM = _betas(0.999) | _epsilon(1e-7)
 
+_VELOCITY = {
+    "momentum": Parameter(_DECAY, 0.9, "share of the velocity kept each step"),
+    "nesterov": Parameter(Boolean(), False, "look ahead along the velocity"),
+}
+_OWN_DECAY = {"weight_decay": Parameter(Number(0), 0.01, "decay of weights, times the learning rate a step")}
+
+
+def _scratch(state: State, h: Params) -> Array:
+    return state["scratch"]
+
+
+_adam_init = _state("sum", "squares", "scratch", ones=("power1", "power2"))
+_largest_init = _state("sum", "squares", "largest", "scratch", ones=("power1", "power2"))
+
 OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer("plain gradient descent", _nothing, _sgd, _one),
-    "momentum": Optimizer(
-        "heavy ball (Polyak 1964), or Nesterov's look-ahead (Sutskever et al. 2013)",
-        _momentum_init,
-        _momentum,
-        _momentum_denominator,
-        {
-            "momentum": Parameter(_DECAY, 0.9, "share of the velocity kept each step"),
-            "nesterov": Parameter(Boolean(), False, "look ahead along the velocity"),
-        },
-    ),
-    "adagrad": Optimizer("Adagrad (Duchi et al. 2011)", _adagrad_init, _adagrad, _scratch, _epsilon(1e-7)),
+    "sgd": Optimizer(_state(), _sgd),
+    "momentum": Optimizer(_state("velocity"), _momentum, _VELOCITY, lambda state, h: 1 - h["momentum"]),
+    "adagrad": Optimizer(_state("square", "scratch"), _adagrad, _epsilon(1e-7), _scratch),
     "adadelta": Optimizer(
-        "Adadelta (Zeiler, arXiv 1212.5701); its own learning rate is 1",
-        _adadelta_init,
+        _state("square", "square_step", "root", "scratch"),
         _adadelta,
-        _adadelta_denominator,
         {"decay": Parameter(_DECAY, 0.9, "decay of both means of squares")} | _epsilon(1e-6),
+        lambda state, h: state["root"],
     ),
     "rmsprop": Optimizer(
-        "RMSprop (Hinton 2012)",
-        _adagrad_init,
+        _state("square", "scratch"),
         _rmsprop,
-        _scratch,
         {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-7),
+        _scratch,
     ),
-    "adam": Optimizer("Adam (Kingma and Ba, arXiv 1412.6980)", _adam_init, adam, _adam_denominator, _ADAM),
-    "amsgrad": Optimizer(
-        "AMSGrad (Reddi et al., arXiv 1904.09237)", _amsgrad_init, _amsgrad, _adam_denominator, _ADAM
-    ),
-    "nadam": Optimizer(
-        "Adam with Nesterov momentum (Dozat 2016)", _adam_init, _nadam, _adam_denominator, _ADAM
-    ),
-    "adamw": Optimizer(
-        "Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101)",
-        _adam_init,
-        adam,
-        _adam_denominator,
-        _ADAM
-        | {"weight_decay": Parameter(Number(0), 0.01, "decay of weights, times the learning rate a step")},
-    ),
-    "lion": Optimizer(
-        "Lion (Chen et al., arXiv 2302.06675); steps of one size, so l1 has no metric to follow",
-        _lion_init,
-        _lion,
-        _one,
-        _betas(0.99),
-    ),
+    "adam": Optimizer(_adam_init, adam, _ADAM, _adam_denominator),
+    "amsgrad": Optimizer(_largest_init, _amsgrad, _ADAM, _adam_denominator),
+    "nadam": Optimizer(_adam_init, _nadam, _ADAM, _adam_denominator),
+    "adamw": Optimizer(_adam_init, adam, _ADAM | _OWN_DECAY, _adam_denominator),
+    "lion": Optimizer(_state("mean", "scratch"), _lion, _betas(0.99)),
 }
-"""A parameter ``weight_decay`` of a row adds to the recipe's own."""
