@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +28,6 @@ class Schedule:
 
     Parameters
     ----------
-    about : str
-        One line with the formula.
     factor : callable
         ``(t, total, h) -> factors``.
     parameters : mapping
@@ -36,7 +36,6 @@ class Schedule:
         Whether the factor also falls with the trial's `Plateau`, made from the same parameters.
     """
 
-    about: str
     factor: Callable[[Array, Array, Params], Array]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     watches: bool = False
@@ -45,13 +44,10 @@ class Schedule:
         """Return the parameters of several trials as arrays, defaults filled in."""
         columns = {}
         for name, rule in self.parameters.items():
-            values: list[object] = [params.get(name, rule.default) for params in given]
+            values: list[Any] = [params.get(name, rule.default) for params in given]
             if isinstance(rule.constraint, ListOf):
-                lists = [list(value) for value in values if isinstance(value, Sequence)]
-                longest = max(map(len, lists))
-                columns[name] = np.array([[*items, *[np.inf] * (longest - len(items))] for items in lists])
-            else:
-                columns[name] = np.array(values, float)
+                values = list(zip(*zip_longest(*values, fillvalue=np.inf), strict=True))
+            columns[name] = np.array(values, float)
         return columns
 
 
@@ -66,75 +62,45 @@ class Plateau:
         Epochs without a new best loss that are borne.
     threshold : float
         Share of the best loss by which a new one must be lower.
+
+    Attributes
+    ----------
+    state : tuple of float
+        The factor so far, the best loss and the epochs since.
     """
 
     def __init__(self, factor: float, patience: int, threshold: float) -> None:
         self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.level, self._best, self._waited = 1.0, np.inf, 0.0
+        self.state = 1.0, np.inf, 0.0
 
     @property
-    def state(self) -> tuple[float, float, float]:
-        """The factor so far, the best loss and the epochs since."""
-        return self.level, self._best, self._waited
-
-    @state.setter
-    def state(self, state: tuple[float, float, float]) -> None:
-        self.level, self._best, self._waited = state
+    def level(self) -> float:
+        """The factor so far."""
+        return self.state[0]
 
     def observe(self, loss: float) -> None:
         """Take note of the loss of one more epoch."""
-        if loss < self._best * (1 - self.threshold):
-            self._best, self._waited = loss, 0
-            return
-        self._waited += 1
-        if self._waited > self.patience:
-            self.level *= self.factor
-            self._waited = 0
-
-
-def _constant(t: Array, total: Array, h: Params) -> Array:
-    return np.ones_like(t)
-
-
-def _exponential(t: Array, total: Array, h: Params) -> Array:
-    return np.asarray(h["rate"] ** t)
-
-
-def _step(t: Array, total: Array, h: Params) -> Array:
-    return np.asarray(h["factor"] ** np.floor(t / h["every"]))
-
-
-def _multi_step(t: Array, total: Array, h: Params) -> Array:
-    passed = (t[:, :, None] >= h["milestones"]).sum(axis=-1)
-    return np.asarray(h["factor"] ** passed)
-
-
-def _inverse_time(t: Array, total: Array, h: Params) -> Array:
-    return np.asarray(1 / (1 + h["rate"] * t))
+        level, best, waited = self.state
+        if loss < best * (1 - self.threshold):
+            best, waited = loss, 0.0
+        elif waited < self.patience:
+            waited += 1
+        else:
+            level, waited = level * self.factor, 0.0
+        self.state = level, best, waited
 
 
 def _done(t: Array, total: Array) -> Array:
     return np.clip(t / np.maximum(total, 1e-9), 0, 1)
 
 
-def _polynomial(t: Array, total: Array, h: Params) -> Array:
-    return np.asarray(h["final"] + (1 - h["final"]) * (1 - _done(t, total)) ** h["power"])
-
-
-def _linear(t: Array, total: Array, h: Params) -> Array:
-    return np.asarray(h["final"] + (1 - h["final"]) * (1 - _done(t, total)))
-
-
 def _fall(done: Array, final: Array | float) -> Array:
-    """Return half a cosine from 1 at 0 to ``final`` at 1."""
+    """Return half a cosine from 1 at 0 to ``final`` at 1 (Loshchilov and Hutter, arXiv 1608.03983)."""
     return np.asarray(final + (1 - final) * 0.5 * (1 + np.cos(np.pi * done)))
 
 
-def _cosine(t: Array, total: Array, h: Params) -> Array:
-    return _fall(_done(t, total), h["final"])
-
-
 def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
+    """Return half cosines, each cycle starting anew (Loshchilov and Hutter, arXiv 1608.03983)."""
     period, growth = h["period"], h["growth"]
     grows = growth > 1
     base = np.where(grows, growth, 2.0)
@@ -147,6 +113,7 @@ def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
 
 
 def _one_cycle(t: Array, total: Array, h: Params) -> Array:
+    """Return half cosines from ``start`` up to 1, then down to ``final`` (Smith and Topin, arXiv 1708.07120)."""
     done, rise = _done(t, total), h["rise"]
     up = 1 - _fall(np.minimum(done / rise, 1), 0.0) * (1 - h["start"])
     return np.where(done < rise, up, _fall(np.maximum(done - rise, 0) / (1 - rise), h["final"]))
@@ -158,42 +125,34 @@ _OPEN = Number(0, 1, open_low=True, open_high=True)
 _FINAL = {"final": Parameter(_FRACTION, 0.0, "fraction of the learning rate at the end")}
 
 SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule("the learning rate itself", _constant),
+    "constant": Schedule(lambda t, total, h: np.ones_like(t)),
     "exponential": Schedule(
-        "rate^epoch", _exponential, {"rate": Parameter(_FACTOR, 0.95, "factor for each epoch")}
+        lambda t, total, h: h["rate"] ** t, {"rate": Parameter(_FACTOR, 0.95, "factor for each epoch")}
     ),
     "step": Schedule(
-        "factor^floor(epoch / every)",
-        _step,
+        lambda t, total, h: h["factor"] ** np.floor(t / h["every"]),
         {
             "factor": Parameter(_FACTOR, 0.5, "factor at each step"),
             "every": Parameter(Number(1, integer=True), 10, "epochs between steps"),
         },
     ),
     "multi_step": Schedule(
-        "factor^(milestones passed)",
-        _multi_step,
+        lambda t, total, h: h["factor"] ** (t[:, :, None] >= h["milestones"]).sum(axis=-1),
         {
             "factor": Parameter(_FACTOR, 0.1, "factor at each milestone"),
             "milestones": Parameter(ListOf(Number(0)), (30, 60, 90), "epochs at which to step"),
         },
     ),
     "inverse_time": Schedule(
-        "1 / (1 + rate * epoch)", _inverse_time, {"rate": Parameter(Number(0), 0.1, "how fast it falls")}
+        lambda t, total, h: 1 / (1 + h["rate"] * t), {"rate": Parameter(Number(0), 0.1, "how fast it falls")}
     ),
-    "linear": Schedule("a line from one to `final` over the epochs", _linear, _FINAL),
+    "linear": Schedule(lambda t, total, h: h["final"] + (1 - h["final"]) * (1 - _done(t, total)), _FINAL),
     "polynomial": Schedule(
-        "(1 - done)^power from one to `final` over the epochs",
-        _polynomial,
+        lambda t, total, h: h["final"] + (1 - h["final"]) * (1 - _done(t, total)) ** h["power"],
         {"power": Parameter(Number(0, open_low=True), 2.0, "1 is a line")} | _FINAL,
     ),
-    "cosine": Schedule(
-        "half a cosine from one to `final` over the epochs (Loshchilov and Hutter, arXiv 1608.03983)",
-        _cosine,
-        _FINAL,
-    ),
+    "cosine": Schedule(lambda t, total, h: _fall(_done(t, total), h["final"]), _FINAL),
     "cosine_restarts": Schedule(
-        "half cosines, each cycle starting anew (Loshchilov and Hutter, arXiv 1608.03983)",
         _cosine_restarts,
         {
             "period": Parameter(Number(0, open_low=True), 10, "epochs of the first cycle"),
@@ -202,7 +161,6 @@ SCHEDULES: dict[str, Schedule] = {
         | _FINAL,
     ),
     "one_cycle": Schedule(
-        "half cosines from `start` up to one, then down to `final` (Smith and Topin, arXiv 1708.07120)",
         _one_cycle,
         {
             "rise": Parameter(_OPEN, 0.3, "share of the epochs on the way up"),
@@ -211,8 +169,7 @@ SCHEDULES: dict[str, Schedule] = {
         },
     ),
     "plateau": Schedule(
-        "a factor each time the training loss stops falling",
-        _constant,
+        lambda t, total, h: np.ones_like(t),
         {
             "factor": Parameter(_FACTOR, 0.5, "factor at each reduction"),
             "patience": Parameter(Number(0, integer=True), 5, "epochs without progress that are borne"),
