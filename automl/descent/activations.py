@@ -26,13 +26,10 @@ class Activation(Layer):
         Its pass.
     gain : float
         Variance of the initial weights before it, times the number of inputs.
-    about : str
-        One line with the formula.
     """
 
     kind: type[Pass]
     gain: float
-    about: str
 
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return a fresh pass."""
@@ -56,6 +53,8 @@ class ReluPass(Pass):
 
 
 class _TanhPass(Pass):
+    """Hyperbolic tangent."""
+
     def forward(self, a: Array) -> Array:
         self.outputs = a[:, :-1]
         np.tanh(self.outputs, out=self.outputs)
@@ -68,7 +67,19 @@ class _TanhPass(Pass):
         return d
 
 
-class _SiluPass(Pass):
+class _SlopePass(Pass):
+    """What works out its slope on the way forward."""
+
+    slope: Array
+
+    def backward(self, d: Array) -> Array:
+        d *= self.slope
+        return d
+
+
+class _SiluPass(_SlopePass):
+    """``z / (1 + exp(-z))`` (Elfwing et al., arXiv 1702.03118)."""
+
     def forward(self, a: Array) -> Array:
         z = a[:, :-1]
         gate = np.multiply(z, 0.5)
@@ -76,23 +87,20 @@ class _SiluPass(Pass):
         gate += 1
         gate *= 0.5
         # s + z s (1 - s), with s the gate
-        slope = 1 - gate
-        slope *= z
-        slope += 1
-        slope *= gate
-        self.slope = slope
+        self.slope = 1 - gate
+        self.slope *= z
+        self.slope += 1
+        self.slope *= gate
         z *= gate
         return a
-
-    def backward(self, d: Array) -> Array:
-        d *= self.slope
-        return d
 
 
 _ROOT = float(np.sqrt(2 / np.pi))
 
 
-class _GeluPass(Pass):
+class _GeluPass(_SlopePass):
+    """``z Phi(z)`` by its tanh form (Hendrycks and Gimpel, arXiv 1606.08415)."""
+
     def forward(self, a: Array) -> Array:
         z = a[:, :-1]
         square = z * z
@@ -113,14 +121,10 @@ class _GeluPass(Pass):
         z *= inner
         return a
 
-    def backward(self, d: Array) -> Array:
-        d *= self.slope
-        return d
-
 
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(ReluPass, 2.0, "max(z, 0)"),
-    "tanh": Activation(_TanhPass, 1.0, "hyperbolic tangent"),
-    "gelu": Activation(_GeluPass, 2.0, "z Phi(z) by its tanh form (Hendrycks and Gimpel, arXiv 1606.08415)"),
-    "silu": Activation(_SiluPass, 2.0, "z / (1 + exp(-z)) (Elfwing et al., arXiv 1702.03118)"),
+    "relu": Activation(ReluPass, 2.0),
+    "tanh": Activation(_TanhPass, 1.0),
+    "gelu": Activation(_GeluPass, 2.0),
+    "silu": Activation(_SiluPass, 2.0),
 }

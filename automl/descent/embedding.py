@@ -49,8 +49,7 @@ class _EmbeddingPass(Pass):
     def __init__(
         self, layer: Embedding, weights: Array, gradient: Array | None, n: int, space: Space
     ) -> None:
-        self.layer, self.gradient = layer, gradient
-        k = len(weights)
+        self.layer, k = layer, len(weights)
         self.buffer = space.empty((k, layer.n_out + 1, n), weights.dtype)
         self.buffer[:, -1] = 1
         self.tables, self.gradients, self.units = [], [], []

@@ -17,8 +17,8 @@ _EPSILON = 1e-5
 _MOMENTUM = 0.1
 
 
-class LayerNormalization(Layer):
-    """Each row's units to mean zero and variance one (Ba et al., arXiv 1607.06450).
+class _Normalization(Layer):
+    """A layer of some values for each unit.
 
     Parameters
     ----------
@@ -26,42 +26,34 @@ class LayerNormalization(Layer):
         Units.
     """
 
-    about = "each row over its units"
+    values: tuple[float, ...] = (1.0, 0.0)
+    """Gain and shift, at the start."""
 
     def __init__(self, h: int) -> None:
-        self.h = h
-        self.size = 2 * h
+        self.h, self.size = h, len(self.values) * h
 
     def start(self, rng: np.random.Generator | None) -> Array:
-        """Return gains of one and shifts of zero."""
-        return np.repeat([1.0, 0.0], self.h)
+        """Return the start values, unit by unit."""
+        return np.repeat(self.values, self.h)
+
+
+class LayerNormalization(_Normalization):
+    """Each row's units to mean zero and variance one (Ba et al., arXiv 1607.06450)."""
 
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass over units."""
-        return _NormalPass(self.h, weights, gradient, learns=True)
+        return _NormalPass(self.h, weights, gradient)
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(_Normalization):
     """Each unit over the rows of a batch to mean zero and variance one (Ioffe and Szegedy, arXiv 1502.03167).
 
     A batch of one row, and prediction, use the running means and variances. Of batches above
     `automl.descent.batches.CHUNK_ROWS` rows each chunk is normalized by itself.
-
-    Parameters
-    ----------
-    h : int
-        Units.
     """
 
-    about = "each unit over the rows of a batch"
-
-    def __init__(self, h: int) -> None:
-        self.h = h
-        self.size = 4 * h
-
-    def start(self, rng: np.random.Generator | None) -> Array:
-        """Return gains and running variances of one, shifts and running means of zero."""
-        return np.repeat([1.0, 0.0, 0.0, 1.0], self.h)
+    values = (1.0, 0.0, 0.0, 1.0)
+    """Gain, shift, running mean and running variance, at the start."""
 
     def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
         """Return the pass over rows, or that with running values where no gradient is wanted."""
@@ -73,9 +65,8 @@ class _NormalPass(Pass):
 
     axis = 1
 
-    def __init__(self, h: int, weights: Array, gradient: Array | None, learns: bool) -> None:
-        self.gain, self.shift = weights[:, :h, None], weights[:, h : 2 * h, None]
-        self.learns = learns
+    def __init__(self, h: int, weights: Array, gradient: Array | None, learns: bool = True) -> None:
+        self.gain, self.shift, self.learns = weights[:, :h, None], weights[:, h : 2 * h, None], learns
         if gradient is not None:
             self.gain_gradient, self.shift_gradient = gradient[:, :h], gradient[:, h : 2 * h]
 
@@ -112,7 +103,8 @@ class _BatchPass(_NormalPass):
     def __init__(self, h: int, weights: Array, gradient: Array | None, n: int) -> None:
         super().__init__(h, weights, gradient, learns=gradient is not None and n > 1)
         self.running = weights[:, 2 * h : 3 * h, None], weights[:, 3 * h :, None]
-        self.rest = None if gradient is None else gradient[:, 2 * h :]
+        if gradient is not None:
+            self.rest = gradient[:, 2 * h :]
         self.unbiased = n / max(1, n - 1)
 
     def moments(self, z: Array) -> tuple[Array, Array]:
@@ -125,12 +117,8 @@ class _BatchPass(_NormalPass):
 
     def backward(self, d: Array) -> Array:
         # the optimizer turns the whole gradient into a step, so the running values' zeros are written each time
-        if self.rest is not None:
-            self.rest[...] = 0
+        self.rest[...] = 0
         return super().backward(d)
 
 
-NORMALIZATIONS: dict[str, type[LayerNormalization] | type[BatchNormalization]] = {
-    "layer": LayerNormalization,
-    "batch": BatchNormalization,
-}
+NORMALIZATIONS: dict[str, type[_Normalization]] = {"layer": LayerNormalization, "batch": BatchNormalization}

@@ -51,19 +51,18 @@ class ParquetMatrix:
 
     def column(self, name: str) -> Array:
         """Return a column ``(n,)`` whole, such as the target."""
-        return np.concatenate(
-            [
-                self._file.read_row_group(i, [name], use_threads=False).column(0).to_numpy()
-                for i in range(len(self.blocks))
-            ]
-        )
+        return np.concatenate([self._read(i, name) for i in range(len(self.blocks))])
+
+    def _read(self, i: int, name: str) -> Array:
+        return np.asarray(self._file.read_row_group(i, [name], use_threads=False).column(0).to_numpy())
 
     def __getitem__(self, rows: slice) -> Array:
         start, stop, _ = rows.indices(self.shape[0])
-        parts = []
-        for i, (begin, end) in enumerate(self.blocks):
-            if begin < stop and start < end:
-                parts.append(self._block(i)[max(start - begin, 0) : stop - begin])
+        parts = [
+            self._block(i)[max(start - begin, 0) : stop - begin]
+            for i, (begin, end) in enumerate(self.blocks)
+            if begin < stop and start < end
+        ]
         return np.concatenate(parts) if len(parts) != 1 else parts[0]
 
     def _block(self, i: int) -> Array:
@@ -72,6 +71,6 @@ class ParquetMatrix:
             begin, end = self.blocks[i]
             block = np.empty((end - begin, len(self.columns)), np.float32)
             for j, name in enumerate(self.columns):
-                block[:, j] = self._file.read_row_group(i, [name], use_threads=False).column(0).to_numpy()
+                block[:, j] = self._read(i, name)
             self._last = i, block
         return self._last[1]
