@@ -3,16 +3,19 @@
 import shutil
 import subprocess
 import sys
+import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from optuna.trial import TrialState
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 import automl
-from automl.study import read_records
+from automl.study import Budget, read_records
 from tests.tables import cancer, diabetes, penguins, small
 
 SPACE = {
@@ -196,9 +199,17 @@ def test_arrays_and_boolean_targets(folder):
     assert list(search.feature_names_in_[:2]) == ["x0", "x1"]
 
 
-def test_a_time_limit_ends_the_search(folder):
-    search = make(n_trials=None, timeout=4, n_jobs=1).fit(*small())
+def test_a_time_limit_ends_the_search(folder, monkeypatch):
+    late = [0.0]
+
+    def an_hour_passes(study, trial):
+        late[0] += 3600 * (trial.state == TrialState.COMPLETE)
+
+    clock = partial(Budget, clock=lambda: time.monotonic() + late[0])
+    monkeypatch.setattr("automl.search.Budget", clock)
+    search = make(n_trials=None, timeout=3600, n_jobs=1, callbacks=[an_hour_passes]).fit(*small())
     assert search.leaderboard_.state.eq("complete").any()
+    assert late[0] >= 3600  # nothing else would have ended it
 
 
 def test_without_refit_there_is_no_estimator(folder):

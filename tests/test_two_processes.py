@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
-from automl.errors import SettingError, StoreError
+from automl.errors import SettingError
 from automl.resume import sync
 from automl.study import load_study, read_records
 from tests.kill_and_resume import check_mlflow
@@ -24,32 +23,29 @@ N_TRIALS = 120
 SEARCH = """
 import json, sys
 from tests.kill_and_resume import search
-found = search(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1])
+
+def wait(study, trial, told=[]):
+    if not told:
+        told.append(print("told one", flush=True))
+        sys.stdin.readline()
+
+found = search(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1], callbacks=[wait])
 print(json.dumps(sorted(found.leaderboard_.trial.tolist())))
 """
 
 
 def start(storage, jobs=1):
+    """Start a search that tells its first trial, says so, and goes on when it is told to."""
     command = [sys.executable, "-c", SEARCH, str(storage), str(N_TRIALS), str(jobs)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
-
-
-def trials(storage):
-    try:
-        return load_study("s", storage).get_trials()
-    except (SettingError, StoreError, KeyError):
-        return []  # there is none yet
-
-
-def wait_for(storage, condition):
-    """Look at the study until it is as it should be."""
-    end = time.monotonic() + 120
-    while not condition(trials(storage)):
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def owners(found):
@@ -61,13 +57,15 @@ def test_two_processes_share_a_study_and_the_one_left_finishes(request, folder, 
     storage = folder / "s.journal" if kind == "journal" else request.getfixturevalue("postgres")
     one, two = start(storage), start(storage)
     try:
-        wait_for(storage, lambda found: len(owners(found)) == 2)
+        assert [child.stdout.readline() for child in (one, two)] == ["told one\n"] * 2
+        trials = load_study("s", storage).get_trials()
+        assert len(owners(trials)) == 2
         with pytest.raises(SettingError, match="must not be searched by another process at the same time"):
             sync("s", storage)
-        dead = next(owner for owner in owners(trials(storage)) if owner.endswith(f"-{two.pid}"))
+        dead = next(owner for owner in owners(trials) if owner.endswith(f"-{two.pid}"))
         os.kill(two.pid, signal.SIGKILL)
-        left = [trial.number for trial in trials(storage) if owners([trial])[dead]]
-        printed, errors = one.communicate(timeout=240)
+        left = [trial.number for trial in trials if owners([trial])[dead]]
+        printed, errors = one.communicate("go on\n", timeout=1800)
     finally:
         one.kill()
         two.kill()
