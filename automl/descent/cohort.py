@@ -171,7 +171,7 @@ class Lane:
         self._passes: dict[int, list[Part]] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
-        self._smoothing = smoothing if smoothing.any() and self.loss.smooths_labels else None
+        self._smoothing = smoothing if smoothing.any() and self.loss.probabilities else None
         by_kind = sorted({recipe.schedule for recipe in recipes})
         self._plans = [
             _Plan(kind, [i for i, r in enumerate(recipes) if r.schedule == kind], recipes) for kind in by_kind

@@ -108,7 +108,7 @@ class _GradientDescent(BaseEstimator, ABC):
         architecture, recipe = self._plan(task)
         known = hasattr(self, "theta_") and (partial or self.warm_start)
         earlier: list[float] = self.loss_curve_ if known and partial else []
-        held: tuple[Any, Array, Array | None] | None = None
+        held = None
         if self.early_stopping and not partial:
             (X, y, weight), held = self._hold_out(X, y, weight, task, recipe.seed)
         epochs = len(earlier) + 1 if partial else recipe.max_epochs
@@ -130,10 +130,8 @@ class _GradientDescent(BaseEstimator, ABC):
         self.validation_curve_: list[float] = []
         theta = self._advance(training, epochs, held)
         for failure in training.failures.values():
-            raise FloatingPointError(
-                f"training ended in epoch {failure.epoch}: {failure.reason}. "
-                "Lower learning_rate or set clip_norm."
-            )
+            why = f"training ended in epoch {failure.epoch}: {failure.reason}"
+            raise FloatingPointError(f"{why}. Lower learning_rate or set clip_norm.")
         self._keep(training, 0, theta, earlier)
         return self
 

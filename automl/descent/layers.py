@@ -132,13 +132,10 @@ class _DensePass(Pass):
         k, shape = len(weights), (layer.n_out, layer.n_in + 1)
         self.weights = weights.reshape(k, *shape)
         self.gradient = None if gradient is None else gradient.reshape(k, *shape)
-        if layer.last:
-            self.buffer = space.empty((k, layer.n_out, n), weights.dtype)
-            self.out = self.buffer
-        else:
-            self.buffer = space.empty((k, layer.n_out + 1, n), weights.dtype)
-            self.buffer[:, -1] = 1
-            self.out = self.buffer[:, :-1]
+        # after the units a row of ones, but for the model's outputs
+        self.buffer = space.empty((k, layer.n_out + (not layer.last), n), weights.dtype)
+        self.buffer[:, layer.n_out :] = 1
+        self.out = self.buffer[:, : layer.n_out]
         if gradient is not None and not layer.first:
             self.back = space.empty((k, layer.n_in, n), weights.dtype)
 

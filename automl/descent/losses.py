@@ -32,7 +32,6 @@ class Loss(ABC):
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     probabilities: ClassVar[bool] = False
-    smooths_labels: ClassVar[bool] = False
 
     def __init__(self, **params: Any) -> None:
         for name, parameter in self.parameters.items():
@@ -72,7 +71,7 @@ class Loss(ABC):
         left : ndarray of shape (k, n)
             Receives what `total` needs.
         smoothing : ndarray of shape (k,), optional
-            Label smoothing of each trial, where the loss has it.
+            Label smoothing of each trial, for losses with probabilities.
         """
 
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
@@ -220,11 +219,7 @@ class Poisson(Loss):
     def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         y = y[..., None, :]
         constant = y * np.log(np.where(y > 0, y, 1)) - y
-        mean = np.exp(left)
-        left *= -y
-        left += mean
-        left += constant
-        return _dot(left, weight)
+        return _dot(np.exp(left) - y * left + constant, weight)
 
     def link(self, z: Array) -> Array:
         return np.asarray(np.exp(z[..., 0]))
@@ -259,7 +254,6 @@ class Logistic(_Classification):
 
     tasks = frozenset({"binary"})
     probabilities = True
-    smooths_labels = True
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
         share = float(np.clip(np.average(y, weights=weight), 1e-6, 1 - 1e-6))
@@ -301,7 +295,6 @@ class Softmax(_Classification):
 
     tasks = frozenset({"multiclass"})
     probabilities = True
-    smooths_labels = True
 
     def start(self, y: Array, weight: Array, c: int) -> Array:
         share = np.bincount(y.astype(np.intp), weights=weight, minlength=c) / weight.sum()
