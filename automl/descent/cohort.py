@@ -6,10 +6,9 @@ they are sorted by optimizer: forward and backward are shared, each optimizer up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import repeat
 
 import numpy as np
 
@@ -18,45 +17,18 @@ from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
 from automl.descent.layers import Noise, Space
 from automl.descent.losses import Loss
-from automl.descent.network import Network, NetworkPass
+from automl.descent.network import Network
 from automl.descent.optimizers import OPTIMIZERS
+from automl.descent.passes import Part, Steps
 from automl.descent.recipe import Recipe
 from automl.descent.schedules import SCHEDULES, Plateau
 from automl.descent.step import steppers
 
-__all__ = ["Lane", "Part", "Snapshot"]
+__all__ = ["Lane", "Snapshot"]
 
 
 _RATES = 1024
 """Steps whose learning rates are worked out at once."""
-
-_SHORT = 256
-"""Up to so many parameters it is quicker to multiply by a whole array of rates than by a column."""
-
-
-class Part:
-    """Trials that pass together: from rows to gradients.
-
-    Parameters
-    ----------
-    slots : slice
-        Which trials of the lane.
-    layers : NetworkPass
-        Their layers, bound to as many rows as there will be.
-    loss : Loss
-        What is minimised.
-    smoothing : ndarray of shape (k,), optional
-        Label smoothing of each.
-    """
-
-    def __init__(self, slots: slice, layers: NetworkPass, loss: Loss, smoothing: Array | None) -> None:
-        self.slots, self.layers, self.loss, self.smoothing = slots, layers, loss, smoothing
-
-    def fill(self, x: Array, targets: Sequence[Array], left: Array) -> None:
-        """Fill the gradients for rows ``(m, d + 1)``; ``left`` is the lane's ``(k, m)`` for `Loss.total`."""
-        z = self.layers.forward(x)
-        self.loss.backward(z, targets, left[self.slots], self.smoothing)
-        self.layers.backward(z)
 
 
 class _Plan:
@@ -168,7 +140,7 @@ class Lane:
             )
             for part in self._parts
         ]
-        self._passes: dict[int, list[Part]] = {}
+        self._steps: dict[int, Steps] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.probabilities else None
@@ -195,7 +167,7 @@ class Lane:
         self.recipes = [self.recipes[i] for i in kept]
         self._plateaus = [self._plateaus[i] for i in kept]
         self._counts = self._counts[kept]
-        self._rates, self._total = self._rates[:, kept], self._total[kept]
+        self._rates, self._total = np.ascontiguousarray(self._rates[:, kept]), self._total[kept]
         if self._mean is not None:
             self._mean = self._mean[kept]
         gradient = self._gradient[kept]  # of a large batch, perhaps, of which a part has passed
@@ -216,7 +188,7 @@ class Lane:
         plateau = self._plateaus[slot]
         return Snapshot(
             self.theta[slot].copy(),
-            {name: array[slot - stepper.part.start].copy() for name, array in stepper.state.items()},
+            stepper.state_of(slot - stepper.part.start),
             None if self._mean is None else self._mean[slot].copy(),
             int(self._counts[slot]),
             None if plateau is None else plateau.state,
@@ -228,8 +200,7 @@ class Lane:
             for slot in range(stepper.part.start, stepper.part.stop):
                 taken = snapshots[self.positions[slot]]
                 self.theta[slot] = taken.theta
-                for name in taken.state.keys() & stepper.state.keys():
-                    stepper.state[name][slot - stepper.part.start] = taken.state[name]
+                stepper.restore(slot - stepper.part.start, taken.state)
                 self._counts[slot] = taken.count
                 if self._mean is not None and taken.mean is not None:
                     self._mean[slot] = taken.mean
@@ -340,19 +311,11 @@ class Lane:
 
     def _run_steps(self, x: Array, y: Array, weight: Array, rates: Array, m: int) -> None:
         """Do a step for each ``m`` rows."""
-        steps, p = len(y) // m, self.network.size
+        steps = len(y) // m
         targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
         parts = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
         left = np.empty((steps, len(self.recipes), m), np.float32)
-        passes = self._bound(m)
-        own_rates: Iterable[Array] = rates
-        if p <= _SHORT and (rates == rates[0]).all():
-            own_rates = repeat(np.repeat(rates[0], p, axis=1), steps)
-        for rows, own, rate, *target in zip(x.reshape(steps, m, -1), left, own_rates, *parts, strict=True):
-            for part in passes:
-                part.fill(rows, target, own)
-            for stepper in self._steppers:
-                stepper.step(rate)
+        self._bound(m).run(x.reshape(steps, m, -1), parts, left, rates)
         weight = weight.reshape(steps, m)
         by_step = self.loss.total(left, y.reshape(steps, m), weight, self._smoothing)
         # Added up one after the other: the sum does not depend on how many steps a chunk has.
@@ -363,18 +326,17 @@ class Lane:
         targets = self.loss.targets(y, weight / np.float32(size), self.network.c)
         left = np.empty((len(self.recipes), len(y)), np.float32)
         before = None if fresh else self._gradient.copy()
-        for part in self._bound(len(x)):
-            part.fill(x, targets, left)
+        self._bound(len(x)).fill(x, targets, left)
         if before is not None:
             self._gradient += before
         return self.loss.total(left, y, weight, self._smoothing)
 
-    def _bound(self, m: int) -> list[Part]:
-        """Return the passes of all trials over ``m`` rows, some trials at a time."""
-        if m not in self._passes:
-            space, kind = Space(), fastest(Part)
-            self._passes[m] = [
-                kind(
+    def _bound(self, m: int) -> Steps:
+        """Return the steps of all trials over ``m`` rows, some trials passing at a time."""
+        if m not in self._steps:
+            space = Space()
+            parts = [
+                Part(
                     slots,
                     self.network.bind(self.theta[slots], self._gradient[slots], m, noise, space),
                     self.loss,
@@ -382,7 +344,8 @@ class Lane:
                 )
                 for slots, noise in zip(self._parts, self._noises, strict=True)
             ]
-        return self._passes[m]
+            self._steps[m] = fastest(Steps)(parts, self._steppers)
+        return self._steps[m]
 
 
 def _plateau(recipe: Recipe) -> Plateau | None:

@@ -1,8 +1,7 @@
-"""Twins, compiled by Numba, of the elementwise passes that take most of the time beside matrix products.
+"""Twins, compiled by Numba, of what takes most of the time beside matrix products.
 
-Loops over the rows of a batch are innermost and contiguous, so that they become vector instructions; the
-exponential and the logarithm are polynomials for that reason. They are for single precision, in which training runs.
-Infinities and NaN pass through, for a diverging trial is told by them.
+Elementwise passes between the products; and for linear models whose parameters stay in the cache, all steps of a chunk
+of rows in one call: their batches are so small that calls would take longer than what they do.
 """
 
 from __future__ import annotations
@@ -10,164 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from typing_extensions import override
 
-from automl.descent import activations, batches, cohort, losses, optimizers, step
+from automl.descent import activations, batches, losses, passes, step
 from automl.descent.arrays import Array
+from automl.descent.compiled_losses import (
+    Logistic,
+    Softmax,
+    compiled,
+    inlined,
+    logistic_backward,
+    of_each,
+    softmax_backward,
+)
+from automl.descent.compiled_step import SeveralKinds, go, stepper_of
 from automl.descent.layers import WideDensePass
-from automl.descent.network import NetworkPass
 
 __all__ = ["TWINS"]
 
-# sums may be fused with products and divisions become products; neither NaN nor the order of sums is given up
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-_inlined = numba.njit(error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 
-_f = np.float32
-
-
-@_inlined
-def _exp(x):  # type: ignore[no-untyped-def]
-    """Return ``exp(x)`` for ``x`` of at most 0, to an ulp or two: ``2^i exp(r)`` (Moshier's Cephes, expf)."""
-    x = _f(-87.0) if x < _f(-87.0) else x
-    i = np.floor(x * _f(1.44269504088896341) + _f(0.5))
-    r = x - i * _f(0.693359375) + i * _f(2.12194440e-4)
-    p = _f(1.9875691500e-4)
-    p = p * r + _f(1.3981999507e-3)
-    p = p * r + _f(8.3334519073e-3)
-    p = p * r + _f(4.1665795894e-2)
-    p = p * r + _f(1.6666665459e-1)
-    p = p * r + _f(5.0000001201e-1)
-    power = np.int32((np.int32(i) + np.int32(127)) << np.int32(23))
-    return (p * r * r + r + _f(1)) * power.view(np.float32)
-
-
-@_inlined
-def _log_near_one(x):  # type: ignore[no-untyped-def]
-    """Return ``log(1 + x)`` for ``x`` between ``sqrt(1/2) - 1`` and ``sqrt(2) - 1`` (Moshier's Cephes, logf)."""
-    p = _f(7.0376836292e-2)
-    p = p * x + _f(-1.1514610310e-1)
-    p = p * x + _f(1.1676998740e-1)
-    p = p * x + _f(-1.2420140846e-1)
-    p = p * x + _f(1.4249322787e-1)
-    p = p * x + _f(-1.6668057665e-1)
-    p = p * x + _f(2.0000714765e-1)
-    p = p * x + _f(-2.4999993993e-1)
-    p = p * x + _f(3.3333331174e-1)
-    square = x * x
-    return x + (p * x * square - _f(0.5) * square)
-
-
-_LOG2 = _f(0.693147180559945)
-
-
-@_inlined
-def _log(x):  # type: ignore[no-untyped-def]
-    """Return ``log(x)`` for a normal ``x``: ``i log(2)`` and the logarithm of what is near one."""
-    bits = _f(x).view(np.int32)
-    # the mantissa with an exponent such that it lies between sqrt(1/2) and sqrt(2)
-    i = (bits - np.int32(0x3F3504F3)) >> np.int32(23)
-    near = np.int32(bits - (i << np.int32(23))).view(np.float32)
-    return _log_near_one(near - _f(1)) + _f(i) * _LOG2
-
-
-@_compiled
-def _logistic_backward(z, half, sign, smoothing, left):  # type: ignore[no-untyped-def]
-    k, _, n = z.shape
-    for i in range(k):
-        ease = _f(1) - smoothing[i]
-        for j in range(n):
-            left[i, j] = _exp(-abs(z[i, 0, j]))
-        for j in range(n):
-            # tanh(z / 2) = (1 - e) / (1 + e) and log(1 + e) = 2 artanh(e / (2 + e)), with e = exp(-|z|); one
-            # division for both
-            middle, e = _f(0.5) * z[i, 0, j], left[i, j]
-            one, two = _f(1) + e, _f(2) + e
-            inverse = _f(1) / (one * two)
-            slope = np.copysign((_f(1) - e) * two * inverse, middle)
-            z[i, 0, j] = (slope + sign[j] * ease) * half[j]
-            y = e * one * inverse
-            square = y * y
-            p = _f(2 / 11) * square + _f(2 / 9)
-            p = p * square + _f(2 / 7)
-            p = p * square + _f(2 / 5)
-            p = p * square + _f(2 / 3)
-            p = p * square + _f(2)
-            left[i, j] = middle * sign[j] * ease + abs(middle) + p * y
-
-
-def _of_each(smoothing: Array | None, z: Array) -> Array:
-    """Return the label smoothing of each trial ``(k,)``, zeros where there is none: one type to compile for."""
-    return np.zeros(len(z), np.float32) if smoothing is None else smoothing
-
-
-class Logistic(losses.Logistic):
-    """Derivative and value at once: what `backward` leaves is the value of each row."""
-
-    @override
-    def targets(self, y: Array, weight: Array, c: int) -> losses.Targets:
-        return (0.5 * weight).astype(np.float32), (1 - 2 * y).astype(np.float32)
-
-    @override
-    def backward(
-        self, z: Array, targets: losses.Targets, left: Array, smoothing: Array | None = None
-    ) -> None:
-        _logistic_backward(z, *targets, _of_each(smoothing, z), left)
-
-    @override
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        return losses.Loss.total(self, left, y, weight)
-
-
-@_compiled
-def _softmax_backward(z, weight, codes, smoothing, left):  # type: ignore[no-untyped-def]
-    k, c, n = z.shape
-    top, total = np.empty(n, np.float32), np.empty(n, np.float32)
-    for i in range(k):
-        ease, share = smoothing[i], smoothing[i] / _f(c)
-        for j in range(n):
-            top[j] = z[i, 0, j]
-            total[j] = 0
-        for a in range(1, c):
-            for j in range(n):
-                top[j] = top[j] if top[j] > z[i, a, j] else z[i, a, j]
-        for j in range(n):
-            left[i, j] = (_f(1) - ease) * (top[j] - z[i, codes[j], j])
-        if ease > 0:
-            for a in range(c):
-                for j in range(n):
-                    left[i, j] += share * (top[j] - z[i, a, j])
-        for a in range(c):
-            for j in range(n):
-                z[i, a, j] = _exp(z[i, a, j] - top[j])
-                total[j] += z[i, a, j]
-        for j in range(n):
-            left[i, j] += _log(total[j])
-            total[j] = weight[j] / total[j]
-        for a in range(c):
-            for j in range(n):
-                z[i, a, j] = z[i, a, j] * total[j] - share * weight[j]
-        for j in range(n):
-            z[i, codes[j], j] -= (_f(1) - ease) * weight[j]
-
-
-class Softmax(losses.Softmax):
-    """The softmax, its derivative and its value in one pass over each trial."""
-
-    @override
-    def targets(self, y: Array, weight: Array, c: int) -> losses.Targets:
-        return weight, y.astype(np.intp)
-
-    @override
-    def backward(
-        self, z: Array, targets: losses.Targets, left: Array, smoothing: Array | None = None
-    ) -> None:
-        _softmax_backward(z, *targets, _of_each(smoothing, z), left)
-
-
-@_compiled
+@compiled
 def _relu(a):  # type: ignore[no-untyped-def]
     k, h, n = a.shape
     for i in range(k):
@@ -176,7 +38,7 @@ def _relu(a):  # type: ignore[no-untyped-def]
                 a[i, u, j] = 0 if a[i, u, j] < 0 else a[i, u, j]
 
 
-@_compiled
+@compiled
 def _relu_back(d, outputs):  # type: ignore[no-untyped-def]
     k, h, n = d.shape
     for i in range(k):
@@ -200,82 +62,7 @@ class ReluPass(activations.ReluPass):
         return d
 
 
-@_compiled
-def _adam(g, sums, squares, root, beta1, beta2, scale, epsilon):  # type: ignore[no-untyped-def]
-    k, p = g.shape
-    for i in range(k):
-        b1, b2, c, e = beta1[i, 0], beta2[i, 0], scale[i, 0], epsilon[i, 0]
-        for j in range(p):
-            slope = g[i, j]
-            sums[i, j] = sums[i, j] * b1 + slope
-            squares[i, j] = squares[i, j] * b2 + slope * slope
-            root[i, j] = np.sqrt(squares[i, j]) * c + e
-            g[i, j] = sums[i, j] / root[i, j]
-
-
-def adam(g: Array, state: optimizers.State, h: optimizers.Params) -> None:
-    """Do a step of Adam in one pass over gradient and state."""
-    first, second = optimizers.corrections(state, h)
-    scale, epsilon = (first / np.sqrt(second)).astype(g.dtype), (first * h["epsilon"]).astype(g.dtype)
-    _adam(g, state["sum"], state["squares"], state["scratch"], h["beta1"], h["beta2"], scale, epsilon)
-
-
-@_compiled
-def _linear_logistic(x, weights, gradient, z, smoothing, half, sign, left):  # type: ignore[no-untyped-def]
-    flat = z.reshape(len(weights), -1)
-    np.dot(weights, x.T, flat)
-    _logistic_backward(z, half, sign, smoothing, left)
-    np.dot(flat, x, gradient)
-
-
-@_compiled
-def _linear_softmax(x, weights, gradient, z, smoothing, weight, codes, left):  # type: ignore[no-untyped-def]
-    flat = z.reshape(len(weights), -1)
-    np.dot(weights, x.T, flat)
-    _softmax_backward(z, weight, codes, smoothing, left)
-    np.dot(flat, x, gradient)
-
-
-_LINEAR: dict[type[losses.Loss], Callable[..., None]] = {Logistic: _linear_logistic, Softmax: _linear_softmax}
-
-
-class Part(cohort.Part):
-    """Linear models from rows to gradients in one call, where batches are so small that calls count."""
-
-    def __init__(self, slots: slice, layers: NetworkPass, loss: losses.Loss, smoothing: Array | None) -> None:
-        super().__init__(slots, layers, loss, smoothing)
-        first, run = layers.passes[0], _LINEAR.get(type(loss))
-        self.linear: tuple[Any, ...] | None = None
-        if run is not None and isinstance(first, WideDensePass) and not first.turns:
-            ease = _of_each(smoothing, first.buffer)
-            self.linear = run, first.flat_weights, first.flat_gradient, first.buffer, ease
-
-    @override
-    def fill(self, x: Array, targets: Sequence[Array], left: Array) -> None:
-        if self.linear is None:
-            super().fill(x, targets, left)
-        else:
-            run, *arrays = self.linear
-            run(x, *arrays, *targets, left)
-
-
-@_compiled
-def _pull(gradient, theta, l2, scratch):  # type: ignore[no-untyped-def]
-    k, p = theta.shape
-    for i in range(k):
-        for j in range(p):
-            gradient[i, j] += l2[i, j] * theta[i, j]
-
-
-@_compiled
-def _descend(theta, gradient, rate):  # type: ignore[no-untyped-def]
-    k, p = theta.shape
-    for i in range(k):
-        for j in range(p):
-            theta[i, j] -= rate[i, 0] * gradient[i, j]
-
-
-@_compiled
+@compiled
 def _pick(X, which, x):  # type: ignore[no-untyped-def]
     d = X.shape[1]
     for i in range(which.size):
@@ -285,13 +72,73 @@ def _pick(X, which, x):  # type: ignore[no-untyped-def]
         x[i, d] = 1
 
 
+@inlined
+def _forward(x, theta, turns, z):  # type: ignore[no-untyped-def]
+    weights = theta.reshape(-1, x.shape[1])
+    if turns:
+        np.dot(np.asfortranarray(weights), x.T, z)
+    else:
+        np.dot(weights, x.T, z)
+
+
+@compiled
+def _logistic_steps(x, half, sign, left, rates, turns, smoothing, z, theta, gradient, *more):  # type: ignore[no-untyped-def]
+    flat, slopes = z.reshape(-1, z.shape[2]), gradient.reshape(-1, x.shape[2])
+    for s in range(len(x)):
+        _forward(x[s], theta, turns, flat)
+        logistic_backward(z, half[s], sign[s], smoothing, left[s])
+        np.dot(flat, x[s], slopes)
+        go(rates[s], theta, gradient, *more)
+
+
+@compiled
+def _softmax_steps(x, weight, codes, left, rates, turns, smoothing, z, theta, gradient, *more):  # type: ignore[no-untyped-def]
+    flat, slopes = z.reshape(-1, z.shape[2]), gradient.reshape(-1, x.shape[2])
+    for s in range(len(x)):
+        _forward(x[s], theta, turns, flat)
+        softmax_backward(z, weight[s], codes[s], smoothing, left[s])
+        np.dot(flat, x[s], slopes)
+        go(rates[s], theta, gradient, *more)
+
+
+_LINEAR: dict[type[losses.Loss], Callable[..., None]] = {Logistic: _logistic_steps, Softmax: _softmax_steps}
+
+
+class Steps(passes.Steps):
+    """Steps of linear models in one call for all of them."""
+
+    def __init__(self, parts: Sequence[passes.Part], steppers: Sequence[step.Stepper]) -> None:
+        super().__init__(parts, steppers)
+        part, self._stepper = parts[0], steppers[0]
+        layer, run = part.layers.passes[0], _LINEAR.get(type(part.loss))
+        self._linear: tuple[Callable[..., None], tuple[Any, ...]] | None = None
+        if (
+            len(steppers) == 1
+            and isinstance(self._stepper, SeveralKinds)
+            and isinstance(layer, WideDensePass)
+            and run is not None
+        ):
+            ease = of_each(part.smoothing, layer.buffer)
+            self._linear = run, (layer.turns, ease, layer.buffer, *self._stepper.arrays)
+
+    @override
+    def run(self, x: Array, targets: Sequence[Array], left: Array, rates: Array) -> None:
+        if self._linear is None:
+            super().run(x, targets, left, rates)
+            return
+        (run, arrays), done = self._linear, 0
+        while done < len(x):
+            some = slice(done, done + self._stepper.due)
+            run(x[some], *(target[some] for target in targets), left[some], rates[some], *arrays)
+            self._stepper.count(len(x[some]))
+            done = some.stop
+
+
 TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     losses.Logistic: Logistic,
     losses.Softmax: Softmax,
     activations.ReluPass: ReluPass,
     batches.pick: _pick,
-    optimizers.adam: adam,
-    cohort.Part: Part,
-    step.pull: _pull,
-    step.descend: _descend,
+    step.stepper_of: stepper_of,
+    passes.Steps: Steps,
 }

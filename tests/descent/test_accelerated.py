@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.descent import ACTIVATIONS, LOSSES, OPTIMIZERS, Architecture, Recipe, Training, accelerated
+from automl.descent import ACTIVATIONS, LOSSES, Architecture, Recipe, Training, accelerated
 from automl.descent.accelerated import SWITCH, fastest, uses_numba
 from automl.descent.batches import pick
-from automl.descent.optimizers import adam
-from automl.descent.step import descend, pull
+from automl.descent.step import OneKind, steppers
 
 K, N = 3, 37
 
@@ -78,30 +77,64 @@ def test_relu_leaves_the_row_of_ones_and_lets_nan_through():
     assert (twin_a[:, -1] == 1).all()
 
 
-def test_adam():
+PARAMS = {
+    "sgd": [{}],
+    "momentum": [{}, {"momentum": 0.5, "nesterov": True}],
+    "adam": [{}, {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3}],
+    "adamw": [{}, {"weight_decay": 0.3}],
+}
+PENALTIES = [{"l2": 0.0}, {"l1": 0.1}, {"weight_decay": 0.2}, {"clip_norm": 1.0, "l1": 0.05, "l2": 0.1}]
+
+
+def test_steps_of_several_optimizers_at_once():
+    recipes = [
+        Recipe(kind, given, seed=i, **more)
+        for kind, params in PARAMS.items()
+        for i, (given, more) in enumerate((given, more) for given in params for more in PENALTIES)
+    ]
+    k, p = len(recipes), 9
+    mask, rates = np.arange(p) % 4 > 0, np.linspace(0.01, 0.1, k, dtype=np.float32)[:, None]
     found = []
-    for update in pair(adam):
-        state = OPTIMIZERS["adam"].init(np.zeros((K, 9), np.float32))
-        h = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
-        params = {name: np.full((K, 1), value, np.float32) for name, value in h.items()}
+    for switch in "01":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(SWITCH, switch)
+            theta, gradient = normal(k, p), np.empty((k, p), np.float32)
+            groups, first = list(steppers(recipes, theta)), 0
+        for group in groups:
+            group.bind(first, recipes, theta, gradient, mask)
+            first = group.part.stop
         for step in range(5):
-            g = normal(K, 9, seed=step) * np.float32(10.0 ** (step - 3))
-            update(g, state, params)
-        found.append([g, *state.values()])
-    for ours, twin in zip(*found, strict=True):
-        assert ours.dtype == twin.dtype
-        assert np.allclose(twin, ours, rtol=1e-5)
+            gradient[:] = normal(k, p, seed=step) * np.float32(10.0 ** (step - 3))
+            for group in groups:
+                group.step(rates)
+        found.append((groups, theta))
+    (plain, ours), (twins, theirs) = found
+    assert [type(group) for group in plain] == [OneKind] * len(PARAMS)
+    assert len(twins) == 1
+    assert np.allclose(theirs, ours, rtol=1e-5, atol=1e-7)
+    assert ((ours == 0) == (theirs == 0)).all()
+    assert (ours == 0).any()
+    for group in plain:
+        for i in range(group.part.stop - group.part.start):
+            state, twin = group.state_of(i), twins[0].state_of(group.part.start + i)
+            assert state.keys() - {"scratch"} == twin.keys()
+            for name, array in twin.items():
+                assert array.dtype == state[name].dtype
+                assert np.allclose(array, state[name], rtol=1e-5)
 
 
-@pytest.mark.parametrize("spread", [1, 9])
-def test_penalty_and_step(spread):
-    found = []
-    for add, go in zip(pair(pull), pair(descend), strict=True):
-        theta, gradient = normal(K, 9), normal(K, 9, seed=1)
-        add(gradient, theta, normal(K, 9, seed=2), np.empty((K, 9), np.float32))
-        go(theta, gradient, np.repeat(normal(K, 1, seed=3), spread, axis=1))
-        found.append(theta)
-    assert np.allclose(*found, rtol=1e-6, atol=1e-7)
+@pytest.mark.parametrize("kind", PARAMS)
+def test_what_numba_began_goes_on_without_it(kind, monkeypatch):
+    X = normal(100, 4)
+    y, recipe = (X[:, 0] > 0).astype(int), [Recipe(kind, learning_rate=0.01, batch_size=10, max_epochs=4)]
+    whole = Training(Architecture("logistic"), recipe, X, y)
+    whole.advance(4)
+    half = Training(Architecture("logistic"), recipe, X, y)
+    half.advance(2)
+    monkeypatch.setenv(SWITCH, "0")
+    rest = Training(Architecture("logistic"), recipe, X, y, resume=[half.snapshot(0)], epoch=2)
+    rest.advance(4)
+    assert np.allclose(rest.theta(0), whole.theta(0), rtol=1e-4, atol=1e-6)
 
 
 def test_rows_are_picked():
@@ -138,10 +171,10 @@ def test_it_is_used_only_where_it_is_installed_and_not_switched_off(monkeypatch)
     assert uses_numba()
     monkeypatch.setattr(accelerated, "_installed", lambda: False)
     assert not uses_numba()
-    assert fastest(adam) is adam
+    assert fastest(pick) is pick
     monkeypatch.undo()
     monkeypatch.setenv(SWITCH, "0")
-    assert fastest(adam) is adam
+    assert fastest(pick) is pick
 
 
 SCRIPT = """
