@@ -39,6 +39,9 @@ _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PART = 0.3  # of the time left that a cohort should take at most
+_KEPT = (
+    0.3  # of the whole training of a cohort that is left to do where the worse of it are pruned on the way
+)
 _PASSED_OVER = 8  # proposals in a row that may be too long, or too large, to start, before the search ends
 
 
@@ -341,9 +344,8 @@ class Loop:
         family, params, _ = family_of(leader.configuration)
         few = float("inf") if self._budget.n_trials is None else max(1, self._budget.n_trials // 8)
         if not self._repeatable:
-            few = min(
-                few, _PART * self._time_left() / self._estimate([params], family, self._training_share())
-            )
+            alone = self._estimate([params], family, self._training_share())
+            few = min(few, _PART * self._time_left() / (alone * (_KEPT if self._session.prunes else 1.0)))
         most = int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
         share = self._workers.share()
         return next((n for n in range(most, 1, -1) if self._memory([params] * n, family) <= share), 1)
@@ -372,14 +374,22 @@ class Loop:
                 running.give_up("pruned", reason, seconds)
 
     def _judge(self, running: Running, rung: int, scores: dict[int, float]) -> set[int]:
-        """Return which trials of a cohort to prune; none before the least that the space grants them."""
+        """Return which trials of a cohort to prune.
+
+        None is before the least that the space grants it, nor before its scores tell how it will end.
+        """
         pruned = self._session.judge(rung, scores)
-        family, params, _ = family_of(running.cohort.proposals[0].configuration)
-        here = f"model.{family.name}."
-        lows = self._fidelity.items()
-        low = {path.removeprefix(here): int(least) for path, (least, _) in lows if path.startswith(here)}
-        least = family.last_rung({**params, **low}, self._epoch_steps) if low else 0
-        return pruned if rung >= least else set()
+        rows = int(self._n_rows * self._training_share() / self._n_folds)
+        kept = set()
+        for proposal in running.cohort.proposals:
+            family, params, _ = family_of(proposal.configuration)
+            here = f"model.{family.name}."
+            lows = self._fidelity.items()
+            low = {path.removeprefix(here): int(least) for path, (least, _) in lows if path.startswith(here)}
+            granted = family.last_rung({**params, **low}, self._epoch_steps) if low else 0
+            if rung < max(granted, family.telling(params, self._epoch_steps, rows)):
+                kept.add(proposal.number)
+        return pruned - kept
 
     def _learn(self, records: Sequence[TrialRecord]) -> None:
         """Let the budget see what the cohort's training cost."""

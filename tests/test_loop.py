@@ -66,7 +66,7 @@ class ScriptedSession:
         number = next(self.numbers)
         return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
 
-    exhausted = False
+    exhausted, prunes = False, False
 
     def twin(self, number):
         return self.twins.get(number)
@@ -314,6 +314,38 @@ def test_nobody_is_pruned_before_what_the_space_grants():
     loop(ScriptedWorkers(script), session, n_trials=1, epoch_steps=4, fidelity=fidelity).run()
     assert dict(zip(asked, told, strict=True)) == {1: set(), 4: set(), 8: set(), 12: {0}, 16: {0}}
     assert [rung for rung, *_ in session.judged] == [1, 4, 8, 12, 16]  # all are kept in the study
+
+
+def test_nobody_is_pruned_before_scores_tell_how_the_training_will_end():
+    asked, told = [], []
+
+    def script(cohort):
+        for rung in (1, 2, 4):
+            asked.append(rung)
+            yield at_rung(cohort, rung, told)
+        yield from finished(cohort)
+
+    for family in ("linear", "decision_tree"):
+        session = ScriptedSession(family, prune={0})
+        loop(ScriptedWorkers(script), session, n_trials=1, shape=(9_000, 5, 3)).run()
+    # 16,000 of its rows pass with the third epoch, or a sixteenth of a training is done; what has no epochs has no end
+    last = FAMILIES["linear"].last_rung({"max_epochs": EPOCHS}, 1)
+    assert FAMILIES["linear"].telling({"max_epochs": EPOCHS}, 1, 6_000) == min(3, -(-last // 16))
+    assert told[:3] == [{0} if rung >= min(3, -(-last // 16)) else set() for rung in asked[:3]]
+    assert told[3:] == [{0}, {0}, {0}]
+
+
+@pytest.mark.parametrize(("prunes", "size"), [(False, 2), (True, 8)])
+def test_more_trials_share_a_cohort_where_the_worse_of_them_will_be_pruned(prunes, size):
+    clock, session = Clock(), ScriptedSession()
+    session.prunes = prunes
+    at_work = loop(ScriptedWorkers(lambda cohort: finished(cohort)), session, timeout=100, clock=clock)
+    family = FAMILIES["linear"]
+    work = family.work(
+        {"max_epochs": EPOCHS}, int(at_work._n_rows * at_work._training_share()), at_work._n_columns
+    )
+    at_work._budget.observe("linear", work, 0.3 * at_work._time_left() / 2.5)
+    assert at_work._size(session.proposal()) == size
 
 
 def test_the_cohort_is_told_what_the_judge_says():

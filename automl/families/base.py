@@ -156,6 +156,10 @@ class Family(ABC):
         """Return the steps up to ``last`` at which this family's trials are judged; the last of each comes on top."""
         return ladder(last)
 
+    def telling(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
+        """Return the step from which scores tell how a training on so many rows will end, as far as that is known."""
+        return 0
+
     def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
         """Return the configuration of a training on all rows that ends at the step ``rung``, or with an epoch."""
         return params

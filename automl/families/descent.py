@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -27,6 +28,10 @@ __all__ = ["DescentFamily"]
 
 _AT_A_TIME = 1024  # rows of a large batch that pass through the layers together, about
 _STEP = 20_000  # products that a step costs beside those with its rows: as many as in its share of 20 us
+_TELLING_ROWS, _TELLING_PART = (
+    16_000,
+    1 / 16,
+)  # of a training, before which a fast start is worth more than a good end
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
 _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout")
 
@@ -137,6 +142,11 @@ class DescentFamily(Family):
     @override
     def epochs(self, params: dict[str, Any]) -> int:
         return int(params.get("max_epochs", self.section.parameters["max_epochs"].default))
+
+    @override
+    def telling(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
+        enough = math.ceil(_TELLING_ROWS * epoch_steps / n_rows)
+        return min(enough, math.ceil(_TELLING_PART * self.last_rung(params, epoch_steps)))
 
     @override
     def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:

@@ -47,11 +47,11 @@ class Drafts:
         self._in_part = isinstance(study.sampler, Afresh) and study.sampler.in_part
         self._forks = self._in_part and len(space.size().dimensions) > 1
 
-    def draw(self, fixed: Mapping[str, Any]) -> tuple[FrozenTrial, dict[str, Any]]:
+    def draw(self, fixed: Mapping[str, Any], *, leads: bool = True) -> tuple[FrozenTrial, dict[str, Any]]:
         """Return what the sampler draws where these values are given: a trial, and its configuration."""
         if self._forks and FORK not in fixed:
             fixed = {**self._fork(), **fixed}
-        seen, shown = self._view(family(fixed))
+        seen, shown = self._view(family(fixed), leads=leads)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler: BaseSampler = PartialFixedSampler(dict(fixed), self._sampler) if fixed else self._sampler
@@ -59,12 +59,12 @@ class Drafts:
         configuration = self._space.suggest(seen.ask())
         return shown.get_trial(DRAFT), configuration
 
-    def _view(self, family: str = "") -> tuple[optuna.Study, View]:
+    def _view(self, family: str = "", *, leads: bool = True) -> tuple[optuna.Study, View]:
         """Return the study as the sampler is to see it. A new one each time: Optuna's remembers what it has shown."""
         seen, shown = view(self._study)
         shown.next = self._history.known
         if self._in_part:
-            shown.part = self._history.shown(family)
+            shown.part = self._history.shown(family, leads)
         else:
             shown.shown = dict(self._history.rewritten)
         return seen, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.study import StudyDirection
@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from automl.study.views import as_proposed, in_terms_of
 
-__all__ = ["FORK", "History", "family"]
+__all__ = ["COHORT", "FORK", "History", "cohort_of", "family", "leader_of"]
 
+COHORT = "cohort"  # attribute of a trial: of a leader all there is to know of its cohort, of others the leader's number
 FORK = "model"  # the parameter that says which family; what else is asked for follows from it
 
 # Of the trials that a sampler is shown, these are the best. TPE takes no more than 25 for good ones (Optuna's default),
@@ -93,15 +94,32 @@ class History:
             ranking.add(trial.number, keys, place)
         insort(self._drawn[own, trial.state], (place, trial.number))
 
-    def shown(self, family: str = "") -> list[FrozenTrial]:
+    def shown(self, family: str = "", leads: bool = False) -> list[FrozenTrial]:
         """Return the trials to propose from; those of one family alone where that has enough of them.
 
         Those at work are among them, with no more than they were proposed with.
+
+        Parameters
+        ----------
+        family : str
+            Whose trials are wanted most; empty for all.
+        leads : bool
+            Whether it is a cohort's leader that is to be proposed. To it a cohort counts once, by the
+            best of its trials: a structure was tried once, however many trials shared it.
         """
         ranking = self._families[family]
         if not family or len(ranking) < _ENOUGH:
             ranking = self._all
-        return [*self._frozen(ranking.part()), *self._at_work.values()]
+        at_work = self._at_work.values()
+        if not leads:
+            return [*self._frozen(ranking.part()), *at_work]
+        firsts: dict[int, int] = {}
+        for _, number in ranking.best:
+            firsts.setdefault(leader_of(self._trials[number]), number)
+        return [
+            *self._frozen(ranking.part(set(firsts.values()))),
+            *(trial for trial in at_work if leader_of(trial) == trial.number),
+        ]
 
     def compared(self, family: str = "", below: int | None = None) -> list[FrozenTrial]:
         """Return the ended trials of a family to judge by: some of each state, and the best.
@@ -132,6 +150,17 @@ def family(params: Mapping[str, Any]) -> str:
     return str(params.get(FORK, "")).partition(" (")[0]
 
 
+def cohort_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what a trial knows of its cohort; nothing in studies of older versions."""
+    known: dict[str, Any] = trial.user_attrs.get(COHORT, {})
+    return known
+
+
+def leader_of(trial: FrozenTrial) -> int:
+    """Return the number of the trial that leads a trial's cohort; its own if it leads, or trains alone."""
+    return int(cohort_of(trial).get("leader", trial.number))
+
+
 class _Ranking:
     """Numbers of trials in three orders: from the best, from the oldest, and as they are drawn."""
 
@@ -154,12 +183,16 @@ class _Ranking:
         """Their numbers, best first by the first objective."""
         return self._bests[0]
 
-    def part(self) -> set[int]:
-        """Return the best by each objective, the newest, and as many others as there is room for."""
+    def part(self, of: Container[int] | None = None) -> set[int]:
+        """Return the best by each objective, the newest, and as many others as there is room for; of some or of all."""
+
+        def those(numbers: Iterable[int]) -> Iterator[int]:
+            return (number for number in numbers if of is None or number in of)
+
         share = _BEST // len(self._bests)
-        chosen = {number for best in self._bests for _, number in best[:share]}
-        chosen.update(self._numbers[-_NEWEST:])
-        others = (number for _, number in self._drawn if number not in chosen)
+        chosen = {n for best in self._bests for n in _first(those(number for _, number in best), share)}
+        chosen.update(_first(those(reversed(self._numbers)), _NEWEST))
+        others = those(number for _, number in self._drawn if number not in chosen)
         return chosen.union(_first(others, _SHOWN - len(chosen)))
 
 

@@ -80,12 +80,10 @@ SAMPLERS: dict[str, _Row] = {
 }
 
 
-_COMPARE: dict[str, int] = {"n_startup_trials": 8}
-
 PRUNERS: dict[str, _Row] = {
-    "median": _Row(lambda: pruners.MedianPruner(**_COMPARE)),
+    "median": _Row(pruners.MedianPruner),
     "percentile": _Row(
-        lambda share: pruners.PercentilePruner(share, **_COMPARE),
+        pruners.PercentilePruner,
         number="the share of trials to go on, in percent",
         default=25,
     ),
@@ -100,7 +98,7 @@ PRUNERS: dict[str, _Row] = {
         default=3,
     ),
     "patient": _Row(
-        lambda patience: pruners.PatientPruner(pruners.MedianPruner(**_COMPARE), patience=int(patience)),
+        lambda patience: pruners.PatientPruner(pruners.MedianPruner(), patience=int(patience)),
         number="how many rungs a trial may go without getting better",
         default=1,
     ),

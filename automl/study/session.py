@@ -18,10 +18,10 @@ from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 from automl.study.company import Seat
 from automl.study.drafts import Drafts
-from automl.study.history import History, family
+from automl.study.history import COHORT, History, cohort_of, family, leader_of
 from automl.study.kept import CONFIGURATION, keep_search, key, proposed_with, read_search, records_of
 from automl.study.points import Points
-from automl.study.views import as_proposed, rewritten, view
+from automl.study.views import as_complete, as_proposed, rewritten, view
 
 __all__ = ["News", "Session"]
 
@@ -29,10 +29,8 @@ _REFUSED = 50  # proposals in a row that the space's rules may refuse
 _REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
 _DRAWS = 200  # random configurations that are all known, before the space counts as exhausted
 
-# Attributes of a trial: the good start it was made of, and its cohort. Of that a leader has all that is to be known,
-# the others have the leader's number.
-# One that is refused has which refusal in a row it is.
-_LEAD, _COHORT, _REFUSAL = "lead", "cohort", "refusal"
+# Attributes of a trial: the good start it was made of; which refusal in a row it is, if it is refused.
+_LEAD, _REFUSAL = "lead", "refusal"
 _OWNER = "owner"  # attribute of a trial: the process that trains it
 _SURPLUS = "surplus"  # attribute of a trial that two processes proposed at once where there was room for one
 
@@ -99,6 +97,8 @@ class Session:
         The trials that had ended before.
     exhausted : bool
         Whether nothing new is left to propose, as far as random draws tell.
+    prunes : bool
+        Whether trials may be pruned at all.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class Session:
         self._history = History(self._seed, study.directions, rewritten(trials, drawn, space))
         self._drafts = Drafts(study, space, self._history)
         self._judging, self._view = view(study)
+        self.prunes = not (search.several or isinstance(study.pruner, optuna.pruners.NopPruner))
         # Known good starts come first, then one cohort of each family, before the sampler decides.
         self._points = study.sampler if isinstance(study.sampler, Points) else None
         families = [] if self._points else space.size().dimensions
@@ -217,7 +218,7 @@ class Session:
                 if self._seat is not None:
                     self._storage.set_trial_user_attr(trial._trial_id, _OWNER, self._seat.token)
                 self._begin(trial, configuration)
-                leaders.add(_mark(trial).get("leader", trial.number))
+                leaders.add(leader_of(trial))
         recorded = (
             {record.number: record for record in records_of(self.study.get_trials(deepcopy=False))}
             if leaders
@@ -228,11 +229,10 @@ class Session:
             members = [
                 trial
                 for trial in trials
-                if _mark(trial).get("leader", trial.number) == number
-                and (trial.number in self._live or trial.number in recorded)
+                if leader_of(trial) == number and (trial.number in self._live or trial.number in recorded)
             ]
             leader = trials[number]
-            cohort = _Cohort(_mark(leader).get("sees"), {one.number: as_proposed(one) for one in members})
+            cohort = _Cohort(cohort_of(leader).get("sees"), {one.number: as_proposed(one) for one in members})
             proposals = [
                 self._again(trial, recorded.get(trial.number))
                 for trial in members
@@ -267,7 +267,7 @@ class Session:
             "repeated": self._repeated,
             "exhausted": self.exhausted,
         }
-        leader = self._keep(draft, configuration, {_COHORT: mark, **({_LEAD: lead} if lead else {})})
+        leader = self._keep(draft, configuration, {COHORT: mark, **({_LEAD: lead} if lead else {})})
         if leader is None:
             return ()
         proposal = self._begin(leader, configuration)
@@ -282,7 +282,8 @@ class Session:
 
         What the pruner sees follows from what the cohort was proposed with, and from what its trials have scored since
         it was started: whether it was started before, and came further then, makes no difference. It sees trials of the
-        same family alone: what others score after as many steps is of another kind.
+        same family alone: what others score after as many steps is of another kind. Those that train beside a trial
+        are to it as if they ended here: nothing compares better with it.
 
         Parameters
         ----------
@@ -308,10 +309,16 @@ class Session:
         others = [trial for one in cohorts if one is not cohort for trial in one.trials.values()]
         at_work = [trial for trial in others if family(trial.params) == own]
         self._view.part = [*at_work, *self._history.compared(own, cohort.sees)]
-        self._view.shown = cohort.trials
+        pruned = set()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Wilcoxon's, of trials that have rungs of their own
-            return {n for n in scores if self.study.pruner.prune(self._judging, cohort.trials[n])}
+            for number in scores:
+                beside = {n: as_complete(cohort.trials[n], rung) for n in scores if n != number}
+                self._view.shown = cohort.trials | beside
+                if self.study.pruner.prune(self._judging, cohort.trials[number]):
+                    pruned.add(number)
+                cohort.trials[number] = self._view.shown[number]
+        return pruned
 
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
         """Call back in Optuna's form for a trial that has ended; return whether the study was asked to stop."""
@@ -378,11 +385,13 @@ class Session:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self._seed, self._history.known])
 
-    def _draw(self, fixed: dict[str, Any]) -> tuple[FrozenTrial, dict[str, Any]] | None:
+    def _draw(
+        self, fixed: dict[str, Any], *, leads: bool = True
+    ) -> tuple[FrozenTrial, dict[str, Any]] | None:
         """Draw a trial; None if all that the sampler has are forbidden."""
         refused, self._refused = self._refused, 0
         while refused < _REFUSED:
-            draft, configuration = self._drafts.draw(fixed)
+            draft, configuration = self._drafts.draw(fixed, leads=leads)
             rule = self._space.forbidden(configuration)
             if not rule:
                 return draft, configuration
@@ -415,15 +424,15 @@ class Session:
 
     def _filled(self, proposals: list[Proposal], leader: FrozenTrial, cohort: _Cohort) -> list[Proposal]:
         """Return a cohort with all the trials it is to have."""
-        size = _mark(leader).get("size", 1)
+        size = cohort_of(leader).get("size", 1)
         params = self._history.rewritten.get(leader.number, leader).params
         shared = {name: value for name, value in params.items() if self._space.structural(name)}
         while len(cohort.trials) < size:
-            drawn = self._point(shared) if self._points else self._draw(shared)
-            trial = drawn and self._keep(*drawn, {_COHORT: {"leader": leader.number}})
+            drawn = self._point(shared) if self._points else self._draw(shared, leads=False)
+            trial = drawn and self._keep(*drawn, {COHORT: {"leader": leader.number}})
             if drawn is None or trial is None:
-                mark = {**_mark(leader), "size": len(cohort.trials)}
-                self._storage.set_trial_user_attr(leader._trial_id, _COHORT, mark)
+                mark = {**cohort_of(leader), "size": len(cohort.trials)}
+                self._storage.set_trial_user_attr(leader._trial_id, COHORT, mark)
                 break
             cohort.trials[trial.number] = as_proposed(trial)
             proposals.append(self._begin(trial, drawn[1]))
@@ -440,8 +449,8 @@ class Session:
         for trial in trials:
             if (lead := trial.user_attrs.get(_LEAD)) in self._leads:
                 self._leads.remove(lead)
-            if same and "size" in _mark(trial):
-                self._repeated, self.exhausted = _mark(trial)["repeated"], _mark(trial)["exhausted"]
+            if same and "size" in cohort_of(trial):
+                self._repeated, self.exhausted = cohort_of(trial)["repeated"], cohort_of(trial)["exhausted"]
             record = recorded.get(trial.number)
             if record is not None:
                 if trial.state == TrialState.RUNNING and not self._is_alive(trial.user_attrs.get(_OWNER)):
@@ -484,9 +493,3 @@ class Session:
             params=self._space.params(configuration),
             seed=int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]),
         )
-
-
-def _mark(trial: FrozenTrial) -> dict[str, Any]:
-    """Return what a trial knows of its cohort; nothing in studies of older versions."""
-    mark: dict[str, Any] = trial.user_attrs.get(_COHORT, {})
-    return mark

@@ -15,7 +15,9 @@ from typing_extensions import override
 
 from automl.space import Space
 
-__all__ = ["DRAFT", "Seen", "View", "as_proposed", "empty", "in_terms_of", "rewritten", "view"]
+__all__ = [
+    "DRAFT", "Seen", "View", "as_complete", "as_proposed", "empty", "in_terms_of", "rewritten", "view",
+]  # fmt: skip
 
 DRAFT = -1  # the id of a trial that is not stored
 _NAME = "a study"  # what every study is called by its views: hyperband throws its dice by the name
@@ -154,6 +156,14 @@ def as_proposed(trial: FrozenTrial) -> FrozenTrial:
         name: value for name, value in trial.system_attrs.items() if not name.startswith(_NOTE)
     }
     return again
+
+
+def as_complete(trial: FrozenTrial, rung: int) -> FrozenTrial:
+    """Return a copy of a trial that ends at a rung, with its score there."""
+    ended = copy.copy(trial)
+    ended.state, ended.values = TrialState.COMPLETE, [trial.intermediate_values[rung]]
+    ended.datetime_complete = trial.datetime_start
+    return ended
 
 
 def rewritten(

@@ -114,6 +114,28 @@ def test_a_family_is_proposed_for_by_its_own_past_once_it_has_one():
     assert few.shown("unheard of") == few.shown()
 
 
+def test_to_a_leader_a_cohort_is_the_best_of_its_trials():
+    def member(number, leader, value, state=TrialState.COMPLETE):
+        mark = {"size": 3} if number == leader else {"leader": leader}
+        return trial(number, value, state, user_attrs={"cohort": mark})
+
+    known = history(
+        [
+            *(member(number, 0, value) for number, value in enumerate((0.2, 0.9, 0.4))),
+            *(member(number, 3, value) for number, value in ((3, 0.8), (4, 0.1))),
+            member(5, 5, None, TrialState.RUNNING),
+            member(6, 5, None, TrialState.RUNNING),
+        ]
+    )
+    assert numbers(known.shown(leads=True)) == [1, 3, 5]
+    assert numbers(known.shown()) == list(range(7))
+    many = history([member(number, number // 4 * 4, value(number)) for number in range(2_000)])
+    leads = numbers(many.shown(leads=True))
+    assert len(leads) == len({number // 4 for number in leads}) == 250
+    best = [max(range(first, first + 4), key=value) for first in range(0, 2_000, 4)]
+    assert set(sorted(best, key=value)[-25:]) | set(best[-75:]) <= set(leads) <= set(best)
+
+
 def test_those_at_work_are_shown_as_they_were_proposed():
     at_work = trial(3, None, TrialState.RUNNING, intermediate_values={1: 0.9})
     ended = [trial(number, value(number)) for number in range(3)]

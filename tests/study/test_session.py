@@ -150,6 +150,17 @@ def test_hidden_trials_are_not_compared_with(session, record, hide, pruned):
     assert proposing.judge(1, {new.number: 0.2}) == ({new.number} if pruned else set())
 
 
+def test_trials_that_train_together_are_compared_with_each_other(session):
+    linear = {"space": {"model": {"linear": {"learning_rate": {"low": 1e-3, "high": 0.3}}}}}
+    proposing = session(linear, pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=0))
+    cohort = [one.number for one in proposing.propose(lambda leader: 5)]
+    scores = dict(zip(cohort, (0.5, 0.9, 0.1, 0.7, 0.3), strict=True))
+    assert proposing.judge(1, scores) == {cohort[2], cohort[4]}
+    left = {number: scores[number] for number in (cohort[0], cohort[1], cohort[3])}
+    assert proposing.judge(2, left) == set()  # two others are too few for this pruner
+    assert all(trial.state == TrialState.RUNNING for trial in proposing.study.trials)
+
+
 def test_a_trial_is_compared_with_its_own_family_alone(session, record):
     proposing = session(pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
 
