@@ -296,9 +296,8 @@ class Training:
             Where the loss has no probabilities (hinge); `decision` has its outputs.
         """
         if "regression" not in self.loss.tasks and not self.loss.probabilities:
-            raise InputError(
-                Fault("predict", "needs a loss with probabilities", self.architecture.loss, "Use decision.")
-            )
+            came = self.architecture.loss
+            raise InputError(Fault("predict", "needs a loss with probabilities", came, "Use decision."))
         return self.loss.link(self.decision(X))
 
     def history(self, i: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

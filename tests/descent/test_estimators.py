@@ -16,6 +16,8 @@ from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_XFAIL_CH
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from automl.descent import (
+    ESTIMATOR_PARAMETERS,
+    PARAMETERS,
     Architecture,
     GradientDescentClassifier,
     GradientDescentRegressor,
@@ -163,6 +165,13 @@ def test_wrong_arguments_are_told_at_once(flowers):
     with pytest.raises(InputError) as caught:
         GradientDescentClassifier("squared", optimizer="adm", patience=0, batch_size="all").fit(*flowers)
     assert [fault.where for fault in caught.value.faults] == ["loss", "optimizer", "batch_size", "patience"]
+
+
+@pytest.mark.parametrize("kind", [GradientDescentClassifier, GradientDescentRegressor])
+def test_defaults_of_the_constructor_are_those_of_the_rules(kind):
+    rules = PARAMETERS | ESTIMATOR_PARAMETERS
+    given = {name: value for name, value in kind().get_params().items() if name in rules and name != "loss"}
+    assert given == {name: rules[name].default for name in rules if name != "loss"}
 
 
 @pytest.mark.parametrize("hidden", [(), (4,)])
