@@ -284,27 +284,34 @@ class Loop:
         if not proposals:
             return
         family, params, _ = family_of(proposals[0].configuration)
-        span = self._span(family, params)
+        span = self._span(family, params, len(proposals))
         cohort = Cohort(self._cohorts, proposals, time.time() + span, self._trial_timeout)
         self._cohorts += 1
         running = self._running[cohort.id] = Running(cohort, self._epoch_steps, self._measured)
-        refused = self._refused(family, params, span)
+        refused = self._refused(cohort, span)
         self._passed_over = self._passed_over + 1 if refused else 0
         self._over = self._over or self._passed_over > _PASSED_OVER
         if refused:
             running.abandon(*refused)
 
-    def _span(self, family: Family, params: dict[str, Any]) -> float:
+    def _span(self, family: Family, params: dict[str, Any], n: int) -> float:
         """Return the seconds a cohort may take: a part of what is left where that is too little for it to end."""
         left = self._time_left()
+        if self._refit and self._best is None:
+            # One of it will be the winner as far as is known, and alone takes as long again, or a part of that.
+            left /= 1 + min(1.0, family.alone / n)
         # The core stops when its time is up, so it may start in vain where there is nothing better to do.
         in_vain = family.yields and not (self.records or self._running)
         whole = in_vain or self._estimate([params], family, self._training_share()) <= left
         return left if whole else _PART * left
 
-    def _refused(self, family: Family, params: dict[str, Any], span: float) -> tuple[State, str] | None:
+    def _refused(self, cohort: Cohort, span: float) -> tuple[State, str] | None:
         """Return how trials end that cannot start, for want of memory or time, and why."""
-        needs, has = self._memory([params], family), self._workers.share()
+        family, params, preprocess = family_of(cohort.proposals[0].configuration)
+        needs, has = (
+            self._memory([params], family, self._is_prepared(preprocess, cohort)),
+            self._workers.share(),
+        )
         if needs > has:
             return (
                 "failed",
@@ -341,18 +348,25 @@ class Loop:
 
     def _size(self, leader: Proposal) -> int:
         """Return how many trials train together: what the family allows, but several cohorts to a search."""
-        family, params, _ = family_of(leader.configuration)
+        family, params, preprocess = family_of(leader.configuration)
         few = float("inf") if self._budget.n_trials is None else max(1, self._budget.n_trials // 8)
         if not self._repeatable:
             alone = self._estimate([params], family, self._training_share())
             few = min(few, _PART * self._time_left() / (alone * (_KEPT if self._session.prunes else 1.0)))
         most = int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
-        share = self._workers.share()
-        return next((n for n in range(most, 1, -1) if self._memory([params] * n, family) <= share), 1)
+        share, shared = self._workers.share(), self._is_prepared(preprocess)
+        fitting = (n for n in range(most, 1, -1) if self._memory([params] * n, family, shared) <= share)
+        return next(fitting, 1)
 
-    def _memory(self, params: Sequence[dict[str, object]], family: Family) -> float:
+    def _is_prepared(self, preprocess: dict[str, Any], but: Cohort | None = None) -> bool:
+        """Return whether a cohort of another worker needs the same matrices, so that this one adds none."""
+        others = [running.cohort for running in self._running.values() if running.cohort is not but]
+        alike = (family_of(other.proposals[0].configuration)[2] == preprocess for other in others)
+        return self._workers.slots > 1 and any(alike)
+
+    def _memory(self, params: Sequence[dict[str, object]], family: Family, shared: bool) -> float:
         """Return about how many bytes a worker needs to train these side by side."""
-        return cohort_bytes(family, params, self._n_rows, self._n_columns, self._n_folds)
+        return cohort_bytes(family, params, self._n_rows, self._n_columns, self._n_folds, shared=shared)
 
     def _handle(self, event: Event) -> None:
         running = self._running.get(event.cohort.id)

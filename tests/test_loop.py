@@ -209,6 +209,22 @@ def test_time_is_left_to_refit_the_winner():
     assert ends[1] < 59
 
 
+@pytest.mark.parametrize(("family", "part"), [("linear", 1 / (1 + 3 / 8)), ("decision_tree", 1 / 2)])
+def test_the_first_cohort_leaves_time_to_refit_one_of_it(family, part):
+    given = []
+
+    def endless(cohort):
+        given.append((len(cohort.proposals), cohort.deadline - time.time()))
+        yield from finished(cohort)
+
+    search = loop(ScriptedWorkers(endless), ScriptedSession(family), timeout=600, n_trials=64, refit=True)
+    search.run()
+    (n, first), *_, (_, last) = given
+    assert n == FAMILIES[family].cohort_limit
+    assert first == pytest.approx(part * 598, rel=0.01)
+    assert last > 590
+
+
 def test_where_everything_takes_longer_more_time_is_left_for_the_end():
     ends = []
     for slowness in (1, 4):
@@ -646,6 +662,17 @@ def test_cohorts_are_made_small_enough_for_the_memory_and_what_is_too_large_does
     assert {one.state for one in search.records} == {"failed"}
     assert "memory_limit leaves 100 MB" in search.records[0].reason
     assert len(search.records) < 20  # nothing will ever fit
+
+
+def test_a_cohort_beside_one_of_the_same_preprocessing_may_be_larger():
+    shape, sizes = (10**6, 20, 3), []
+    for slots in (1, 2):
+        workers, session = SmallWorkers(finished, slots), ScriptedSession("mlp")
+        workers.has = sum(cohort_bytes(FAMILIES["mlp"], [{}] * k, *shape) for k in (1, 8)) / 2
+        loop(workers, session, n_trials=64, shape=shape).run()
+        sizes.append([len(numbers) for numbers in session.proposed])
+    alone, beside = sizes
+    assert alone[0] == alone[1] == beside[0] < beside[1] == 8
 
 
 def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():

@@ -27,9 +27,9 @@ from automl.table.transformers import DateParts, Float32, NormalScores, SpreadSc
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PREPROCESS", "prepared", "preprocessor"]
+__all__ = ["AT_ONCE", "PREPROCESS", "prepared", "preprocessor"]
 
-_AT_ONCE = 1 << 21  # values of a table that are prepared together, for the sake of memory
+AT_ONCE = 1 << 20  # values of a table that are prepared together, for the sake of memory
 # The same in a pipeline, where every block of columns is a step, which costs predictions time.
 _TOGETHER = 1 << 22
 _BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
@@ -252,7 +252,7 @@ def prepared(
     train, settings = rows[0], _settings(configuration)
     left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
     of_kind = [[name for name in kinds if kinds[name] == kind] for kind in _BLOCKS if kind not in left_out]
-    groups, width = [sum(of_kind, [])], _AT_ONCE // len(train)
+    groups, width = [sum(of_kind, [])], AT_ONCE // len(train)
     if len(groups[0]) > width and named(configuration.get("features") or "none")[0] == "none":
         groups = [some for names in of_kind for some in _parts(names, width)]
     pieces: list[list[tuple[int, Any]]] = [[] for _ in rows]

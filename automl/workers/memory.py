@@ -13,10 +13,15 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from automl.errors import Fault, SettingError
 from automl.families import Family
+from automl.table import AT_ONCE
 
 __all__ = ["LEAST_MEMORY", "as_text", "cohort_bytes", "give_back", "own_bytes", "to_bytes"]
 
 LEAST_MEMORY = 180_000_000  # bytes of a worker process that has trained, on next to nothing
+_COPIES = (
+    10  # of the columns that are prepared together, in float64, while they pass the transformers (measured)
+)
+_TARGETS = 48  # bytes of a row's target, its places in fair and shuffled orders, and their like
 _PROC = Path("/proc")
 
 
@@ -55,9 +60,15 @@ def as_text(n_bytes: float) -> str:
 
 
 def cohort_bytes(
-    family: Family, params: Sequence[dict[str, Any]], n_rows: int, n_columns: int, n_folds: int
+    family: Family,
+    params: Sequence[dict[str, Any]],
+    n_rows: int,
+    n_columns: int,
+    n_folds: int,
+    *,
+    shared: bool = False,
 ) -> float:
-    """Return about how much memory a cohort needs in a worker, table and all: an estimate from sizes alone.
+    """Return about how much memory a cohort adds in a worker: an estimate from sizes alone.
 
     Parameters
     ----------
@@ -67,16 +78,14 @@ def cohort_bytes(
         The trials' parameters.
     n_rows, n_columns, n_folds : int
         Size of the table, and of its split.
+    shared : bool
+        Whether another worker has the same matrices, which then are there already.
     """
-    matrix = 4.0 * n_rows * n_columns
-    # Every fold's matrices stay; one fold at a time is being prepared, in float64 and through four copies (measured).
-    folds = n_folds * matrix + 8 * matrix
-    return (
-        LEAST_MEMORY
-        + 8.0 * n_rows * n_columns
-        + folds
-        + n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
-    )
+    values = float(n_rows * n_columns)
+    matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(AT_ONCE, n_rows))
+    targets = n_folds * _TARGETS * n_rows
+    trials = n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
+    return LEAST_MEMORY + matrices + targets + trials
 
 
 def give_back() -> None:

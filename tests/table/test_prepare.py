@@ -235,7 +235,7 @@ def test_a_few_columns_at_a_time_make_the_same_matrix(table, configuration, task
     whole = preprocessor(configuration, columns.kinds_, task=task)
     expected = [whole.fit_transform(frame.iloc[rows[0]], y[rows[0]]), whole.transform(frame.iloc[rows[1]])]
     for width in (1, 2, 3, 100):
-        monkeypatch.setattr(prepare, "_AT_ONCE", width * len(rows[0]))
+        monkeypatch.setattr(prepare, "AT_ONCE", width * len(rows[0]))
         asked = []
 
         def read(names, asked=asked):

@@ -166,3 +166,10 @@ def test_larger_cohorts_larger_batches_and_larger_tables_need_more():
     assert needs(hidden_layer_sizes=[8]) < needs(hidden_layer_sizes=[512, 512])
     matrix = 4 * 10**6 * 10
     assert needs(n_rows=10**6) - needs(n_rows=10**5) > 3 * 0.9 * matrix
+
+
+def test_matrices_that_another_worker_has_are_not_needed_again():
+    linear = FAMILIES["linear"]
+    own, shared = (cohort_bytes(linear, [{}], 10**6, 50, 1, shared=shared) for shared in (False, True))
+    assert own - shared > 4 * 10**6 * 50
+    assert shared < 300_000_000
