@@ -1,9 +1,8 @@
 """Cohorts in worker processes of this machine.
 
 Each worker is a process with a pipe of its own: cohorts go down, questions at rungs and records come up, and the
-parent alone speaks to the study. A worker that dies loses the cohort it had and no other. Nothing of the user's
-script runs in them (`origin` makes them), so that it needs no ``if __name__ == "__main__"``; a notebook's scorers
-arrive all the same.
+parent alone speaks to the study. A worker that dies loses the cohort it had and no other. Processes start as loky
+starts them, so that a script needs no ``if __name__ == "__main__"`` and a notebook's scorers arrive.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ import tempfile
 import threading
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
 
 import joblib
 from loky import wrap_non_picklable_objects
-from loky.backend import resource_tracker
+from loky.backend import get_context, resource_tracker
 from typing_extensions import override
 
 from automl.records import TrialRecord
@@ -32,7 +31,6 @@ from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, 
 from automl.workers.costs import Costs
 from automl.workers.evaluate import Cohort, evaluate
 from automl.workers.memory import as_text, own_bytes
-from automl.workers.origin import KILL, WATCH, Origin, origin_of
 from automl.workers.prepared import Assignment, PreparedFolds
 from automl.workers.threads import few_threads
 
@@ -41,9 +39,9 @@ __all__ = ["ProcessWorkers"]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # glibc: what arrays of 4 MB and more leave behind goes back to the system at once.
 _FRUGAL = {"MALLOC_MMAP_THRESHOLD_": str(1 << 22), "MALLOC_TRIM_THRESHOLD_": str(1 << 24)}
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; there SIGTERM is as sure
 _TABLE = "table.joblib"
-_WATCH = 1.0  # seconds between two looks at the memory of workers
-_SURE = 5.0  # seconds within which a process that was killed has ended
+_WATCH = 1.0  # seconds between two looks whether the parent lives, and at the memory of workers
 _GRACE = 0.5  # seconds that a cohort whose trials have taken too long has to say so itself
 _WORN = 0.5  # of its share of the memory that a worker may bring along to the next cohort
 
@@ -73,12 +71,8 @@ class ProcessWorkers(Workers):
         joblib.dump(assignment.frame, self._folder / _TABLE)
         self._assignment = str(self._folder / "assignment.joblib")
         joblib.dump(replace(assignment, frame=assignment.frame.iloc[:0]), self._assignment)
-        threads = max(1, joblib.cpu_count() // n_jobs)
-        # Passive: threads that wait leave the core to the neighbours.
-        env = {**dict.fromkeys(_THREADS, str(threads)), "OMP_WAIT_POLICY": "PASSIVE", **_FRUGAL}
-        # Imports take seconds: they do so while the stores are opened.
-        self._origin = origin_of(partial(_serve, self._assignment, n_jobs), env)
-        self._idle = [_Worker(self._origin) for _ in range(n_jobs)]
+        # Processes take seconds to start: they do so while the stores are opened.
+        self._idle = [_Worker(self._assignment, n_jobs) for _ in range(n_jobs)]
         self._busy: dict[Connection, _Job] = {}
         self._looked = 0.0
 
@@ -95,7 +89,7 @@ class ProcessWorkers(Workers):
             if worker.alive():
                 return worker
             worker.end()
-        return _Worker(self._origin)
+        return _Worker(self._assignment, self.slots)
 
     @override
     def share(self) -> float:
@@ -125,7 +119,7 @@ class ProcessWorkers(Workers):
                 return None
 
     def _event(self, job: _Job) -> Event | None:
-        """Return what a worker has to say; None where it only says that it is there, or begins to train."""
+        """Return what a worker has to say; None where it only says that it begins to train."""
         try:
             message = job.worker.connection.recv()
         except (EOFError, OSError):
@@ -133,9 +127,6 @@ class ProcessWorkers(Workers):
             return Crashed(job.cohort, f"the worker process is gone: {gone}")
         if message is None:
             job.begun = time.monotonic()
-            return None
-        if isinstance(message, int):
-            job.worker.introduced(message)
             return None
         if isinstance(message, tuple):
             rung, scores = message
@@ -183,11 +174,9 @@ class ProcessWorkers(Workers):
 
     @override
     def close(self) -> None:
-        self._origin.cancel()
         for worker in [*self._idle, *(job.worker for job in self._busy.values())]:
             worker.end()
         self._idle, self._busy = [], {}
-        self._origin.close()
         if self._folder.exists():
             shutil.rmtree(self._folder, ignore_errors=True)
             resource_tracker.unregister(str(self._folder), "folder")
@@ -221,46 +210,56 @@ class _Job:
 class _Worker:
     """A process, and this side's end of the pipe to it."""
 
-    def __init__(self, origin: Origin) -> None:
-        self._origin, self.connection = origin, origin.start()
-        self._pid: int | None = None
+    def __init__(self, assignment: str, n_jobs: int) -> None:
+        threads = max(1, joblib.cpu_count() // n_jobs)
+        context = get_context("loky")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve,
+            args=(theirs, assignment, n_jobs, os.getpid()),
+            name="automl-worker",
+            daemon=True,  # ends with the parent
+            # Passive: threads that wait leave the core to the neighbours.
+            env={**dict.fromkeys(_THREADS, str(threads)), "OMP_WAIT_POLICY": "PASSIVE", **_FRUGAL},
+        )
+        with _uninterruptible():
+            self._process.start()
+        theirs.close()
 
     @property
     def pid(self) -> int:
-        """The process's id, once there is such a process; 0 if there will be none."""
-        if self._pid is None:
-            try:
-                self._pid = cast(int, self.connection.recv())
-            except (OSError, EOFError):
-                self._pid = 0
-        return self._pid
+        """The process's id."""
+        return int(self._process.pid)
 
     def alive(self) -> bool:
-        """Return whether the process, which has nothing to do, is there or will be."""
-        # All that comes from one at rest is its id, and the end.
-        return not self.connection.poll() or (self._pid is None and self.pid > 0 and self.alive())
-
-    def introduced(self, pid: int) -> None:
-        """Take note of the id of the process, which has just come to be."""
-        self._pid = pid
+        """Return whether the process is there."""
+        return bool(self._process.is_alive())
 
     def end(self, patience: float = 0.0) -> str:
         """Kill the process unless it ends within ``patience`` seconds, and say what it ended with."""
-        pid = self.pid
         self.connection.close()
-        if not pid:
-            return "it never came to be"
-        code = self._origin.wait(pid, patience)
-        if code is None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, KILL)
-            code = self._origin.wait(pid, _SURE)
-        if code is None:
-            return "exit code unknown"
+        self._process.join(patience)
+        if self._process.exitcode is None:
+            os.kill(self.pid, _KILL)
+            self._process.join()
+        code = self._process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _serve(path: str, n_jobs: int, parent: Connection, parent_id: int) -> None:
+@contextmanager
+def _uninterruptible() -> Iterator[None]:
+    """Start a process that never hears of Ctrl-C, which reaches every process of a terminal: the parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
     """Train the cohorts that come through the pipe until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent_id,), daemon=True).start()
@@ -294,5 +293,5 @@ def _serve(path: str, n_jobs: int, parent: Connection, parent_id: int) -> None:
 def _end_with(parent_id: int) -> None:
     """End this process once its parent is gone, whatever it is doing."""
     while os.getppid() == parent_id:
-        time.sleep(WATCH)
+        time.sleep(_WATCH)
     os._exit(1)

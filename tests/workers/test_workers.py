@@ -140,35 +140,6 @@ def test_a_worker_that_died_idle_is_replaced(cohort, drive, processes):
     assert isinstance(drive(workers, 1)[-1], Finished)
 
 
-def parent_of(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forks on Linux alone")
-def test_all_workers_are_forks_of_one_process_and_another_takes_its_place(cohort, drive, processes):
-    workers = processes(2)
-    for number in range(2):
-        workers.submit(cohort(ENDLESS, number=number))
-    for _ in range(2):
-        assert isinstance(workers.next(30), JudgeRequest)
-    running = pids(workers)
-    (origin,) = {parent_of(pid) for pid in running}
-    assert parent_of(origin) == os.getpid()
-    os.kill(origin, signal.SIGKILL)
-    assert [type(event) for event in (workers.next(20), workers.next(20))] == [Crashed, Crashed]
-    until(lambda: not any(alive(pid) for pid in running))
-    workers.submit(cohort(SHORT, number=2))
-    assert isinstance(drive(workers, 1)[-1], Finished)
-
-
-def test_workers_that_have_not_come_to_be_are_closed_at_once(assignment):
-    workers = ProcessWorkers(assignment, 2)
-    start = time.monotonic()
-    workers.close()
-    assert time.monotonic() - start < 1
-    assert not workers._folder.exists()
-
-
 def test_workers_ignore_ctrl_c_from_their_first_moment(cohort, drive, processes, capfd):
     workers = processes()
     workers.submit(cohort(SHORT))
