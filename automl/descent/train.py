@@ -22,6 +22,9 @@ __all__ = ["Failure", "Snapshot", "Training"]
 EXPLODED = 1000.0
 """A trial whose loss is this many times that of the best constant prediction has diverged."""
 
+DIVERGING: dict[str, Any] = {"all": "ignore"}
+"""What NumPy does where numbers overflow: a trial that diverges is found out afterwards, and is no error."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -207,8 +210,7 @@ class Training:
             if stop():
                 return
             part = min(1.0, epoch - self.epoch)
-            # a diverging trial overflows; that is found out afterwards and is no error
-            with np.errstate(all="ignore"):
+            with np.errstate(**DIVERGING):
                 if not all(lane.train(self._rows, int(part * self._rows.n), stop) for lane in self._lanes):
                     return
                 self._take_note(part)
@@ -284,7 +286,7 @@ class Training:
         y = self._scaled(np.asarray(y))
         weight = (_mean_one(sample_weight, len(y)) / len(y)).astype(np.float32)
         z = np.ascontiguousarray(self._outputs(X).transpose(0, 2, 1))
-        with np.errstate(all="ignore"):
+        with np.errstate(**DIVERGING):
             return self.loss.value(z, y, weight)
 
     def predict(self, X: Any) -> Array:
