@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from automl.errors import Fault, SettingError, SpaceError
+from automl.errors import Fault, SettingError, SpaceError, StoreError
 from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record, pareto_front
 from automl.study import (
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from automl.space import Space
 
-__all__ = ["check_same", "front_of", "mirror", "settings_of", "summary", "sync"]
+__all__ = ["PATIENCE", "check_same", "finish", "mirror", "settings_of", "sync"]
+
+PATIENCE = 60.0  # seconds that MLflow's store may take to write what is left, before it counts as dead
 
 _ALIKE = (
     "task",
@@ -164,23 +167,48 @@ def mirror(
     return run_id, status
 
 
-def summary(records: Sequence[TrialRecord], about: SearchRecord) -> dict[str, float]:
-    """Return what a search's own run shows of its trials: the winner's score, values and metrics, trials by state."""
+def finish(
+    tracker: Tracker,
+    study: optuna.Study,
+    about: SearchRecord,
+    records: Sequence[TrialRecord],
+    seconds: float,
+    *,
+    last: bool,
+) -> None:
+    """Have the runs of a search written, and in its own what it has come to.
+
+    Where other processes have searched too, who leaves ``last`` speaks of all their trials, and writes the runs that
+    the dead of them have left out.
+    """
+    answers = tracker.flush(PATIENCE)
+    if last:
+        with suppress(Exception):  # a storage that is gone: what is known here is better than nothing
+            trials = study.get_trials(deepcopy=False)
+            if sum("record" in trial.user_attrs for trial in trials) > len(records):
+                records = read_records(study)
+    if answers and any(tracker.run_id(record.number) is None for record in records):
+        with suppress(StoreError):
+            tracker.meet(records if last else None)
+    _conclude(tracker, about, records, {"seconds": seconds})
+    tracker.flush(PATIENCE if answers else 0)
+
+
+def _conclude(
+    tracker: Tracker, about: SearchRecord, records: Sequence[TrialRecord], more: Mapping[str, float]
+) -> None:
+    """Queue what a search's own run shows of its trials: the winner's score, values and metrics, trials by state."""
     states = Counter(record.state for record in records)
-    counts = {f"n_{state}": float(states[state]) for state in get_args(State)}
+    metrics = {**more, **{f"n_{state}": float(states[state]) for state in get_args(State)}}
+    front = [record.number for record in pareto_front(records, about)] if about.several else []
     if about.several:
-        counts["n_front"] = float(len(pareto_front(records, about)))
+        metrics["n_front"] = float(len(front))
     if about.constraints:
-        counts["n_over_limits"] = float(sum(record.overrun > 0 for record in records))
+        metrics["n_over_limits"] = float(sum(record.overrun > 0 for record in records))
     best = best_record(records, about)
-    if best is None or best.score is None:
-        return counts
-    return {"best_score": best.score, **best.metrics, **best.values, **counts}
-
-
-def front_of(records: Sequence[TrialRecord], about: SearchRecord) -> list[int]:
-    """Return the trials that a search's runs show as its Pareto front; none where there is one objective."""
-    return [record.number for record in pareto_front(records, about)] if about.several else []
+    if best is not None and best.score is not None:
+        metrics = {"best_score": best.score, **best.metrics, **best.values, **metrics}
+    tracker.log_best(None if best is None else best.number, metrics, front=front)
 
 
 def sync(
@@ -216,8 +244,6 @@ def sync(
             raise SettingError(_foreign(study.study_name))
         tracker = Tracker(tracking_uri, experiment_name)
         run_id, status = mirror(tracker, study, about, records, {}, again=True)
-        best = best_record(records, about)
-        number = None if best is None else best.number
-        tracker.log_best(number, summary(records, about), front=front_of(records, about))
+        _conclude(tracker, about, records, {})
         tracker.close(_CLOSED.get(status, "killed"))
     return study.study_name, run_id, len(records)

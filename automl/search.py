@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -12,14 +12,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.callbacks import one_form
-from automl.errors import NoModelError, StoreError, without_passwords
+from automl.errors import NoModelError, without_passwords
 from automl.limits import warn_of_winner
 from automl.loop import Loop
 from automl.metrics import Direction, Scorer
 from automl.plan import make_plan
-from automl.records import SearchRecord, TrialRecord
+from automl.records import TrialRecord
 from automl.replay import Replay, replay_number
-from automl.resume import check_same, front_of, mirror, summary
+from automl.resume import PATIENCE, check_same, finish, mirror
 from automl.select import leaderboard, pareto_front
 from automl.settings import (
     check_memory,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Search"]
 
-_PATIENCE = 60.0  # seconds that a store may take to write what is left, before it counts as dead
 _OPENING = 2.7  # seconds that loading MLflow and making its store take where nothing else goes on
 _AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
 
@@ -295,7 +294,7 @@ class Search(BaseEstimator):
             seat.take(self.study_)
             session = Session(self.study_, plan.space, about, seat, self.n_trials)
             state: Literal["finished", "killed", "failed"] = "failed"
-            patience = _PATIENCE
+            patience = PATIENCE
             try:
                 self.run_id_, _ = mirror(
                     tracker,
@@ -339,7 +338,12 @@ class Search(BaseEstimator):
                     if (uri := self._winner.log(self.best_estimator_, tracker)) is not None:
                         self.model_uri_ = uri
                 progress.stage("writing the last runs")
-                self._finish(tracker, about, loop.records, budget, last=seat.leave())
+                if seat.others():  # what it has come to so far; who leaves last puts it right
+                    finish(tracker, self.study_, about, loop.records, budget.elapsed, last=False)
+                if seat.leave():
+                    finish(tracker, self.study_, about, loop.records, budget.elapsed, last=True)
+                runs = {record.number: tracker.run_id(record.number) for record in loop.records}
+                self.leaderboard_ = leaderboard(loop.records, runs, about)
                 state = "killed" if loop.interrupted else "finished"
             except KeyboardInterrupt:
                 state, patience = "killed", _AT_ONCE
@@ -435,26 +439,6 @@ class Search(BaseEstimator):
         self.n_features_in_ = plan.columns.n_features_in_
         if plan.target.classes is not None:
             self.classes_ = plan.target.classes
-
-    def _finish(
-        self,
-        tracker: Tracker,
-        about: SearchRecord,
-        records: Sequence[TrialRecord],
-        budget: Budget,
-        *,
-        last: bool,
-    ) -> None:
-        answers = tracker.flush(_PATIENCE)
-        if answers and any(tracker.run_id(record.number) is None for record in records):
-            # Other processes have searched too. Who leaves last writes what the dead of them have left out.
-            with suppress(StoreError):
-                tracker.meet(records if last else None)
-        metrics = summary(records, about) | {"seconds": budget.elapsed}
-        tracker.log_best(self.best_trial_.number, metrics, front=front_of(records, about))
-        tracker.flush(_PATIENCE if answers else 0)
-        runs = {record.number: tracker.run_id(record.number) for record in records}
-        self.leaderboard_ = leaderboard(records, runs, about)
 
     def _best(self) -> Any:
         check_is_fitted(self, "best_trial_")

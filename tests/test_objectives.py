@@ -126,6 +126,39 @@ def test_sync_writes_the_front_anew(folder):
     assert marked == {record.number for record in search.pareto_front_}
 
 
+def test_who_leaves_last_puts_right_what_another_left_behind(folder):
+    X, y = small()
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    ends = []
+
+    def one_trial(study, trial):
+        study.stop()
+
+    def another_comes_and_goes(study, trial):
+        if ends:
+            return
+        ends.append(0)
+        ends[0] = make(
+            scoring=TWO, n_trials=None, timeout=600, resume=True, refit=False, callbacks=[one_trial]
+        ).fit(X, y)
+        parent, children = runs(ends[0])
+        assert parent.info.status == "RUNNING"
+        assert any("automl.front" in run.data.tags for run in children.values())
+        for run in children.values():
+            client.set_tag(run.info.run_id, "automl.front", "true")
+            client.set_tag(run.info.run_id, "automl.best", "true")
+
+    search = make(scoring=TWO, n_trials=12, refit=False, callbacks=[another_comes_and_goes]).fit(X, y)
+    parent, children = runs(search)
+    assert parent.info.status == "FINISHED"
+    assert len(children) == 12
+    assert len(ends[0].leaderboard_) < 12
+    front = {number for number, run in children.items() if "automl.front" in run.data.tags}
+    assert front == {record.number for record in search.pareto_front_}
+    best = [number for number, run in children.items() if "automl.best" in run.data.tags]
+    assert best == [search.best_trial_.number]
+
+
 def test_a_loss_of_the_users_own_goes_down(folder):
     X, y = small()
 

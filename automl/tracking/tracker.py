@@ -167,9 +167,6 @@ class Tracker:
                     self._found += 1
                 elif not ended and number not in known and records is not None:
                     self._terminate(run_id, _STATUS["killed"])
-                for tag in {"automl.best", "automl.front"} & child.data.tags.keys():
-                    if records is not None:
-                        self._client.delete_tag(run_id, tag)
         for record in records or ():
             if record.number not in self._written:
                 self.log_trial(record)
@@ -391,16 +388,24 @@ class Tracker:
             tags |= {"automl.best_trial": number}
         if number in self._written:
             tags |= {"automl.best_run_id": self._written[number]}
-            self._client.set_tag(self._written[number], "automl.best", "true")
-        for member in front:
-            if member in self._written:
-                self._client.set_tag(self._written[member], "automl.front", "true")
+        self._mark("automl.best", () if number is None else (number,))
+        self._mark("automl.front", front)
         self._client.log_batch(
             self.parent_run_id,
             [Metric(*point) for point in summary_points(metrics, now)],
             [Param(name, value) for name, value in plain_params(params).items()],
             [RunTag(name, value) for name, value in plain_tags(tags).items()],
         )
+
+    def _mark(self, tag: str, numbers: Sequence[int]) -> None:
+        """Let the runs of these trials have a tag, and no others: a search that was shorter may have marked some."""
+        wanted = {self._written[number] for number in numbers if number in self._written}
+        ours = f"tags.`mlflow.parentRunId` = '{self.parent_run_id}'"
+        marked = {run.info.run_id for run in self._runs(f"{ours} and tags.`{tag}` = 'true'")}
+        for run_id in marked - wanted:
+            self._client.delete_tag(run_id, tag)
+        for run_id in wanted - marked:
+            self._client.set_tag(run_id, tag, "true")
 
     def _terminate(self, run_id: str, status: str, end: int | None = None) -> None:
         self._client.set_terminated(run_id, status, end)
