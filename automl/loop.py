@@ -385,6 +385,7 @@ class Loop:
             case Killed(_, "memory_limit", reason, seconds):
                 running.lost(reason, again=False, seconds=seconds)
             case Killed(_, _, reason, seconds):
+                self._learn_least([one.configuration for one in running.at_work.proposals], seconds)
                 running.give_up("pruned", reason, seconds)
 
     def _judge(self, running: Running, rung: int, scores: dict[int, float]) -> set[int]:
@@ -416,6 +417,15 @@ class Loop:
         if max(record.curve.epochs for record in records) >= 1 or not self._budget.knows(name):
             # Otherwise it was samples, and more the fixed costs of a training than those of its rows.
             self._budget.observe(name, done, sum(record.seconds for record in records))
+
+    def _learn_least(self, configurations: Sequence[dict[str, Any]], seconds: float) -> None:
+        """Let the budget see that a training took so long and had not come to its end."""
+        family, _, _ = family_of(configurations[0])
+        params = [family_of(configuration)[1] for configuration in configurations]
+        if seconds > self._estimate(params, family, self._training_share()):
+            rows = int(self._n_rows * self._training_share())
+            work = sum(family.work(one, rows, self._n_columns) for one in params)
+            self._budget.observe(family.name, work, seconds)
 
     def _tell(self, running: Running) -> None:
         """Let everybody know how a cohort ended."""

@@ -798,6 +798,31 @@ def test_the_budget_learns_what_training_costs():
     assert search._budget.estimate("linear", work) == pytest.approx(0.5)
 
 
+def test_the_budget_learns_from_what_was_killed_how_long_it_takes_at_least():
+    clock = Clock()
+
+    def script(cohort):
+        clock.now += 5
+        yield Killed(cohort, "trial_timeout", "took longer than trial_timeout, 5 s", 5.0)
+
+    session = ScriptedSession("decision_tree")
+    search = loop(ScriptedWorkers(script), session, timeout=28, clock=clock, trial_timeout=5)
+    search.run()
+    assert [one.state for one in search.records[:5]] == ["pruned"] * 5
+    assert {one.reason for one in search.records[5:]} == {"not started: about 5 s to train, 3 s left"}
+    assert clock.now == 25
+
+
+def test_what_was_killed_sooner_than_it_would_have_ended_teaches_nothing():
+    search = loop(ScriptedWorkers(finished), n_trials=8)
+    search.run()
+    work = FAMILIES["linear"].work({"max_epochs": EPOCHS}, 200, 5)
+    known = search._budget.estimate("linear", work)
+    for seconds, more in ((0.9 * known, False), (2 * known, True)):
+        search._learn_least([ScriptedSession().proposal().configuration], seconds)
+        assert (search._budget.estimate("linear", work) > known) == more
+
+
 # With real workers, a real study and real cohorts
 
 SPACE = {
