@@ -26,7 +26,7 @@ def drawn(make, n_trials=24):
         x = trial.suggest_float("x", 0, 1)
         kind = trial.suggest_categorical("kind", ["a", "b"])
         extra = trial.suggest_int("extra", 1, 9) if kind == "a" else 0
-        study.tell(trial, x + extra / 10)
+        study.tell(trial, abs(x - 0.4) + extra / 10)
     return [trial.params for trial in study.trials]
 
 
