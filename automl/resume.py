@@ -172,11 +172,12 @@ def finish(
     study: optuna.Study,
     about: SearchRecord,
     records: Sequence[TrialRecord],
+    best: TrialRecord,
     seconds: float,
     *,
     last: bool,
 ) -> None:
-    """Have the runs of a search written, and in its own what it has come to.
+    """Have the runs of a search written, and in its own what it has come to, with the winner that is its model.
 
     Where other processes have searched too, who leaves ``last`` speaks of all their trials, and writes the runs that
     the dead of them have left out.
@@ -190,12 +191,16 @@ def finish(
     if answers and any(tracker.run_id(record.number) is None for record in records):
         with suppress(StoreError):
             tracker.meet(records if last else None)
-    _conclude(tracker, about, records, {"seconds": seconds})
+    _conclude(tracker, about, records, best, {"seconds": seconds})
     tracker.flush(PATIENCE if answers else 0)
 
 
 def _conclude(
-    tracker: Tracker, about: SearchRecord, records: Sequence[TrialRecord], more: Mapping[str, float]
+    tracker: Tracker,
+    about: SearchRecord,
+    records: Sequence[TrialRecord],
+    best: TrialRecord | None,
+    more: Mapping[str, float],
 ) -> None:
     """Queue what a search's own run shows of its trials: the winner's score, values and metrics, trials by state."""
     states = Counter(record.state for record in records)
@@ -205,7 +210,6 @@ def _conclude(
         metrics["n_front"] = float(len(front))
     if about.constraints:
         metrics["n_over_limits"] = float(sum(record.overrun > 0 for record in records))
-    best = best_record(records, about)
     if best is not None and best.score is not None:
         metrics = {"best_score": best.score, **best.metrics, **best.values, **metrics}
     tracker.log_best(None if best is None else best.number, metrics, front=front)
@@ -244,6 +248,6 @@ def sync(
             raise SettingError(_foreign(study.study_name))
         tracker = Tracker(tracking_uri, experiment_name)
         run_id, status = mirror(tracker, study, about, records, {}, again=True)
-        _conclude(tracker, about, records, {})
+        _conclude(tracker, about, records, best_record(records, about), {})
         tracker.close(_CLOSED.get(status, "killed"))
     return study.study_name, run_id, len(records)

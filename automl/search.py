@@ -338,10 +338,12 @@ class Search(BaseEstimator):
                     if (uri := self._winner.log(self.best_estimator_, tracker)) is not None:
                         self.model_uri_ = uri
                 progress.stage("writing the last runs")
-                if seat.others():  # what it has come to so far; who leaves last puts it right
-                    finish(tracker, self.study_, about, loop.records, budget.elapsed, last=False)
+                # Where others search on, that is what it has come to so far; who leaves last puts it right.
+                told = self.study_, about, loop.records, best
+                if seat.others():
+                    finish(tracker, *told, budget.elapsed, last=False)
                 if seat.leave():
-                    finish(tracker, self.study_, about, loop.records, budget.elapsed, last=True)
+                    finish(tracker, *told, budget.elapsed, last=True)
                 runs = {record.number: tracker.run_id(record.number) for record in loop.records}
                 self.leaderboard_ = leaderboard(loop.records, runs, about)
                 state = "killed" if loop.interrupted else "finished"
