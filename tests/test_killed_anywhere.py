@@ -25,7 +25,10 @@ SPACE = {
             }
         }
     },
-    "forbid": [{"decision_tree.max_depth": {"above": 4}, "decision_tree.criterion": "gini"}],
+    "forbid": [
+        {"decision_tree.max_depth": {"above": 4}, "decision_tree.criterion": "gini"},
+        {"linear.learning_rate": {"above": 0.3}, "linear.max_epochs": 8},
+    ],
     "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
 }
 SEARCH = SearchRecord(
