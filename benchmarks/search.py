@@ -6,10 +6,11 @@
     python benchmarks/search.py --data FOLDER --timeout 60     # adult, phoneme, segment, california_housing
     python benchmarks/search.py --part pruners --seeds 3 --json
 
-``cohorts``  multilayer perceptrons, one job, the same time for everyone: one trial at a time; cohorts, with the same
-             core, sampler and pruner; cohorts without a pruner; random search, one at a time and unpruned.
-             ``reach`` is when a search had come to the last best score of one at a time, as a share of the time
-             that took; the last rows are medians over tables and seeds, to be at most a third for cohorts.
+``cohorts``  the descent families, multilayer perceptrons and linear models, one job, the same time for everyone: one
+             trial at a time; cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search,
+             one at a time and unpruned. ``reach`` is when a search had come to the last best score of one at a time,
+             as a share of the time that took; the last rows are medians over tables and seeds, to be at most a third
+             for cohorts. A score counts from the rung on at which it is known: a search that ends there has it.
 ``pruners``  every pruner of Optuna by its name, the whole space, the same time: the mean rank over tables and
              seeds, by the best score. The default is chosen by it.
 ``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
@@ -29,13 +30,16 @@ import math
 import statistics
 import sys
 import tempfile
+import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import optuna
@@ -48,6 +52,7 @@ from sklearn.pipeline import make_pipeline
 import automl
 from automl.families import FAMILIES, load_space
 from automl.records import SearchRecord, TrialRecord
+from automl.running import Running
 from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.tracking import Tracker
 
@@ -89,7 +94,7 @@ SPACE: dict[str, Any] = {
     }
 }
 
-Steps = list[tuple[float, float]]  # seconds since the start, best score so far
+Steps = list[tuple[float, float]]  # seconds since the start, best score of a search that ends then
 
 
 def tables(folder: Path | None, only: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame, pd.Series]]:
@@ -133,12 +138,13 @@ def store() -> str:
     return uri
 
 
-def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any) -> Steps:
-    """Return when a search had come to which score."""
+def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any) -> tuple[Steps, int]:
+    """Return when a search had come to which score, and how many trials it had."""
     with (
         tempfile.TemporaryDirectory() as folder,
         warnings.catch_warnings(),
         one_at_a_time(alone),
+        noted() as steps,
     ):
         warnings.simplefilter("ignore")
         found = automl.Search(
@@ -149,13 +155,28 @@ def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: An
             tracking_uri=store(),
             **settings,
         ).fit(X, y)
-        trials = [trial for trial in found.study_.trials if trial.user_attrs.get("record", {}).get("score")]
-    start = min(trial.datetime_start for trial in trials)
-    ended = sorted((trial.datetime_complete, trial.user_attrs["record"]["score"]) for trial in trials)
-    best = np.maximum.accumulate([score for _, score in ended])
-    return [
-        ((when - start).total_seconds(), float(score)) for (when, _), score in zip(ended, best, strict=True)
-    ]
+        trials = found.study_.trials
+    start = min(trial.datetime_start for trial in trials).timestamp()
+    return [(when - start, score) for when, score in steps], len(trials)
+
+
+@contextmanager
+def noted() -> Iterator[Steps]:
+    """Note, whenever trials are judged, the best score of those that have ended well or go on."""
+    steps: Steps = []
+    scores: dict[int, float] = {}
+    judged = Running.judged
+
+    def judging(self: Running, rung: int, said: dict[int, float], judge: Any) -> set[int]:
+        pruned = judged(self, rung, said, judge)
+        scores.update(said)
+        steps.append((time.time(), max(scores.values())))
+        for number in pruned:
+            del scores[number]
+        return pruned
+
+    with mock.patch.object(Running, "judged", judging):
+        yield steps
 
 
 def at(steps: Steps, seconds: float) -> float:
@@ -168,7 +189,9 @@ def until(steps: Steps, score: float) -> float:
     return next((when for when, found in steps if found >= score), float("inf"))
 
 
-def cohorts(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+def cohorts(
+    data: Any, timeout: float, seeds: Sequence[int], spaces: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     ways: dict[str, dict[str, Any]] = {
         "one at a time": {"alone": True},
         "cohorts": {},
@@ -176,25 +199,25 @@ def cohorts(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
         "random, one at a time": {"alone": True, "sampler": "random", "pruner": "none"},
     }
     reached: dict[str, list[float]] = defaultdict(list)
-    for name, X, y in data:
-        for seed in seeds:
-            target, took = float("inf"), float("inf")
-            for way, settings in ways.items():
-                steps = search(X, y, space="mlp", timeout=timeout, random_state=seed, **settings)
-                if way == "one at a time":
-                    target = steps[-1][1]
-                    took = until(steps, target)
-                reached[way].append(until(steps, target) / took)
-                yield {
-                    "table": name,
-                    "seed": seed,
-                    "way": way,
-                    "trials": len(steps),
-                    "a_quarter": at(steps, timeout / 4),
-                    "half": at(steps, timeout / 2),
-                    "end": steps[-1][1],
-                    "reach": reached[way][-1],
-                }
+    for space, (name, X, y), seed in product(spaces, data, seeds):
+        target, took = float("inf"), float("inf")
+        for way, settings in ways.items():
+            steps, n_trials = search(X, y, space=space, timeout=timeout, random_state=seed, **settings)
+            if way == "one at a time":
+                target = steps[-1][1]
+                took = until(steps, target)
+            reached[way].append(until(steps, target) / took)
+            yield {
+                "space": space,
+                "table": name,
+                "seed": seed,
+                "way": way,
+                "trials": n_trials,
+                "a_quarter": at(steps, timeout / 4),
+                "half": at(steps, timeout / 2),
+                "end": steps[-1][1],
+                "reach": reached[way][-1],
+            }
     for way, shares in reached.items():
         yield {"table": "median", "seed": len(shares), "way": way, "reach": statistics.median(shares)}
 
@@ -206,9 +229,9 @@ def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
         for seed in seeds:
             ends = {}
             for pruner in PRUNERS:
-                steps = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
+                steps, n_trials = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
                 ends[pruner] = steps[-1][1]
-                counts[pruner].append(len(steps))
+                counts[pruner].append(n_trials)
             for pruner, rank in pd.Series(ends).rank(ascending=False).items():
                 ranks[str(pruner)].append(rank)
             yield {"table": name, "seed": seed, **ends}
@@ -337,8 +360,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of tables with an INDEX.csv")
     parser.add_argument("--only", nargs="*", default=[], help="names of tables")
     parser.add_argument("--timeout", type=float, default=60, help="seconds a search")
+    parser.add_argument("--spaces", nargs="*", default=["mlp", "linear"], help="spaces, for `cohorts`")
     parser.add_argument("--trials", type=int, default=1_000, help="trials a search, for `history`")
     parser.add_argument("--seeds", type=int, default=2, help="searches of each kind")
+    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them")
     parser.add_argument("--part", action="append", choices=["cohorts", "pruners", "history"])
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
@@ -347,10 +372,10 @@ def main() -> None:
         print(f"no INDEX.csv in {options.data}: taking the tables of scikit-learn", file=sys.stderr)
         options.data = None
     data = list(tables(options.data, options.only))
-    seeds = range(options.seeds)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     for part in options.part or ["cohorts", "pruners", "history"]:
         if part == "cohorts":
-            show(cohorts(data, options.timeout, seeds), options.json)
+            show(cohorts(data, options.timeout, seeds, options.spaces), options.json)
         elif part == "pruners":
             show(pruners(data, options.timeout, seeds), options.json)
         else:
