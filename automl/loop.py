@@ -353,7 +353,7 @@ class Loop:
         if not self._repeatable:
             alone = self._estimate([params], family, self._training_share())
             few = min(few, _PART * self._time_left() / (alone * (_KEPT if self._session.prunes else 1.0)))
-        most = int(max(1, min(family.cohort_limit, few, self._budget.trials_left)))
+        most = int(max(1, min(family.together(params, self._n_columns), few, self._budget.trials_left)))
         share, shared = self._workers.share(), self._is_prepared(preprocess)
         fitting = (n for n in range(most, 1, -1) if self._memory([params] * n, family, shared) <= share)
         return next(fitting, 1)

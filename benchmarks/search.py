@@ -34,7 +34,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -50,7 +50,8 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import make_pipeline
 
 import automl
-from automl.families import FAMILIES, load_space
+from automl.families import load_space
+from automl.families.descent import DescentFamily
 from automl.records import SearchRecord, TrialRecord
 from automl.running import Running
 from automl.study import Session, create_study, make_pruner, make_sampler
@@ -118,14 +119,8 @@ def tables(folder: Path | None, only: Sequence[str]) -> Iterator[tuple[str, pd.D
 @contextmanager
 def one_at_a_time(wanted: bool) -> Iterator[None]:
     """Train every trial alone."""
-    before = {family: family.cohort_limit for family in FAMILIES.values()}
-    for family in before if wanted else ():
-        family.cohort_limit = 1
-    try:
+    with mock.patch.object(DescentFamily, "together", lambda *_: 1) if wanted else nullcontext():
         yield
-    finally:
-        for family, limit in before.items():
-            family.cohort_limit = limit
 
 
 @cache

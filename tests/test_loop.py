@@ -220,7 +220,7 @@ def test_the_first_cohort_leaves_time_to_refit_one_of_it(family, part):
     search = loop(ScriptedWorkers(endless), ScriptedSession(family), timeout=600, n_trials=64, refit=True)
     search.run()
     (n, first), *_, (_, last) = given
-    assert n == FAMILIES[family].cohort_limit
+    assert n == FAMILIES[family].together({}, 3)
     assert first == pytest.approx(part * 598, rel=0.01)
     assert last > 590
 

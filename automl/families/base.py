@@ -118,8 +118,6 @@ class Family(ABC):
         Its parameters as data.
     structural : frozenset of str
         Names of the parameters that must be equal for trials to train together.
-    cohort_limit : int
-        How many trials may train together.
     yields : bool
         Whether training between two rungs can be stopped.
     unit_seconds : float
@@ -131,7 +129,6 @@ class Family(ABC):
     name: str
     section: Section
     structural: frozenset[str]
-    cohort_limit: int
     yields: bool = False
     unit_seconds: float
     alone: float
@@ -167,6 +164,10 @@ class Family(ABC):
     @abstractmethod
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         """Return the size of one training in units of this family's own, proportional to its time."""
+
+    def together(self, params: dict[str, Any], n_columns: int) -> int:
+        """Return how many trials of a structure are worth training together."""
+        return 1
 
     def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         """Return about how many bytes a trial takes while it trains on one fold, the fold itself left out."""

@@ -28,6 +28,8 @@ __all__ = ["DescentFamily"]
 
 _AT_A_TIME = 1024  # rows of a large batch that pass through the layers together, about
 _STEP = 20_000  # products that a step costs beside those with its rows: as many as in its share of 20 us
+_LEAST, _MOST = 2, 8  # trials of a cohort; more know too little of each other when they are proposed
+_SHARED = 20_000  # products of a row and all trials, beyond which a step is little but products
 _TELLING_ROWS, _TELLING_PART = (
     16_000,
     1 / 16,
@@ -96,7 +98,6 @@ class DescentFamily(Family):
         Whether there are hidden layers.
     """
 
-    cohort_limit = 8
     yields = True
     unit_seconds = 1e-9
     alone = 3.0
@@ -115,6 +116,11 @@ class DescentFamily(Family):
         )
         self.section = Section(rules)
         self.structural = frozenset({field.name for field in fields(Architecture)} & rules.keys())
+
+    def _products(self, params: dict[str, Any], n_columns: int) -> int:
+        """Return with how many weights a row is multiplied."""
+        sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
+        return sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
 
     def _whole(self, params: dict[str, Any]) -> dict[str, Any]:
         return {**_HIDDEN, **params} if self.hidden else params
@@ -154,20 +160,24 @@ class DescentFamily(Family):
 
     @override
     def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
-        products = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         steps = 1 if batch == "full" else n_rows / batch
-        return float(self.epochs(params) * (n_rows * products + _STEP * steps))
+        return float(self.epochs(params) * (n_rows * self._products(params, n_columns) + _STEP * steps))
+
+    @override
+    def together(self, params: dict[str, Any], n_columns: int) -> int:
+        # Calls and, of linear models, reading the rows cost the same for one trial and for several; products do not.
+        if not self.hidden:
+            return _MOST
+        return min(max(_LEAST, _SHARED // self._products(params, n_columns)), _MOST)
 
     @override
     def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
-        weights = sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         rows = min(n_rows, _AT_A_TIME if batch == "full" else batch, _AT_A_TIME)
         # Weights, gradients and two moments; what a batch is on its way through the layers and back.
-        return float(4 * (4 * weights + 3 * rows * sum(sizes[1:])))
+        return float(4 * (4 * self._products(params, n_columns) + 3 * rows * sum(sizes[1:])))
 
     @override
     def trainer(

@@ -185,7 +185,6 @@ class SklearnFamily(Family):
         How it grows tree by tree, if it does.
     """
 
-    cohort_limit = 1
     alone = 1.0
 
     def __init__(
@@ -286,7 +285,6 @@ class EstimatorFamily(Family):
     'ExtraTreesClassifier is no regressor'
     """
 
-    cohort_limit = 1
     alone = 1.0
     unit_seconds = 1e-7
 

@@ -75,7 +75,7 @@ def test_a_class_trains_like_a_family(task, path, params, said):
     problem = PROBLEMS[task]
     loaded = automl.load_space(space(path, **params)).restrict(task)
     family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
-    assert (family.name, given, preprocess, family.cohort_limit) == ("mine", params, {}, 1)
+    assert (family.name, given, preprocess, family.together(params, 3)) == ("mine", params, {}, 1)
     for absent in (None, 1) if task == "multiclass" else (None,):
         X, y = rows(problem.n_classes, absent)
         trainer = family.trainer([given], [3], problem, Fold(X, y, (0, 0)))

@@ -17,6 +17,7 @@ from automl.families import (
     structural,
     vocabulary,
 )
+from automl.families.descent import DescentFamily
 from automl.metrics import metric_for
 from automl.table import fair_order
 
@@ -26,8 +27,8 @@ PROBLEMS = {
     "regression": Problem("regression"),
 }
 EVERY = pytest.mark.parametrize("name", FAMILIES)
-DESCENT = [name for name, family in FAMILIES.items() if family.cohort_limit > 1]
-SKLEARN = [name for name, family in FAMILIES.items() if family.cohort_limit == 1]
+DESCENT = [name for name, family in FAMILIES.items() if isinstance(family, DescentFamily)]
+SKLEARN = [name for name in FAMILIES if name not in DESCENT]
 
 
 def table(task, n=80, absent=None):
@@ -412,3 +413,19 @@ def test_every_ladder_stands_on_the_first_epoch(steps):
         assert rungs[0] < 4
         assert all(b % a == 0 and b // a in (2, 4) for a, b in zip(rungs, rungs[1:], strict=False))
         assert last / rungs[-1] < 4
+
+
+@pytest.mark.parametrize(
+    ("family", "params", "n_columns", "n"),
+    [
+        ("linear", {}, 3, 8),
+        ("linear", {}, 10_000, 8),
+        ("mlp", {"hidden_layer_sizes": (32,)}, 5, 8),
+        ("mlp", {"hidden_layer_sizes": (64,)}, 70, 4),
+        ("mlp", {}, 70, 4),
+        ("mlp", {"hidden_layer_sizes": (128, 64)}, 70, 2),
+        ("decision_tree", {}, 3, 1),
+    ],
+)
+def test_as_many_trials_train_together_as_gain_by_it(family, params, n_columns, n):
+    assert FAMILIES[family].together(params, n_columns) == n
