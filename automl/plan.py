@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,16 @@ from sklearn.pipeline import Pipeline
 from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
 from automl.metrics import Direction, Objectives, objectives_for
 from automl.records import SearchRecord
-from automl.table import Target, TypedColumns, as_frame, check_table, make_folds, preprocessor, usable
+from automl.table import (
+    IMPUTE,
+    Target,
+    TypedColumns,
+    as_frame,
+    check_table,
+    make_folds,
+    preprocessor,
+    usable,
+)
 from automl.workers import Assignment
 
 if TYPE_CHECKING:
@@ -146,6 +155,15 @@ class Plan:
         return {"content": content.hexdigest()[:16], "folds": folds.hexdigest()[:16]}
 
 
+def _idle(space: Space, kinds: Mapping[str, str], frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield what of the preprocessing makes no difference to a table, and why."""
+    for kind in sorted({"categorical", "datetime", "text"} - set(kinds.values())):
+        yield kind, f"the table has no {kind} column"
+    numbers = [name for name, kind in kinds.items() if kind in ("numeric", "datetime")]
+    if space.offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in numbers):
+        yield "numeric.impute", "the table has no missing number"
+
+
 def _rows_a_class(cv: Any) -> int | None:
     """Return how many rows each class needs; None leaves it to the default folds."""
     if cv is None or isinstance(cv, Integral):
@@ -185,8 +203,10 @@ def make_plan(
     fits = fitting(problem, *objectives.metrics)
     if not usable(columns.kinds_):
         loaded = loaded.hold("text.encode", "tfidf", "the table has nothing but free text")
+    frame = columns.transform(X)
+    for path, reason in _idle(loaded, columns.kinds_, frame):
+        loaded = loaded.settle(path, reason)
     left = loaded.restrict(problem.task, fits, training(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
-    frame = columns.transform(X)
     file = str(getattr(X, "attrs", {}).get("file", ""))
     return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, left, folds, file)

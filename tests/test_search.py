@@ -308,6 +308,24 @@ space:
     assert [shown.count(f"left out: {start}") for start in starts] == [1] * len(starts)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_preprocessing_that_makes_no_difference_to_a_table_is_not_searched(folder, missing):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "c"])
+    y = X["a"] > 0
+    X.loc[3, "b"] = np.nan if missing else 0
+    impute = {"impute": ["mean", "median"], "scale": ["none", "robust"]}
+    preprocess = {"numeric": impute, "categorical": {"encode": ["onehot", "ordinal"]}}
+    search = make({"space": {"preprocess": preprocess, **TREE["space"]}}, n_trials=12).fit(X, y)
+    reasons = ["preprocess.categorical.encode: the table has no categorical column"]
+    reasons += [] if missing else ["preprocess.numeric.impute: the table has no missing number"]
+    assert search.left_out_ == reasons
+    params = {"preprocess.numeric.scale", *(["preprocess.numeric.impute"] if missing else [])}
+    assert {name for name in search.study_.best_params if name.startswith("preprocess")} == params
+    mean = {"space": {"preprocess": {"numeric": {"impute": ["mean", "most_frequent"]}}, **TREE["space"]}}
+    assert make(mean, n_trials=1).fit(X, y).left_out_ == []  # what is missing later is not left to another
+
+
 def test_free_text_is_learned_from_where_the_space_says_so(folder):
     rng = np.random.default_rng(0)
     words = ["the", "flight", "was", "seen", "over", "sea", "and", "land", "again"]

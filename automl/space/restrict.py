@@ -9,7 +9,7 @@ from typing import Any
 from automl.space.nodes import Branches, Choices, Constant, Group, Node, join
 from automl.space.raw import show
 
-__all__ = ["Fits", "held", "misfits", "restricted", "without"]
+__all__ = ["Fits", "held", "misfits", "restricted", "settled", "without"]
 
 Fits = Callable[[str, str, Mapping[str, Any]], str | None]
 """From task, family and some of its parameters to why they do not go together; nothing where they do."""
@@ -102,6 +102,28 @@ def _held(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, lis
         return None, []
     left, gone = _held(node.children[keys[0]], keys[1:], value)
     return None if left is None else Group({**node.children, keys[0]: left}), gone
+
+
+def settled(root: Group, path: str) -> Group:
+    """Return the tree without a part of the preprocessing, or what there is to choose of one of its parameters."""
+    keys = [_PREPROCESS, *path.split(".")]
+    changed = _settled(root, keys)
+    model = root.children.get(_MODEL)
+    if not isinstance(model, Branches):
+        return changed
+    families = {family: _settled(branch, keys) for family, branch in model.options.items()}
+    return Group({**changed.children, _MODEL: Branches(families, model.weights)})
+
+
+def _settled(node: Group, keys: Sequence[str]) -> Group:
+    key, *others = keys
+    child = node.children.get(key)
+    if child is None or isinstance(child, Constant):
+        return node
+    if others:
+        left = _settled(child, others) if isinstance(child, Group) else child
+        return Group({**node.children, key: left})
+    return Group({name: other for name, other in node.children.items() if name != key})
 
 
 def without(root: Group, families: Set[str]) -> Group | None:

@@ -17,9 +17,9 @@ from automl.space.describe import tree
 from automl.space.diff import Change, changes, limit_changes
 from automl.space.grid import Size, grid, size
 from automl.space.index import spots
-from automl.space.nodes import Group, Range, canonical, leaves
+from automl.space.nodes import Constant, Group, Range, canonical, leaves
 from automl.space.raw import Faults, from_python
-from automl.space.restrict import Fits, held, restricted, without
+from automl.space.restrict import Fits, held, restricted, settled, without
 from automl.space.rules import Rule, Start, read_start
 from automl.space.tryout import Tries, untrainable
 from automl.space.walk import Decision, build, follow
@@ -280,6 +280,48 @@ class Space:
             remedy = "Write it under `preprocess`."
             raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(left_out), remedy))
         return self._left(root, self.forbid, left_out)
+
+    def settle(self, path: str, reason: str) -> Space:
+        """Return the space with nothing to choose of the preprocessing under ``path``, as all of it comes to the same.
+
+        Rules that name it go with it, starts keep what else they name, and ``left_out`` says so.
+
+        Parameters
+        ----------
+        path : str
+            A part or a parameter, in the shared section or a family's own: ``"categorical"``, ``"numeric.impute"``.
+        reason : str
+            Why it makes no difference.
+        """
+        root = settled(self.root, path)
+        known = list(spots(root))
+        left = {spot.path for spot in known}
+        gone = [
+            spot for spot in spots(self.root) if spot.path not in left and not isinstance(spot.node, Constant)
+        ]
+        if not gone:
+            return self
+
+        def takes(key: str, value: Any) -> bool:
+            return any(spot.answers(key) and spot.takes(value) for spot in known)
+
+        def possible(rule: Rule) -> bool:
+            conditions = rule.conditions
+            return all(
+                any(spot.answers(one.key) and one.possible(spot) for spot in known) for one in conditions
+            )
+
+        written = (
+            {key: value for key, value in start.written.items() if takes(key, value)}
+            for start in self.enqueue
+        )
+        starts = tuple(
+            replace(start, written=some) for start, some in zip(self.enqueue, written, strict=True)
+        )
+        rules = tuple(rule for rule in self.forbid if possible(rule))
+        return replace(self, enqueue=starts)._left(
+            root, rules, tuple(f"{spot.path}: {reason}" for spot in gone)
+        )
 
     def _left(self, root: Group, forbid: tuple[Rule, ...], left_out: tuple[str, ...]) -> Space:
         """Return the space that has come down to this, without the starts that are no longer in it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from automl.table.check import check_table
 from automl.table.columns import TypedColumns, as_frame
 from automl.table.kinds import usable
-from automl.table.prepare import AT_ONCE, PREPROCESS, prepared, preprocessor
+from automl.table.prepare import AT_ONCE, IMPUTE, PREPROCESS, prepared, preprocessor
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, fair_order, make_folds
 from automl.table.target import Target
 
 __all__ = [
     "AT_ONCE",
+    "IMPUTE",
     "PREPROCESS",
     "Folds",
     "Target",

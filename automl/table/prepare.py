@@ -27,8 +27,9 @@ from automl.table.transformers import DateParts, Float32, NormalScores, SpreadSc
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AT_ONCE", "PREPROCESS", "prepared", "preprocessor"]
+__all__ = ["AT_ONCE", "IMPUTE", "PREPROCESS", "prepared", "preprocessor"]
 
+IMPUTE = "median"  # where nothing is said
 AT_ONCE = 1 << 20  # values of a table that are prepared together, for the sake of memory
 # The same in a pipeline, where every block of columns is a step, which costs predictions time.
 _TOGETHER = 1 << 22
@@ -66,7 +67,7 @@ PREPROCESS = Section(
                 {
                     "impute": Parameter(
                         OneOf(("median", "mean", "most_frequent")),
-                        "median",
+                        IMPUTE,
                         "What stands for a missing number; a column of its own says where it stands.",
                     ),
                     "scale": Parameter(

@@ -270,6 +270,44 @@ enqueue: [{model: linear, categorical.encode: target}, {model: linear, categoric
         load("{space: {model: linear}}\n").hold("categorical.encode", "target", "no way")
 
 
+def test_what_makes_no_difference_is_not_searched(load):
+    text = """
+space:
+  preprocess: {categorical: {encode: [onehot, target]}, numeric: {scale: [none, robust]}}
+  model:
+    choice:
+      linear: {l2: [0, 0.1]}
+      mlp: {preprocess: {categorical: {encode: [target, ordinal]}, numeric: {scale: standard}}}
+      decision_tree: {preprocess: {categorical: {encode: ordinal}}}
+forbid:
+  - {model: mlp, categorical.encode: target}
+  - {model: linear, l2: 0, scale: robust}
+enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: target}]
+"""
+    left = load(text).settle("categorical", "no such column")
+    model = {
+        "linear": {"l2": [0, 0.1]},
+        "mlp": {"preprocess": {"numeric": {"scale": "standard"}}},
+        "decision_tree": {"preprocess": {}},
+    }
+    space = {
+        "preprocess": {"numeric": {"scale": ["none", "robust"]}},
+        "model": {"choice": model},
+    }
+    rule = {"model": "linear", "l2": 0, "scale": "robust"}
+    start = {"model": "linear", "scale": "robust", "l2": 0.1}
+    assert left == load({"space": space, "forbid": [rule], "enqueue": [start]})
+    assert left.left_out == (
+        "preprocess.categorical.encode: no such column",
+        "model.mlp.preprocess.categorical.encode: no such column",
+    )
+    assert left.settle("categorical", "again") is left
+    scaled = left.settle("numeric.scale", "trees alone")
+    assert scaled.left_out[2:] == ("preprocess.numeric.scale: trees alone",)
+    assert scaled.forbid == ()
+    assert [start.values for start in scaled.enqueue] == [{"model": "linear", "model.linear.l2": 0.1}]
+
+
 def test_sizes(load):
     text = """
 space:
