@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,14 +96,24 @@ def evaluate(
     Returns
     -------
     list of TrialRecord
-        One a trial, in the cohort's order. A trial that raises is a record too, and so is a whole cohort that does.
+        One a trial, in the cohort's order. A trial that raises is a record too. Where training together raises, what
+        had not ended trains once more, each trial alone, so that only those fail that raise.
     """
-    run = _Run(assignment, cohort, judge, stop, costs or Costs(assignment))
+    costs = costs or Costs(assignment)
+    run = _Run(assignment, cohort, judge, stop, costs)
     try:
-        run.train(prepared)
+        run.prepare(prepared)
+        run.train()
     except Exception:
         run.charge(run.open())
-        run.end(run.open(), "failed", traceback.format_exc())
+        raised = run.open()
+        run.end(raised, "failed", traceback.format_exc())
+        if run.folds and len(cohort.proposals) > 1:
+            single = {i: replace(cohort, proposals=(cohort.proposals[i],)) for i in raised}
+            again = {
+                i: evaluate(assignment, prepared, one, judge, stop, costs)[0] for i, one in single.items()
+            }
+            return [again.get(i, record) for i, record in enumerate(run.records())]
     return run.records()
 
 
@@ -126,6 +136,7 @@ class _Run:
             _Trial(proposal, self.family.last_rung(params, self.epoch_steps))
             for proposal, params in zip(cohort.proposals, self.params, strict=True)
         ]
+        self.folds: list[PreparedFold] = []
         self.trainers: list[Trainer] = []
         self.until = float("inf")
         self.started, self.clock = time.time(), time.perf_counter()
@@ -166,10 +177,13 @@ class _Run:
         """Return whether the trials at work have taken all the time that a trial may take."""
         return time.perf_counter() >= self.until
 
-    def train(self, prepared: PreparedFolds) -> None:
-        assignment = self.assignment
+    def prepare(self, prepared: PreparedFolds) -> None:
         folds = prepared(self.preprocess)
         self.costs.prepare(self.asked, self.preprocess)
+        self.folds = folds
+
+    def train(self) -> None:
+        assignment = self.assignment
         seeds = [trial.proposal.seed for trial in self.trials]
         self.trainers = [
             self.family.trainer(
@@ -178,7 +192,7 @@ class _Run:
                 assignment.problem,
                 Fold(fold.X, fold.y, (assignment.random_state, number), self.epoch_steps, fold.order),
             )
-            for number, fold in enumerate(folds)
+            for number, fold in enumerate(self.folds)
         ]
         self.charge(self.open())
         rungs = self.family.rungs(max(trial.last_rung for trial in self.trials), self.epoch_steps)
@@ -200,7 +214,7 @@ class _Run:
                 i for i in self.open() if i in begun and (rung in rungs or rung == self.trials[i].last_rung)
             ]
             if due:
-                self.at_rung(rung, due, folds)
+                self.at_rung(rung, due)
             if not self.open():
                 return
 
@@ -223,9 +237,9 @@ class _Run:
         self.trained += time.perf_counter() - start
         return True
 
-    def at_rung(self, rung: int, due: list[int], folds: list[PreparedFold]) -> None:
+    def at_rung(self, rung: int, due: list[int]) -> None:
         """Score the trials that are due, let them be judged, and end those that are complete or pruned."""
-        judges = [fold.judges(rung / self.epoch_steps) for fold in folds]
+        judges = [fold.judges(rung / self.epoch_steps) for fold in self.folds]
         said = self.predictions(due, [X for X, _ in judges])
         truth = [y for _, y in judges]
         for i in due:

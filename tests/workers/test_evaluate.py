@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from automl.descent import Training
 from automl.families import FAMILIES, Fold, ladder
 from automl.metrics import metric_for
 from automl.records import Proposal
@@ -80,6 +81,43 @@ def test_a_cohort_that_raises_is_records_with_the_traceback(run, cohort):
     assert (record.state, record.score, record.family) == ("failed", None, "decision_tree")
     assert "Traceback" in record.reason
     assert "max_depth" in record.reason.splitlines()[-1]
+
+
+def test_of_a_cohort_that_raises_only_those_fail_that_raise_alone(run, cohort, monkeypatch):
+    predict = Training.predict
+
+    def predicting(training, X):
+        if any(recipe.learning_rate == 0.5 for recipe in training.recipes):
+            raise MemoryError("too much")
+        return predict(training, X)
+
+    monkeypatch.setattr(Training, "predict", predicting)
+    asked = []
+
+    def judge(rung, scores):
+        asked.append((rung, sorted(scores)))
+        return set()
+
+    rates = (0.1, 0.5, 0.2)
+    records = run(cohort(*({"max_epochs": 2, "learning_rate": rate} for rate in rates)), judge)
+    assert [record.state for record in records] == ["complete", "failed", "complete"]
+    assert records[1].reason.endswith("MemoryError: too much\n")
+    assert asked == [(1, [0]), (2, [0]), (1, [2]), (2, [2])]
+    (alone,) = run(cohort({"max_epochs": 2, "learning_rate": 0.1}))
+    assert records[0].score == alone.score
+
+
+def test_a_cohort_whose_preparation_raises_is_not_tried_again(run, cohort, monkeypatch):
+    prepared = []
+
+    def preparing(folds, preprocess):
+        prepared.append(preprocess)
+        raise ValueError("no such column")
+
+    monkeypatch.setattr(PreparedFolds, "__call__", preparing)
+    records = run(cohort({"max_epochs": 2}, {"max_epochs": 3}))
+    assert [record.state for record in records] == ["failed", "failed"]
+    assert len(prepared) == 1
 
 
 def test_a_scorer_that_raises_fails_that_trial_alone(run, cohort):
