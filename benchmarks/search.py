@@ -12,6 +12,7 @@
              as a share of the time that took; ``reach 99`` to its first score and 99 % of what was gained after, for
              the last of it may be luck. The last rows are medians over tables and seeds, to be at most a third for
              cohorts. A score counts from the rung on at which it is known: a search that ends there has it.
+             ``trial ms`` is the wall time of a trial, ``training ms`` the core's share of it.
 ``pruners``  every pruner of Optuna by its name, the whole space, the same time: the mean rank over tables and
              seeds, by the best score. The default is chosen by it.
 ``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
@@ -51,6 +52,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import make_pipeline
 
 import automl
+from automl.descent import Training
 from automl.families import load_space
 from automl.families.descent import DescentFamily
 from automl.records import SearchRecord, TrialRecord
@@ -134,13 +136,15 @@ def store() -> str:
     return uri
 
 
-def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any) -> tuple[Steps, int]:
-    """Return when a search had come to which score, and how many trials it had."""
+def search(
+    X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any
+) -> tuple[Steps, int, float]:
+    """Return when a search had come to which score, how many trials it had, and the seconds the core trained."""
     with (
         tempfile.TemporaryDirectory() as folder,
         warnings.catch_warnings(),
         one_at_a_time(alone),
-        noted() as steps,
+        noted() as (steps, spans),
     ):
         warnings.simplefilter("ignore")
         found = automl.Search(
@@ -153,15 +157,21 @@ def search(X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: An
         ).fit(X, y)
         trials = found.study_.trials
     start = min(trial.datetime_start for trial in trials).timestamp()
-    return [(when - start, score) for when, score in steps], len(trials)
+    return [(when - start, score) for when, score in steps], len(trials), sum(spans)
 
 
 @contextmanager
-def noted() -> Iterator[Steps]:
-    """Note, whenever trials are judged, the best score of those that have ended well or go on."""
+def noted() -> Iterator[tuple[Steps, list[float]]]:
+    """Note the best score whenever trials are judged, of those that have ended well or go on; and all training."""
     steps: Steps = []
+    spans: list[float] = []
     scores: dict[int, float] = {}
-    judged = Running.judged
+    judged, advance = Running.judged, Training.advance
+
+    def advancing(self: Training, *to: Any) -> None:
+        began = time.perf_counter()
+        advance(self, *to)
+        spans.append(time.perf_counter() - began)
 
     def judging(self: Running, rung: int, said: dict[int, float], judge: Any) -> set[int]:
         pruned = judged(self, rung, said, judge)
@@ -171,8 +181,11 @@ def noted() -> Iterator[Steps]:
             del scores[number]
         return pruned
 
-    with mock.patch.object(Running, "judged", judging):
-        yield steps
+    with (
+        mock.patch.object(Running, "judged", judging),
+        mock.patch.object(Training, "advance", advancing),
+    ):
+        yield steps, spans
 
 
 def at(steps: Steps, seconds: float) -> float:
@@ -199,7 +212,8 @@ def cohorts(
         targets: list[float] = []
         took: list[float] = []
         for way, settings in ways.items():
-            steps, n_trials = search(X, y, space=space, timeout=timeout, random_state=seed, **settings)
+            settings = {"space": space, "timeout": timeout, "random_state": seed, **settings}
+            steps, n_trials, training = search(X, y, **settings)
             if way == "one at a time":
                 (_, first), *_, (_, last) = steps
                 targets = [last, first + 0.99 * (last - first)]
@@ -212,6 +226,8 @@ def cohorts(
                 "seed": seed,
                 "way": way,
                 "trials": n_trials,
+                "trial_ms": round(1e3 * timeout / n_trials),
+                "training_ms": round(1e3 * training / n_trials),
                 "a_quarter": at(steps, timeout / 4),
                 "half": at(steps, timeout / 2),
                 "end": steps[-1][1],
@@ -243,7 +259,7 @@ def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
         for seed in seeds:
             ends = {}
             for pruner in PRUNERS:
-                steps, n_trials = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
+                steps, n_trials, _ = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
                 ends[pruner] = steps[-1][1]
                 counts[pruner].append(n_trials)
             for pruner, rank in pd.Series(ends).rank(ascending=False).items():
