@@ -115,6 +115,9 @@ class _GradientDescent(BaseEstimator, ABC):
         if earlier:
             # a call past the last epoch still trains: the schedule then stays at its end
             recipe = replace(recipe, seed=self.seed_, max_epochs=max(recipe.max_epochs, epochs))
+        resume = None
+        if known:
+            resume = [Snapshot(**self.snapshot_) if partial else Snapshot(self.theta_)]
         training = Training(
             architecture,
             [recipe],
@@ -123,7 +126,7 @@ class _GradientDescent(BaseEstimator, ABC):
             n_outputs=n_outputs,
             sample_weight=weight,
             order_seed=recipe.seed,
-            resume=[Snapshot(self.theta_, self.optimizer_state_ if partial else {})] if known else None,
+            resume=resume,
             epoch=len(earlier),
             target_scale=(self.target_shift_, self.target_factor_) if known else None,
         )
@@ -175,7 +178,10 @@ class _GradientDescent(BaseEstimator, ABC):
         """Take over what a training learned of recipe ``i``, as plain values."""
         self.n_outputs_ = training.shape[1]
         self.loss_ = training.architecture.loss
-        self.optimizer_state_ = training.snapshot(i).state
+        snapshot = training.snapshot(i)
+        if theta is not None:
+            snapshot = replace(snapshot, theta=theta, mean=None, count=0)
+        self.snapshot_: dict[str, Any] = dict(vars(snapshot))
         self.theta_ = training.theta(i) if theta is None else theta
         self.target_shift_, self.target_factor_ = training.target_scale
         self.seed_: int = training.recipes[i].seed

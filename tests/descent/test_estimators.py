@@ -97,16 +97,36 @@ def test_early_stopping_restores_the_best_weights():
     assert -np.log(p).mean() == pytest.approx(min(model.validation_curve_), rel=1e-4)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
-def test_partial_fit_on_all_rows_is_fit(flowers, optimizer):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule": "cosine"},
+        {"schedule": "cosine", "optimizer": "momentum"},
+        {"average": 0.5},
+        {"schedule": "plateau", "schedule_params": {"patience": 1, "threshold": 0.9}, "learning_rate": 0.1},
+    ],
+    ids=["adam", "momentum", "average", "plateau"],
+)
+@pytest.mark.parametrize("stored", [False, True])
+def test_partial_fit_on_all_rows_is_fit(flowers, settings, stored):
     X, y = flowers
-    settings = {"optimizer": optimizer, "schedule": "cosine", "dropout": 0.2, "hidden_layer_sizes": (4,)}
-    whole = GradientDescentClassifier(max_epochs=6, random_state=0, **settings).fit(X, y)
-    parts = GradientDescentClassifier(max_epochs=6, random_state=0, **settings)
+    settings = {"dropout": 0.2, "hidden_layer_sizes": (4,), "max_epochs": 6, "random_state": 0} | settings
+    whole = GradientDescentClassifier(**settings).fit(X, y)
+    parts = GradientDescentClassifier(**settings)
     for _ in range(6):
         parts.partial_fit(X, y, classes=np.unique(y))
+        if stored:
+            parts = pickle.loads(pickle.dumps(parts))
     assert parts.loss_curve_ == pytest.approx(whole.loss_curve_, rel=1e-6)
     assert np.allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-6)
+
+
+def test_partial_fit_after_early_stopping_goes_on_from_the_best_weights(flowers):
+    X, y = flowers
+    model = GradientDescentClassifier(early_stopping=True, average=0.5, max_epochs=5, random_state=0)
+    before = model.fit(X, y).predict_proba(X)
+    model.set_params(learning_rate=1e-12).partial_fit(X, y)
+    assert np.allclose(model.predict_proba(X), before, atol=1e-6)
 
 
 def test_warm_start_goes_on_from_the_weights():
@@ -187,6 +207,22 @@ def test_models_survive_storage(flowers, tmp_path, hidden):
     again = skops.io.load(tmp_path / "model.skops", trusted=unknown)
     for other in (again, pickle.loads(pickle.dumps(model))):
         assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+def test_what_was_fitted_in_part_goes_on_after_storage(flowers, tmp_path):
+    X, y = flowers
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=(4,), schedule="plateau", average=0.9, max_epochs=6, random_state=0
+    )
+    for _ in range(3):
+        model.partial_fit(X, y, classes=np.unique(y))
+    skops.io.dump(model, tmp_path / "model.skops")
+    unknown = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
+    assert unknown == ["automl.descent.estimators.GradientDescentClassifier"]
+    others = skops.io.load(tmp_path / "model.skops", trusted=unknown), pickle.loads(pickle.dumps(model))
+    model.partial_fit(X, y)
+    for other in others:
+        assert np.array_equal(other.partial_fit(X, y).predict_proba(X), model.predict_proba(X))
 
 
 def test_the_same_seed_gives_the_same_weights_in_another_process():
