@@ -17,6 +17,7 @@ from automl.descent import (
     batches,
     network,
 )
+from automl.descent.accelerated import SWITCH
 from automl.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -91,6 +92,41 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normal
             mine = outputs[np.flatnonzero(together.trials == i)[0]]
             # Adam makes whole steps of rounding errors where a gradient is zero, as the intercept's at first
             assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, "full"])
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+@pytest.mark.parametrize(
+    ("loss", "activation"), [("squared", "relu"), ("logistic", "tanh"), ("softmax", "gelu")]
+)
+def test_weights_behind_hidden_layers_are_the_same_bits(
+    loss, activation, normalization, batch_size, monkeypatch
+):
+    monkeypatch.setenv(SWITCH, "0")
+    X, y, c = table(loss)
+    architecture = Architecture(loss, (4, 3), activation, normalization)
+    cohort = [
+        Recipe(
+            kind,
+            learning_rate=0.01,
+            schedule="cosine",
+            batch_size=batch_size,
+            max_epochs=4,
+            l1=0.01 * (i % 2),
+            dropout=0.2 * (i % 3),
+            clip_norm=0.5 if i % 2 else None,
+            average=0.5 * (i % 2),
+            seed=i,
+        )
+        for i, kind in enumerate(OPTIMIZERS)
+    ]
+    together = Training(architecture, cohort, X, y, n_outputs=c)
+    together.advance(4)
+    for i, recipe in enumerate(cohort):
+        alone = Training(architecture, [recipe], X, y, n_outputs=c)
+        alone.advance(4)
+        assert np.array_equal(together.theta(i), alone.theta(0))
+        assert np.allclose(together.history(i)[0], alone.history(0)[0], rtol=1e-6, atol=0)
 
 
 @settings(max_examples=40, deadline=None)
