@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +20,8 @@ from automl.descent import (
     batches,
     network,
 )
-from automl.descent.accelerated import SWITCH
+from automl.descent.optimizers import Optimizer
+from automl.descent.schedules import Schedule
 from automl.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -40,11 +44,47 @@ def table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
     return X, np.digitize(score, [-1, 1]), 3
 
 
+# what the parameters of optimizers and schedules are drawn from, by name
+VALUES = {
+    "momentum": [0.0, 0.5, 0.95],
+    "nesterov": [False, True],
+    "decay": [0.5, 0.99],
+    "beta1": [0.0, 0.5, 0.95],
+    "beta2": [0.9, 0.999],
+    "epsilon": [1e-6, 1e-3],
+    "weight_decay": [0.0, 0.3],
+    "rate": [0.5, 0.95],
+    "factor": [0.3, 0.9],
+    "every": [1, 3],
+    "milestones": [[2], [1, 3.5, 7]],
+    "final": [0.0, 0.3],
+    "power": [0.5, 3.0],
+    "period": [2.5, 4],
+    "growth": [1, 1.5],
+    "rise": [0.2, 0.6],
+    "start": [0.0, 0.3],
+    "patience": [0, 2],
+    "threshold": [1e-3, 0.1],
+}
+
+
+def kinds(name: str, rows: Mapping[str, Optimizer | Schedule]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return a recipe's choice of a row of a table, with some of its parameters."""
+
+    def fields(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+        optional = {own: st.sampled_from(VALUES[own]) for own in rows[kind].parameters}
+        return st.fixed_dictionaries({}, optional=optional).map(
+            lambda own: {name: kind, f"{name}_params": own}
+        )
+
+    return st.sampled_from(sorted(rows)).flatmap(fields)
+
+
 recipes = st.builds(
-    Recipe,
-    optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    lambda optimizer, schedule, **rest: Recipe(**optimizer, **schedule, **rest),
+    optimizer=kinds("optimizer", OPTIMIZERS),
+    schedule=kinds("schedule", SCHEDULES),
     learning_rate=st.sampled_from([0.003, 0.01]),
-    schedule=st.sampled_from(sorted(SCHEDULES)),
     warmup=st.sampled_from([0.0, 1.5]),
     batch_size=st.sampled_from([1, 7, 16, N, "full"]),
     max_epochs=st.sampled_from([5, EPOCHS]),
@@ -99,10 +139,7 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, activation, normal
 @pytest.mark.parametrize(
     ("loss", "activation"), [("squared", "relu"), ("logistic", "tanh"), ("softmax", "gelu")]
 )
-def test_weights_behind_hidden_layers_are_the_same_bits(
-    loss, activation, normalization, batch_size, monkeypatch
-):
-    monkeypatch.setenv(SWITCH, "0")
+def test_weights_behind_hidden_layers_are_the_same_bits(loss, activation, normalization, batch_size):
     X, y, c = table(loss)
     architecture = Architecture(loss, (4, 3), activation, normalization)
     cohort = [
