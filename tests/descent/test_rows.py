@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, random_array
 
-from automl.descent import Architecture, ParquetMatrix, Recipe, Training, batches
+from automl.descent import Architecture, GradientDescentClassifier, ParquetMatrix, Recipe, Training, batches
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -99,6 +99,26 @@ def test_all_sources_train_the_same_model(kind, tmp_path):
     # a Parquet file is shuffled in its own way, so that its stochastic trials go another way to about the
     # same place
     assert np.allclose(other.predict(source)[1], plain.predict(X)[1], atol=0.2 if kind == "parquet" else 1e-5)
+
+
+def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
+    n, d = 5000, 1500
+    source = random_array((n, d), density=1e-3, format="csr", dtype=np.float32, rng=np.random.default_rng(0))
+    y, made, to_dense = np.arange(n) % 2, [], csr_array.toarray
+
+    def recorded(rows, *args, **settings):
+        made.append(rows.shape[0])
+        return to_dense(rows, *args, **settings)
+
+    monkeypatch.setattr(csr_array, "toarray", recorded)
+    recipes = [Recipe(batch_size=size, max_epochs=1) for size in (16, 3000, "full")]
+    training = Training(Architecture("logistic"), recipes, source, y)
+    training.advance(1)
+    training.predict(source)
+    training.loss_on(source, y)
+    GradientDescentClassifier(max_epochs=1).fit(source, y).predict(source)
+    assert sum(made) >= 8 * n
+    assert max(made) <= batches.CHUNK_ROWS < n
 
 
 def test_weights_stand_for_repetition():
