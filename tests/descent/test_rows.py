@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,8 +77,8 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "double", "columns"])
-def test_all_sources_train_the_same_model(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "streamed", "double", "columns"])
+def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
     plain = Training(Architecture("squared"), RECIPES, X, Y)
     plain.advance(30)
     if kind == "csr":
@@ -85,7 +87,10 @@ def test_all_sources_train_the_same_model(kind, tmp_path):
         source = X.astype(float)
     elif kind == "columns":
         source = np.asfortranarray(X)
-    elif kind == "mapped":
+    elif kind in ("mapped", "streamed"):
+        if kind == "streamed":
+            monkeypatch.setattr(batches, "_MAPPED_BYTES", 1)
+            monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
         np.save(tmp_path / "x.npy", X)
         source = np.load(tmp_path / "x.npy", mmap_mode="r")
     else:
@@ -96,9 +101,29 @@ def test_all_sources_train_the_same_model(kind, tmp_path):
     other = Training(Architecture("squared"), RECIPES, source, Y)
     other.advance(30)
     assert np.allclose(other.predict(source)[0], plain.predict(X)[0], atol=1e-4)
-    # a Parquet file is shuffled in its own way, so that its stochastic trials go another way to about the
+    # what is streamed is shuffled in its own way, so that its stochastic trials go another way to about the
     # same place
-    assert np.allclose(other.predict(source)[1], plain.predict(X)[1], atol=0.2 if kind == "parquet" else 1e-5)
+    streams = kind in ("parquet", "streamed")
+    assert np.allclose(other.predict(source)[1], plain.predict(X)[1], atol=0.2 if streams else 1e-5)
+
+
+def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "_MAPPED_BYTES", 1)
+    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 1 << 16)
+    matrix = RNG.normal(size=(20_000, 50)).astype(np.float32)
+    np.save(tmp_path / "x.npy", matrix)
+    y, recipes = matrix[:, 0] > 0, [Recipe(batch_size=32, max_epochs=2)]
+    source = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert isinstance(batches.rows_of(source, y, None, [0]), batches.StreamedRows)
+    # what is compiled or imported at the first training is no part of the second's memory
+    for _ in range(2):
+        tracemalloc.start()
+        training = Training(Architecture("logistic"), recipes, source, y)
+        training.advance(2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < matrix.nbytes / 2
+    assert training.history(0)[0][1] < 0.5
 
 
 def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
