@@ -96,6 +96,7 @@ class _SiluPass(_SlopePass):
 
 
 _ROOT = float(np.sqrt(2 / np.pi))
+_FLAT = 10.0
 
 
 class _GeluPass(_SlopePass):
@@ -103,15 +104,17 @@ class _GeluPass(_SlopePass):
 
     def forward(self, a: Array) -> Array:
         z = a[:, :-1]
-        square = z * z
+        # where the gate is 0 or 1 to the last bit; the cube of a larger number could overflow
+        near = np.clip(z, -_FLAT, _FLAT)
+        square = near * near
         inner = square * (0.044715 * _ROOT)
         inner += _ROOT
-        inner *= z
+        inner *= near
         np.tanh(inner, out=inner)
         # z / 2 (1 + t) has the slope (1 + t) / 2 + z / 2 (1 - t^2) u', where u' = root (1 + 0.134145 z^2)
         square *= 3 * 0.044715 * _ROOT
         square += _ROOT
-        square *= z
+        square *= near
         square *= 1 - inner * inner
         inner += 1
         square += inner

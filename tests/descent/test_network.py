@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.layers import Noise, product
+from automl.descent.layers import Noise, Space, product
 from automl.descent.network import Network
 
 K, N, D, C = 2, 7, 3, 2
@@ -110,6 +110,96 @@ def test_a_layer_by_hand():
     theta = np.array([[2.0, 1.0, -1.0, 0.0, 3.0, -1.0, 0.5]])
     z = network.outputs(theta, np.array([[1.0], [-2.0]]))
     assert z[0, :, 0].tolist() == [9.5, -1.5]
+
+
+# (activation, input, value, slope), by hand; GELU is that of its tanh form
+ACTIVATION_VALUES = [
+    ("relu", -2.0, 0.0, 0.0),
+    ("relu", 3.0, 3.0, 1.0),
+    ("tanh", 0.0, 0.0, 1.0),
+    ("tanh", np.log(3), 0.8, 0.36),
+    ("tanh", -np.log(3), -0.8, 0.36),
+    ("silu", 0.0, 0.0, 0.5),
+    ("silu", np.log(3), 0.75 * np.log(3), 0.75 + 0.1875 * np.log(3)),
+    ("silu", -np.log(3), -0.25 * np.log(3), 0.25 - 0.1875 * np.log(3)),
+    ("gelu", 0.0, 0.0, 0.5),
+    ("gelu", 1.0, 0.84119199, 1.08296408),
+    ("gelu", -1.0, -0.15880801, -0.08296408),
+]
+# at plus and at minus a large number: as it is, or so much
+FAR = {"relu": (None, 0.0), "tanh": (1.0, -1.0), "silu": (None, 0.0), "gelu": (None, 0.0)}
+
+
+def activated(activation: str, z: list[float], dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and slopes ``(n,)``."""
+    a, d = np.array([[z, np.ones(len(z))]], dtype), np.ones((1, 1, len(z)), dtype)
+    layer = ACTIVATIONS[activation]
+    bound = layer.bind(np.empty((1, 0)), None, len(z), None, Space())
+    out, slope = bound.forward(a), bound.backward(d)
+    assert (out[:, -1] == 1).all()
+    assert out.dtype == slope.dtype == dtype
+    return out[0, 0], slope[0, 0]
+
+
+def test_every_activation_has_values_by_hand():
+    assert {case[0] for case in ACTIVATION_VALUES} == set(FAR) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("activation", "z", "value", "slope"), ACTIVATION_VALUES)
+def test_activations_by_hand(activation, z, value, slope, dtype):
+    found = activated(activation, [z], dtype)
+    assert np.concatenate(found) == pytest.approx([value, slope], rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_of_large_numbers_are_those_of_their_limits(activation):
+    large = [10.0**power for power in (2, 6, 10, 13, 15, 20, 25, 30, 38)]
+    for sign, limit in zip((1, -1), FAR[activation], strict=True):
+        z = [sign * number for number in large]
+        value, slope = activated(activation, z)
+        assert value == pytest.approx(z if limit is None else limit, rel=1e-6)
+        assert slope == pytest.approx(1.0 if limit is None else 0.0)
+
+
+# each row of the matrix `(units, rows)` or each of its columns becomes -1, 1 before gain and shift
+NORMALIZATION_VALUES = {
+    "layer": ([[1.0, 4.0], [3.0, -2.0]], [[-1.0, 1.0], [1.0, -1.0]]),
+    "batch": ([[1.0, 3.0], [4.0, -2.0]], [[-1.0, 1.0], [1.0, -1.0]]),
+}
+
+
+def normalized(normalization: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what units ``(h, n)`` become with a gain of 2 and a shift of 3, and the derivative by them."""
+    h, n = z.shape
+    layer = NORMALIZATIONS[normalization](h)
+    weights = layer.start(None)[None].astype(z.dtype)
+    weights[:, :h], weights[:, h : 2 * h] = 2, 3
+    gradient = np.full_like(weights, np.nan)
+    bound = layer.bind(weights, gradient, n, None, Space())
+    out = bound.forward(np.vstack([z, np.ones((1, n), z.dtype)])[None])
+    assert (out[:, -1] == 1).all()
+    slope = bound.backward(np.arange(h * n, dtype=z.dtype).reshape(1, h, n))
+    assert np.isfinite(gradient).all()
+    assert out.dtype == slope.dtype == gradient.dtype == z.dtype
+    return out[0, :-1], slope[0]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e12, 1e18])
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_normalizations_by_hand_and_of_large_numbers(normalization, size):
+    z, expected = NORMALIZATION_VALUES[normalization]
+    found, slope = normalized(normalization, np.array(z, np.float32) * np.float32(size))
+    assert found == pytest.approx(3 + 2 * np.array(expected), rel=1e-4)
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 2.0**20, -(2.0**60)])
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_units_that_do_not_vary_become_the_shift(normalization, size):
+    found, slope = normalized(normalization, np.full((4, 8), size, np.float32))
+    assert (found == 3).all()
+    assert np.isfinite(slope).all()
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
