@@ -49,7 +49,10 @@ class Loss(ABC):
 
     @abstractmethod
     def start(self, y: Array, weight: Array, c: int) -> Array:
-        """Return the best constant raw output ``(c,)`` for targets ``y`` with row weights of mean one."""
+        """Return the constant raw output ``(c,)`` to start from, for targets ``y`` with row weights of mean one.
+
+        The best one where it has a formula; else one near by, as the median is for Huber's loss, or zero.
+        """
 
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
         """Return what `backward` wants to know of the rows: arrays whose last axis is the rows.
@@ -100,7 +103,7 @@ class _Residual(Loss):
     """Losses of the residual ``r = z - t``, which is what they leave: a slope and a cost of it."""
 
     quantile: float = 0.5
-    """The best constant is this quantile of the target."""
+    """Training starts from this quantile of the target."""
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
         mean = float(np.average(y, weights=weight))

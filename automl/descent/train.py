@@ -20,7 +20,7 @@ from automl.errors import Fault, InputError
 __all__ = ["Failure", "Snapshot", "Training"]
 
 EXPLODED = 1000.0
-"""A trial whose loss is this many times that of the best constant prediction has diverged."""
+"""A trial whose loss is this many times that of the constant prediction it starts from has diverged."""
 
 DIVERGING: dict[str, Any] = {"all": "ignore"}
 """What NumPy does where numbers overflow: a trial that diverges is found out afterwards, and is no error."""

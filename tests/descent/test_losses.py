@@ -56,6 +56,66 @@ def test_hand_values(loss, z, y, value, derivative):
     assert raw[0, :, 0] == pytest.approx(derivative)
 
 
+# (loss, raw output, class, label smoothing, value, derivative): the cross-entropy of the smoothed shares of the classes
+SMOOTHED = [
+    ("logistic", [np.log(3)], 1, 0.2, np.log(4) - 0.9 * np.log(3), [0.75 - 0.9]),
+    ("logistic", [np.log(3)], 0, 0.2, np.log(4) - 0.1 * np.log(3), [0.75 - 0.1]),
+    ("softmax", [0.0, 0.0, np.log(2)], 2, 0.3, 1.2 * np.log(2), [0.25 - 0.1, 0.25 - 0.1, 0.5 - 0.8]),
+    ("softmax", [0.0, 0.0, np.log(2)], 0, 0.3, 1.9 * np.log(2), [0.25 - 0.8, 0.25 - 0.1, 0.5 - 0.1]),
+]
+
+
+def test_every_loss_with_probabilities_has_a_smoothed_hand_value():
+    assert {case[0] for case in SMOOTHED} == {loss for loss in LOSSES if LOSSES[loss].probabilities}
+
+
+@pytest.mark.parametrize(("loss", "z", "y", "smoothing", "value", "derivative"), SMOOTHED)
+def test_smoothed_hand_values(loss, z, y, smoothing, value, derivative):
+    row, raw, left = LOSSES[loss](), np.array(z)[None, :, None], np.empty((1, 1))
+    codes, weight, share = np.array([y]), np.ones(1), np.array([smoothing])
+    row.backward(raw, row.targets(codes, weight, len(z)), left, share)
+    assert row.total(left, codes, weight, share) == pytest.approx([value])
+    assert raw[0, :, 0] == pytest.approx(derivative)
+
+
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_the_order_of_rows_makes_no_difference(loss, c):
+    rng = np.random.default_rng(6)
+    row, y, weight = LOSSES[loss](), target(loss, c, rng), rng.uniform(0.5, 2, N)
+    z, order = rng.normal(size=(K, c, N)), rng.permutation(N)
+    turned = z[:, :, order]
+    values = row.value(z, y, weight)
+    assert row.value(turned, y[order], weight[order]) == pytest.approx(values)
+    assert np.allclose(turned, z[:, :, order])
+    assert np.allclose(row.start(y[order], weight[order], c), row.start(y, weight, c))
+
+
+@pytest.mark.parametrize(("loss", "c"), CASES)
+def test_only_proportions_of_weights_count(loss, c):
+    rng = np.random.default_rng(7)
+    y, weight = target(loss, c, rng), rng.uniform(0.5, 2, N)
+    X = rng.normal(size=(N, 2)).astype(np.float32)
+    recipe = [Recipe("sgd", learning_rate=0.01, batch_size=3, max_epochs=3)]
+    found = []
+    for given in (weight, 7 * weight):
+        training = Training(Architecture(loss), recipe, X, y, n_outputs=c, sample_weight=given)
+        training.advance(3)
+        found.append([training.history(0)[0], training.loss_on(X, y, given), training.theta(0)])
+    for one, seven in zip(*found, strict=True):
+        assert np.allclose(one, seven, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [-30.0, 5.0, 1e4])
+def test_softmax_does_not_see_a_shift_of_all_scores(shift):
+    rng = np.random.default_rng(8)
+    row, y, weight = LOSSES["softmax"](), rng.integers(0, CLASSES, N), rng.uniform(0.5, 2, N)
+    z = rng.normal(size=(K, CLASSES, N))
+    moved = z + shift
+    assert np.allclose(row.link(moved.transpose(0, 2, 1)), row.link(z.transpose(0, 2, 1)), rtol=1e-9)
+    assert row.value(moved, y, weight) == pytest.approx(row.value(z, y, weight), rel=1e-9)
+    assert np.allclose(moved, z, rtol=1e-9)
+
+
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize(("loss", "c"), CASES)
 def test_derivative_is_the_central_difference(loss, c, smooth):
@@ -97,8 +157,12 @@ def test_huge_outputs_stay_finite_and_single_precision_stays(loss, c):
     assert z.dtype == values.dtype == np.float32
 
 
+# what training starts from where the best constant has no formula; that of the others is the best
+STARTS = {"huber": "median", "epsilon_insensitive": "median", "hinge": "zero", "squared_hinge": "zero"}
+
+
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_start_value_is_the_best_constant(loss, c):
+def test_start_value_is_the_best_constant_or_the_stated_one(loss, c):
     rng = np.random.default_rng(5)
     row = LOSSES[loss]()
     y = target(loss, c, rng)
@@ -110,9 +174,13 @@ def test_start_value_is_the_best_constant(loss, c):
 
     start = row.start(y, weight, c)
     assert start.shape == (c,)
-    if loss in ("logistic", "softmax", "squared", "absolute", "quantile", "poisson"):
+    if loss not in STARTS:
         near = start + rng.normal(scale=0.2, size=(200, c))
         assert all(value(other) >= value(start) - 1e-12 for other in near)
+    elif STARTS[loss] == "zero":
+        assert not start.any()
+    else:
+        assert weight[y < start].sum() <= weight.sum() / 2 >= weight[y > start].sum()
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
