@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import Lasso
 
 from automl.descent import OPTIMIZERS, Architecture, Recipe, Training
+from automl.descent.accelerated import SWITCH
 from automl.descent.arrays import Array
 
 GOLDEN = {
@@ -160,6 +161,35 @@ def test_averages_of_a_dead_column_do_not_linger_below_the_normal_range(name):
         assert key == "scratch" or not ((row != 0) & (np.abs(row) < tiny)).any()
 
 
+@pytest.mark.overflows("squares of the gradient overflow")
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_extreme_gradient_leaves_finite_steps(name):
+    row, theta = OPTIMIZERS[name], np.zeros((1, 2), np.float32)
+    h = {key: np.full((1, 1), rule.default, np.float32) for key, rule in row.parameters.items()}
+    state = row.init(theta)
+    with np.errstate(over="ignore"):
+        for value in (1.0, 1e20, -1e20, 1.0, 1.0):
+            g = np.array([[value, 1.0]], np.float32)
+            row.update(g, state, h)
+            assert np.isfinite(g).all()
+
+
+@pytest.mark.overflows("squares of the gradient overflow")
+@pytest.mark.parametrize("switch", ["0", "1"])
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_extreme_rows_leave_finite_weights_or_a_failure(clip, switch, monkeypatch):
+    monkeypatch.setenv(SWITCH, switch)
+    X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    X[7, 0] = 1e20
+    recipes = [Recipe(name, batch_size=4, max_epochs=3, clip_norm=clip) for name in OPTIMIZERS]
+    training = Training(Architecture("squared"), recipes, X, X[:, 1].astype(float))
+    training.advance(3)
+    for i in range(len(recipes)):
+        assert (i in training.failures) != (i in training.trials)
+        assert i in training.failures or np.isfinite(training.theta(i)).all()
+        assert i in training.failures or np.isfinite(training.history(i)[0]).all()
+
+
 def test_clipping_bounds_the_step():
     X = np.array([[1.0], [-1.0]], np.float32)
     recipes = [
@@ -169,6 +199,44 @@ def test_clipping_bounds_the_step():
     training = Training(Architecture("squared"), recipes, X, np.array([1.0, -1.0]))
     training.advance(1)
     assert [training.weights(i)[0][0][0, 0] for i in (0, 1)] == pytest.approx([1.0, 0.25])
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+@pytest.mark.parametrize(
+    ("clip", "expected"), [(None, [3.0, 4.0]), (6.0, [3.0, 4.0]), (3.5, [2.1, 2.8]), (1.0, [0.6, 0.8])]
+)
+def test_clipping_keeps_the_direction_of_the_gradient(clip, expected, switch, monkeypatch):
+    monkeypatch.setenv(SWITCH, switch)
+    X = np.array([[3.0, 4.0], [-3.0, -4.0]], np.float32)
+    recipe = Recipe("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
+    training = Training(Architecture("squared"), [recipe], X, np.array([1.0, -1.0]))
+    training.advance(1)
+    assert training.weights(0)[0][0][:, 0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+@pytest.mark.parametrize(
+    ("own", "common", "decay"),
+    [({}, 0.0, 0.01), ({"weight_decay": 0.3}, 0.0, 0.3), ({"weight_decay": 0.3}, 0.1, 0.4)],
+)
+def test_adamw_decays_weights_apart_from_the_gradient(own, common, decay, switch, monkeypatch):
+    monkeypatch.setenv(SWITCH, switch)
+    X = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -1.0], [0.25, -2.0]])
+    y = np.array([1.0, -1.0, 1.0, -1.0])
+    settings = {"learning_rate": 0.1, "batch_size": "full", "max_epochs": 6, "l2": 0.0}
+    recipe = Recipe("adamw", own, weight_decay=common, **settings)
+    training = Training(Architecture("squared"), [recipe], X.astype(np.float32), y)
+    # Algorithm 2 of arXiv 1711.05101; the intercept, the last, does not decay
+    w, m, v = np.zeros(3), np.zeros(3), np.zeros(3)
+    rows = np.column_stack([X, np.ones(4)])
+    for step in range(1, 7):
+        training.advance(step)
+        g = rows.T @ (rows @ w - y) / 4
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        ahead = (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-7)
+        w -= 0.1 * (ahead + decay * np.array([*w[:2], 0.0]))
+        assert np.allclose(training.theta(0), w, atol=1e-5)
+    assert abs(w[2]) > 0.01
 
 
 def test_decoupled_decay_and_averages_by_hand():
