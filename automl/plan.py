@@ -182,8 +182,12 @@ def make_plan(
     random_state: int,
     allow_imports: Sequence[str] = (),
     directions: Sequence[Direction] | None = None,
+    n_columns: int | None = None,
 ) -> Plan:
     """Check a table, a space and how they are to be judged.
+
+    Where ``space`` is only a part of the one that was searched, ``n_columns``, as many as the search kept of the table,
+    tells whether free text was among them.
 
     Raises
     ------
@@ -194,6 +198,8 @@ def make_plan(
     loaded = load_space(space, allow_imports=allow_imports)
     text = loaded.offers("text.encode", "tfidf")
     columns = check_table(X, y, n_folds=_rows_a_class(cv), text=text)
+    if n_columns is not None:
+        columns.set_params(text=n_columns > len(usable(columns.kinds_)))
     target = Target.of(y)
     if target.classes is None:
         problem = Problem(target.task, least=float(target.values.min()))

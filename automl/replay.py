@@ -138,6 +138,7 @@ def replay_run(
         cv=about.cv if cv is None and about.cv != "object" else cv,
         groups=groups,
         random_state=about.random_state,
+        n_columns=about.n_columns,
     )
     _check(plan, about)
     return replay_trial(plan.assignment(asked, about.random_state), record)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from sklearn.model_selection import GroupKFold
@@ -30,6 +31,16 @@ SPACE = {
             }
         }
     }
+}
+
+
+NUMBERS = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 3)), columns=["a", "b", "c"])
+NOTES = [f"the flight over {'sea' if a > 0 else 'land'} was number {i % 30}" for i, a in enumerate(NUMBERS.a)]
+IMPUTED = {"numeric": {"impute": ["mean", "median"]}}
+PREPARED = {
+    "numeric": {**IMPUTED["numeric"], "scale": ["none", "standard"]},
+    "categorical": {"encode": ["onehot", "ordinal"], "max_categories": 8},
+    "text": {"encode": ["drop", "tfidf"]},
 }
 
 
@@ -80,6 +91,27 @@ def test_a_run_is_enough(searched, monkeypatch, capsys):
     assert code == 2
     assert "the run of a search. That of its winner is " + searched.leaderboard_.run_id.iloc[0] in printed
     assert run(monkeypatch, capsys, "replay", "0" * 32)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("X", "preprocess", "searched"),
+    [
+        (NUMBERS, PREPARED, ["numeric.scale"]),
+        (NUMBERS, IMPUTED, []),
+        (NUMBERS.mask(NUMBERS > 1), PREPARED, ["numeric.impute", "numeric.scale"]),
+        (NUMBERS.assign(note=NOTES), PREPARED, ["numeric.scale", "text.encode"]),
+        (NUMBERS.assign(note=NOTES)[["note"]], PREPARED, ["numeric.scale"]),
+    ],
+    ids=["numbers", "nothing left", "missing numbers", "free text", "free text alone"],
+)
+def test_a_run_is_enough_whatever_of_its_space_the_table_has_a_use_for(folder, X, preprocess, searched):
+    model = {"choice": {"linear": {"max_epochs": [2, 4]}, "decision_tree": {"max_depth": [2, 3]}}}
+    space = {"space": {"preprocess": preprocess, "model": model}}
+    y = (NUMBERS.a > 0).rename("up")
+    board = make(space, n_trials=12).fit(X, y).leaderboard_
+    several = {name for name in board if name.startswith("preprocess") and board[name].nunique() > 1}
+    assert several == {f"preprocess.{name}" for name in searched}
+    assert all(replay_run(run_id, X, y).same for run_id in board.run_id)
 
 
 def test_another_score_is_said_and_is_exit_code_1(searched, monkeypatch, capsys):
