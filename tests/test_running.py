@@ -44,6 +44,20 @@ class Deadly(DecisionTreeClassifier):
         return super().fit(X, y)
 """
 
+BROKEN = """\
+from sklearn.tree import DecisionTreeClassifier
+
+class Broken(DecisionTreeClassifier):
+    def __init__(self, breaks=False):
+        super().__init__()
+        self.breaks = breaks
+
+    def fit(self, X, y):
+        if self.breaks and len(X) < 40:  # not where the space is tried on tables of its own
+            raise ValueError("the crop failed") from KeyError("no rain" * 2_000)
+        return super().fit(X, y)
+"""
+
 
 def make(space=TREE, **settings):
     settings = {"n_trials": 6, "timeout": None, "n_jobs": 1, "cv": 2, "progress": False, **settings}
@@ -86,6 +100,25 @@ def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(f
         board[dead & (board.seconds > 0)].run_id.item()
     )
     assert run.data.tags["automl.reason"] == "the worker process is gone: killed by SIGKILL"
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_a_trial_raised_is_told_by_its_run_however_long_its_traceback(folder, monkeypatch, n_jobs):
+    (folder / "broken.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(folder)
+    params = {"estimator": "broken.Broken", "breaks": [False, True]}
+    space = {"space": {"model": {"choice": {"broken": params}}}}
+    search = make(space, n_jobs=n_jobs, n_trials=4, allow_imports="broken").fit(*small())
+    sys.modules.pop("broken")
+    board = search.leaderboard_
+    broke = board["model.broken.breaks"].astype(bool)
+    assert set(board.state[broke]) == {"failed"}
+    assert set(board.state[~broke]) == {"complete"}
+    run_id = board[broke & (board.seconds > 0)].run_id.item()
+    tags = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(run_id).data.tags
+    assert tags["automl.reason"].startswith("KeyError: 'no rain")
+    assert tags["automl.reason"].rstrip().endswith("ValueError: the crop failed")
+    assert tags["automl.state"] == "failed"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc")

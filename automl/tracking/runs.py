@@ -249,7 +249,11 @@ def _key(name: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    """Return a text, without its middle if it is too long: the last line of a traceback is the one that says why."""
+    if len(text) <= length:
+        return text
+    head = length // 4
+    return f"{text[:head]}...{text[head + 3 - length :]}"
 
 
 def _milliseconds(seconds: float) -> int:

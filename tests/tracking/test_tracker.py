@@ -103,13 +103,17 @@ def test_a_search_reads_back_as_parent_and_children(store: str, search: SearchRe
 
 def test_long_curves_and_many_params_pass_mlflows_limits(tracker: Tracker) -> None:
     params = {f"model.p{i}": i for i in range(150)} | {"long": "x" * 10_000, "odd key!": 1}
-    (run,) = written(tracker, trial(0, n_epochs=1500, params=params, reason="r" * 10_000))
+    reason = "Traceback\n" + "  in a call\n" * 1_000 + "ValueError: the crop failed\n"
+    (run,) = written(tracker, trial(0, n_epochs=1500, params=params, reason=reason))
     assert len(MlflowClient(tracker.tracking_uri).get_metric_history(run.info.run_id, "train_loss")) == 1500
     assert len(run.data.params) == 152
     assert run.data.params["model.p149"] == "149"
     assert len(run.data.params["long"]) == 6_000
     assert run.data.params["odd key_"] == "1"
-    assert len(run.data.tags["automl.reason"]) == 8_000
+    for tag in ("automl.reason", "mlflow.note.content"):
+        assert len(run.data.tags[tag]) == 8_000
+        assert run.data.tags[tag].startswith("Traceback\n  in a call\n")
+        assert run.data.tags[tag].endswith("  in a call\nValueError: the crop failed\n")
 
 
 def test_values_that_are_not_finite_leave_the_rest_of_the_curve(tracker: Tracker) -> None:
