@@ -81,7 +81,12 @@ Patience = Annotated[
 ]
 NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default="as many as fit")]
 Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
-NJobs = Annotated[int | None, typer.Option(help="Cohorts side by side.", show_default="cores")]
+NJobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Cohorts side by side; -1: one a core.", show_default="1 below 50,000 values, else one a core"
+    ),
+]
 RandomState = Annotated[int, typer.Option(help="The seed of everything.")]
 Sampler = Annotated[
     str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid or nsgaii.", show_default="tpe")

@@ -45,7 +45,9 @@ SETTINGS: dict[str, Parameter] = {
     ),
     "patience": Parameter(Union((_WHOLE, _NONE)), None, "trials without a new best one, before the end"),
     "n_jobs": Parameter(
-        Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one a core"
+        Union((_WHOLE, OneOf((-1, None)))),
+        None,
+        f"cohorts side by side; -1: one a core; null: the same, but one in all below {_TINY:,} values",
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
     "study_name": Parameter(_TEXT, None, "the study's name"),

@@ -7,8 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
-from automl.workers import Crashed, Finished, JudgeRequest, ProcessWorkers, ThreadWorkers, open_workers
+from automl.workers import (
+    Crashed,
+    Finished,
+    JudgeRequest,
+    ProcessWorkers,
+    ThreadWorkers,
+    few_threads,
+    open_workers,
+)
 
 ENDLESS = {"max_epochs": 10**7, "batch_size": 1}
 SHORT = {"max_epochs": 3}
@@ -81,6 +90,57 @@ def test_threads_and_processes_give_the_same_records(assignment, cohort, drive, 
 
 def test_one_job_runs_in_this_process(assignment):
     assert isinstance(open_workers(assignment, 1), ThreadWorkers)
+
+
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info()}
+
+
+@pytest.mark.parametrize(
+    ("n_values", "n_jobs", "expected"),
+    [(999_999, 1, 1), (10**6, 1, 6), (10**6, 2, 3), (10**6, 4, 1), (10**6, 9, 1), (10, 2, 1)],
+)
+def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(monkeypatch, n_values, n_jobs, expected):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
+    before = threads()
+    with few_threads(n_values, n_jobs):
+        assert threads() == {expected}
+    assert threads() == before
+
+
+@pytest.mark.parametrize(("small", "expected"), [(10**6, 1), (1, 6)])
+def test_one_job_trains_with_all_cores_where_the_table_is_large(
+    assignment, cohort, drive, monkeypatch, small, expected
+):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
+    monkeypatch.setattr("automl.workers.threads._SMALL", small)
+    seen = set()
+
+    def scorer(estimator, X, y):
+        seen.update(threads())
+        return 0.5
+
+    workers = ThreadWorkers(type(assignment)(**{**vars(assignment), "scoring": scorer}))
+    workers.submit(cohort(SHORT))
+    assert isinstance(drive(workers, 1)[-1], Finished)
+    assert seen == {expected}
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(1, 6), (2, 3)])
+def test_a_worker_process_starts_with_its_share_of_the_cores(
+    assignment, cohort, drive, processes, monkeypatch, n_jobs, expected
+):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
+
+    def scorer(estimator, X, y):
+        names = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
+        (found,) = {os.environ[f"{name}_THREADS"] for name in names}
+        assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+        return float(found)
+
+    workers = processes(n_jobs, type(assignment)(**{**vars(assignment), "scoring": scorer}))
+    workers.submit(cohort(SHORT))
+    assert drive(workers, 1)[-1].records[0].score == expected
 
 
 @pytest.mark.parametrize("kind", ["thread", "process"])
