@@ -798,6 +798,22 @@ def test_the_budget_learns_what_training_costs():
     assert search._budget.estimate("linear", work) == pytest.approx(0.5)
 
 
+def test_a_search_that_goes_on_knows_from_the_trials_that_ended_what_training_costs():
+    clock, session = Clock(), ScriptedSession("decision_tree")
+    proposals = [session.proposal() for _ in range(4)]
+    known = [record(proposal, seconds=20) for proposal in proposals[:3]]
+    known.append(known[0].repeated(proposals[3]))  # which cost nothing, and tells nothing
+
+    def script(cohort):
+        clock.now += 1
+        yield from finished(cohort, seconds=1)
+
+    search = loop(ScriptedWorkers(script), session, timeout=10, clock=clock, known=known)
+    search.run()
+    assert search.records[:4] == known
+    assert {one.reason for one in search.records[4:]} == {"not started: about 20 s to train, 10 s left"}
+
+
 def test_the_budget_learns_from_what_was_killed_how_long_it_takes_at_least():
     clock = Clock()
 
