@@ -125,8 +125,14 @@ def test_huber_finds_the_line_of_scikit_learn_among_outliers():
     # scikit-learn estimates the scale of the residuals too; its delta is `epsilon_ * scale_` of the target
     peer = HuberRegressor(epsilon=1.35, alpha=0.0).fit(X, spoilt)
     delta = 1.35 * peer.scale_ / spoilt.std()
-    weight, _ = optimum("huber", spoilt, params={"delta": delta}, max_epochs=4000)
-    assert np.allclose(weight[:, 0], peer.coef_, atol=5e-3)
+    ours = optimum("huber", spoilt, params={"delta": delta}, max_epochs=4000)
+    assert np.allclose(ours[0][:, 0], peer.coef_, atol=5e-3)
+
+    def objective(w, b):
+        far, r = 1.35 * peer.scale_, np.abs(X @ w[:, 0] + b - spoilt)
+        return np.mean(np.where(r < far, r**2 / 2, far * (r - far / 2)))
+
+    check(objective, ours, peer.coef_, peer.intercept_)
 
 
 def test_quantile():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from automl.descent import (
 )
 from automl.descent.optimizers import Optimizer
 from automl.descent.schedules import Schedule
+from automl.descent.train import Failure
 from automl.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -231,7 +233,7 @@ def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
     training = Training(Architecture("squared"), cohort, X, y)
     training.advance(0.5)
     assert training.trials.tolist() == [1]
-    assert training.failures[0].epoch == 1
+    assert training.failures == {0: Failure("loss or weights are not finite", 1)}
 
 
 @settings(max_examples=15, deadline=None)
@@ -295,17 +297,32 @@ def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
     assert [fault.where for fault in caught.value.faults] == [where]
 
 
-def test_a_diverging_trial_ends_alone_with_a_reason():
+@pytest.mark.overflows("a trial diverges")
+@pytest.mark.parametrize("hidden", [(), (5,), (4, 3)])
+@pytest.mark.parametrize(
+    ("rate", "reason"),
+    [
+        (1e4, r"loss \d\S+ is above 1000 times that of a constant prediction"),
+        (1e30, "loss or weights are not finite"),
+    ],
+)
+def test_a_diverging_trial_ends_alone_with_a_reason(rate, reason, hidden):
     X, y, _ = table("squared")
     steady = Recipe(optimizer="sgd", learning_rate=0.01)
-    wild = Recipe(optimizer="sgd", learning_rate=1e4)
-    training = Training(Architecture("squared"), [wild, steady], X, y)
+    wild = Recipe(optimizer="sgd", learning_rate=rate)
+    architecture = Architecture("squared", hidden, "tanh")
+    training = Training(architecture, [wild, steady], X, y)
     training.advance(10)
-    alone = Training(Architecture("squared"), [steady], X, y)
+    alone = Training(architecture, [steady], X, y)
     alone.advance(10)
     assert training.trials.tolist() == [1]
     assert training.failures[0].epoch == 1
-    assert training.history(1) == alone.history(0)
+    assert re.fullmatch(reason, training.failures[0].reason)
+    assert training.history(1)[0] == pytest.approx(alone.history(0)[0], rel=1e-6)
+    if hidden:
+        assert np.array_equal(training.theta(1), alone.theta(0))
+    else:
+        assert training.history(1) == alone.history(0)
 
 
 def test_targets_may_have_any_unit():

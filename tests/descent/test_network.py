@@ -241,6 +241,27 @@ def test_dropout_keeps_the_mean_and_depends_on_seed_and_epoch_alone():
     assert not np.array_equal(dropped((0.0, 0.5, 0.5), (1, 2, 3), 1)[1], first[1])
 
 
+@pytest.mark.parametrize("embeddings", [(), ((3, 2),)])
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_single_precision_stays_from_rows_to_gradients(activation, normalization, embeddings):
+    architecture = Architecture("softmax", (5, 4), activation, normalization, embeddings=embeddings)
+    network = Network(architecture, D, C)
+    theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)]).astype(np.float32)
+    noise = Noise((0.0, 0.5), (0, 1))
+    noise.renew(0)
+    bound = network.bind(theta, np.empty_like(theta), N, noise)
+    a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
+    for step in bound.passes:
+        a = step.forward(a)
+        assert a.dtype == np.float32
+    for step in reversed(bound.passes):
+        d = step.backward(d)
+        assert d.dtype == np.float32
+        kept = [array.dtype for array in vars(step).values() if isinstance(array, np.ndarray)]
+        assert {np.dtype(np.float32), *kept} == {np.dtype(np.float32)}
+
+
 @pytest.mark.parametrize("hidden", [(), (5,)])
 def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
     network, theta = stack("relu", None, hidden)

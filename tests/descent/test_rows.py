@@ -146,6 +146,20 @@ def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
     assert max(made) <= batches.CHUNK_ROWS < n
 
 
+@pytest.mark.parametrize("hidden", [(), (4,)])
+@pytest.mark.parametrize("loss", ["squared", "poisson", "logistic", "softmax"])
+def test_double_precision_in_is_single_precision_out(loss, hidden):
+    y, c = (Y > 0).astype(int) + (loss == "softmax") * (Y > 1), 3 if loss == "softmax" else 1
+    training = Training(Architecture(loss, hidden), RECIPES, X.astype(float), y, n_outputs=c)
+    training.advance(2)
+    found = [training.decision(X.astype(float)), training.predict(X.astype(float)), training.loss_on(X, y)]
+    for i in range(len(RECIPES)):
+        state = training.snapshot(i).state
+        found += [training.theta(i), *sum(training.weights(i), ())]
+        found += [state[name] for name in state if not name.startswith("power")]
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}
+
+
 def test_weights_stand_for_repetition():
     weight = np.arange(N) % 3
     recipe = [Recipe("momentum", learning_rate=0.05, batch_size="full", max_epochs=200)]
