@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from automl.records import SearchRecord
 from automl.resume import sync
 from automl.study import load_study, read_records
 from automl.tracking import Tracker
+from tests.kill_and_resume import check_mlflow
 from tests.tables import penguins, small
 
 ROOT = Path(__file__).parents[1]
@@ -182,6 +184,39 @@ def test_sync_writes_what_the_store_lacks(folder):
     assert (name, n_trials) == ("s", 4)
     assert run_id != search.run_id_
     parent = MlflowClient(f"sqlite:///{folder}/new.db").get_run(run_id)
+    assert parent.data.metrics["best_score"] == search.best_score_
+
+
+@pytest.mark.parametrize("recovers", [False, True])
+def test_a_store_that_fails_in_mid_search_costs_nothing_and_is_brought_level(folder, monkeypatch, recovers):
+    log_batch, calls = MlflowClient.log_batch, []
+
+    def fragile(*args, **kwargs):
+        calls.append(1)
+        if 3 < len(calls) < (10 if recovers else float("inf")):
+            raise OSError("the disk is full")
+        log_batch(*args, **kwargs)
+
+    with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        patch.setattr(MlflowClient, "log_batch", fragile)
+        search = make(10).fit(X, y)
+    told = [str(warning.message) for warning in caught]
+    assert len(search.leaderboard_) == 10
+    assert search.predict(X).shape == y.shape
+    assert len(calls) > 10
+    if recovers:  # what it had missed by then was written at the end
+        assert told == []
+    else:
+        assert [text for text in told if "The MLflow store" in text] == [
+            f"The MLflow store {default()} failed during the search: 8 of 10 trials have no complete run "
+            "(the disk is full). The study itself is complete."
+        ]
+        assert len(children(search.run_id_)) == 10
+        assert "best_score" not in MlflowClient(default()).get_run(search.run_id_).data.metrics
+        assert sync("s") == ("s", search.run_id_, 10)
+    check_mlflow(search.run_id_, {record.number: record for record in read_records(search.study_)})
+    parent = MlflowClient(default()).get_run(search.run_id_)
     assert parent.data.metrics["best_score"] == search.best_score_
 
 

@@ -70,7 +70,8 @@ class Tracker:
         self._writer = Writer()
         self._created: dict[int, str] = {}
         self._written: dict[int, str] = {}
-        self._submitted = self._found = 0
+        self._submitted: set[int] = set()
+        self._owed: set[str] = set()  # of the search's own run: what was begun and has not come to its end
         self._started = time.time()
         self._closed = False
 
@@ -164,7 +165,6 @@ class Tracker:
                     self._created[number] = run_id
                 if ended and (number in known or records is None) and number not in self._written:
                     self._written[number] = run_id
-                    self._found += 1
                 elif not ended and number not in known and records is not None:
                     self._terminate(run_id, _STATUS["killed"])
         for record in records or ():
@@ -194,7 +194,7 @@ class Tracker:
 
     def log_trial(self, record: TrialRecord) -> None:
         """Queue a trial's run; returns at once and never raises because of the store."""
-        self._submitted += 1
+        self._submitted.add(record.number)
         self._writer.submit(partial(self._write_trial, record))
 
     def run_id(self, number: int) -> str | None:
@@ -310,14 +310,14 @@ class Tracker:
             return
         self._closed = True
         if self.parent_run_id is not None and state is not None:
-            self._writer.submit(partial(self._terminate, self.parent_run_id, _STATUS[state]))
+            self._writer.submit(partial(self._end, self.parent_run_id, _STATUS[state]))
         self._writer.flush(timeout)
-        unfinished = self._writer.lost + self._writer.pending
+        missing = len(self._submitted - self._written.keys())
+        unfinished = missing or self._owed or self._writer.pending
         self._writer.close()
         if unfinished:
-            missing = self._submitted + self._found - len(self._written)
             what = (
-                f"{missing} of {self._submitted} trials have no complete run"
+                f"{missing} of {len(self._submitted)} trials have no complete run"
                 if missing
                 else "its summary is missing"
             )
@@ -382,6 +382,7 @@ class Tracker:
     ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
+        self._owed.add("summary")
         now = time.time()
         metrics |= {"tracking_seconds": self.seconds, "tracking_share": self.seconds / (now - self._started)}
         if number is not None:
@@ -396,6 +397,12 @@ class Tracker:
             [Param(name, value) for name, value in plain_params(params).items()],
             [RunTag(name, value) for name, value in plain_tags(tags).items()],
         )
+        self._owed.discard("summary")
+
+    def _end(self, run_id: str, status: str) -> None:
+        self._owed.add("end")
+        self._terminate(run_id, status)
+        self._owed.discard("end")
 
     def _mark(self, tag: str, numbers: Sequence[int]) -> None:
         """Let the runs of these trials have a tag, and no others: a search that was shorter may have marked some."""

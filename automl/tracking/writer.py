@@ -24,10 +24,8 @@ class Writer:
         Time spent in jobs, their pauses left out.
     done : int
         Jobs ended, given up or not.
-    lost : int
-        Jobs given up.
     error : Exception or None
-        What the last of them raised.
+        What the last one to be given up raised.
 
     Examples
     --------
@@ -41,7 +39,6 @@ class Writer:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.done = 0
-        self.lost = 0
         self.error: Exception | None = None
         self._jobs: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -105,6 +102,5 @@ class Writer:
                 self.seconds += time.perf_counter() - started
             if pause is not None:
                 time.sleep(pause)
-        self.lost += 1
         self.error = failure
         self._healthy = False
