@@ -13,8 +13,9 @@
              the last of it may be luck. The last rows are medians over tables and seeds, to be at most a third for
              cohorts. A score counts from the rung on at which it is known: a search that ends there has it.
              ``trial ms`` is the wall time of a trial, ``training ms`` the core's share of it.
-``pruners``  every pruner of Optuna by its name, the whole space, the same time: the mean rank over tables and
-             seeds, by the best score. The default is chosen by it.
+``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
+             whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
+             chosen by it.
 ``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
              number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
              configurations trained on the table. What is chosen must not search worse.

@@ -164,7 +164,21 @@ def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
         assert run.info.status == status
         assert run.data.metrics.get("score") == record.score
         assert run.data.params == {name: str(value) for name, value in record.params.items()}
+        for name, expected in histories(record).items():
+            points = client.get_metric_history(run.info.run_id, name)
+            assert sorted((point.step, point.value) for point in points) == expected, name
     assert sum("automl.best" in run.data.tags for run in children) == 1
+
+
+def histories(record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
+    """Return what a run must hold of its trial's curve, by metric: steps and values, each once."""
+    curve = record.curve
+    return {
+        "score": list(zip(curve.rungs, curve.scores, strict=True)),
+        "train_loss": list(enumerate(curve.losses, start=1)),
+        "learning_rate": list(enumerate(curve.learning_rates, start=1)),
+        "fold_score": list(enumerate(record.fold_scores)),
+    }
 
 
 def main(kills: int, seed: int) -> None:

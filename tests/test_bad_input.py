@@ -104,6 +104,23 @@ def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkey
     assert not list((folder / "mlruns").glob("studies/*"))
 
 
+@pytest.mark.parametrize(("sampler", "package"), [("gp", "torch"), ("cmaes", "cmaes")])
+def test_a_sampler_whose_package_is_missing_is_refused_before_anything_is_trained(
+    folder, monkeypatch, sampler, package
+):
+    def never(*_, **__):
+        raise AssertionError("training started")
+
+    monkeypatch.setattr("automl.search.Loop", never)
+    monkeypatch.setattr("automl.search.workers_for", never)
+    monkeypatch.setattr("automl.study.policies.find_spec", lambda name: None)
+    message = f'sampler: "{sampler}" needs the package {package}; got none installed. Install {package}.'
+    with pytest.raises(automl.SettingError) as caught:
+        automl.Search(TREE, n_trials=2, progress=False, n_jobs=1, sampler=sampler).fit(X, y)
+    assert str(caught.value) == message
+    assert not list((folder / "mlruns").glob("studies/*"))
+
+
 def test_several_faults_are_told_at_once():
     with pytest.raises(automl.SettingError) as caught:
         automl.Search(TREE, timeout=-1, n_trials=0, n_jobs=1.5).fit(X, y)

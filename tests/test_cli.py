@@ -221,9 +221,9 @@ def test_a_fault_is_one_message_and_no_traceback(table, run, words, message):
 def test_help_tells_every_command(run):
     code, printed = run("--help")
     assert code == 0
-    for command in ("search", "resume", "sync", "leaderboard", "export", "predict", "ui"):
-        assert command in printed
-    for command in ("search", "resume", "sync", "leaderboard", "export", "predict", "ui"):
+    commands = ("search", "resume", "sync", "replay", "leaderboard", "export", "predict", "ui", "spaces")
+    assert set(re.findall(r"^│ (\w+) ", printed, flags=re.MULTILINE)) == set(commands)
+    for command in commands:
         code, printed = run(command, "--help")
         assert code == 0
         assert "Usage" in printed

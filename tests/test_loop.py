@@ -176,6 +176,26 @@ def test_n_trials_are_kept_exactly(n_trials, slots):
     assert max(map(len, session.proposed)) == max(1, min(8, n_trials // 8))
 
 
+@pytest.mark.parametrize("timeout", [None, 1_300])
+@pytest.mark.parametrize("family", ["linear", "mlp"])
+def test_with_a_number_of_trials_cohorts_are_as_large_whatever_training_costs_and_the_time_limit_says(
+    family, timeout
+):
+    found = []
+    for seconds in (1e-3, 20):
+        clock = Clock()
+
+        def script(cohort, clock=clock, seconds=seconds):
+            clock.now += seconds * len(cohort.proposals)
+            yield from finished(cohort, seconds)
+
+        session = ScriptedSession(family)
+        loop(ScriptedWorkers(script), session, clock=clock, timeout=timeout, n_trials=61).run()
+        found.append([len(numbers) for numbers in session.proposed])
+    assert clock.now == pytest.approx(20 * 61)  # little is left of the time
+    assert found == [[7] * 8 + [5]] * 2
+
+
 def test_no_cohort_is_proposed_once_the_time_is_up():
     clock = Clock()
 

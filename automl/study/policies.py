@@ -46,8 +46,9 @@ class _Row:
 
 
 def _tpe(seed: int, trial_seed: int) -> samplers.BaseSampler:
-    # Grouped, so that the parameters of each branch of a space are modelled together.
-    return samplers.TPESampler(seed=trial_seed, multivariate=True, group=True)
+    # Grouped, so that the parameters of each branch of a space are modelled together; and a liar, so that the trials of
+    # a cohort keep away from each other.
+    return samplers.TPESampler(seed=trial_seed, multivariate=True, group=True, constant_liar=True)
 
 
 def _qmc(seed: int, trial_seed: int) -> samplers.BaseSampler:

@@ -148,6 +148,11 @@ def test_a_grid_that_nobody_could_search_is_refused():
         make_sampler("grid", 0, load_space("tabular"))
 
 
+def test_tpe_models_the_parameters_of_a_branch_together_and_keeps_away_from_what_is_at_work():
+    tpe = make_sampler("tpe", 0).made
+    assert (tpe._multivariate, tpe._group, tpe._constant_liar) == (True, True, True)
+
+
 def test_nothing_named_is_the_default_and_objects_pass():
     assert isinstance(make_sampler(None, 0).made, optuna.samplers.TPESampler)
     assert isinstance(make_pruner(None), optuna.pruners.MedianPruner)
