@@ -108,24 +108,6 @@ def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(monkeypatch, 
     assert threads() == before
 
 
-@pytest.mark.parametrize(("small", "expected"), [(10**6, 1), (1, 6)])
-def test_one_job_trains_with_all_cores_where_the_table_is_large(
-    assignment, cohort, drive, monkeypatch, small, expected
-):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
-    monkeypatch.setattr("automl.workers.threads._SMALL", small)
-    seen = set()
-
-    def scorer(estimator, X, y):
-        seen.update(threads())
-        return 0.5
-
-    workers = ThreadWorkers(type(assignment)(**{**vars(assignment), "scoring": scorer}))
-    workers.submit(cohort(SHORT))
-    assert isinstance(drive(workers, 1)[-1], Finished)
-    assert seen == {expected}
-
-
 @pytest.mark.parametrize(("n_jobs", "expected"), [(1, 6), (2, 3)])
 def test_a_worker_process_starts_with_its_share_of_the_cores(
     assignment, cohort, drive, processes, monkeypatch, n_jobs, expected
