@@ -45,7 +45,7 @@ def test_a_sampler_by_name_samples_or_says_what_is_missing(name):
 
 @pytest.mark.parametrize("name", ["threshold:0.5" if name == "threshold" else name for name in PRUNERS])
 def test_a_pruner_by_name_prunes(name):
-    study = optuna.create_study(direction="maximize", pruner=make_pruner(name))
+    study = optuna.create_study(study_name="s", direction="maximize", pruner=make_pruner(name))
     for _ in range(10):
         trial = study.ask()
         for step in range(1, 12):
