@@ -15,19 +15,17 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import mannwhitneyu
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
     get_scorer,
     get_scorer_names,
     log_loss,
     mean_absolute_error,
     precision_recall_fscore_support,
     r2_score,
-    roc_auc_score,
     root_mean_squared_error,
 )
 from sklearn.utils.metaestimators import available_if
@@ -139,7 +137,8 @@ class Metric:
     name : str
         The scorer's name.
     score : callable
-        ``score(y, predictions) -> float``; AttributeError where it needs probabilities and there are none.
+        ``score(y, said) -> values``, one for each `Predictions` of the sequence ``said``; AttributeError where it needs
+        probabilities and there are none.
     n_classes : int
         Classes of the target; 0 for regression.
     direction : {"maximize", "minimize"}
@@ -147,7 +146,7 @@ class Metric:
     """
 
     name: str
-    score: Callable[[Array, Predictions], float]
+    score: Callable[[Array, Sequence[Predictions]], Sequence[float] | Array]
     n_classes: int
     direction: Direction = "maximize"
 
@@ -157,10 +156,19 @@ class Metric:
         The greater is the better, whatever the direction. NaN where they are not finite, or where the score is not
         defined (ROC AUC of one class).
         """
-        if not predictions.finite():
-            return float("nan")
-        with _trusted():
-            return signed(float(self.score(y, predictions)), self.direction)
+        return self.each(y, [predictions])[0]
+
+    def each(self, y: Array, said: Sequence[Predictions]) -> list[float]:
+        """Return the scores of several predictions for the same rows, each what it is alone."""
+        scores = dict.fromkeys(range(len(said)), float("nan"))
+        finite = [i for i, predictions in enumerate(said) if predictions.finite()]
+        if finite:
+            with _trusted():
+                found = self.score(y, [said[i] for i in finite])
+            scores |= {
+                i: signed(float(value), self.direction) for i, value in zip(finite, found, strict=True)
+            }
+        return list(scores.values())
 
     def needs_probabilities(self) -> bool:
         """Return whether decision scores are not enough."""
@@ -324,20 +332,24 @@ def metric_for(scoring: str | Callable[..., float] | None, task: str, n_classes:
     return metric
 
 
-def final_metrics(task: str, n_classes: int, y: Array, predictions: Predictions) -> dict[str, float]:
-    """Return the task's metrics by plain name, those that the predictions and ``y`` allow.
+def final_metrics(task: str, n_classes: int, y: Array, said: Sequence[Predictions]) -> list[dict[str, float]]:
+    """Return the task's metrics by plain name, for each of a cohort's predictions those that it and ``y`` allow.
 
     Precision, recall and F1 are of the second class for binary targets and unweighted means over the classes
     that occur for others; ROC AUC of more than two classes is one against the rest. Ratios of nothing to
     nothing are 0, as in scikit-learn.
     """
-    if not predictions.finite():
-        return {}
+    finite = [predictions for predictions in said if predictions.finite()]
+    if not finite:
+        return [{} for _ in said]
     with _trusted():
-        found = (
-            _of_numbers(y, predictions) if task == "regression" else _of_classes(n_classes, y, predictions)
-        )
-    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+        reports = iter(_of_numbers(y, finite) if task == "regression" else _of_classes(n_classes, y, finite))
+    return [
+        {name: float(value) for name, value in next(reports).items() if np.isfinite(value)}
+        if predictions.finite()
+        else {}
+        for predictions in said
+    ]
 
 
 @contextmanager
@@ -351,56 +363,102 @@ def _trusted() -> Iterator[None]:
         yield
 
 
-def _of_numbers(y: Array, predictions: Predictions) -> dict[str, float]:
-    return {
-        "rmse": root_mean_squared_error(y, predictions.values),
-        "mae": mean_absolute_error(y, predictions.values),
-        "r2": r2_score(y, predictions.values) if len(y) > 1 else np.nan,
-    }
+def _of_numbers(y: Array, said: Sequence[Predictions]) -> list[dict[str, float]]:
+    return [
+        {
+            "rmse": root_mean_squared_error(y, predictions.values),
+            "mae": mean_absolute_error(y, predictions.values),
+            "r2": r2_score(y, predictions.values) if len(y) > 1 else np.nan,
+        }
+        for predictions in said
+    ]
 
 
-def _of_classes(n_classes: int, y: Array, predictions: Predictions) -> dict[str, float]:
-    values = predictions.values
-    average = "binary" if n_classes == 2 else "macro"
-    precision, recall, f1, _ = precision_recall_fscore_support(y, values, average=average, zero_division=0)
-    found = {
-        "accuracy": accuracy_score(y, values),
-        "balanced_accuracy": balanced_accuracy_score(y, values),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-    }
-    # Hinge has no probabilities, and a fold may lack a class: a metric that is not defined is left out.
-    several = len(np.unique(y)) == n_classes
-    if n_classes == 2 and several:
-        found["roc_auc"] = _roc_auc(y, predictions)
-    elif several and predictions.probabilities is not None:
-        found["roc_auc"] = roc_auc_score(y, predictions.probabilities, multi_class="ovr")
-    if predictions.probabilities is not None:
-        found["log_loss"] = log_loss(y, predictions.probabilities, labels=np.arange(n_classes))
-    return found
-
-
-def _roc_auc(y: Array, predictions: Predictions) -> float:
-    scores = predictions.proba()[:, 1] if predictions.decision is None else predictions.decision
-    return float(roc_auc_score(y, scores))
-
-
-def _neg_log_loss(y: Array, predictions: Predictions) -> float:
-    # With its labels given, the loss is defined on a fold that lacks a rare class too.
-    probabilities = predictions.proba()
-    return -float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1])))
-
-
-def _neg_rmse(y: Array, predictions: Predictions) -> float:
-    return -float(root_mean_squared_error(y, predictions.values))
-
-
-def _by_scorer(scorer: Callable[..., float], n_classes: int) -> Callable[[Array, Predictions], float]:
-    def score(y: Array, predictions: Predictions) -> float:
-        return scorer(
-            _FixedClassifier(predictions, n_classes) if n_classes else _FixedRegressor(predictions), y, y
+def _of_classes(n_classes: int, y: Array, said: Sequence[Predictions]) -> list[dict[str, float]]:
+    # Most of scikit-learn's time is checking its input: each trial has classes of its own, and all go in one call.
+    k = len(said)
+    shift = n_classes * np.arange(k)[:, None]
+    values = np.stack([predictions.values for predictions in said]).astype(np.intp)
+    by_class = precision_recall_fscore_support(
+        (y.astype(np.intp) + shift).ravel(),
+        (values + shift).ravel(),
+        labels=np.arange(k * n_classes),
+        average=None,
+        zero_division=0,
+    )
+    precision, recall, f1, support = (np.reshape(part, (k, n_classes)) for part in by_class)
+    reports: list[dict[str, float]] = []
+    for i in range(k):
+        true = support[i] > 0
+        of = [1] if n_classes == 2 else true | (np.bincount(values[i], minlength=n_classes) > 0)
+        reports.append(
+            {
+                "accuracy": np.average(recall[i], weights=support[i]),
+                "balanced_accuracy": recall[i][true].mean(),
+                "precision": precision[i][of].mean(),
+                "recall": recall[i][of].mean(),
+                "f1": f1[i][of].mean(),
+            }
         )
+    # Hinge has no probabilities, and a fold may lack a class: a metric that is not defined is left out.
+    areas = losses = np.full(k, np.nan)
+    if len(np.unique(y)) == n_classes:
+        areas = _roc_auc(y, said) if n_classes == 2 else _one_against_rest(y, said)
+    if said[0].probabilities is not None:
+        losses = -_neg_log_loss(y, said)
+    return [
+        {**report, "roc_auc": area, "log_loss": loss}
+        for report, area, loss in zip(reports, areas, losses, strict=True)
+    ]
+
+
+def _areas(positive: Array, scores: Array) -> Array:
+    """Return the areas under the ROC curves of scores of shape (k, n), where ``positive`` of shape (n,) is true.
+
+    An area is the share of pairs of a row of each class that are in the right order, ties counting half, which is what
+    the U test of Mann and Whitney counts: Hanley and McNeil, "The meaning and use of the area under a ROC curve",
+    Radiology 143 (1982). SciPy's test takes all rows of ``scores`` in one call.
+    """
+    scores = scores.astype(np.float64)  # the statistic has the type of what it counts in
+    ours, others = scores[:, positive], scores[:, ~positive]
+    with np.errstate(all="ignore"):  # p-values of the test, which are of no interest here
+        test = mannwhitneyu(ours, others, axis=1, method="asymptotic")
+    areas: Array = test.statistic / (ours.shape[1] * others.shape[1])
+    return areas
+
+
+def _roc_auc(y: Array, said: Sequence[Predictions]) -> Array:
+    positive = y == 1
+    if positive.all() or not positive.any():
+        return np.full(len(said), np.nan)
+    scores = [one.proba()[:, 1] if one.decision is None else one.decision for one in said]
+    return _areas(positive, np.stack(scores))
+
+
+def _one_against_rest(y: Array, said: Sequence[Predictions]) -> Array:
+    if said[0].probabilities is None:
+        return np.full(len(said), np.nan)
+    scores = np.stack([one.proba() for one in said])
+    codes = range(scores.shape[2])
+    return np.asarray(np.mean([_areas(y == code, scores[:, :, code]) for code in codes], axis=0))
+
+
+def _neg_log_loss(y: Array, said: Sequence[Predictions]) -> Array:
+    # With its labels given, the loss is defined on a fold that lacks a rare class too.
+    labels = np.arange(said[0].proba().shape[1])
+    return -np.array([log_loss(y, one.proba(), labels=labels) for one in said])
+
+
+def _neg_rmse(y: Array, said: Sequence[Predictions]) -> list[float]:
+    return [-float(root_mean_squared_error(y, one.values)) for one in said]
+
+
+def _by_scorer(
+    scorer: Callable[..., float], n_classes: int
+) -> Callable[[Array, Sequence[Predictions]], list[float]]:
+    def score(y: Array, said: Sequence[Predictions]) -> list[float]:
+        fixed = (_FixedClassifier(one, n_classes) if n_classes else _FixedRegressor(one) for one in said)
+        return [scorer(model, y, y) for model in fixed]
 
     return score
 

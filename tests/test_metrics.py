@@ -62,20 +62,20 @@ def test_scorer_that_cannot_score_the_task_is_refused():
 
 def test_final_metrics_by_task():
     y, predictions = classes(2)
-    assert set(final_metrics("binary", 2, y, predictions)) == {
+    assert set(final_metrics("binary", 2, y, [predictions])[0]) == {
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss",
     }  # fmt: skip
     y, predictions = classes(4)
-    report = final_metrics("multiclass", 4, y, predictions)
+    (report,) = final_metrics("multiclass", 4, y, [predictions])
     assert report["log_loss"] == pytest.approx(log_loss(y, predictions.probabilities))
     assert report["f1"] == pytest.approx(f1_score(y, predictions.values, average="macro"))
-    report = final_metrics("regression", 0, np.array([1.0, 3.0]), Predictions(np.array([2.0, 5.0])))
+    (report,) = final_metrics("regression", 0, np.array([1.0, 3.0]), [Predictions(np.array([2.0, 5.0]))])
     assert report == pytest.approx({"rmse": np.sqrt(2.5), "mae": 1.5, "r2": -1.5})
 
 
 def test_decision_scores_alone_give_no_log_loss():
     y = np.array([0, 1, 0, 1])
-    report = final_metrics("binary", 2, y, Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1])))
+    (report,) = final_metrics("binary", 2, y, [Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1]))])
     assert report["roc_auc"] == 1.0
     assert "log_loss" not in report
 
@@ -121,7 +121,7 @@ def test_final_metrics_are_scikit_learns(n_classes, case):
         coarse = np.round(predictions.probabilities[:, 1:] / 2, 1).astype(np.float32)
         coarse = np.column_stack([1 - coarse.sum(axis=1), coarse])
         predictions = Predictions(coarse.argmax(axis=1), coarse)
-    report = final_metrics("binary" if n_classes == 2 else "multiclass", n_classes, y, predictions)
+    (report,) = final_metrics("binary" if n_classes == 2 else "multiclass", n_classes, y, [predictions])
     expected = {
         plain: get_scorer(name)(Fitted(predictions, n_classes), y, y)
         for plain, name in SCORERS[n_classes].items()
@@ -142,7 +142,7 @@ def test_predictions_that_are_not_numbers_score_nan(scoring, n_classes):
     y, said = np.array([0, 1, 1]), np.array([0.0, np.nan, 1.0])
     task = "binary" if n_classes else "regression"
     assert np.isnan(metric_for(scoring, task, n_classes)(y, Predictions(said, decision=said)))
-    assert final_metrics(task, n_classes, y, Predictions(said, decision=said)) == {}
+    assert final_metrics(task, n_classes, y, [Predictions(said, decision=said)]) == [{}]
 
 
 # Objectives
@@ -184,3 +184,60 @@ def test_everything_that_is_wrong_with_objectives_is_said_at_once():
     assert "'down'" in faults[1]
     assert '"f2"' in faults[2]
     assert "r2 twice" in faults[3]
+
+
+# A whole cohort
+
+
+def cohort_of(kind, n=90, k=5):
+    """Return a target and what five trials say of it: one is not finite, one says everywhere the same."""
+    rng = np.random.default_rng(1)
+    if kind == "regression":
+        y = rng.normal(size=n)
+        said = [Predictions(y + rng.normal(size=n)) for _ in range(k - 2)]
+        return y, [*said, Predictions(np.full(n, np.inf)), Predictions(np.ones(n))]
+    n_classes = 2 if kind in ("binary", "decision") else 3
+    y = rng.integers(0, n_classes, n)
+    if kind == "decision":
+        scores = [
+            *(rng.normal(size=n).astype(np.float32) for _ in range(k - 2)),
+            np.full(n, np.nan),
+            np.ones(n),
+        ]
+        return y, [Predictions((one > 0).astype(int), decision=one) for one in scores]
+    said = [rng.dirichlet(np.ones(n_classes), n).astype(np.float32) for _ in range(k - 2)]
+    said += [np.full((n, n_classes), np.nan), np.full((n, n_classes), 1 / n_classes)]
+    return y, [Predictions(one.argmax(axis=1), one) for one in said]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scoring"),
+    [
+        ("binary", "roc_auc"), ("binary", "neg_log_loss"), ("binary", "f1"), ("decision", "roc_auc"),
+        ("multiclass", "neg_log_loss"), ("multiclass", "f1_macro"),
+        ("regression", "neg_root_mean_squared_error"), ("regression", "r2"),
+    ],
+)  # fmt: skip
+def test_every_trial_of_a_cohort_scores_to_the_bit_what_it_scores_alone(kind, scoring):
+    y, said = cohort_of(kind)
+    task = "binary" if kind == "decision" else kind
+    n_classes = {"binary": 2, "multiclass": 3, "regression": 0}[task]
+    metric = metric_for(scoring, task, n_classes)
+    together = metric.each(y, said)
+    np.testing.assert_array_equal(together, [metric(y, one) for one in said])
+    assert [np.isfinite(score) for score in together] == [True, True, True, False, True]
+    assert len(set(together)) == len(said)
+    reports = final_metrics(task, n_classes, y, said)
+    assert reports == [final_metrics(task, n_classes, y, [one])[0] for one in said]
+    assert [bool(report) for report in reports] == [True, True, True, False, True]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("positives", [1, 30, 59])
+def test_area_under_the_curve_is_scikit_learns(ties, positives):
+    rng = np.random.default_rng(positives)
+    y = rng.permutation(np.arange(60) < positives).astype(int)
+    scores = rng.integers(0, 4 if ties else 10**6, (7, 60)).astype(np.float32) / 10**6
+    metric = metric_for("roc_auc", "binary", 2)
+    said = [Predictions((one > 0).astype(int), decision=one) for one in scores]
+    assert metric.each(y, said) == pytest.approx([roc_auc_score(y, one) for one in scores], rel=1e-12)

@@ -242,8 +242,7 @@ class _Run:
         judges = [fold.judges(rung / self.epoch_steps) for fold in self.folds]
         said = self.predictions(due, [X for X, _ in judges])
         truth = [y for _, y in judges]
-        for i in due:
-            self.score(self.trials[i], rung, said[i], truth)
+        self.score(due, rung, said, truth)
         judged = {self.trials[i].proposal.number: i for i in due if self.trials[i].state is None}
         self.charge(due)
         if not judged:
@@ -255,22 +254,32 @@ class _Run:
                 self.end([i], "complete")
             elif number in pruned:
                 self.end([i], "pruned", f"pruned at rung {rung} of {self.trials[i].last_rung}")
-            if self.trials[i].state is not None:
-                self.trials[i].metrics = self.final(said[i], truth)
-                self.measure(i, said[i], truth)
+        ended = [i for i in judged.values() if self.trials[i].state is not None]
+        self.report(ended, said, truth)
+        for i in ended:
+            self.measure(i, said[i], truth)
         self.charge(list(judged.values()))
 
-    def score(self, trial: _Trial, rung: int, said: list[Predictions], truth: list[Array]) -> None:
+    def score(
+        self, due: Sequence[int], rung: int, said: dict[int, list[Predictions]], truth: list[Array]
+    ) -> None:
+        """Note the scores of trials at a rung."""
+        metric = self.objectives.metric
         try:
-            scores = _by_fold(self.objectives.metric, said, truth)
-        except Exception:  # a scorer of the user's own may not bear what this one trial predicts
-            trial.end("failed", traceback.format_exc())
+            by_fold = [metric.each(y, [said[i][fold] for i in due]) for fold, y in enumerate(truth)]
+        except Exception:  # a scorer of the user's own may not bear what one of them predicts
+            for i in due if len(due) > 1 else ():
+                self.score([i], rung, said, truth)
+            if len(due) == 1:
+                self.end(due, "failed", traceback.format_exc())
             return
-        trial.fold_scores = tuple(scores)
-        trial.rungs.append(rung)
-        trial.scores.append(float(np.mean(scores)))
-        if not np.isfinite(trial.scores[-1]):
-            trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
+        for i, *scores in zip(due, *by_fold, strict=True):
+            trial = self.trials[i]
+            trial.fold_scores = tuple(scores)
+            trial.rungs.append(rung)
+            trial.scores.append(float(np.mean(scores)))
+            if not np.isfinite(trial.scores[-1]):
+                trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
 
     def measure(self, i: int, said: Sequence[Predictions] = (), truth: Sequence[Array] = ()) -> None:
         """Find the values of a trial's objectives and what its limits are about, where there are such."""
@@ -306,17 +315,18 @@ class _Run:
                     said[i].append(predictions)
         return said
 
-    def final(self, said: list[Predictions], truth: list[Array]) -> dict[str, float]:
-        """Return the final metrics, means over the folds that have them."""
+    def report(self, ended: Sequence[int], said: dict[int, list[Predictions]], truth: list[Array]) -> None:
+        """Note the final metrics of trials, means over the folds that have them."""
         problem = self.assignment.problem
-        reports = [
-            final_metrics(problem.task, problem.n_classes, y, predictions)
-            for y, predictions in zip(truth, said, strict=True)
+        by_fold = [
+            final_metrics(problem.task, problem.n_classes, y, [said[i][fold] for i in ended])
+            for fold, y in enumerate(truth)
         ]
-        names = dict.fromkeys(name for report in reports for name in report)
-        return {
-            name: float(np.mean([report[name] for report in reports if name in report])) for name in names
-        }
+        for i, *reports in zip(ended, *by_fold, strict=True):
+            names = dict.fromkeys(name for report in reports for name in report)
+            self.trials[i].metrics = {
+                name: float(np.mean([report[name] for report in reports if name in report])) for name in names
+            }
 
     def records(self) -> list[TrialRecord]:
         return [self.record(position, trial) for position, trial in enumerate(self.trials)]

@@ -193,7 +193,7 @@ def test_an_objective_that_cannot_be_had_fails_the_trial_alone(cohort, measured)
 
 def test_a_loss_of_the_users_own_is_a_score_and_stays_a_value(cohort, measured):
     def loss(estimator, X, y):
-        return -metric_for("neg_log_loss", "binary", 2).score(y, estimator.predictions)
+        return -metric_for("neg_log_loss", "binary", 2)(y, estimator.predictions)
 
     assigned = measured(loss, "accuracy", directions=("minimize", "maximize"))
     (record,) = train(assigned, cohort(MODELS[0]))
