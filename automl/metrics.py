@@ -15,14 +15,13 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import mannwhitneyu
+from scipy.stats import entropy, mannwhitneyu
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import (
     get_scorer,
     get_scorer_names,
-    log_loss,
     mean_absolute_error,
     precision_recall_fscore_support,
     r2_score,
@@ -444,9 +443,16 @@ def _one_against_rest(y: Array, said: Sequence[Predictions]) -> Array:
 
 
 def _neg_log_loss(y: Array, said: Sequence[Predictions]) -> Array:
-    # With its labels given, the loss is defined on a fold that lacks a rare class too.
-    labels = np.arange(said[0].proba().shape[1])
-    return -np.array([log_loss(y, one.proba(), labels=labels) for one in said])
+    """Return minus the relative entropy of what is true and what was said, a mean over the rows.
+
+    It is defined on a fold that lacks a class too. Probabilities are bounded as in scikit-learn's ``log_loss``, so that
+    no single row costs infinity.
+    """
+    probabilities = np.stack([one.proba() for one in said])
+    least = np.finfo(probabilities.dtype).eps
+    true = np.eye(probabilities.shape[2])[y.astype(np.intp)]
+    by_row: Array = entropy(true, np.clip(probabilities, least, 1 - least), axis=2)
+    return -np.asarray(by_row.mean(axis=1))
 
 
 def _neg_rmse(y: Array, said: Sequence[Predictions]) -> list[float]:

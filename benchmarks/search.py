@@ -7,12 +7,14 @@
     python benchmarks/search.py --part pruners --seeds 3 --json
 
 ``cohorts``  the descent families, multilayer perceptrons and linear models, one job, the same time for everyone: one
-             trial at a time; cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search,
-             one at a time and unpruned. ``reach`` is when a search had come to the last best score of one at a time,
-             as a share of the time that took; ``reach 99`` to its first score and 99 % of what was gained after, for
-             the last of it may be luck. The last rows are medians over tables and seeds, to be at most a third for
-             cohorts. A score counts from the rung on at which it is known: a search that ends there has it.
-             ``trial ms`` is the wall time of a trial, ``training ms`` the core's share of it.
+             trial at a time; the same by hand, with the same core, and with all of it in MLflow (``by_hand.py``);
+             cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search, one at a time
+             and unpruned. ``reach`` is when a search had come to the last best score of one at a time, as a share of
+             the time that took; ``reach 99`` to its first score and 99 % of what was gained after, for the last of it
+             may be luck; ``reach optuna`` and ``reach both`` to the last best score by hand. The last rows are medians
+             over tables and seeds, to be at most a third for cohorts. A score counts from the rung on at which it is
+             known: a search that ends there has it. ``trial ms`` is the wall time of a trial, ``training ms`` the
+             core's share of it.
 ``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
              whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
              chosen by it.
@@ -47,6 +49,7 @@ from unittest import mock
 import numpy as np
 import optuna
 import pandas as pd
+from by_hand import Steps, by_hand
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.feature_extraction import DictVectorizer
@@ -99,8 +102,6 @@ SPACE: dict[str, Any] = {
     }
 }
 
-Steps = list[tuple[float, float]]  # seconds since the start, best score of a search that ends then
-
 
 def tables(folder: Path | None, only: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame, pd.Series]]:
     if folder is None:
@@ -138,9 +139,12 @@ def store() -> str:
 
 
 def search(
-    X: pd.DataFrame, y: pd.Series, *, alone: bool = False, **settings: Any
+    X: pd.DataFrame, y: pd.Series, *, alone: bool = False, hand: bool | None = None, **settings: Any
 ) -> tuple[Steps, int, float]:
-    """Return when a search had come to which score, how many trials it had, and the seconds the core trained."""
+    """Return when a search had come to which score, how many trials it had, and the seconds the core trained.
+
+    ``alone`` is one trial at a time; ``hand`` without the project but for its core, True: with MLflow too.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
         warnings.catch_warnings(),
@@ -148,6 +152,11 @@ def search(
         noted() as (steps, spans),
     ):
         warnings.simplefilter("ignore")
+        if hand is not None:
+            settings = {name: settings[name] for name in ("space", "timeout")} | {
+                "seed": settings["random_state"]
+            }
+            return (*by_hand(X, y, Path(folder), tracked=hand, **settings), sum(spans))
         found = automl.Search(
             n_jobs=1,
             refit=False,
@@ -204,22 +213,28 @@ def cohorts(
 ) -> Iterator[dict[str, Any]]:
     ways: dict[str, dict[str, Any]] = {
         "one at a time": {"alone": True},
+        "Optuna by hand": {"hand": False},
+        "Optuna and MLflow by hand": {"hand": True},
         "cohorts": {},
         "cohorts, no pruning": {"pruner": "none"},
         "random, one at a time": {"alone": True, "sampler": "random", "pruner": "none"},
     }
-    reached: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
+    goals = {
+        "one at a time": "reach",
+        "Optuna by hand": "reach_optuna",
+        "Optuna and MLflow by hand": "reach_both",
+    }
+    reached: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     for space, (name, X, y), seed in product(spaces, data, seeds):
-        targets: list[float] = []
-        took: list[float] = []
-        for way, settings in ways.items():
-            settings = {"space": space, "timeout": timeout, "random_state": seed, **settings}
-            steps, n_trials, training = search(X, y, **settings)
-            if way == "one at a time":
-                (_, first), *_, (_, last) = steps
-                targets = [last, first + 0.99 * (last - first)]
-                took = [until(steps, target) for target in targets]
-            reach = tuple(until(steps, target) / time for target, time in zip(targets, took, strict=True))
+        settings = {"space": space, "timeout": timeout, "random_state": seed}
+        found = {way: search(X, y, **{**settings, **special}) for way, special in ways.items()}
+        targets = {goal: found[way][0][-1][1] for way, goal in goals.items()}
+        (_, first), *_ = found["one at a time"][0]
+        targets["reach_99"] = first + 0.99 * (targets["reach"] - first)
+        took = {goal: until(found[way][0], targets[goal]) for way, goal in goals.items()}
+        took["reach_99"] = until(found["one at a time"][0], targets["reach_99"])
+        for way, (steps, n_trials, training) in found.items():
+            reach = {goal: until(steps, target) / took[goal] for goal, target in targets.items()}
             reached[space, way].append(reach)
             yield {
                 "space": space,
@@ -232,24 +247,21 @@ def cohorts(
                 "a_quarter": at(steps, timeout / 4),
                 "half": at(steps, timeout / 2),
                 "end": steps[-1][1],
-                "reach": reach[0],
-                "reach_99": reach[1],
+                **reach,
             }
     for space, way in product([*spaces, "all"], ways):
         shares = [
             reach
-            for (of, by), found in reached.items()
+            for (of, by), found_by in reached.items()
             if by == way and space in (of, "all")
-            for reach in found
+            for reach in found_by
         ]
-        whole, nearly = (statistics.median(of) for of in zip(*shares, strict=True))
         yield {
             "space": space,
             "table": "median",
             "seed": len(shares),
             "way": way,
-            "reach": whole,
-            "reach_99": nearly,
+            **{goal: statistics.median(share[goal] for share in shares) for goal in shares[0]},
         }
 
 
