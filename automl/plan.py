@@ -75,8 +75,8 @@ class Plan:
         """Steps of an epoch: the scale of all rungs."""
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
-    def assignment(self, scoring: Any, random_state: int) -> Assignment:
-        """Return what workers need of it."""
+    def assignment(self, scoring: Any, about: SearchRecord) -> Assignment:
+        """Return what workers need of it for such a search."""
         return Assignment(
             frame=self.frame,
             kinds=self.columns.kinds_,
@@ -84,14 +84,17 @@ class Plan:
             problem=self.problem,
             folds=self.folds,
             scoring=scoring,
-            random_state=random_state,
+            random_state=about.random_state,
             epoch_steps=self.epoch_steps,
             directions=self.objectives.directions,
             constraints=self.space.constraints,
             columns=self.columns,
+            blas_threads=about.blas_threads,
         )
 
-    def about(self, study_name: str, random_state: int, cv: Any, *, grouped: bool) -> SearchRecord:
+    def about(
+        self, study_name: str, random_state: int, cv: Any, *, grouped: bool, blas_threads: int
+    ) -> SearchRecord:
         """Return what a search by this plan is about, under the name of its study."""
         n_rows, n_columns = self.frame.shape
         prints = self.fingerprints()
@@ -115,6 +118,7 @@ class Plan:
             cv="object" if grouped or not isinstance(cv, int | None) else cv,
             content=prints["content"],
             folds=prints["folds"],
+            blas_threads=blas_threads,
         )
 
     @property

@@ -182,6 +182,8 @@ class SearchRecord(_Record):
         Where the table was read from; empty for one that was made in memory.
     cv : int, "object" or None
         The folds that were asked for; "object" where a program handed in splits or groups of its own.
+    blas_threads : int
+        Threads of the linear algebra that a trial may have: another number gives other last bits.
     """
 
     study_name: str
@@ -203,6 +205,7 @@ class SearchRecord(_Record):
     cv: int | Literal["object"] | None = None
     directions: tuple[Literal["maximize", "minimize"], ...] = ("maximize",)
     constraints: dict[str, float] = Field(default_factory=dict)
+    blas_threads: int = 1
 
     @property
     def several(self) -> bool:

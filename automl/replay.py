@@ -141,7 +141,7 @@ def replay_run(
         n_columns=about.n_columns,
     )
     _check(plan, about)
-    return replay_trial(plan.assignment(asked, about.random_state), record)
+    return replay_trial(plan.assignment(asked, about), record)
 
 
 def _file(about: SearchRecord) -> Path:

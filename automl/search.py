@@ -22,6 +22,7 @@ from automl.replay import Replay, replay_number
 from automl.resume import PATIENCE, check_same, finish, mirror
 from automl.select import leaderboard, pareto_front
 from automl.settings import (
+    blas_threads,
     check_memory,
     check_settings,
     kept_settings,
@@ -269,8 +270,14 @@ class Search(BaseEstimator):
         sampler = make_sampler(self.sampler, self.random_state, plan.space, n_objectives)
         pruner = make_pruner(self.pruner, n_objectives)
         name = self.study_name or new_name(plan.target.name)
-        about = plan.about(name, self.random_state, self.cv, grouped=groups is not None)
-        assignment = plan.assignment(self.scoring, self.random_state)
+        about = plan.about(
+            name,
+            self.random_state,
+            self.cv,
+            grouped=groups is not None,
+            blas_threads=blas_threads(settings, plan.frame.size),
+        )
+        assignment = plan.assignment(self.scoring, about)
         with (
             join(about.study_name, self.storage) as seat,
             Progress() if self.progress else Silent() as progress,
@@ -401,9 +408,9 @@ class Search(BaseEstimator):
         them. SettingError if there is no such trial, or it ended without a score for want of time.
         """
         check_is_fitted(self, "best_trial_")
-        return replay_number(
-            self._winner.plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
-        )
+        winner = self._winner
+        assignment = winner.plan.assignment(self.scoring, winner.about)
+        return replay_number(assignment, read_records(self.study_), number)
 
     def export(self, path: str | Path) -> Path:
         """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.

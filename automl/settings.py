@@ -11,13 +11,22 @@ import joblib
 from automl.callbacks import callback_faults
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
-from automl.workers import LEAST_MEMORY, Assignment, Workers, as_text, open_workers, to_bytes
+from automl.workers import (
+    LEAST_MEMORY,
+    Assignment,
+    Workers,
+    as_text,
+    open_workers,
+    share_of_cores,
+    to_bytes,
+)
 
 if TYPE_CHECKING:
     from automl.space import Space
 
 __all__ = [
     "SETTINGS",
+    "blas_threads",
     "check_memory",
     "check_settings",
     "kept_settings",
@@ -105,6 +114,14 @@ def workers_for(assignment: Assignment, values: dict[str, Any]) -> Workers:
         memory_limit=_memory(values["memory_limit"]),
         killable=values["trial_timeout"] is not None,
     )
+
+
+def blas_threads(values: dict[str, Any], n_values: int) -> int:
+    """Return how many threads of the linear algebra a trial may have.
+
+    Where the search can be repeated it is one, for with more the scores would depend on the number of jobs.
+    """
+    return 1 if values["n_trials"] is not None else share_of_cores(_jobs(values["n_jobs"], n_values))
 
 
 def _jobs(n_jobs: int | None, n_values: int) -> int:

@@ -8,7 +8,7 @@ from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, give_back
 from automl.workers.prepared import Assignment
 from automl.workers.process import ProcessWorkers
 from automl.workers.thread import ThreadWorkers
-from automl.workers.threads import few_threads
+from automl.workers.threads import few_threads, share_of_cores
 
 __all__ = [
     "LEAST_MEMORY",
@@ -30,6 +30,7 @@ __all__ = [
     "open_workers",
     "sample_rows",
     "seconds_for",
+    "share_of_cores",
     "to_bytes",
     "train_alone",
 ]

@@ -32,7 +32,7 @@ from automl.workers.costs import Costs
 from automl.workers.evaluate import Cohort, evaluate
 from automl.workers.memory import as_text, own_bytes
 from automl.workers.prepared import Assignment, PreparedFolds
-from automl.workers.threads import few_threads
+from automl.workers.threads import few_threads, share_of_cores
 
 __all__ = ["ProcessWorkers"]
 
@@ -211,7 +211,7 @@ class _Worker:
     """A process, and this side's end of the pipe to it."""
 
     def __init__(self, assignment: str, n_jobs: int) -> None:
-        threads = max(1, joblib.cpu_count() // n_jobs)
+        threads = share_of_cores(n_jobs)
         context = get_context("loky")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -279,7 +279,8 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
                     prepared = PreparedFolds(assignment, Path(path).with_name(_TABLE))
                     costs = Costs(assignment, prepared.frame)
                 parent.send(None)
-                with few_threads(len(assignment.y) * assignment.frame.shape[1], n_jobs):
+                n_values = len(assignment.y) * assignment.frame.shape[1]
+                with few_threads(n_values, n_jobs, assignment.blas_threads):
                     answer: list[TrialRecord] | str = evaluate(
                         assignment, prepared, cohort, judge, lambda: False, costs
                     )

@@ -97,13 +97,18 @@ def threads():
 
 
 @pytest.mark.parametrize(
-    ("n_values", "n_jobs", "expected"),
-    [(999_999, 1, 1), (10**6, 1, 6), (10**6, 2, 3), (10**6, 4, 1), (10**6, 9, 1), (10, 2, 1)],
-)
-def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(monkeypatch, n_values, n_jobs, expected):
+    ("n_values", "n_jobs", "at_most", "expected"),
+    [
+        (999_999, 1, 6, 1), (10**6, 1, 6, 6), (10**6, 2, 6, 3), (10**6, 4, 6, 1), (10**6, 9, 6, 1), (10, 2, 6, 1),
+        (10**6, 1, 1, 1), (10**6, 2, 2, 2),
+    ],
+)  # fmt: skip
+def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(
+    monkeypatch, n_values, n_jobs, at_most, expected
+):
     monkeypatch.setattr("joblib.cpu_count", lambda: 6)
     before = threads()
-    with few_threads(n_values, n_jobs):
+    with few_threads(n_values, n_jobs, at_most):
         assert threads() == {expected}
     assert threads() == before
 

@@ -1,0 +1,94 @@
+"""A search that can be repeated comes out the same to the bit, whatever number of threads a worker could have."""
+
+import os
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_regression
+from sklearn.metrics import r2_score
+from threadpoolctl import threadpool_info
+
+from automl import Search
+from automl.study import read_records
+
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "mlp": {
+                    "hidden_layer_sizes": [[64], [128, 64]],
+                    "optimizer": ["adam", "lion"],
+                    "learning_rate": {"low": 1e-3, "high": 0.03, "log": True},
+                    "batch_size": [500, 1000],
+                    "max_epochs": 3,
+                },
+                "linear": {"learning_rate": {"low": 1e-3, "high": 0.1, "log": True}, "max_epochs": 3},
+                "random_forest": {"n_estimators": 8, "max_depth": {"low": 2, "high": 6}},
+            }
+        }
+    }
+}
+CORES = os.cpu_count() or 1
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Return a table of a million values: no fewer let more than one thread work."""
+    X, y = make_regression(25_000, 40, n_informative=20, noise=5.0, random_state=0)
+    return X.astype(np.float32), y
+
+
+def noting(folder):
+    """Return a scorer that leaves word in a folder of how many threads a product of the linear algebra has."""
+
+    def r2(estimator, X, y):
+        (most,) = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        if len(y) > 100:  # not when it is only tried whether the scorer can score at all
+            (folder / str(most)).touch()
+        return r2_score(y, estimator.predict(X))
+
+    return r2
+
+
+def said(folder):
+    return {int(file.name) for file in folder.iterdir()}
+
+
+def searched(X, y, folder, **settings):
+    folder.mkdir()
+    (folder / "threads").mkdir()
+    search = Search(
+        SPACE,
+        scoring=noting(folder / "threads"),
+        cv=2,
+        random_state=0,
+        refit=False,
+        progress=False,
+        storage=folder / "study.journal",
+        tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        **settings,
+    ).fit(X, y)
+    return search, said(folder / "threads")
+
+
+@pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
+def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_threads(large, tmp_path):
+    ends = []
+    for n_jobs in (1, 2):
+        search, threads = searched(*large, tmp_path / str(n_jobs), n_trials=14, n_jobs=n_jobs)
+        assert threads == {1}
+        records = read_records(search.study_)
+        ends.append([record.model_dump(exclude={"started", "seconds"}) for record in records])
+        assert {record["family"] for record in ends[-1]} == {"mlp", "linear", "random_forest"}
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
+def test_a_search_by_time_uses_all_threads_and_its_trials_are_replayed_with_as_many(large, tmp_path):
+    search, threads = searched(*large, tmp_path / "timed", timeout=6, n_jobs=1)
+    assert threads == {CORES}
+    number = next(record.number for record in read_records(search.study_) if record.score is not None)
+    for file in (tmp_path / "timed" / "threads").iterdir():
+        file.unlink()
+    assert search.replay(number).same
+    assert said(tmp_path / "timed" / "threads") == {CORES}
