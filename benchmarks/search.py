@@ -10,11 +10,11 @@
              trial at a time; the same by hand, with the same core, and with all of it in MLflow (``by_hand.py``);
              cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search, one at a time
              and unpruned. ``reach`` is when a search had come to the last best score of one at a time, as a share of
-             the time that took; ``reach 99`` to its first score and 99 % of what was gained after, for the last of it
-             may be luck; ``reach optuna`` and ``reach both`` to the last best score by hand. The last rows are medians
-             over tables and seeds, to be at most a third for cohorts. A score counts from the rung on at which it is
-             known: a search that ends there has it. ``trial ms`` is the wall time of a trial, ``training ms`` the
-             core's share of it.
+             the time after which that had it; ``reach 99`` to its first score and 99 % of what was gained after, for
+             the last of it may be luck; ``reach optuna`` and ``reach both`` to the last best score by hand; ``of time``
+             is ``reach`` as a share of the time that all have. The last rows are medians over tables and seeds, to be
+             at most a third for cohorts. A score counts from the rung on at which it is known: a search that ends
+             there has it. ``trial ms`` is the wall time of a trial, ``training ms`` the core's share of it.
 ``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
              whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
              chosen by it.
@@ -235,6 +235,7 @@ def cohorts(
         took["reach_99"] = until(found["one at a time"][0], targets["reach_99"])
         for way, (steps, n_trials, training) in found.items():
             reach = {goal: until(steps, target) / took[goal] for goal, target in targets.items()}
+            reach["of_time"] = until(steps, targets["reach"]) / timeout
             reached[space, way].append(reach)
             yield {
                 "space": space,
