@@ -175,7 +175,8 @@ def search(
     n_jobs: NJobs = None,
     random_state: RandomState = 0,
     study_name: Annotated[
-        str | None, typer.Option(help="Name of the study.", show_default="target and time")
+        str | None,
+        typer.Option(help="Name of the study; one that exists goes on.", show_default="target and time"),
     ] = None,
     storage: Storage = None,
     sampler: Sampler = None,
@@ -273,7 +274,6 @@ def resume(
         output,
         **settings,
         study_name=study_name,
-        resume=True,
         storage=storage,
         tracking_uri=tracking_uri,
         progress=progress,

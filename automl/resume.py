@@ -119,7 +119,7 @@ def settings_of(study: optuna.Study) -> tuple[SearchRecord, dict[str, Any]]:
     about, kept = read_search(study), read_settings(study)
     if about is None or not kept:
         raise SettingError(_foreign(study.study_name))
-    advice = f'Go on from Python: Search(study_name="{study.study_name}", resume=True, ...).'
+    advice = f'Go on from Python: Search(study_name="{study.study_name}", ...).'
     rule = "must be a plain value where a search goes on from a shell"
     faults = [Fault(name, rule, "an object that a program handed in", advice) for name in kept["objects"]]
     if faults:

@@ -98,12 +98,13 @@ class Search(BaseEstimator):
     random_state : int, default=0
         The seed of the sampler, the folds, what preprocessing draws, the order of rows and initial weights.
     study_name : str or None, default=None
-        Name of the Optuna study, new in its storage. None makes one up from the target and the time.
-    resume : bool, default=False
+        Name of the Optuna study. None makes a new one up from the target and the time.
+    resume : bool, default=True
         Go on with the study of that name where it stopped, if there is one: its trials stay, ``n_trials`` counts
         them too, and what was training when its process died is trained again under its own number, so that the end is
         the same. Table, folds, metric and seed must be the same, the space the same or wider. While other
-        processes search the study, this one joins them: ``n_trials`` is for all of them together.
+        processes search the study, this one joins them: ``n_trials`` is for all of them together. False refuses a
+        study that is there already.
     storage : str, path, optuna storage or None, default=None
         Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
         ``sqlite:///FILE`` or, with ``pip install 'automl[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
@@ -197,7 +198,7 @@ class Search(BaseEstimator):
         n_jobs: int | None = None,
         random_state: int = 0,
         study_name: str | None = None,
-        resume: bool = False,
+        resume: bool = True,
         storage: Any = None,
         sampler: Any = None,
         pruner: Any = None,

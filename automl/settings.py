@@ -67,7 +67,7 @@ SETTINGS: dict[str, Parameter] = {
     "tracking_uri": Parameter(_TEXT, None, "MLflow's store"),
     "refit": Parameter(Boolean(), True, "whether the winner is trained on all rows"),
     "progress": Parameter(Boolean(), True, "whether to show what happens"),
-    "resume": Parameter(Boolean(), False, "whether to go on with a study that exists"),
+    "resume": Parameter(Boolean(), True, "whether to go on with a study that exists"),
     "allow_imports": Parameter(
         Union((Text(), ListOf(Text()))), (), "packages that a space may name classes of"
     ),
@@ -89,8 +89,6 @@ def check_settings(values: dict[str, Any]) -> None:
     ]
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
-    if values["resume"] is True and values["study_name"] is None:
-        faults.append(Fault("resume", "needs a study to go on with", "none", 'Give study_name="...".'))
     faults += callback_faults(values["callbacks"] or ())
     try:
         _memory(values["memory_limit"])

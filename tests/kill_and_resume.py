@@ -57,7 +57,7 @@ MISHAPS: dict[str, Callable[[], None]] = {"fill": lambda: fill(), "forbid": lamb
 
 def search(n_trials: int, jobs: int = 1, storage: str | None = None, **more: Any) -> Search:
     return Search(
-        SPACE, study_name="s", storage=storage, resume=True, n_trials=n_trials, timeout=None, cv=3, n_jobs=jobs,
+        SPACE, study_name="s", storage=storage, n_trials=n_trials, timeout=None, cv=3, n_jobs=jobs,
         progress=False, tracking_uri=STORE, **more,
     ).fit(*small())  # fmt: skip
 

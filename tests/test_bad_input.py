@@ -131,7 +131,7 @@ def test_a_study_that_exists_is_not_overwritten(folder):
     settings = {"n_trials": 2, "progress": False, "n_jobs": 1, "study_name": "mine"}
     automl.Search(TREE, **settings).fit(X, y)
     with pytest.raises(automl.SettingError, match='study_name: must be new in its storage; got "mine"'):
-        automl.Search(TREE, **settings).fit(X, y)
+        automl.Search(TREE, resume=False, **settings).fit(X, y)
     assert len(read_records(load_study("mine"))) == 2
 
 

@@ -98,7 +98,7 @@ def test_what_no_clock_tells_repeats_itself_with_any_number_of_jobs(folder, samp
 def test_a_search_for_two_objectives_goes_on(folder):
     X, y = small()
     before = told(make(scoring=TWO, n_trials=8, refit=False).fit(X, y))
-    search = make(scoring=TWO, n_trials=16, refit=False, resume=True).fit(X, y)
+    search = make(scoring=TWO, n_trials=16, refit=False).fit(X, y)
     assert told(search)[:8] == before
     assert len(search.leaderboard_) == 16
     front = {record.number for record in search.pareto_front_}
@@ -107,9 +107,9 @@ def test_a_search_for_two_objectives_goes_on(folder):
     assert {number for number, run in children.items() if "automl.front" in run.data.tags} == front
     other = "scoring: must be roc_auc, model_bytes, as in the study; got roc_auc"
     with pytest.raises(automl.SettingError, match=other):
-        make(scoring="roc_auc", resume=True).fit(X, y)
+        make(scoring="roc_auc").fit(X, y)
     with pytest.raises(automl.SettingError, match="directions: must be .*'minimize'.* as in the study"):
-        make(scoring=TWO, directions=["maximize", "maximize"], resume=True).fit(X, y)
+        make(scoring=TWO, directions=["maximize", "maximize"]).fit(X, y)
 
 
 def test_sync_writes_the_front_anew(folder):
@@ -139,7 +139,7 @@ def test_who_leaves_last_puts_right_what_another_left_behind(folder):
             return
         ends.append(0)
         ends[0] = make(
-            scoring=TWO, n_trials=None, timeout=600, resume=True, refit=False, callbacks=[one_trial]
+            scoring=TWO, n_trials=None, timeout=600, refit=False, callbacks=[one_trial]
         ).fit(X, y)
         parent, children = runs(ends[0])
         assert parent.info.status == "RUNNING"
@@ -224,9 +224,9 @@ def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
     for number, run in children.items():
         assert run.data.tags["automl.feasible"] == str(number not in set(forests.trial)).lower()
     with pytest.raises(automl.SettingError, match=r"constraints: must be .*as in the study"):
-        make(MIXED, resume=True).fit(X, y)
+        make(MIXED).fit(X, y)
     before = told(search)
-    assert told(make(space, n_trials=26, resume=True, refit=False).fit(X, y))[:24] == before
+    assert told(make(space, n_trials=26, refit=False).fit(X, y))[:24] == before
 
 
 def test_where_nothing_is_within_the_nearest_wins_and_it_is_said(folder):

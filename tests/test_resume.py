@@ -61,9 +61,9 @@ def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
 def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):
     X, y = small()
     first = make().fit(X, y)
-    with pytest.raises(automl.SettingError, match='must be new.*"s".*resume=True, or automl resume s'):
-        make().fit(X, y)
-    second = make(10, resume=True).fit(X, y)
+    with pytest.raises(automl.SettingError, match='must be new.*"s".*leave out resume=False'):
+        make(resume=False).fit(X, y)
+    second = make(10).fit(X, y)
     old, new = (search.leaderboard_.sort_values("trial").reset_index(drop=True) for search in (first, second))
     pd.testing.assert_frame_equal(old, new.head(6), check_dtype=False)
     assert len(new) == 10
@@ -74,16 +74,14 @@ def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):
     assert best == [second.best_trial_.number]
     assert MlflowClient(default()).get_run(first.run_id_).info.status == "FINISHED"
 
-    third = make(10, resume=True).fit(X, y)  # all trials are there already: only the winner is refitted
+    third = make(10).fit(X, y)  # all trials are there already: only the winner is refitted
     assert len(third.leaderboard_) == 10
     assert third.best_score_ == second.best_score_
     assert third.predict(X).tolist() == second.predict(X).tolist()
 
 
 def test_resume_begins_where_nothing_is_to_go_on_with(folder):
-    assert len(make(3, resume=True).fit(*small()).leaderboard_) == 3
-    with pytest.raises(automl.SettingError, match="resume: needs a study to go on with"):
-        make(resume=True, study_name=None).fit(*small())
+    assert len(make(3).fit(*small()).leaderboard_) == 3
 
 
 X, y = small()
@@ -105,7 +103,7 @@ X, y = small()
 )  # fmt: skip
 def test_another_search_is_refused_with_all_that_differs(refusing, table, settings, said):
     with pytest.raises(automl.SettingError) as caught:
-        make(resume=True, **settings).fit(*table)
+        make(**settings).fit(*table)
     assert len(caught.value.faults) >= len(said)
     for text in said:
         assert re.search(text, str(caught.value))
@@ -131,11 +129,11 @@ def refusing(begun, monkeypatch):
 
 def test_a_wider_space_is_gone_on_with(folder):
     make(4).fit(X, y)
-    wider = make(12, of=space(high=9, rate=(0.001, 1.0)), resume=True).fit(X, y)
+    wider = make(12, of=space(high=9, rate=(0.001, 1.0))).fit(X, y)
     assert len(wider.leaderboard_) == 12
     of = space(high=9, rate=(0.001, 1.0), decision_tree={"max_depth": [{"low": 1, "high": 9}, None]}, mlp={})
     of["space"]["model"]["choice"]["linear"]["learning_rate"]["log"] = False
-    more = make(24, of=of, resume=True).fit(X, y).leaderboard_.set_index("trial")
+    more = make(24, of=of).fit(X, y).leaderboard_.set_index("trial")
     assert sorted(more.index) == list(range(24))
     old = wider.leaderboard_.set_index("trial")
     assert old.score.equals(more.score.loc[old.index])
@@ -149,7 +147,7 @@ def test_a_study_of_an_older_version_is_gone_on_with(folder):
     study.set_user_attr(
         "search", {name: about[name] for name in about.keys() - {"columns", "content", "folds"}}
     )
-    assert len(make(5, resume=True).fit(X, y).leaderboard_) == 5
+    assert len(make(5).fit(X, y).leaderboard_) == 5
     assert load_study("s").user_attrs["search"] == about
 
 
@@ -159,7 +157,7 @@ def test_a_study_of_others_is_refused(folder):
     storage = optuna.storages.InMemoryStorage()
     optuna.create_study(study_name="s", storage=storage, direction="maximize").ask()
     with pytest.raises(automl.SettingError, match="must name a study of automl's own"):
-        make(storage=storage, resume=True).fit(X, y)
+        make(storage=storage).fit(X, y)
 
 
 def test_sync_writes_what_the_store_lacks(folder):
@@ -287,6 +285,6 @@ def test_trials_that_failed_do_not_hinder_what_forbids_them_since(folder, monkey
         patch.setattr("automl.space.space.untrainable", lambda *args: [])
         first = make(6, of=of).fit(X, y)
     assert "failed" in set(first.leaderboard_["state"])
-    second = make(10, of=of, resume=True).fit(X, y)
+    second = make(10, of=of).fit(X, y)
     assert second.left_out_[-1].startswith("mine with solver: liblinear")
     assert set(second.leaderboard_.query("trial >= 6")["state"]) == {"complete"}

@@ -157,7 +157,7 @@ def test_callbacks_of_both_forms_are_told_and_can_end_the_search(folder):
     run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
     assert run.info.status == "FINISHED"
 
-    again = make(n_trials=50, resume=True, callbacks=[later := Watcher(last=12)]).fit(*small())
+    again = make(n_trials=50, callbacks=[later := Watcher(last=12)]).fit(*small())
     assert len(later.seen) == len(again.leaderboard_) - len(board)
     assert 13 <= len(again.leaderboard_) < 20
     again.stop()  # nothing to stop
@@ -179,7 +179,7 @@ def test_nothing_is_lost_where_a_callback_raises(folder):
     experiment = client.get_run(search.run_id_).info.experiment_id
     runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{search.run_id_}'")
     assert len(runs) == len(trials)
-    assert len(make(n_trials=10, resume=True).fit(*small()).leaderboard_) == 10
+    assert len(make(n_trials=10).fit(*small()).leaderboard_) == 10
 
 
 @pytest.mark.parametrize("wrong", [[5], ["patient"], [print, None]])

@@ -101,7 +101,7 @@ def create_study(
                 load_if_exists=resume,
             )
         except optuna.exceptions.DuplicatedStudyError as error:
-            advice = f"Choose another name, or go on with it: resume=True, or automl resume {study_name}."
+            advice = "Choose another name, or leave out resume=False to go on with it."
             raise SettingError(
                 Fault("study_name", "must be new in its storage", f'"{study_name}"', advice)
             ) from error
