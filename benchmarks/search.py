@@ -22,6 +22,11 @@
              number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
              configurations trained on the table. What is chosen must not search worse.
 
+``sizes``    what proposing together costs: TPE proposing networks one by one and in cohorts of 2, 4 and 8, which share
+             their structure and know nothing of each other's scores; the best score after each quarter of the trials,
+             and how many times as many trials a cohort takes to come to what one by one has after a quarter and after
+             half of them. Scores are a forest's, as for ``history``.
+
 Scores are validation scores, greater is better. A folder holds an INDEX.csv with the columns name, file (parquet)
 and target. A table that is missing is left out.
 """
@@ -57,8 +62,9 @@ from sklearn.pipeline import make_pipeline
 
 import automl
 from automl.descent import Training
-from automl.families import load_space
+from automl.families import Problem, fitting, load_space
 from automl.families.descent import DescentFamily
+from automl.metrics import metric_for
 from automl.records import SearchRecord, TrialRecord
 from automl.running import Running
 from automl.study import Session, create_study, make_pruner, make_sampler
@@ -66,6 +72,7 @@ from automl.tracking import Tracker
 
 WANTED = ("phoneme", "adult", "segment", "california_housing")
 PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
+SIZES = (1, 2, 4, 8)  # trials of a cohort
 TRAINED = 400  # configurations that a surrogate is learned from
 MOST_ROWS = 4_000  # of their table
 SPACE: dict[str, Any] = {
@@ -291,11 +298,11 @@ def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
 def history(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
     won: list[list[float]] = []
     for name, X, y in data:
-        space, score = surrogate(X, y)
+        space, score = surrogate(X, y, SPACE)
         for seed in seeds:
             scores = {}
             for way in ("part", "whole"):
-                best = np.maximum.accumulate(proposed(space, score, n_trials, seed, way == "whole"))
+                best = np.maximum.accumulate(proposed(space, score, n_trials, seed, whole=way == "whole"))
                 scores[way] = [float(best[n_trials * part // 4 - 1]) for part in (1, 2, 3, 4)]
                 yield {
                     "table": name, "seed": seed, "history": way,
@@ -310,13 +317,44 @@ def history(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str
         }  # fmt: skip
 
 
-def surrogate(X: pd.DataFrame, y: pd.Series) -> tuple[Any, Any]:
+def sizes(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    quarters = [n_trials * part // 4 for part in (1, 2, 3, 4)]
+    times: dict[int, list[list[float]]] = defaultdict(list)
+    for name, X, y in data:
+        space, score = surrogate(X, y, "mlp")
+        for seed in seeds:
+            best = {
+                size: np.maximum.accumulate(proposed(space, score, n_trials, seed, size=size))
+                for size in SIZES
+            }
+            needed = {
+                size: [until(list(enumerate(found, start=1)), best[1][n - 1]) for n in quarters[:2]]
+                for size, found in best.items()
+            }
+            for size, found in best.items():
+                times[size].append([n / by_one for n, by_one in zip(needed[size], needed[1], strict=True)])
+                yield {
+                    "table": name, "seed": seed, "size": size,
+                    **{f"after_{n}": float(found[n - 1]) for n in quarters},
+                    **dict(zip(("times_a_quarter", "times_half"), times[size][-1], strict=True)),
+                }  # fmt: skip
+    for size, found in times.items():
+        medians = (statistics.median(of) for of in zip(*found, strict=True))
+        yield {
+            "table": "median",
+            "seed": len(found),
+            "size": size,
+            **dict(zip(("times_a_quarter", "times_half"), medians, strict=True)),
+        }
+
+
+def surrogate(X: pd.DataFrame, y: pd.Series, wanted: Any) -> tuple[Any, Any]:
     """Return a space, and what a forest thinks of its configurations, which has seen some trained on a table."""
     X, y = X.iloc[:MOST_ROWS], y.iloc[:MOST_ROWS]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = automl.Search(
-            SPACE, n_jobs=1, refit=False, progress=False, timeout=None, n_trials=TRAINED, sampler="random",
+            wanted, n_jobs=1, refit=False, progress=False, timeout=None, n_trials=TRAINED, sampler="random",
             pruner="none", storage=Path(folder) / "study.journal",
             tracking_uri=store(),
         ).fit(X, y)  # fmt: skip
@@ -332,8 +370,9 @@ def surrogate(X: pd.DataFrame, y: pd.Series) -> tuple[Any, Any]:
     def score(configurations: list[dict[str, Any]]) -> list[float]:
         return [float(value) for value in forest.predict([plain(one) for one in configurations])]
 
-    task = found.task_
-    return load_space(SPACE).restrict(task), score
+    task, n_classes = found.task_, 0 if found.task_ == "regression" else y.nunique()
+    problem = Problem(task, n_classes)
+    return load_space(wanted).restrict(task, fitting(problem, metric_for(None, task, n_classes))), score
 
 
 def plain(params: dict[str, Any]) -> dict[str, Any]:
@@ -349,8 +388,10 @@ def plain(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def proposed(space: Any, score: Any, n_trials: int, seed: int, whole: bool) -> list[float]:
-    """Return the scores of what TPE proposes, in cohorts of four."""
+def proposed(
+    space: Any, score: Any, n_trials: int, seed: int, *, whole: bool = False, size: int = 4
+) -> list[float]:
+    """Return the scores of what TPE proposes, in cohorts."""
     about = SearchRecord(
         study_name="s", task="binary", target="y", scoring="s", space="s", space_digest="0",
         n_rows=1, n_columns=1, n_folds=1, random_state=seed,
@@ -369,7 +410,7 @@ def proposed(space: Any, score: Any, n_trials: int, seed: int, whole: bool) -> l
     session = Session(study, space, about)
     scores: list[float] = []
     while len(scores) < n_trials:
-        cohort = session.propose(lambda leader: 4)
+        cohort = session.propose(lambda leader: size)
         for proposal, said in zip(cohort, score([one.params for one in cohort]), strict=True):
             ((family, _),) = proposal.configuration["model"].items()
             session.tell(TrialRecord(**proposal.model_dump(), state="complete", family=family, score=said))
@@ -405,10 +446,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of tables")
     parser.add_argument("--timeout", type=float, default=60, help="seconds a search")
     parser.add_argument("--spaces", nargs="*", default=["mlp", "linear"], help="spaces, for `cohorts`")
-    parser.add_argument("--trials", type=int, default=1_000, help="trials a search, for `history`")
+    parser.add_argument(
+        "--trials", type=int, default=1_000, help="trials a search, for `history` and `sizes`"
+    )
     parser.add_argument("--seeds", type=int, default=2, help="searches of each kind")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them")
-    parser.add_argument("--part", action="append", choices=["cohorts", "pruners", "history"])
+    parser.add_argument("--part", action="append", choices=["cohorts", "pruners", "history", "sizes"])
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -417,13 +460,14 @@ def main() -> None:
         options.data = None
     data = list(tables(options.data, options.only))
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    for part in options.part or ["cohorts", "pruners", "history"]:
+    for part in options.part or ["cohorts", "pruners", "history", "sizes"]:
         if part == "cohorts":
             show(cohorts(data, options.timeout, seeds, options.spaces), options.json)
         elif part == "pruners":
             show(pruners(data, options.timeout, seeds), options.json)
         else:
-            show(history(data, options.trials, seeds), options.json)
+            propose = history if part == "history" else sizes
+            show(propose(data, options.trials, seeds), options.json)
 
 
 if __name__ == "__main__":

@@ -138,9 +138,7 @@ def test_who_leaves_last_puts_right_what_another_left_behind(folder):
         if ends:
             return
         ends.append(0)
-        ends[0] = make(
-            scoring=TWO, n_trials=None, timeout=600, refit=False, callbacks=[one_trial]
-        ).fit(X, y)
+        ends[0] = make(scoring=TWO, n_trials=None, timeout=600, refit=False, callbacks=[one_trial]).fit(X, y)
         parent, children = runs(ends[0])
         assert parent.info.status == "RUNNING"
         assert any("automl.front" in run.data.tags for run in children.values())
