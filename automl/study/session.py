@@ -34,6 +34,7 @@ _LEAD, _REFUSAL = "lead", "refusal"
 _OWNER = "owner"  # attribute of a trial: the process that trains it
 _SURPLUS = "surplus"  # attribute of a trial that two processes proposed at once where there was room for one
 
+_STARTUP = 5  # complete trials of a family, by which alone cohorts are judged then; Optuna's pruners wait for as many
 _LOOK = 1.0  # seconds between two looks at what other processes do
 
 _STATES = {
@@ -282,8 +283,9 @@ class Session:
 
         What the pruner sees follows from what the cohort was proposed with, and from what its trials have scored since
         it was started: whether it was started before, and came further then, makes no difference. It sees trials of the
-        same family alone: what others score after as many steps is of another kind. Those that train beside a trial
-        are to it as if they ended here: nothing compares better with it.
+        same family alone: what others score after as many steps is of another kind. While few of these have come to
+        their end, those that train beside a trial are to it as if they ended here: else nobody would leave a first
+        cohort. Later they would be too many of a kind: where all are good, half of them would leave at every rung.
 
         Parameters
         ----------
@@ -309,11 +311,13 @@ class Session:
         others = [trial for one in cohorts if one is not cohort for trial in one.trials.values()]
         at_work = [trial for trial in others if family(trial.params) == own]
         self._view.part = [*at_work, *self._history.compared(own, cohort.sees)]
+        complete = (one for one in self._view.part if one.state == TrialState.COMPLETE)
+        few = sum(rung in one.intermediate_values for one in complete) < _STARTUP
         pruned = set()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Wilcoxon's, of trials that have rungs of their own
             for number in scores:
-                beside = {n: as_complete(cohort.trials[n], rung) for n in scores if n != number}
+                beside = {n: as_complete(cohort.trials[n], rung) for n in scores if few and n != number}
                 self._view.shown = cohort.trials | beside
                 if self.study.pruner.prune(self._judging, cohort.trials[number]):
                     pruned.add(number)

@@ -161,6 +161,21 @@ def test_trials_that_train_together_are_compared_with_each_other(session):
     assert all(trial.state == TrialState.RUNNING for trial in proposing.study.trials)
 
 
+@pytest.mark.parametrize(("before", "pruned"), [(0, [0, 1, 2, 3]), (5, [])])
+def test_a_cohort_of_good_trials_is_not_halved_once_there_are_enough_to_judge_it_by(
+    session, record, before, pruned
+):
+    linear = {"space": {"model": {"linear": {"learning_rate": {"low": 1e-3, "high": 0.3}}}}}
+    proposing = session(linear, pruner="median")
+    for _ in range(before):
+        (one,) = proposing.propose(lambda leader: 1)
+        proposing.judge(1, {one.number: 0.5})
+        proposing.tell(record(one, score=0.5))
+    cohort = [one.number for one in proposing.propose(lambda leader: 8)]
+    scores = {number: 0.91 + 0.01 * i for i, number in enumerate(cohort)}
+    assert proposing.judge(1, scores) == {cohort[i] for i in pruned}
+
+
 def test_a_trial_is_compared_with_its_own_family_alone(session, record):
     proposing = session(pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
 
