@@ -22,10 +22,11 @@
              number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
              configurations trained on the table. What is chosen must not search worse.
 
-``sizes``    what proposing together costs: TPE proposing networks one by one and in cohorts of 2, 4 and 8, which share
-             their structure and know nothing of each other's scores; the best score after each quarter of the trials,
-             and how many times as many trials a cohort takes to come to what one by one has after a quarter and after
-             half of them. Scores are a forest's, as for ``history``.
+``sizes``    what proposing together costs: TPE proposing networks one by one (twice, with other seeds: so much is
+             chance); eight at once, which know nothing of each other's scores; and cohorts of 2, 4 and 8, which share
+             their structure too. The best score after each quarter of the trials, a mean over seeds, and how many times
+             as many trials it takes to come to what one by one has after a quarter and after half of them. Scores are
+             a forest's, as for ``history``.
 
 Scores are validation scores, greater is better. A folder holds an INDEX.csv with the columns name, file (parquet)
 and target. A table that is missing is left out.
@@ -72,7 +73,14 @@ from automl.tracking import Tracker
 
 WANTED = ("phoneme", "adult", "segment", "california_housing")
 PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
-SIZES = (1, 2, 4, 8)  # trials of a cohort
+SIZES: dict[str, dict[str, int]] = {
+    "one by one": {},
+    "one by one, other seeds": {"seed": 1_000},
+    "eight at once": {"at_once": 8},
+    "cohorts of 2": {"size": 2},
+    "cohorts of 4": {"size": 4},
+    "cohorts of 8": {"size": 8},
+}
 TRAINED = 400  # configurations that a surrogate is learned from
 MOST_ROWS = 4_000  # of their table
 SPACE: dict[str, Any] = {
@@ -319,33 +327,21 @@ def history(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str
 
 def sizes(data: Any, n_trials: int, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
     quarters = [n_trials * part // 4 for part in (1, 2, 3, 4)]
-    times: dict[int, list[list[float]]] = defaultdict(list)
     for name, X, y in data:
         space, score = surrogate(X, y, "mlp")
-        for seed in seeds:
-            best = {
-                size: np.maximum.accumulate(proposed(space, score, n_trials, seed, size=size))
-                for size in SIZES
-            }
-            needed = {
-                size: [until(list(enumerate(found, start=1)), best[1][n - 1]) for n in quarters[:2]]
-                for size, found in best.items()
-            }
-            for size, found in best.items():
-                times[size].append([n / by_one for n, by_one in zip(needed[size], needed[1], strict=True)])
-                yield {
-                    "table": name, "seed": seed, "size": size,
-                    **{f"after_{n}": float(found[n - 1]) for n in quarters},
-                    **dict(zip(("times_a_quarter", "times_half"), times[size][-1], strict=True)),
-                }  # fmt: skip
-    for size, found in times.items():
-        medians = (statistics.median(of) for of in zip(*found, strict=True))
-        yield {
-            "table": "median",
-            "seed": len(found),
-            "size": size,
-            **dict(zip(("times_a_quarter", "times_half"), medians, strict=True)),
-        }
+        goals: list[float] = []
+        for way, special in SIZES.items():
+            settings = {"size": 1, **special}
+            first = settings.pop("seed", 0)
+            found = [proposed(space, score, n_trials, first + seed, **settings) for seed in seeds]
+            best = np.maximum.accumulate(found, axis=1).mean(axis=0).tolist()
+            goals = goals or [best[n - 1] for n in quarters[:2]]
+            needed = [until(list(enumerate(best, start=1)), goal) for goal in goals]
+            yield {
+                "table": name, "searches": len(found), "way": way,
+                **{f"after_{n}": best[n - 1] for n in quarters},
+                "times_a_quarter": needed[0] / quarters[0], "times_half": needed[1] / quarters[1],
+            }  # fmt: skip
 
 
 def surrogate(X: pd.DataFrame, y: pd.Series, wanted: Any) -> tuple[Any, Any]:
@@ -389,9 +385,16 @@ def plain(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def proposed(
-    space: Any, score: Any, n_trials: int, seed: int, *, whole: bool = False, size: int = 4
+    space: Any,
+    score: Any,
+    n_trials: int,
+    seed: int,
+    *,
+    whole: bool = False,
+    size: int = 4,
+    at_once: int = 1,
 ) -> list[float]:
-    """Return the scores of what TPE proposes, in cohorts."""
+    """Return the scores of what TPE proposes, in cohorts, so many of them before it is told of any."""
     about = SearchRecord(
         study_name="s", task="binary", target="y", scoring="s", space="s", space_digest="0",
         n_rows=1, n_columns=1, n_folds=1, random_state=seed,
@@ -410,8 +413,8 @@ def proposed(
     session = Session(study, space, about)
     scores: list[float] = []
     while len(scores) < n_trials:
-        cohort = session.propose(lambda leader: size)
-        for proposal, said in zip(cohort, score([one.params for one in cohort]), strict=True):
+        asked = [one for _ in range(at_once) for one in session.propose(lambda leader: size)]
+        for proposal, said in zip(asked, score([one.params for one in asked]), strict=True):
             ((family, _),) = proposal.configuration["model"].items()
             session.tell(TrialRecord(**proposal.model_dump(), state="complete", family=family, score=said))
             scores.append(said)
