@@ -206,6 +206,7 @@ def main(kills: int, seed: int) -> None:
         if deaths["kill"] == kills:
             break
     assert deaths["kill"] == kills
+    assert kills < len(WAYS) or (deaths["fill"] and deaths["forbid"])
     assert at_work > kills // 2
     assert forked(n_trials) == 0
     check_study(known)

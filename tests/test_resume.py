@@ -97,6 +97,7 @@ X, y = small()
         ((X, X.a.rename("up")), {"scoring": "r2"}, ["task: must be binary", "scoring: must be roc_auc"]),
         ((X, y), {"scoring": "accuracy", "random_state": 3}, ["got accuracy", "random_state: must be 0"]),
         ((X, y.rename("down")), {"cv": 4}, ["target: must be up", "n_folds: must be 3, .* got 4"]),
+        ((X, y), {"cv": KFold(3)}, ["cv: must give the folds of the study"]),
         ((X.head(50), y.head(50)), {}, ["n_rows: must be 60"]),
         ((X, y), {"of": space(rate=(2.0, 3.0))}, ["space: must have room for every trial .* without trial"]),
     ],

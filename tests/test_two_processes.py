@@ -1,4 +1,4 @@
-"""Two processes that search one study, and one of them dies."""
+"""Two processes that search one study, to its end or until one of them dies."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from automl.errors import SettingError
 from automl.resume import sync
-from automl.study import load_study, read_records
+from automl.study import known_studies, load_study, read_records
 from tests.kill_and_resume import check_mlflow
 
 ROOT = Path(__file__).parents[1]
 N_TRIALS = 120
 SEARCH = """
 import json, sys
+import automl.workers.thread as thread
 from tests.kill_and_resume import search
+
+trained, evaluate = [], thread.evaluate
+
+def noted(assignment, prepared, cohort, *more):
+    trained.extend(proposal.number for proposal in cohort.proposals)
+    return evaluate(assignment, prepared, cohort, *more)
+
+thread.evaluate = noted
 
 def wait(study, trial, told=[]):
     if not told:
@@ -30,8 +40,19 @@ def wait(study, trial, told=[]):
         sys.stdin.readline()
 
 found = search(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1], callbacks=[wait])
-print(json.dumps(sorted(found.leaderboard_.trial.tolist())))
+print(json.dumps([sorted(found.leaderboard_.trial.tolist()), trained]))
 """
+
+
+@pytest.fixture(params=["journal", pytest.param("postgres", marks=pytest.mark.postgres)])
+def storage(request, folder):
+    """A journal, or a database without the study of the test before."""
+    if request.param == "journal":
+        return folder / "s.journal"
+    url = request.getfixturevalue("postgres")
+    if "s" in known_studies(url):
+        optuna.delete_study(study_name="s", storage=load_study("s", url)._storage)
+    return url
 
 
 def start(storage, jobs=1):
@@ -52,9 +73,7 @@ def owners(found):
     return Counter(one.user_attrs.get("owner") for one in found if one.state == TrialState.RUNNING)
 
 
-@pytest.mark.parametrize("kind", ["journal", pytest.param("postgres", marks=pytest.mark.postgres)])
-def test_two_processes_share_a_study_and_the_one_left_finishes(request, folder, kind):
-    storage = folder / "s.journal" if kind == "journal" else request.getfixturevalue("postgres")
+def test_two_processes_share_a_study_and_the_one_left_finishes(storage):
     one, two = start(storage), start(storage)
     try:
         assert [child.stdout.readline() for child in (one, two)] == ["told one\n"] * 2
@@ -71,7 +90,7 @@ def test_two_processes_share_a_study_and_the_one_left_finishes(request, folder, 
         two.kill()
         two.communicate()
     assert one.returncode == 0, errors
-    assert json.loads(printed) == list(range(N_TRIALS))
+    assert json.loads(printed)[0] == list(range(N_TRIALS))
     study = load_study("s", storage)
     records = {record.number: record for record in read_records(study)}
     ended = study.get_trials()
@@ -81,3 +100,31 @@ def test_two_processes_share_a_study_and_the_one_left_finishes(request, folder, 
     trained = [str(record.configuration) for record in records.values() if "same" not in record.reason]
     assert len(trained) == len(set(trained))
     check_mlflow(study.user_attrs["run_id"], records)
+
+
+def test_two_processes_that_live_share_the_trials_and_train_none_twice(storage):
+    children = [start(storage), start(storage)]
+    try:
+        assert [child.stdout.readline() for child in children] == ["told one\n"] * 2
+        for child in children:  # both, before either is waited for
+            child.stdin.write("go on\n")
+            child.stdin.flush()
+        printed, errors = zip(*(child.communicate(timeout=1800) for child in children), strict=True)
+    finally:
+        for child in children:
+            child.kill()
+    assert [child.returncode for child in children] == [0, 0], errors
+    trained = [set(json.loads(line)[1]) for line in printed]
+    times = Counter(number for line in printed for number in json.loads(line)[1])
+    assert set(times.values()) == {1}
+    assert min(map(len, trained)) > N_TRIALS // 10
+    ended = load_study("s", storage).get_trials()
+    shared = [trial for trial in ended if "surplus" not in trial.user_attrs]
+    records = {record.number: record for record in read_records(load_study("s", storage))}
+    assert {trial.number for trial in shared} == records.keys()
+    assert len(records) == N_TRIALS
+    assert {trial.state for trial in ended} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+    known = {number for number, record in records.items() if "same" in record.reason}
+    assert times.keys() == records.keys() - known
+    configurations = [str(records[number].configuration) for number in times]
+    assert len(configurations) == len(set(configurations))

@@ -309,3 +309,59 @@ def test_what_was_at_work_is_trained_again_under_its_number_in_a_space_that_has_
     trials = alive.study.trials
     states = {one.state for one in trials if "forbidden" not in one.user_attrs}
     assert states == {TrialState.COMPLETE}
+
+
+class Neighbour:
+    """A seat among processes that are all alive."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def beat(self):
+        pass
+
+    def first(self):
+        return True
+
+    def alive(self, token):
+        return True
+
+
+@pytest.fixture
+def neighbours(journal):
+    """Two sessions on one study, as two processes have them."""
+
+    def neighbours(space, n_trials=None):
+        create_study("s", journal, sampler=make_sampler("random", 7), pruner=make_pruner("none"))
+        return [
+            Session(load_study("s", journal), load_space(space), SEARCH, Neighbour(token), n_trials)
+            for token in ("one", "two")
+        ]
+
+    return neighbours
+
+
+def test_of_two_processes_that_propose_the_last_trial_at_once_only_the_first_has_it(neighbours):
+    one, two = neighbours(SPACE, n_trials=1)
+    first = []
+    # While the second has drawn its leader and asks how large the cohort shall be, the first proposes.
+    assert two.propose(lambda leader: first.extend(one.propose(lambda leader: 1)) or 1) == ()
+    assert [proposal.number for proposal in first] == [0]
+    kept, surplus = two.study.get_trials()
+    assert (kept.state, kept.user_attrs["owner"]) == (TrialState.RUNNING, "one")
+    assert (surplus.state, surplus.user_attrs["surplus"]) == (TrialState.FAIL, True)
+
+
+def test_two_processes_that_propose_the_same_at_once_train_it_once(neighbours, record):
+    one, two = neighbours(FEW | {"enqueue": [{"decision_tree.max_depth": 2}]})
+    first = []
+    (second,) = two.propose(lambda leader: first.extend(one.propose(lambda leader: 1)) or 1)
+    assert (first[0].number, second.number) == (0, 1)
+    assert first[0].configuration == second.configuration
+    assert one.twin(0) is None
+    assert two.twin(1) == 0
+    assert two.elsewhere == {0}
+    one.tell(record(first[0], score=0.75))
+    two._looked = float("-inf")
+    assert [told.score for told in two.news().records] == [0.75]
+    assert two.elsewhere == set()
