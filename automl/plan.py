@@ -75,8 +75,8 @@ class Plan:
         """Steps of an epoch: the scale of all rungs."""
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
-    def assignment(self, scoring: Any, about: SearchRecord) -> Assignment:
-        """Return what workers need of it for such a search."""
+    def assignment(self, scoring: Any, random_state: int) -> Assignment:
+        """Return what workers need of it."""
         return Assignment(
             frame=self.frame,
             kinds=self.columns.kinds_,
@@ -84,12 +84,11 @@ class Plan:
             problem=self.problem,
             folds=self.folds,
             scoring=scoring,
-            random_state=about.random_state,
+            random_state=random_state,
             epoch_steps=self.epoch_steps,
             directions=self.objectives.directions,
             constraints=self.space.constraints,
             columns=self.columns,
-            blas_threads=about.blas_threads,
         )
 
     def about(

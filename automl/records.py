@@ -32,12 +32,15 @@ class Proposal(_Record):
         The same point flat, ``{"model.linear.learning_rate": 0.01, ...}``.
     seed : int
         The trial's own seed (initial weights, bootstraps), derived from the search's.
+    blas_threads : int
+        Threads of the linear algebra that it may have: another number gives other last bits.
     """
 
     number: int
     configuration: dict[str, Any]
     params: dict[str, Any]
     seed: int
+    blas_threads: int = 1
 
 
 class Curve(_Record):
@@ -75,7 +78,7 @@ class TrialRecord(_Record):
 
     Parameters
     ----------
-    number, configuration, params, seed
+    number, configuration, params, seed, blas_threads
         As in the `Proposal`.
     state : {"complete", "stopped", "pruned", "failed"}
         How it ended: at its last rung; cut short because the time was up or the user had enough; given up by the
@@ -108,6 +111,7 @@ class TrialRecord(_Record):
     configuration: dict[str, Any]
     params: dict[str, Any]
     seed: int
+    blas_threads: int = 1
     state: State
     family: str
     score: float | None = None
@@ -183,7 +187,7 @@ class SearchRecord(_Record):
     cv : int, "object" or None
         The folds that were asked for; "object" where a program handed in splits or groups of its own.
     blas_threads : int
-        Threads of the linear algebra that a trial may have: another number gives other last bits.
+        Threads of the linear algebra that its next trials may have.
     """
 
     study_name: str

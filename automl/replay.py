@@ -68,9 +68,7 @@ def replay_trial(assignment: Assignment, record: TrialRecord) -> Replay:
     if record.score is None and record.state != "failed":
         came = f"trial {record.number}, which had none when it was {record.state}: {record.reason}"
         raise SettingError(Fault("trial", "must have come to a score", came))
-    proposal = Proposal(
-        number=record.number, configuration=record.configuration, params=record.params, seed=record.seed
-    )
+    proposal = Proposal(**record.model_dump(include=set(Proposal.model_fields)))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
     return Replay(record, train_alone(assignment, proposal, last))
 
@@ -141,7 +139,7 @@ def replay_run(
         n_columns=about.n_columns,
     )
     _check(plan, about)
-    return replay_trial(plan.assignment(asked, about), record)
+    return replay_trial(plan.assignment(asked, about.random_state), record)
 
 
 def _file(about: SearchRecord) -> Path:

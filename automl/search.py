@@ -278,7 +278,7 @@ class Search(BaseEstimator):
             grouped=groups is not None,
             blas_threads=blas_threads(settings, plan.frame.size),
         )
-        assignment = plan.assignment(self.scoring, about)
+        assignment = plan.assignment(self.scoring, self.random_state)
         with (
             join(about.study_name, self.storage) as seat,
             Progress() if self.progress else Silent() as progress,
@@ -409,9 +409,9 @@ class Search(BaseEstimator):
         them. SettingError if there is no such trial, or it ended without a score for want of time.
         """
         check_is_fitted(self, "best_trial_")
-        winner = self._winner
-        assignment = winner.plan.assignment(self.scoring, winner.about)
-        return replay_number(assignment, read_records(self.study_), number)
+        return replay_number(
+            self._winner.plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
+        )
 
     def export(self, path: str | Path) -> Path:
         """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.

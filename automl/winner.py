@@ -58,7 +58,7 @@ class Winner:
         model = family.estimator(reached(self.record), self.record.seed, plan.problem)
         pipeline = plan.pipeline(preprocess, model, self.about.random_state)
         # As many threads as a trial had: what its training took tells what this will take.
-        with few_threads(plan.frame.size, n_jobs, self.about.blas_threads):
+        with few_threads(plan.frame.size, n_jobs, self.record.blas_threads):
             pipeline.fit(X, plan.target.decode(plan.target.values))
             warn_of_refitted(pipeline, plan.frame, plan.space.constraints, self.record)
         return pipeline

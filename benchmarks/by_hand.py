@@ -36,7 +36,7 @@ def by_hand(
     """
     plan = make_plan(X, y, space=space, scoring=None, cv=None, groups=None, random_state=seed)
     cores = share_of_cores(1)
-    assignment = plan.assignment(None, plan.about("by hand", seed, None, grouped=False, blas_threads=cores))
+    assignment = plan.assignment(None, seed)
     prepared = PreparedFolds(assignment)
     steps: Steps = []
     scores: dict[int, float] = {}

@@ -55,8 +55,7 @@ def said(folder):
 
 
 def searched(X, y, folder, **settings):
-    folder.mkdir()
-    (folder / "threads").mkdir()
+    (folder / "threads").mkdir(parents=True, exist_ok=True)
     search = Search(
         SPACE,
         scoring=noting(folder / "threads"),
@@ -64,6 +63,7 @@ def searched(X, y, folder, **settings):
         random_state=0,
         refit=False,
         progress=False,
+        study_name="s",
         storage=folder / "study.journal",
         tracking_uri=f"sqlite:///{folder}/mlflow.db",
         **settings,
@@ -84,11 +84,14 @@ def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_thread
 
 
 @pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
-def test_a_search_by_time_uses_all_threads_and_its_trials_are_replayed_with_as_many(large, tmp_path):
+def test_a_search_by_time_uses_all_threads_and_a_trial_is_replayed_with_as_many_as_it_had(large, tmp_path):
     search, threads = searched(*large, tmp_path / "timed", timeout=6, n_jobs=1)
     assert threads == {CORES}
-    number = next(record.number for record in read_records(search.study_) if record.score is not None)
-    for file in (tmp_path / "timed" / "threads").iterdir():
-        file.unlink()
-    assert search.replay(number).same
-    assert said(tmp_path / "timed" / "threads") == {CORES}
+    records = read_records(search.study_)
+    more, _ = searched(*large, tmp_path / "timed", n_trials=len(records) + 1, n_jobs=1)
+    first = next(record.number for record in records if record.score is not None)
+    for number, threads in ((first, CORES), (len(records), 1)):
+        for file in (tmp_path / "timed" / "threads").iterdir():
+            file.unlink()
+        assert more.replay(number).same
+        assert said(tmp_path / "timed" / "threads") == {threads}

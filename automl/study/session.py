@@ -496,4 +496,5 @@ class Session:
             configuration=configuration,
             params=self._space.params(configuration),
             seed=int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]),
+            blas_threads=self._search.blas_threads,
         )

@@ -26,7 +26,7 @@ def train_alone(assignment: Assignment, proposal: Proposal, last_rung: int | Non
     def judge(rung: int, scores: dict[int, float]) -> set[int]:
         return set(scores) if last_rung is not None and rung >= last_rung else set()
 
-    with few_threads(assignment.frame.size, 1, assignment.blas_threads):
+    with few_threads(assignment.frame.size, 1, proposal.blas_threads):
         (record,) = evaluate(
             assignment, PreparedFolds(assignment), Cohort(0, (proposal,)), judge, lambda: False
         )

@@ -43,6 +43,11 @@ class Cohort:
     trial_timeout: float = float("inf")
 
     @property
+    def blas_threads(self) -> int:
+        """Threads of the linear algebra that its trials may have."""
+        return self.proposals[0].blas_threads
+
+    @property
     def too_long(self) -> str:
         """Why a trial is given up that took longer."""
         return f"took longer than trial_timeout, {self.trial_timeout:g} s"

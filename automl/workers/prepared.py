@@ -69,8 +69,6 @@ class Assignment:
         Limits on what is measured of a trial.
     columns : TypedColumns or None
         The fitted first step of every pipeline; its size counts.
-    blas_threads : int
-        Threads of the linear algebra that training may have.
     """
 
     frame: pd.DataFrame
@@ -84,7 +82,6 @@ class Assignment:
     directions: Sequence[Direction] | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
     columns: TypedColumns | None = None
-    blas_threads: int = 1
 
 
 @dataclass(frozen=True)

@@ -280,7 +280,7 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
                     costs = Costs(assignment, prepared.frame)
                 parent.send(None)
                 n_values = len(assignment.y) * assignment.frame.shape[1]
-                with few_threads(n_values, n_jobs, assignment.blas_threads):
+                with few_threads(n_values, n_jobs, cohort.blas_threads):
                     answer: list[TrialRecord] | str = evaluate(
                         assignment, prepared, cohort, judge, lambda: False, costs
                     )

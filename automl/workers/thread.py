@@ -61,7 +61,7 @@ class ThreadWorkers(Workers):
 
     def _run(self, cohort: Cohort) -> None:
         try:
-            with few_threads(self._assignment.frame.size, 1, self._assignment.blas_threads):
+            with few_threads(self._assignment.frame.size, 1, cohort.blas_threads):
                 records = evaluate(
                     self._assignment,
                     self._prepared,
