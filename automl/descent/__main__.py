@@ -14,11 +14,14 @@ def compile_all() -> None:
     """Train tiny cohorts that need every compiled twin, and so leave them in Numba's cache."""
     X, codes = np.eye(40, dtype=np.float32), np.arange(40)
     for loss, classes, n_outputs in (("logistic", 2, 1), ("softmax", 3, 3)):
-        for hidden in ((), (4,)):
+        for hidden, activation in (((), "relu"), ((4,), "relu"), ((4,), "tanh")):
+            recipe = Recipe(max_epochs=1, dropout=0.5 if hidden else 0.0)
             # few trials and many, which read their rows in different ways
-            for recipes in ([Recipe(max_epochs=1)], [Recipe(max_epochs=1)] * 9):
+            for recipes in ([recipe], [recipe] * 9):
                 y = codes % classes
-                Training(Architecture(loss, hidden), recipes, X, y, n_outputs=n_outputs).advance(1)
+                Training(Architecture(loss, hidden, activation), recipes, X, y, n_outputs=n_outputs).advance(
+                    1
+                )
 
 
 if __name__ == "__main__":

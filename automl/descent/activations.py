@@ -52,7 +52,7 @@ class ReluPass(Pass):
         return d
 
 
-class _TanhPass(Pass):
+class TanhPass(Pass):
     """Hyperbolic tangent."""
 
     def forward(self, a: Array) -> Array:
@@ -127,7 +127,7 @@ class _GeluPass(_SlopePass):
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(ReluPass, 2.0),
-    "tanh": Activation(_TanhPass, 1.0),
+    "tanh": Activation(TanhPass, 1.0),
     "gelu": Activation(_GeluPass, 2.0),
     "silu": Activation(_SiluPass, 2.0),
 }

@@ -15,7 +15,7 @@ import numpy as np
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
-from automl.descent.layers import Noise, Space
+from automl.descent.layers import Bits, Noise, Space
 from automl.descent.losses import Loss
 from automl.descent.network import Network
 from automl.descent.optimizers import OPTIMIZERS
@@ -99,6 +99,8 @@ class Lane:
         Their initial parameters, in the order of ``positions``.
     batch : int
         Rows of a batch.
+    seed : sequence of int
+        What is dropped follows from this, the epoch and the trial's own seed.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Lane:
         positions: Sequence[int],
         theta: Array,
         batch: int,
+        seed: Sequence[int],
     ) -> None:
         kinds = list(OPTIMIZERS)
         order = sorted(range(len(positions)), key=lambda i: kinds.index(recipes[positions[i]].optimizer))
@@ -123,21 +126,17 @@ class Lane:
         self._steppers = list(steppers(self.recipes, self.theta))
         self._known, self._rates = range(0), np.empty((1, len(self.theta), 1), np.float32)
         self._epoch, self.position, self._total = 0, 0, np.zeros(len(self.theta))
-        self._noises: list[Noise] = []
-        self._arrange([None] * len(self.theta))
+        self._bits = Bits(seed)
+        self._arrange()
 
-    def _arrange(self, generators: Sequence[np.random.Generator | None]) -> None:
-        """Lay out what follows from the recipes and the number of trials, whose ``generators`` go on."""
+    def _arrange(self) -> None:
+        """Lay out what follows from the recipes and the number of trials."""
         recipes, p = self.recipes, self.network.size
         self._gradient = np.empty((len(recipes), p), np.float32)
         size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(recipes)))
         self._parts = [slice(i, i + size) for i in range(0, len(recipes), size)]
         self._noises = [
-            Noise(
-                tuple(r.dropout for r in recipes[part]),
-                tuple(r.seed for r in recipes[part]),
-                {i: found for i, found in enumerate(generators[part]) if found is not None},
-            )
+            Noise([r.dropout for r in recipes[part]], [r.seed for r in recipes[part]], self._bits)
             for part in self._parts
         ]
         self._steps: dict[int, Steps] = {}
@@ -158,7 +157,6 @@ class Lane:
         if mask.all():
             return
         kept = np.flatnonzero(mask)
-        generators = [noise.generators.get(i) for noise in self._noises for i in range(len(noise.seeds))]
         parts = [mask[stepper.part] for stepper in self._steppers]
         for stepper, part in zip(self._steppers, parts, strict=True):
             stepper.take(part)
@@ -171,7 +169,7 @@ class Lane:
         if self._mean is not None:
             self._mean = self._mean[kept]
         gradient = self._gradient[kept]  # of a large batch, perhaps, of which a part has passed
-        self._arrange([generators[i] for i in kept])
+        self._arrange()
         self._gradient[:] = gradient
 
     def split(self, mask: Array) -> Lane:
@@ -237,8 +235,7 @@ class Lane:
         """Set out on an epoch over ``n`` rows; so many epochs were done before."""
         self._epoch, self.position, self._known = epoch, 0, range(0)
         self._total = np.zeros(len(self.recipes))
-        for noise in self._noises:
-            noise.renew(epoch)
+        self._bits.renew(epoch)
         for stepper in self._steppers:
             stepper.steps = epoch * -(-n // self.batch)
 
@@ -344,7 +341,7 @@ class Lane:
                 )
                 for slots, noise in zip(self._parts, self._noises, strict=True)
             ]
-            self._steps[m] = fastest(Steps)(parts, self._steppers)
+            self._steps[m] = fastest(Steps)(parts, self._steppers, self._bits)
         return self._steps[m]
 
 

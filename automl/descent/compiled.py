@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.descent import activations, batches, losses, passes, step
+from automl.descent import activations, batches, layers, losses, passes, step
 from automl.descent.arrays import Array
 from automl.descent.compiled_losses import (
     Logistic,
@@ -24,9 +24,11 @@ from automl.descent.compiled_losses import (
     softmax_backward,
 )
 from automl.descent.compiled_step import SeveralKinds, go, stepper_of
-from automl.descent.layers import WideDensePass
+from automl.descent.layers import Bits, WideDensePass
 
 __all__ = ["TWINS"]
+
+_f = np.float32
 
 
 @compiled
@@ -60,6 +62,54 @@ class ReluPass(activations.ReluPass):
     def backward(self, d: Array) -> Array:
         _relu_back(d, self.outputs)
         return d
+
+
+@compiled
+def _tanh_back(d, outputs):  # type: ignore[no-untyped-def]
+    k, h, n = d.shape
+    for i in range(k):
+        for u in range(h):
+            for j in range(n):
+                d[i, u, j] *= _f(1) - outputs[i, u, j] * outputs[i, u, j]
+
+
+class TanhPass(activations.TanhPass):
+    """Without an array for the slope."""
+
+    @override
+    def forward(self, a: Array) -> Array:
+        super().forward(a)
+        self.outputs = a
+        return a
+
+    @override
+    def backward(self, d: Array) -> Array:
+        _tanh_back(d, self.outputs)
+        return d
+
+
+@compiled
+def _drop(a, bits, turns, below, scales):  # type: ignore[no-untyped-def]
+    h, n = bits.shape
+    for i in range(len(a)):
+        turn, least, scale = turns[i], below[i], scales[i]
+        for u in range(h if least > 0 else 0):
+            for j in range(n):
+                # a product with zero: a choice between two products is no vector instruction
+                a[i, u, j] *= scale if np.uint16(bits[u, j] + turn) >= least else scale - scale
+
+
+class DropoutPass(layers.DropoutPass):
+    """All trials in one call."""
+
+    @override
+    def __init__(self, layer: layers.Layer, noise: layers.Noise) -> None:
+        super().__init__(layer, noise)
+        self.scales = np.array([1 / (1 - rate) for rate in noise.dropout], np.float32)
+
+    @override
+    def drop(self, a: Array, bits: Array) -> None:
+        _drop(a, bits, self.noise.turns, self.noise.below, self.scales)
 
 
 @compiled
@@ -107,8 +157,8 @@ _LINEAR: dict[type[losses.Loss], Callable[..., None]] = {Logistic: _logistic_ste
 class Steps(passes.Steps):
     """Steps of linear models in one call for all of them."""
 
-    def __init__(self, parts: Sequence[passes.Part], steppers: Sequence[step.Stepper]) -> None:
-        super().__init__(parts, steppers)
+    def __init__(self, parts: Sequence[passes.Part], steppers: Sequence[step.Stepper], bits: Bits) -> None:
+        super().__init__(parts, steppers, bits)
         part, self._stepper = parts[0], steppers[0]
         layer, run = part.layers.passes[0], _LINEAR.get(type(part.loss))
         self._linear: tuple[Callable[..., None], tuple[Any, ...]] | None = None
@@ -138,6 +188,8 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     losses.Logistic: Logistic,
     losses.Softmax: Softmax,
     activations.ReluPass: ReluPass,
+    activations.TanhPass: TanhPass,
+    layers.DropoutPass: DropoutPass,
     batches.pick: _pick,
     step.stepper_of: stepper_of,
     passes.Steps: Steps,

@@ -7,15 +7,18 @@ bias is a column of the next layer's weights and its gradient falls out of the s
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
+from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 
-__all__ = ["Dense", "Dropout", "Layer", "Noise", "Pass", "Space", "product"]
+__all__ = ["Bits", "Dense", "Dropout", "DropoutPass", "Layer", "Noise", "Pass", "Space", "product"]
 
 
 class Space:
@@ -54,19 +57,59 @@ class Pass(ABC):
         """Return the derivative by the inputs for ``d``, that by the outputs; fill the gradients."""
 
 
-@dataclass(frozen=True)
-class Noise:
-    """What makes training random: each trial's dropout rate and its own generator."""
+class Bits:
+    """Random numbers of 16 bits, a batch at a time: one for each unit and row, the same for all trials.
 
-    dropout: tuple[float, ...]
-    seeds: tuple[int, ...]
-    generators: dict[int, np.random.Generator] = field(default_factory=dict)
+    Parameters
+    ----------
+    seed : sequence of int
+        What they are derived from, together with the epoch.
+    """
+
+    def __init__(self, seed: Sequence[int]) -> None:
+        self._seed = tuple(seed)
+        self.renew(0)
 
     def renew(self, epoch: int) -> None:
-        """Start an epoch's generators: what is dropped is a function of the trial's seed and the epoch."""
-        for i, rate in enumerate(self.dropout):
-            if rate > 0:
-                self.generators[i] = np.random.default_rng([self.seeds[i], epoch])
+        """Set out on an epoch."""
+        self._source = np.random.SFC64(np.random.SeedSequence(self._seed, spawn_key=(epoch,)))
+        self.next()
+
+    def next(self) -> None:
+        """Go on to the next batch."""
+        self._drawn: dict[Layer, Array] = {}
+
+    def of(self, layer: Layer, shape: tuple[int, ...]) -> Array:
+        """Return those of a layer in this batch, drawn when first asked for; layers ask in their order."""
+        if layer not in self._drawn:
+            size = math.prod(shape)
+            # four units from each word of the source
+            words = self._source.random_raw(-(-size // 4))
+            self._drawn[layer] = words.view(np.uint16)[:size].reshape(shape)
+        return self._drawn[layer]
+
+
+class Noise:
+    """What makes training random: the shared bits, and how each trial drops units by them.
+
+    A trial turns all bits by an amount of its own, drawn by its seed, and drops the units whose bits come to lie below
+    its rate: so one that trains beside others drops what it drops alone, and drawing costs the same for all of them.
+
+    Parameters
+    ----------
+    dropout : sequence of float
+        The trials' rates.
+    seeds : sequence of int
+        Their seeds.
+    bits : Bits
+        Shared by all.
+    """
+
+    def __init__(self, dropout: Sequence[float], seeds: Sequence[int], bits: Bits) -> None:
+        self.dropout, self.bits = tuple(dropout), bits
+        turns = [np.random.SeedSequence(seed).generate_state(1)[0] for seed in seeds]
+        self.turns = np.array(turns, np.uint32).astype(np.uint16)
+        self.below = np.array([rate * 65536 for rate in dropout], np.uint16)
 
 
 class Layer(ABC):
@@ -217,27 +260,30 @@ class Dropout(Layer):
         self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space
     ) -> Pass | None:
         """Return None where no trial drops anything."""
-        return _DropoutPass(noise) if noise is not None and any(noise.dropout) else None
+        return fastest(DropoutPass)(self, noise) if noise is not None and any(noise.dropout) else None
 
 
-class _DropoutPass(Pass):
-    def __init__(self, noise: Noise) -> None:
-        self.noise = noise
+class DropoutPass(Pass):
+    """Units times 0 or the inverse of the share that is kept; the same on the way back."""
 
+    def __init__(self, layer: Layer, noise: Noise) -> None:
+        self.layer, self.noise = layer, noise
+
+    @override
     def forward(self, a: Array) -> Array:
-        units = a[:, :-1]
-        self.masks: list[tuple[int, Array]] = []
-        for i, generator in self.noise.generators.items():
-            rate = self.noise.dropout[i]
-            # 16 random bits a unit: four units from each word of the generator
-            words = generator.bit_generator.random_raw(-(-units[i].size // 4))
-            bits = words.view(np.uint16)[: units[i].size].reshape(units[i].shape)
-            mask = np.multiply(bits >= np.uint16(rate * 65536), units.dtype.type(1 / (1 - rate)))
-            units[i] *= mask
-            self.masks.append((i, mask))
+        _, h, n = a.shape
+        self.drop(a, self.noise.bits.of(self.layer, (h - 1, n)))
         return a
 
+    @override
     def backward(self, d: Array) -> Array:
-        for i, mask in self.masks:
-            d[i] *= mask
+        self.drop(d, self.noise.bits.of(self.layer, d.shape[1:]))
         return d
+
+    def drop(self, a: Array, bits: Array) -> None:
+        """Drop some of the first units, as many as there are ``bits`` ``(h, n)``."""
+        noise, units = self.noise, a[:, : len(bits)]
+        for i, rate in enumerate(noise.dropout):
+            if rate:
+                kept = bits + noise.turns[i] >= noise.below[i]
+                units[i] *= np.multiply(kept, a.dtype.type(1 / (1 - rate)))

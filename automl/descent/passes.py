@@ -8,6 +8,7 @@ from itertools import repeat
 import numpy as np
 
 from automl.descent.arrays import Array
+from automl.descent.layers import Bits
 from automl.descent.losses import Loss
 from automl.descent.network import NetworkPass
 from automl.descent.step import Stepper
@@ -53,13 +54,16 @@ class Steps:
         Its trials, bound to ``m`` rows.
     steppers : sequence of Stepper
         The same trials, bound to the same parameters and gradients.
+    bits : Bits
+        What the layers of all of them drop units by.
     """
 
-    def __init__(self, parts: Sequence[Part], steppers: Sequence[Stepper]) -> None:
-        self.parts, self.steppers = parts, steppers
+    def __init__(self, parts: Sequence[Part], steppers: Sequence[Stepper], bits: Bits) -> None:
+        self.parts, self.steppers, self.bits = parts, steppers, bits
 
     def fill(self, x: Array, targets: Sequence[Array], left: Array) -> None:
         """Fill all gradients for one batch, or a part of one, as `Part.fill` does."""
+        self.bits.next()
         for part in self.parts:
             part.fill(x, targets, left)
 

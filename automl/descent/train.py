@@ -46,8 +46,8 @@ class Training:
     """A cohort being trained on one fold.
 
     Every trial trains as it would alone (but for rounding), whoever its neighbours are and whenever they are
-    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights and dropout, of
-    each recipe's seed.
+    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights, of each recipe's
+    seed; dropout, of both.
 
     Regression targets are standardised inside (Poisson-like losses: divided by their mean), so that learning
     rates, penalties and the parameters of losses mean the same whatever the target's unit. `decision`,
@@ -71,7 +71,7 @@ class Training:
     sample_weight : array of shape (n,), optional
         Row weights; only their proportions count.
     order_seed : int or sequence of int
-        What the order of rows is derived from.
+        What the order of rows is derived from, and, with each recipe's seed, what is dropped.
     resume : sequence of Snapshot, optional
         One for each recipe: go on from there.
     epoch : int
@@ -139,7 +139,7 @@ class Training:
         intercept = self.loss.start(y, weight, n_outputs)
         self._limit = EXPLODED * self._constant_loss(y, intercept)
         self._network = Network(architecture, X.shape[1], n_outputs)
-        self._lanes, self._rested = self._start_lanes(intercept), list[Lane]()
+        self._lanes, self._rested = self._start_lanes(intercept, seed), list[Lane]()
         self._losses: list[list[float]] = [[] for _ in self.recipes]
         self._rates: list[list[float]] = [[] for _ in self.recipes]
         self.epoch, self.part, self._under_way = epoch, 0.0, False
@@ -169,13 +169,13 @@ class Training:
         weight = np.full(len(some), 1 / len(some), np.float32)
         return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
-    def _start_lanes(self, intercept: Array) -> list[Lane]:
+    def _start_lanes(self, intercept: Array, seed: Sequence[int]) -> list[Lane]:
         n, lanes = self._rows.n, []
         batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.recipes])
         for batch in np.unique(batches).tolist():
             positions = np.flatnonzero(batches == batch).tolist()
             theta = np.stack([self._network.start(self.recipes[i].seed, intercept) for i in positions])
-            lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch))
+            lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch, seed))
         return lanes
 
     @property

@@ -13,6 +13,7 @@ import pytest
 from automl.descent import ACTIVATIONS, LOSSES, Architecture, Recipe, Training, accelerated
 from automl.descent.accelerated import SWITCH, fastest, uses_numba
 from automl.descent.batches import pick
+from automl.descent.layers import Bits, Dropout, DropoutPass, Noise
 from automl.descent.step import OneKind, steppers
 
 K, N = 3, 37
@@ -63,19 +64,26 @@ def test_what_is_not_finite_is_told_by_the_loss_of_its_trial_alone(loss, c, bad)
     assert not np.isfinite(total[0, 1])
 
 
-def test_relu_leaves_the_row_of_ones_and_lets_nan_through():
+def dropout(kind: Any) -> Any:
+    return kind(Dropout(), Noise((0.5, 0.0, 0.9), (0, 1, 2), Bits([0])))
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "dropout"])
+def test_what_stands_between_products_leaves_the_row_of_ones_and_lets_nan_through(name):
     found = []
-    for kind in pair(ACTIVATIONS["relu"].kind):
+    for kind in pair(DropoutPass if name == "dropout" else ACTIVATIONS[name].kind):
         a, d = normal(K, 5, N), normal(K, 4, N, seed=1)
         a[:, -1] = 1
-        a[0, 0, :2] = np.nan, 0
-        bound = kind()
+        a[1, 0, :2] = np.nan, 0
+        bound = dropout(kind) if name == "dropout" else kind()
         found.append((bound.forward(a), bound.backward(d)))
     (a, d), (twin_a, twin_d) = found
-    assert np.array_equal(a, twin_a, equal_nan=True)
-    assert np.array_equal(d, twin_d)
-    assert np.isnan(twin_a[0, 0, 0])
+    assert twin_a.dtype == twin_d.dtype == np.float32
+    assert np.allclose(a, twin_a, rtol=1e-6, atol=0, equal_nan=True)
+    assert np.allclose(d, twin_d, rtol=1e-6, atol=1e-7, equal_nan=True)
+    assert np.isnan(twin_a[1, 0, 0])
     assert (twin_a[:, -1] == 1).all()
+    assert not np.array_equal(twin_a, normal(K, 5, N))
 
 
 PARAMS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.layers import Noise, Space, product
+from automl.descent.layers import Bits, Dropout, Noise, Space, product
 from automl.descent.network import Network
 
 K, N, D, C = 2, 7, 3, 2
@@ -222,15 +222,16 @@ def test_batch_normalization_predicts_with_running_values():
     assert np.allclose(predicted, trained.transpose(0, 2, 1), atol=0.05)
 
 
-def test_dropout_keeps_the_mean_and_depends_on_seed_and_epoch_alone():
+def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch_alone():
     network = Network(Architecture("squared", (4000,), "relu"), 1, 1)
     theta = np.ones((3, network.size))
     x = np.ones((5, 2))
     plain = network.bind(theta, np.empty_like(theta), 5).forward(x).copy()
 
-    def dropped(rates: tuple[float, ...], seeds: tuple[int, ...], epoch: int) -> np.ndarray:
-        noise = Noise(rates, seeds)
-        noise.renew(epoch)
+    def dropped(rates: tuple[float, ...], seeds: tuple[int, ...], epoch: int, shared: int = 0) -> np.ndarray:
+        bits = Bits([shared])
+        bits.renew(epoch)
+        noise = Noise(rates, seeds, bits)
         return network.bind(theta, np.empty_like(theta), 5, noise).forward(x).copy()
 
     first = dropped((0.0, 0.5, 0.5), (1, 2, 3), 0)
@@ -239,6 +240,28 @@ def test_dropout_keeps_the_mean_and_depends_on_seed_and_epoch_alone():
     assert not np.array_equal(first[1], first[2])
     assert np.array_equal(dropped((0.1, 0.5, 0.0), (9, 2, 9), 0)[1], first[1])
     assert not np.array_equal(dropped((0.0, 0.5, 0.5), (1, 2, 3), 1)[1], first[1])
+    assert not np.array_equal(dropped((0.0, 0.5, 0.5), (1, 2, 3), 0, shared=1)[1], first[1])
+
+
+def test_dropout_drops_its_share_of_every_unit_and_row_anew_in_every_batch():
+    network = Network(Architecture("squared", (30,), "relu"), 1, 1)
+    layer = next(one for one in network.layers if isinstance(one, Dropout))
+    bits, rates = Bits([3]), (0.0, 0.1, 0.6)
+    step = layer.bind(np.empty((3, 0)), None, 20, Noise(rates, (0, 1, 2), bits), Space())
+    kept = []
+    for _ in range(400):
+        bits.next()
+        units = step.forward(np.ones((3, 31, 20), np.float32))
+        assert np.array_equal(step.backward(np.ones((3, 30, 20), np.float32)), units[:, :-1])
+        assert (units[:, -1] == 1).all()
+        kept.append(units[:, :-1] > 0)
+    share = np.mean(kept, axis=0)
+    for i, rate in enumerate(rates):
+        # of 400 draws each, for 600 units and rows: none is 5 standard deviations off
+        assert np.abs(share[i] - (1 - rate)).max() <= 5 * np.sqrt(rate * (1 - rate) / 400)
+    # two batches have in common what chance gives them
+    dropped = ~np.array(kept)[:, 2]
+    assert np.isclose((dropped[1:] & dropped[:-1]).mean(), 0.36, atol=0.01)
 
 
 @pytest.mark.parametrize("embeddings", [(), ((3, 2),)])
@@ -248,8 +271,7 @@ def test_single_precision_stays_from_rows_to_gradients(activation, normalization
     architecture = Architecture("softmax", (5, 4), activation, normalization, embeddings=embeddings)
     network = Network(architecture, D, C)
     theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)]).astype(np.float32)
-    noise = Noise((0.0, 0.5), (0, 1))
-    noise.renew(0)
+    noise = Noise((0.0, 0.5), (0, 1), Bits([0]))
     bound = network.bind(theta, np.empty_like(theta), N, noise)
     a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
     for step in bound.passes:
