@@ -5,19 +5,21 @@ They work in place on the units of ``(k, h + 1, n)`` arrays and leave the last r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass, Space
+from automl.descent.layers import Layer, Pass, Slots, Space
 
-__all__ = ["ACTIVATIONS", "Activation"]
+__all__ = ["ACTIVATIONS", "Activated", "Activation"]
 
 
 @dataclass(frozen=True)
-class Activation(Layer):
+class Activation:
     """One row of the table.
 
     Parameters
@@ -31,9 +33,34 @@ class Activation(Layer):
     kind: type[Pass]
     gain: float
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
-        """Return a fresh pass."""
-        return fastest(self.kind)()
+
+class Activated(Layer):
+    """Every trial's own activation."""
+
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
+        """Return the pass of the one kind there is, or of each run of equal kinds among neighbouring trials."""
+        runs, stop = list[tuple[slice, Pass]](), 0
+        for kind, run in groupby(slots.activations):
+            start, stop = stop, stop + len(list(run))
+            runs.append((slice(start, stop), fastest(ACTIVATIONS[kind].kind)()))
+        return runs[0][1] if len(runs) == 1 else _SeveralPass(runs)
+
+
+class _SeveralPass(Pass):
+    """Passes that work in place, each for some of the trials."""
+
+    def __init__(self, runs: Sequence[tuple[slice, Pass]]) -> None:
+        self.runs = runs
+
+    def forward(self, a: Array) -> Array:
+        for some, own in self.runs:
+            own.forward(a[some])
+        return a
+
+    def backward(self, d: Array) -> Array:
+        for some, own in self.runs:
+            own.backward(d[some])
+        return d
 
 
 class ReluPass(Pass):

@@ -1,7 +1,7 @@
 """The trials of a cohort as arrays.
 
 A `Lane` holds the trials of one batch size, so that each of its steps is a step of all of them. Within it
-they are sorted by optimizer: forward and backward are shared, each optimizer updates its own slice.
+they are sorted by activation and optimizer: products are shared, each activation and optimizer has its own slices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 from automl.descent.batches import CHUNK_ROWS, Rows, chunks
-from automl.descent.layers import Bits, Noise, Space
+from automl.descent.layers import Bits, Noise, Slots, Space
 from automl.descent.losses import Loss
 from automl.descent.network import Network
 from automl.descent.optimizers import OPTIMIZERS
@@ -114,7 +114,8 @@ class Lane:
         seed: Sequence[int],
     ) -> None:
         kinds = list(OPTIMIZERS)
-        order = sorted(range(len(positions)), key=lambda i: kinds.index(recipes[positions[i]].optimizer))
+        own = [recipes[position] for position in positions]
+        order = sorted(range(len(own)), key=lambda i: (own[i].activation, kinds.index(own[i].optimizer)))
         self.network, self.loss, self.batch = network, loss, batch
         self.positions = np.asarray(positions, np.intp)[order]
         self.recipes = [recipes[i] for i in self.positions]
@@ -135,10 +136,6 @@ class Lane:
         self._gradient = np.empty((len(recipes), p), np.float32)
         size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(recipes)))
         self._parts = [slice(i, i + size) for i in range(0, len(recipes), size)]
-        self._noises = [
-            Noise([r.dropout for r in recipes[part]], [r.seed for r in recipes[part]], self._bits)
-            for part in self._parts
-        ]
         self._steps: dict[int, Steps] = {}
         mask = self.network.penalised()
         smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
@@ -334,15 +331,20 @@ class Lane:
             space = Space()
             parts = [
                 Part(
-                    slots,
-                    self.network.bind(self.theta[slots], self._gradient[slots], m, noise, space),
+                    part,
+                    self.network.bind(self.theta[part], self._gradient[part], m, self._slots(part), space),
                     self.loss,
-                    None if self._smoothing is None else self._smoothing[slots],
+                    None if self._smoothing is None else self._smoothing[part],
                 )
-                for slots, noise in zip(self._parts, self._noises, strict=True)
+                for part in self._parts
             ]
             self._steps[m] = fastest(Steps)(parts, self._steppers, self._bits)
         return self._steps[m]
+
+    def _slots(self, part: slice) -> Slots:
+        recipes = self.recipes[part]
+        noise = Noise([r.dropout for r in recipes], [r.seed for r in recipes], self._bits)
+        return Slots([r.activation for r in recipes], noise)
 
 
 def _plateau(recipe: Recipe) -> Plateau | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass, Space
+from automl.descent.layers import Layer, Pass, Slots, Space
 
 __all__ = ["Embedding"]
 
@@ -32,7 +32,7 @@ class Embedding(Layer):
         self.n_out = self.numeric + sum(length for _, length in self.tables)
         self.size = sum(codes * length for codes, length in self.tables)
 
-    def start(self, rng: np.random.Generator | None) -> Array:
+    def start(self, rng: np.random.Generator | None, gain: float) -> Array:
         """Return normal values whose vectors have a mean square of one."""
         return np.zeros(self.size) if rng is None else rng.normal(size=self.size)
 
@@ -40,7 +40,7 @@ class Embedding(Layer):
         """Return all of them."""
         return np.ones(self.size, bool)
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
         """Return the pass that looks vectors up."""
         return _EmbeddingPass(self, weights, gradient, n, space)
 

@@ -194,10 +194,9 @@ class _GradientDescent(BaseEstimator, ABC):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32, accept_sparse="csr")
         sizes = tuple(np.atleast_1d(self.hidden_layer_sizes).astype(int).tolist())
-        architecture = Architecture(
-            self.loss_, sizes, self.activation, self.normalization, embeddings=tuple(self.embeddings)
-        )
-        z = Network(architecture, X.shape[1], self.n_outputs_).outputs(self.theta_[None], X)[0]
+        architecture = Architecture(self.loss_, sizes, self.normalization, embeddings=tuple(self.embeddings))
+        network = Network(architecture, X.shape[1], self.n_outputs_)
+        z = network.outputs(self.theta_[None], [self.activation], X)[0]
         return self._fitted_loss().restore(z, self.target_shift_, self.target_factor_)
 
     def _fitted_loss(self) -> Loss:

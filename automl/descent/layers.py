@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from typing_extensions import override
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
 
-__all__ = ["Bits", "Dense", "Dropout", "DropoutPass", "Layer", "Noise", "Pass", "Space", "product"]
+__all__ = ["Bits", "Dense", "Dropout", "DropoutPass", "Layer", "Noise", "Pass", "Slots", "Space", "product"]
 
 
 class Space:
@@ -112,19 +113,36 @@ class Noise:
         self.below = np.array([rate * 65536 for rate in dropout], np.uint16)
 
 
+@dataclass(frozen=True)
+class Slots:
+    """What differs between the trials that pass through the layers together.
+
+    Parameters
+    ----------
+    activations : sequence of str
+        The kind of each.
+    noise : Noise, optional
+        What makes their training random; None: for prediction.
+    """
+
+    activations: Sequence[str]
+    noise: Noise | None = None
+
+
 class Layer(ABC):
     """A layer's shape and start values."""
 
     size: int = 0
 
     @abstractmethod
-    def bind(
-        self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space
-    ) -> Pass | None:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass | None:
         """Return the pass for weights and gradients ``(k, size)`` and ``n`` rows; None: it does nothing."""
 
-    def start(self, rng: np.random.Generator | None) -> Array:
-        """Return initial weights ``(size,)``; without a generator nothing is drawn."""
+    def start(self, rng: np.random.Generator | None, gain: float) -> Array:
+        """Return initial weights ``(size,)``; without a generator nothing is drawn.
+
+        ``gain`` is the variance that the activation wants of weights before it, times the number of inputs.
+        """
         return np.zeros(self.size)
 
     def penalised(self) -> Array:
@@ -139,22 +157,19 @@ class Dense(Layer):
     ----------
     n_in, n_out : int
         Units.
-    gain : float
-        Initial weights are uniform with variance ``gain / n_in`` (He et al., arXiv 1502.01852: 2 for ReLU;
-        1 keeps the variance); 0 starts at zero.
     first, last : bool
         Whether the inputs are the shared rows of the table; whether the outputs are the model's.
     """
 
-    def __init__(self, n_in: int, n_out: int, gain: float, first: bool, last: bool) -> None:
-        self.n_in, self.n_out, self.gain, self.first, self.last = n_in, n_out, gain, first, last
+    def __init__(self, n_in: int, n_out: int, first: bool, last: bool) -> None:
+        self.n_in, self.n_out, self.first, self.last = n_in, n_out, first, last
         self.size = n_out * (n_in + 1)
 
-    def start(self, rng: np.random.Generator | None) -> Array:
-        """Return uniform weights and zero biases."""
+    def start(self, rng: np.random.Generator | None, gain: float) -> Array:
+        """Return zero biases, and uniform weights (He et al., arXiv 1502.01852): the outputs keep the variance."""
         weights = np.zeros((self.n_out, self.n_in + 1))
-        if rng is not None and self.gain > 0:
-            limit = np.sqrt(3 * self.gain / self.n_in)
+        if rng is not None:
+            limit = np.sqrt(3 * (1.0 if self.last else gain) / self.n_in)
             weights[:, :-1] = rng.uniform(-limit, limit, (self.n_out, self.n_in))
         return weights.ravel()
 
@@ -164,7 +179,7 @@ class Dense(Layer):
         mask[:, -1] = False
         return mask.ravel()
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
         """Return the product with shared rows for the first layer, stacked products for the others."""
         kind = (WideDensePass if self.last else _SharedDensePass) if self.first else _DensePass
         return kind(self, weights, gradient, n, space)
@@ -256,10 +271,9 @@ def product(a: Array, b: Array, out: Array | None) -> Array:
 class Dropout(Layer):
     """Units set to zero at random while training, the others scaled up (Srivastava et al. 2014)."""
 
-    def bind(
-        self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space
-    ) -> Pass | None:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass | None:
         """Return None where no trial drops anything."""
+        noise = slots.noise
         return fastest(DropoutPass)(self, noise) if noise is not None and any(noise.dropout) else None
 
 

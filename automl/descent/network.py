@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from automl.descent.activations import ACTIVATIONS
+from automl.descent.activations import ACTIVATIONS, Activated
 from automl.descent.arrays import Array
 from automl.descent.batches import fill
 from automl.descent.embedding import Embedding
-from automl.descent.layers import Dense, Dropout, Layer, Noise, Pass, Space
+from automl.descent.layers import Dense, Dropout, Layer, Pass, Slots, Space
 from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.recipe import Architecture
 
@@ -28,7 +29,7 @@ class Network:
     Parameters
     ----------
     architecture : Architecture
-        Hidden layers and activation.
+        Hidden layers.
     d, c : int
         Inputs and outputs.
     """
@@ -41,26 +42,25 @@ class Network:
             self.layers.append(embedding)
             inputs = embedding.n_out
         sizes = [inputs, *architecture.hidden_layer_sizes, c]
-        activation = ACTIVATIONS[architecture.activation]
         self.d, self.c = d, c
         self.widest = max(sizes if architecture.embeddings else sizes[1:])
         self.units = sum(sizes[1:-1])
         last = len(sizes) - 2
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-            gain = activation.gain if i < last else float(last > 0)
-            self.layers.append(Dense(n_in, n_out, gain, first=not self.layers, last=i == last))
+            self.layers.append(Dense(n_in, n_out, first=not self.layers, last=i == last))
             if i < last:
                 if architecture.normalization is not None:
                     self.layers.append(NORMALIZATIONS[architecture.normalization](n_out))
-                self.layers += [activation, Dropout()]
+                self.layers += [Activated(), Dropout()]
         ends = np.cumsum([layer.size for layer in self.layers]).tolist()
         self._slices = [slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)]
         self.size: int = ends[-1]
 
-    def start(self, seed: int, intercept: Array) -> Array:
+    def start(self, seed: int, intercept: Array, activation: str = "relu") -> Array:
         """Return initial parameters ``(p,)``; the output's bias is ``intercept`` ``(c,)``."""
         rng = np.random.default_rng(seed) if len(self.layers) > 1 else None
-        theta = np.concatenate([layer.start(rng) for layer in self.layers])
+        gain = ACTIVATIONS[activation].gain
+        theta = np.concatenate([layer.start(rng, gain) for layer in self.layers])
         theta[self._slices[-1]].reshape(self.c, -1)[:, -1] = intercept
         return theta
 
@@ -80,19 +80,19 @@ class Network:
         theta: Array,
         gradient: Array | None,
         n: int,
-        noise: Noise | None = None,
+        slots: Slots,
         space: Space | None = None,
     ) -> NetworkPass:
         """Return the passes for parameters ``(k, p)`` and ``n`` rows; no gradient: for prediction."""
         space = space or Space()
         space.restart()
         passes = [
-            layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, noise, space)
+            layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, slots, space)
             for layer, part in zip(self.layers, self._slices, strict=True)
         ]
         return NetworkPass([step for step in passes if step is not None])
 
-    def outputs(self, theta: Array, X: Any) -> Array:
+    def outputs(self, theta: Array, activations: Sequence[str], X: Any) -> Array:
         """Return raw outputs ``(k, n, c)`` for parameters ``(k, p)`` and rows ``(n, d)``, chunk by chunk.
 
         Nothing but the result grows with the rows.
@@ -101,11 +101,12 @@ class Network:
         out = np.empty((k, n, self.c), np.float32)
         size = max(1, min(n, _FLOATS // (k * self.widest + self.d)))
         x = np.empty((size, self.d + 1), np.float32)
-        bound = self.bind(theta, None, size)
+        slots = Slots(activations)
+        bound = self.bind(theta, None, size, slots)
         for start in range(0, n, size):
             m = min(size, n - start)
             if m < size:
-                bound, x = self.bind(theta, None, m), x[:m]
+                bound, x = self.bind(theta, None, m, slots), x[:m]
             fill(x, X[start : start + m])
             out[:, start : start + m] = bound.forward(x).transpose(0, 2, 1)
         return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Noise, Pass, Space
+from automl.descent.layers import Layer, Pass, Slots, Space
 
 __all__ = ["NORMALIZATIONS", "BatchNormalization", "LayerNormalization"]
 
@@ -32,7 +32,7 @@ class _Normalization(Layer):
     def __init__(self, h: int) -> None:
         self.h, self.size = h, len(self.values) * h
 
-    def start(self, rng: np.random.Generator | None) -> Array:
+    def start(self, rng: np.random.Generator | None, gain: float) -> Array:
         """Return the start values, unit by unit."""
         return np.repeat(self.values, self.h)
 
@@ -40,7 +40,7 @@ class _Normalization(Layer):
 class LayerNormalization(_Normalization):
     """Each row's units to mean zero and variance one (Ba et al., arXiv 1607.06450)."""
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
         """Return the pass over units."""
         return _NormalPass(self.h, weights, gradient)
 
@@ -55,7 +55,7 @@ class BatchNormalization(_Normalization):
     values = (1.0, 0.0, 0.0, 1.0)
     """Gain, shift, running mean and running variance, at the start."""
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, noise: Noise | None, space: Space) -> Pass:
+    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
         """Return the pass over rows, or that with running values where no gradient is wanted."""
         return _BatchPass(self.h, weights, gradient, n)
 

@@ -51,8 +51,6 @@ class Architecture:
         A key of `LOSSES`.
     hidden_layer_sizes : tuple of int
         Units of each hidden layer; none: a linear model.
-    activation : str
-        A key of the activations: what follows each hidden layer.
     normalization : {"layer", "batch"}, optional
         What stands between a hidden layer and its activation.
     loss_params : mapping
@@ -66,7 +64,6 @@ class Architecture:
     hidden_layer_sizes: tuple[int, ...] = _ruled(
         ListOf(_COUNT), (), "units of each hidden layer; empty for a linear model"
     )
-    activation: str = _ruled(OneOf(tuple(ACTIVATIONS)), "relu", "function after each hidden layer")
     normalization: str | None = _ruled(
         OneOf((None, *NORMALIZATIONS)), None, "of hidden units: each row over its units, or by batch"
     )
@@ -95,6 +92,7 @@ class Recipe:
     l1: float = _ruled(_STRENGTH, 0.0, "lasso penalty on weights, by proximal steps: exact zeros")
     l2: float = _ruled(_STRENGTH, 1e-4, "ridge penalty on weights, l2 / 2 times their squares")
     weight_decay: float = _ruled(_STRENGTH, 0.0, "decoupled decay of weights, times the learning rate a step")
+    activation: str = _ruled(OneOf(tuple(ACTIVATIONS)), "relu", "function after each hidden layer")
     dropout: float = _ruled(_SHARE, 0.0, "share of hidden units silenced at random in training")
     clip_norm: float | None = _ruled(
         Union((_POSITIVE, OneOf((None,)))), None, "longest gradient; null: gradients are not clipped"

@@ -174,7 +174,8 @@ class Training:
         batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.recipes])
         for batch in np.unique(batches).tolist():
             positions = np.flatnonzero(batches == batch).tolist()
-            theta = np.stack([self._network.start(self.recipes[i].seed, intercept) for i in positions])
+            own = [self.recipes[i] for i in positions]
+            theta = np.stack([self._network.start(r.seed, intercept, r.activation) for r in own])
             lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch, seed))
         return lanes
 
@@ -278,7 +279,9 @@ class Training:
         trials = self.trials
         out = np.empty((len(trials), X.shape[0], self._network.c), np.float32)
         for lane in self._lanes + self._rested:
-            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(lane.weights, X)
+            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(
+                lane.weights, [recipe.activation for recipe in lane.recipes], X
+            )
         return out
 
     def loss_on(self, X: Any, y: Any, sample_weight: Any = None) -> Array:

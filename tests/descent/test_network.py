@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.layers import Bits, Dropout, Noise, Space, product
+from automl.descent.activations import Activated
+from automl.descent.layers import Bits, Dropout, Noise, Slots, Space, product
 from automl.descent.network import Network
 
 K, N, D, C = 2, 7, 3, 2
+RELU, TANH = ["relu"] * K, ["tanh"] * K
 
 
-def stack(
-    activation: str, normalization: str | None, hidden: tuple[int, ...] = (5, 4)
-) -> tuple[Network, np.ndarray]:
-    network = Network(Architecture("softmax", hidden, activation, normalization), D, C)
+def stack(normalization: str | None, hidden: tuple[int, ...] = (5, 4)) -> tuple[Network, np.ndarray]:
+    network = Network(Architecture("softmax", hidden, normalization), D, C)
     rng = np.random.default_rng(1)
     theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)])
     return network, theta + 0.1 * rng.normal(size=theta.shape)
@@ -27,15 +27,15 @@ def rows(n: int = N) -> np.ndarray:
 
 
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_is_the_central_difference(activation, normalization):
-    network, theta = stack(activation, normalization)
+@pytest.mark.parametrize("kinds", [*((kind, kind) for kind in ACTIVATIONS), ("tanh", "relu")], ids=str)
+def test_gradient_is_the_central_difference(kinds, normalization):
+    network, theta = stack(normalization)
     x, loss = rows(), LOSSES["softmax"]()
     y, weight = np.arange(N) % C, np.full(N, 1 / N)
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gradient = np.full_like(parameters, np.nan)
-        bound = network.bind(parameters.copy(), gradient, N)
+        bound = network.bind(parameters.copy(), gradient, N, Slots(kinds))
         z = bound.forward(x)
         left = np.empty((K, N))
         loss.backward(z, loss.targets(y, weight, C), left)
@@ -55,7 +55,7 @@ def test_gradient_is_the_central_difference(activation, normalization):
 @pytest.mark.parametrize("hidden", [(), (4,)])
 def test_embeddings_are_a_dense_layer_over_indicators(hidden):
     tables = ((3, 2), (4, 1))
-    network = Network(Architecture("softmax", hidden, "tanh", embeddings=tables), 1 + 2, C)
+    network = Network(Architecture("softmax", hidden, embeddings=tables), 1 + 2, C)
     rng = np.random.default_rng(0)
     theta = 0.5 * rng.normal(size=(K, network.size))
     x = np.column_stack([rng.normal(size=N), rng.integers(0, 3, N), rng.integers(0, 4, N), np.ones(N)])
@@ -63,17 +63,17 @@ def test_embeddings_are_a_dense_layer_over_indicators(hidden):
     # the same by hand: one-hot columns times the vectors
     first, second = theta[:, :6].reshape(K, 2, 3), theta[:, 6:10].reshape(K, 1, 4)
     vectors = [first[:, :, x[:, 1].astype(int)], second[:, :, x[:, 2].astype(int)]]
-    plain = Network(Architecture("softmax", hidden, "tanh"), 4, C)
-    found = network.outputs(theta, x[:, :-1])
+    plain = Network(Architecture("softmax", hidden), 4, C)
+    found = network.outputs(theta, TANH, x[:, :-1])
     for i in range(K):
         row = np.column_stack([x[:, 0], vectors[0][i].T, vectors[1][i].T])
-        assert np.allclose(found[i], plain.outputs(theta[i : i + 1, 10:], row)[0], atol=1e-5)
+        assert np.allclose(found[i], plain.outputs(theta[i : i + 1, 10:], TANH[:1], row)[0], atol=1e-5)
 
     loss, y, weight = LOSSES["softmax"](), np.arange(N) % C, np.full(N, 1 / N)
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gradient = np.full_like(parameters, np.nan)
-        bound = network.bind(parameters.copy(), gradient, N)
+        bound = network.bind(parameters.copy(), gradient, N, Slots(TANH))
         z, left = bound.forward(x), np.empty((K, N))
         loss.backward(z, loss.targets(y, weight, C), left)
         bound.backward(z)
@@ -101,14 +101,15 @@ def test_products_of_one_inner_dimension(shape, shared):
 def test_codes_out_of_range_are_read_as_the_nearest():
     network = Network(Architecture("squared", embeddings=((2, 1),)), 1, 1)
     theta = np.array([[5.0, 7.0, 1.0, 0.0]])
-    assert network.outputs(theta, np.array([[-1.0], [0.0], [1.0], [9.0]]))[0, :, 0].tolist() == [5, 5, 7, 7]
+    found = network.outputs(theta, RELU[:1], np.array([[-1.0], [0.0], [1.0], [9.0]]))
+    assert found[0, :, 0].tolist() == [5, 5, 7, 7]
 
 
 def test_a_layer_by_hand():
-    network = Network(Architecture("squared", (2,), "relu"), 1, 1)
+    network = Network(Architecture("squared", (2,)), 1, 1)
     # hidden: relu(2 x + 1), relu(-x); output: 3 u - v + 0.5
     theta = np.array([[2.0, 1.0, -1.0, 0.0, 3.0, -1.0, 0.5]])
-    z = network.outputs(theta, np.array([[1.0], [-2.0]]))
+    z = network.outputs(theta, RELU[:1], np.array([[1.0], [-2.0]]))
     assert z[0, :, 0].tolist() == [9.5, -1.5]
 
 
@@ -133,8 +134,7 @@ FAR = {"relu": (None, 0.0), "tanh": (1.0, -1.0), "silu": (None, 0.0), "gelu": (N
 def activated(activation: str, z: list[float], dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
     """Return values and slopes ``(n,)``."""
     a, d = np.array([[z, np.ones(len(z))]], dtype), np.ones((1, 1, len(z)), dtype)
-    layer = ACTIVATIONS[activation]
-    bound = layer.bind(np.empty((1, 0)), None, len(z), None, Space())
+    bound = Activated().bind(np.empty((1, 0)), None, len(z), Slots([activation]), Space())
     out, slope = bound.forward(a), bound.backward(d)
     assert (out[:, -1] == 1).all()
     assert out.dtype == slope.dtype == dtype
@@ -173,10 +173,10 @@ def normalized(normalization: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Return what units ``(h, n)`` become with a gain of 2 and a shift of 3, and the derivative by them."""
     h, n = z.shape
     layer = NORMALIZATIONS[normalization](h)
-    weights = layer.start(None)[None].astype(z.dtype)
+    weights = layer.start(None, 1.0)[None].astype(z.dtype)
     weights[:, :h], weights[:, h : 2 * h] = 2, 3
     gradient = np.full_like(weights, np.nan)
-    bound = layer.bind(weights, gradient, n, None, Space())
+    bound = layer.bind(weights, gradient, n, Slots(RELU[:1]), Space())
     out = bound.forward(np.vstack([z, np.ones((1, n), z.dtype)])[None])
     assert (out[:, -1] == 1).all()
     slope = bound.backward(np.arange(h * n, dtype=z.dtype).reshape(1, h, n))
@@ -204,35 +204,38 @@ def test_units_that_do_not_vary_become_the_shift(normalization, size):
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_normalized_units_do_not_see_the_scale_before(normalization):
-    network, theta = stack("tanh", normalization, (6,))
+    network, theta = stack(normalization, (6,))
     scaled = theta.copy()
     scaled[:, : 6 * (D + 1)] *= 100
-    before, after = (network.bind(t, np.empty_like(t), N).forward(rows()).copy() for t in (theta, scaled))
+    before, after = (
+        network.bind(t, np.empty_like(t), N, Slots(TANH)).forward(rows()).copy() for t in (theta, scaled)
+    )
     assert np.allclose(before, after, atol=1e-3)
 
 
 def test_batch_normalization_predicts_with_running_values():
-    network, theta = stack("relu", "batch", (4,))
+    network, theta = stack("batch", (4,))
     x = rows(50)
-    bound = network.bind(theta, np.empty_like(theta), 50)
+    bound = network.bind(theta, np.empty_like(theta), 50, Slots(RELU))
     for _ in range(200):
         trained = bound.forward(x).copy()
-    predicted = network.outputs(theta, x[:, :-1])
+    predicted = network.outputs(theta, RELU, x[:, :-1])
     # running variances are the unbiased ones
     assert np.allclose(predicted, trained.transpose(0, 2, 1), atol=0.05)
 
 
 def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch_alone():
-    network = Network(Architecture("squared", (4000,), "relu"), 1, 1)
+    network = Network(Architecture("squared", (4000,)), 1, 1)
     theta = np.ones((3, network.size))
     x = np.ones((5, 2))
-    plain = network.bind(theta, np.empty_like(theta), 5).forward(x).copy()
+    kinds = ["relu"] * 3
+    plain = network.bind(theta, np.empty_like(theta), 5, Slots(kinds)).forward(x).copy()
 
     def dropped(rates: tuple[float, ...], seeds: tuple[int, ...], epoch: int, shared: int = 0) -> np.ndarray:
         bits = Bits([shared])
         bits.renew(epoch)
-        noise = Noise(rates, seeds, bits)
-        return network.bind(theta, np.empty_like(theta), 5, noise).forward(x).copy()
+        slots = Slots(kinds, Noise(rates, seeds, bits))
+        return network.bind(theta, np.empty_like(theta), 5, slots).forward(x).copy()
 
     first = dropped((0.0, 0.5, 0.5), (1, 2, 3), 0)
     assert np.array_equal(first[0], plain[0])
@@ -244,10 +247,12 @@ def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch_alone():
 
 
 def test_dropout_drops_its_share_of_every_unit_and_row_anew_in_every_batch():
-    network = Network(Architecture("squared", (30,), "relu"), 1, 1)
+    network = Network(Architecture("squared", (30,)), 1, 1)
     layer = next(one for one in network.layers if isinstance(one, Dropout))
     bits, rates = Bits([3]), (0.0, 0.1, 0.6)
-    step = layer.bind(np.empty((3, 0)), None, 20, Noise(rates, (0, 1, 2), bits), Space())
+    noise = Noise(rates, (0, 1, 2), bits)
+    step = layer.bind(np.empty((3, 0)), None, 20, Slots(["relu"] * 3, noise), Space())
+    assert step is not None
     kept = []
     for _ in range(400):
         bits.next()
@@ -268,11 +273,11 @@ def test_dropout_drops_its_share_of_every_unit_and_row_anew_in_every_batch():
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_single_precision_stays_from_rows_to_gradients(activation, normalization, embeddings):
-    architecture = Architecture("softmax", (5, 4), activation, normalization, embeddings=embeddings)
+    architecture = Architecture("softmax", (5, 4), normalization, embeddings=embeddings)
     network = Network(architecture, D, C)
     theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)]).astype(np.float32)
-    noise = Noise((0.0, 0.5), (0, 1), Bits([0]))
-    bound = network.bind(theta, np.empty_like(theta), N, noise)
+    slots = Slots([activation] * K, Noise((0.0, 0.5), (0, 1), Bits([0])))
+    bound = network.bind(theta, np.empty_like(theta), N, slots)
     a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
     for step in bound.passes:
         a = step.forward(a)
@@ -286,14 +291,15 @@ def test_single_precision_stays_from_rows_to_gradients(activation, normalization
 
 @pytest.mark.parametrize("hidden", [(), (5,)])
 def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
-    network, theta = stack("relu", None, hidden)
-    whole = network.outputs(theta, rows(40)[:, :-1])
+    network, theta = stack(None, hidden)
+    whole = network.outputs(theta, RELU, rows(40)[:, :-1])
     monkeypatch.setattr("automl.descent.network._FLOATS", 100)
-    assert np.allclose(network.outputs(theta, rows(40)[:, :-1]), whole, atol=1e-6)
+    assert np.allclose(network.outputs(theta, RELU, rows(40)[:, :-1]), whole, atol=1e-6)
 
 
 def test_start_values_keep_the_variance():
-    network = Network(Architecture("squared", (400, 400), "relu"), 400, 1)
-    theta = network.start(0, np.zeros(1))[None]
+    network = Network(Architecture("squared", (400, 400)), 400, 1)
     x = np.random.default_rng(1).normal(size=(200, 400))
-    assert 0.3 < network.outputs(theta, x).std() < 3
+    for kind in ("relu", "tanh"):
+        theta = network.start(0, np.zeros(1), kind)[None]
+        assert 0.3 < network.outputs(theta, [kind], x).std() < 3
