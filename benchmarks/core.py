@@ -3,7 +3,8 @@
 ``python benchmarks/core.py`` prints a table, ``--json`` one object a line, ``--case NAME`` (repeatable) only some,
 ``--quick`` a tenth of the rows. One thread for everyone, same rows, epochs, batch size and architecture, median of
 repeated runs in turn. Times are processor seconds a trial. ``limit`` is the matrix products alone, in the same shapes
-and the same run. Each case is run with NumPy alone and, where it is installed, with Numba; the case ``compile`` tells
+and the same run. ``gains`` is what eight trials gain by training together instead of one after the other, as
+searches train them. Each case is run with NumPy alone and, where it is installed, with Numba; ``compile`` tells
 what Numba's compiling costs once, and what reading the compiled code costs each process after. The peak memory of the
 MLP case is above what the process had before, in multiples of what it may need: the training matrix, weights and
 optimizer state.
@@ -25,6 +26,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -295,6 +297,44 @@ def growth(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
+GAINS = {
+    "mixed": ([32, 32, 32, 128, 128, 128, 512, 512], 0.0),
+    "batch_32": ([32] * 8, 0.0),
+    "dropout": ([32, 32, 32, 128, 128, 128, 512, 512], 0.2),
+}
+
+
+def gains(quick: bool) -> Iterator[dict[str, Any]]:
+    """Yield how many times quicker eight trials train together than one after the other; seconds of an epoch."""
+    rng = np.random.default_rng(0)
+    n = 800 if quick else 8_000
+
+    def epoch(hidden: tuple[int, ...], cohorts: list[list[Recipe]], X: Any, y: Any) -> None:
+        for recipes in cohorts:
+            Training(Architecture("logistic", hidden), recipes, X, y).advance(1)
+
+    for d, hidden in product((5, 20, 100), ((), (32,), (128,), (128, 64))):
+        X, y = rng.normal(size=(n, d)).astype(np.float32), rng.integers(0, 2, n)
+        row: dict[str, Any] = {"case": "gains", "columns": d, "hidden": list(hidden)}
+        for name, (batches, dropout) in GAINS.items():
+            if not hidden and dropout:
+                continue
+            recipes = [
+                Recipe(batch_size=batch, dropout=dropout, activation="relu" if i % 2 else "tanh", seed=i)
+                for i, batch in enumerate(batches)
+            ]
+            alone, together = median_times(
+                partial(epoch, hidden, [[recipe] for recipe in recipes], X, y),
+                partial(epoch, hidden, [recipes], X, y),
+            )
+            row |= {
+                f"{name}_alone_s": alone,
+                f"{name}_together_s": together,
+                f"{name}_gain": alone / together,
+            }
+        yield row
+
+
 def show(row: dict[str, Any]) -> str:
     """Return a line of the table."""
     if row["case"] == "compile":
@@ -304,6 +344,13 @@ def show(row: dict[str, Any]) -> str:
     if row["case"] == "growth":
         exponent = "" if row["exponent"] is None else f"{row['exponent']:10.2f}"
         return f"{row['axis']:12}{row['value']:10d}{1e3 * row['ours_s']:10.2f}{exponent}"
+    if row["case"] == "gains":
+        found = [
+            f"{1e3 * row[f'{name}_alone_s']:10.1f}{1e3 * row[f'{name}_together_s']:10.1f}{row[f'{name}_gain']:7.1f}"
+            for name in GAINS
+            if f"{name}_gain" in row
+        ]
+        return f"{row['columns']:8d}{', '.join(map(str, row['hidden'])) or 'none':>10}{'   '.join(found)}"
     more = f"   peak memory {row['memory']:.2f} x" if "memory" in row else ""
     return (
         f"{row['case']:12}{row['engine']:8}{1e3 * row['ours_s']:10.2f}{row['peer']:>16}{1e3 * row['peer_s']:10.2f}"
@@ -316,10 +363,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
     parser.add_argument(
-        "--case", action="append", choices=[*CASES, "growth", "compile"], help="only this one"
+        "--case", action="append", choices=[*CASES, "gains", "growth", "compile"], help="only this one"
     )
     options = parser.parse_args()
-    names = options.case or [*CASES, "growth", "compile"]
+    names = options.case or [*CASES, "gains", "growth", "compile"]
     head = f"{'case':20}{'ours ms':>10}{'peer':>16}{'peer ms':>10}{'ratio':>8}{'reach':>7}{'limit':>8}"
     with threadpool_limits(1):
         if not options.json and set(names) & set(CASES):
@@ -331,6 +378,14 @@ def main() -> None:
                 rows = growth(options.quick)
                 if not options.json:
                     print(f"\n{'grows':12}{'value':>10}{'ours ms':>10}{'exponent':>10}")
+            elif name == "gains":
+                os.environ.pop(SWITCH, None)
+                rows = gains(options.quick)
+                if not options.json:
+                    heads = "   ".join(
+                        f"{name.replace('_', ' ') + ', ms':>10}{'together':>10}{'gain':>7}" for name in GAINS
+                    )
+                    print(f"\n{'columns':>8}{'hidden':>10}{heads}")
             elif name == "compile":
                 rows = [compiling()] if "numba" in engines() else []
             else:

@@ -63,9 +63,8 @@ from sklearn.pipeline import make_pipeline
 
 import automl
 from automl.descent import Training
-from automl.families import Problem, fitting, load_space
 from automl.families.descent import DescentFamily
-from automl.metrics import metric_for
+from automl.plan import make_plan
 from automl.records import SearchRecord, TrialRecord
 from automl.running import Running
 from automl.study import Session, create_study, make_pruner, make_sampler
@@ -366,9 +365,8 @@ def surrogate(X: pd.DataFrame, y: pd.Series, wanted: Any) -> tuple[Any, Any]:
     def score(configurations: list[dict[str, Any]]) -> list[float]:
         return [float(value) for value in forest.predict([plain(one) for one in configurations])]
 
-    task, n_classes = found.task_, 0 if found.task_ == "regression" else y.nunique()
-    problem = Problem(task, n_classes)
-    return load_space(wanted).restrict(task, fitting(problem, metric_for(None, task, n_classes))), score
+    plan = make_plan(X, y, space=wanted, scoring=None, cv=None, groups=None, random_state=0)
+    return plan.space, score
 
 
 def plain(params: dict[str, Any]) -> dict[str, Any]:
