@@ -356,19 +356,21 @@ def test_nobody_is_pruned_before_scores_tell_how_the_training_will_end():
     asked, told = [], []
 
     def script(cohort):
-        for rung in (1, 2, 4):
+        for rung in (4, 8, 16):
             asked.append(rung)
             yield at_rung(cohort, rung, told)
         yield from finished(cohort)
 
     for family in ("linear", "decision_tree"):
         session = ScriptedSession(family, prune={0})
-        loop(ScriptedWorkers(script), session, n_trials=1, shape=(9_000, 5, 3)).run()
-    # 16,000 of its rows pass with the third epoch, or a sixteenth of a training is done; what has no epochs has no end
-    last = FAMILIES["linear"].last_rung({"max_epochs": EPOCHS}, 1)
-    assert FAMILIES["linear"].telling({"max_epochs": EPOCHS}, 1, 6_000) == min(3, -(-last // 16))
-    assert told[:3] == [{0} if rung >= min(3, -(-last // 16)) else set() for rung in asked[:3]]
-    assert told[3:] == [{0}, {0}, {0}]
+        loop(ScriptedWorkers(script), session, n_trials=1, shape=(9_000, 5, 3), epoch_steps=16).run()
+    # an eighth of the training's 64 steps is 8; what has no epochs has no end
+    assert told == [set(), {0}, {0}, {0}, {0}, {0}]
+    linear = FAMILIES["linear"]
+    assert linear.telling({"max_epochs": 80}, 1, 6_000) == 10
+    # 300,000 rows pass sooner
+    assert linear.telling({"max_epochs": 80}, 1, 100_000) == 3
+    assert linear.telling({"max_epochs": 80}, 16, 100_000) == 3 * 16
 
 
 @pytest.mark.parametrize(("prunes", "size"), [(False, 2), (True, 8)])

@@ -30,10 +30,8 @@ _AT_A_TIME = 1024  # rows of a large batch that pass through the layers together
 _STEP = 20_000  # products that a step costs beside those with its rows: as many as in its share of 20 us
 _LEAST, _MOST = 2, 8  # trials of a cohort; more know too little of each other when they are proposed
 _SHARED = 20_000  # products of a row and all trials, beyond which a step is little but products
-_TELLING_ROWS, _TELLING_PART = (
-    16_000,
-    1 / 16,
-)  # of a training, before which a fast start is worth more than a good end
+# Of a training, before which a fast start is worth more than a good end: what has a large rate to decay starts badly.
+_TELLING_ROWS, _TELLING_PART = 300_000, 1 / 8
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
 _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout")
 
