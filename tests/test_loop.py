@@ -353,11 +353,10 @@ def test_nobody_is_pruned_before_what_the_space_grants():
 
 
 def test_nobody_is_pruned_before_scores_tell_how_the_training_will_end():
-    asked, told = [], []
+    told: list[set[int]] = []
 
     def script(cohort):
         for rung in (4, 8, 16):
-            asked.append(rung)
             yield at_rung(cohort, rung, told)
         yield from finished(cohort)
 

@@ -79,29 +79,25 @@ class ReluPass(Pass):
         return d
 
 
-class TanhPass(Pass):
-    """Hyperbolic tangent."""
-
-    def forward(self, a: Array) -> Array:
-        self.outputs = a[:, :-1]
-        np.tanh(self.outputs, out=self.outputs)
-        return a
-
-    def backward(self, d: Array) -> Array:
-        slope = self.outputs * self.outputs
-        np.subtract(1, slope, out=slope)
-        d *= slope
-        return d
-
-
 class _SlopePass(Pass):
-    """What works out its slope on the way forward."""
+    """What works out its slope on the way forward: dropout changes the outputs after that."""
 
     slope: Array
 
     def backward(self, d: Array) -> Array:
         d *= self.slope
         return d
+
+
+class TanhPass(_SlopePass):
+    """Hyperbolic tangent."""
+
+    def forward(self, a: Array) -> Array:
+        z = a[:, :-1]
+        np.tanh(z, out=z)
+        self.slope = z * z
+        np.subtract(1, self.slope, out=self.slope)
+        return a
 
 
 class _SiluPass(_SlopePass):

@@ -115,7 +115,10 @@ class Lane:
     ) -> None:
         kinds = list(OPTIMIZERS)
         own = [recipes[position] for position in positions]
-        order = sorted(range(len(own)), key=lambda i: (own[i].activation, kinds.index(own[i].optimizer)))
+        order = sorted(
+            range(len(own)),
+            key=lambda i: (own[i].activation if network.units else "", kinds.index(own[i].optimizer)),
+        )
         self.network, self.loss, self.batch = network, loss, batch
         self.positions = np.asarray(positions, np.intp)[order]
         self.recipes = [recipes[i] for i in self.positions]
@@ -171,7 +174,7 @@ class Lane:
 
     def split(self, mask: Array) -> Lane:
         """Move the trials where ``mask`` ``(k,)`` is true into a lane of their own and return it."""
-        other = copy(self)
+        other = copy(self)  # its bits too: either lane trains on, not both
         other._steppers = [copy(stepper) for stepper in self._steppers]
         other.take(mask)
         self.take(~mask)

@@ -159,16 +159,21 @@ class Dense(Layer):
         Units.
     first, last : bool
         Whether the inputs are the shared rows of the table; whether the outputs are the model's.
+    alone : bool
+        Whether no hidden layer stands before it, nor after.
     """
 
-    def __init__(self, n_in: int, n_out: int, first: bool, last: bool) -> None:
-        self.n_in, self.n_out, self.first, self.last = n_in, n_out, first, last
+    def __init__(self, n_in: int, n_out: int, first: bool, last: bool, alone: bool = False) -> None:
+        self.n_in, self.n_out, self.first, self.last, self.alone = n_in, n_out, first, last, alone
         self.size = n_out * (n_in + 1)
 
     def start(self, rng: np.random.Generator | None, gain: float) -> Array:
-        """Return zero biases, and uniform weights (He et al., arXiv 1502.01852): the outputs keep the variance."""
+        """Return zero biases, and uniform weights (He et al., arXiv 1502.01852): the outputs keep the variance.
+
+        Outputs behind no hidden layer start at zero.
+        """
         weights = np.zeros((self.n_out, self.n_in + 1))
-        if rng is not None:
+        if rng is not None and not self.alone:
             limit = np.sqrt(3 * (1.0 if self.last else gain) / self.n_in)
             weights[:, :-1] = rng.uniform(-limit, limit, (self.n_out, self.n_in))
         return weights.ravel()

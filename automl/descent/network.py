@@ -47,7 +47,7 @@ class Network:
         self.units = sum(sizes[1:-1])
         last = len(sizes) - 2
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-            self.layers.append(Dense(n_in, n_out, first=not self.layers, last=i == last))
+            self.layers.append(Dense(n_in, n_out, not self.layers, i == last, alone=last == 0))
             if i < last:
                 if architecture.normalization is not None:
                     self.layers.append(NORMALIZATIONS[architecture.normalization](n_out))
@@ -56,7 +56,7 @@ class Network:
         self._slices = [slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)]
         self.size: int = ends[-1]
 
-    def start(self, seed: int, intercept: Array, activation: str = "relu") -> Array:
+    def start(self, seed: int, intercept: Array, activation: str) -> Array:
         """Return initial parameters ``(p,)``; the output's bias is ``intercept`` ``(c,)``."""
         rng = np.random.default_rng(seed) if len(self.layers) > 1 else None
         gain = ACTIVATIONS[activation].gain

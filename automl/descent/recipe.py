@@ -103,7 +103,11 @@ class Recipe:
     average: float = _ruled(
         _SHARE, 0.0, "share of the epochs, the last ones, over which weights are averaged"
     )
-    seed: int = _ruled(Number(0, integer=True), 0, "what initial weights and dropout are derived from")
+    seed: int = _ruled(
+        Number(0, integer=True),
+        0,
+        "what initial weights are derived from, and dropout, with the order of rows",
+    )
 
 
 def _rules(task: str | None = None) -> dict[str, Parameter]:

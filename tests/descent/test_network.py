@@ -15,7 +15,7 @@ RELU, TANH = ["relu"] * K, ["tanh"] * K
 def stack(normalization: str | None, hidden: tuple[int, ...] = (5, 4)) -> tuple[Network, np.ndarray]:
     network = Network(Architecture("softmax", hidden, normalization), D, C)
     rng = np.random.default_rng(1)
-    theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)])
+    theta = np.stack([network.start(seed, np.zeros(C), "relu") for seed in range(K)])
     return network, theta + 0.1 * rng.normal(size=theta.shape)
 
 
@@ -28,14 +28,16 @@ def rows(n: int = N) -> np.ndarray:
 
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 @pytest.mark.parametrize("kinds", [*((kind, kind) for kind in ACTIVATIONS), ("tanh", "relu")], ids=str)
-def test_gradient_is_the_central_difference(kinds, normalization):
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradient_is_the_central_difference(kinds, normalization, dropout):
     network, theta = stack(normalization)
     x, loss = rows(), LOSSES["softmax"]()
     y, weight = np.arange(N) % C, np.full(N, 1 / N)
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gradient = np.full_like(parameters, np.nan)
-        bound = network.bind(parameters.copy(), gradient, N, Slots(kinds))
+        noise = Noise([0.0, dropout], range(K), Bits([0]))
+        bound = network.bind(parameters.copy(), gradient, N, Slots(kinds, noise))
         z = bound.forward(x)
         left = np.empty((K, N))
         loss.backward(z, loss.targets(y, weight, C), left)
@@ -275,7 +277,7 @@ def test_dropout_drops_its_share_of_every_unit_and_row_anew_in_every_batch():
 def test_single_precision_stays_from_rows_to_gradients(activation, normalization, embeddings):
     architecture = Architecture("softmax", (5, 4), normalization, embeddings=embeddings)
     network = Network(architecture, D, C)
-    theta = np.stack([network.start(seed, np.zeros(C)) for seed in range(K)]).astype(np.float32)
+    theta = np.stack([network.start(seed, np.zeros(C), "relu") for seed in range(K)]).astype(np.float32)
     slots = Slots([activation] * K, Noise((0.0, 0.5), (0, 1), Bits([0])))
     bound = network.bind(theta, np.empty_like(theta), N, slots)
     a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
@@ -300,6 +302,16 @@ def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
 def test_start_values_keep_the_variance():
     network = Network(Architecture("squared", (400, 400)), 400, 1)
     x = np.random.default_rng(1).normal(size=(200, 400))
-    for kind in ("relu", "tanh"):
-        theta = network.start(0, np.zeros(1), kind)[None]
-        assert 0.3 < network.outputs(theta, [kind], x).std() < 3
+    for kind, gain in (("relu", 2), ("tanh", 1)):
+        theta = network.start(0, np.zeros(1), kind)
+        first, *_, last = (weights for weights, _ in network.weights(theta))
+        assert 400 * first.var() == pytest.approx(gain, rel=0.05)
+        assert 400 * last.var() == pytest.approx(1, rel=0.2)
+        assert 0.3 < network.outputs(theta[None], [kind], x).std() < 3
+
+
+def test_outputs_behind_no_hidden_layer_start_as_their_intercept():
+    for embeddings in ((), ((3, 2),)):
+        network = Network(Architecture("squared", embeddings=embeddings), 2, 1)
+        theta = network.start(0, np.full(1, 0.5), "relu")[None]
+        assert (network.outputs(theta, RELU[:1], np.ones((4, 2))) == 0.5).all()
