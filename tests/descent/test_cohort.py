@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from automl.descent import (
     batches,
     network,
 )
+from automl.descent import cohort as cohorts
 from automl.descent.optimizers import Optimizer
 from automl.descent.schedules import Schedule
 from automl.descent.train import Failure
@@ -233,6 +235,30 @@ def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
     training.advance(0.5)
     assert training.trials.tolist() == [1]
     assert training.failures == {0: Failure("loss or weights are not finite", 1)}
+
+
+def test_what_is_dropped_is_the_same_where_a_batch_passes_in_parts_and_is_cut_short(monkeypatch):
+    for module in (batches, cohorts):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 16)
+    X, y, _ = table("logistic")
+    recipes = [
+        Recipe(batch_size=40, activation=kind, dropout=rate, max_epochs=4, seed=i)
+        for i, (kind, rate) in enumerate([("relu", 0.5), ("tanh", 0.0), ("tanh", 0.3), ("relu", 0.2)])
+    ]
+    together = Training(Architecture("logistic", (6, 5)), recipes, X, y)
+    together.advance(1)
+    asked = iter([False, False, True])
+    together.advance(2, stop=lambda: next(asked))
+    assert together.epoch == 1
+    together.keep(np.array([False, True, True, True]))
+    together.advance(4)
+    plain = Training(Architecture("logistic", (6, 5)), [replace(recipes[2], dropout=0.0)], X, y)
+    plain.advance(4)
+    assert not np.allclose(plain.theta(0), together.theta(2))
+    for i in (1, 2, 3):
+        alone = Training(Architecture("logistic", (6, 5)), [recipes[i]], X, y)
+        alone.advance(4)
+        assert np.array_equal(together.theta(i), alone.theta(0))
 
 
 @settings(max_examples=15, deadline=None)
