@@ -84,7 +84,7 @@ Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the n
 NJobs = Annotated[
     int | None,
     typer.Option(
-        help="Cohorts side by side; -1: one a core.", show_default="1 below 50,000 values, else one a core"
+        help="Cohorts side by side; -1: one a core.", show_default="one a core, 2 at most below 50,000 values"
     ),
 ]
 RandomState = Annotated[int, typer.Option(help="The seed of everything.")]

@@ -94,7 +94,7 @@ class Search(BaseEstimator):
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
         Cohorts trained side by side; 1 trains in this process, -1 in as many processes as there are cores. None: -1,
-        but 1 for a table of fewer than 50,000 values.
+        but 2 at most for a table of fewer than 50,000 values.
     random_state : int, default=0
         The seed of the sampler, the folds, what preprocessing draws, the order of rows and initial weights.
     study_name : str or None, default=None

@@ -40,7 +40,7 @@ _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
     *("cv", "n_jobs", "sampler", "pruner", "refit"),
 )
-_TINY = 50_000  # values; for a smaller table processes take longer to start than they save
+_TINY = 50_000  # values; of a smaller table two jobs train as many trials as one process can propose and write down
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 _TEXT = Union((Text(), _NONE))
@@ -56,7 +56,7 @@ SETTINGS: dict[str, Parameter] = {
     "n_jobs": Parameter(
         Union((_WHOLE, OneOf((-1, None)))),
         None,
-        f"cohorts side by side; -1: one a core; null: the same, but one in all below {_TINY:,} values",
+        f"cohorts side by side; -1: one a core; null: the same, but two at most below {_TINY:,} values",
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
     "study_name": Parameter(_TEXT, None, "the study's name"),
@@ -123,9 +123,10 @@ def blas_threads(values: dict[str, Any], n_values: int) -> int:
 
 
 def _jobs(n_jobs: int | None, n_values: int) -> int:
-    if n_jobs is None and n_values < _TINY:
-        return 1
-    return joblib.cpu_count() if n_jobs in (None, -1) else int(n_jobs or 1)
+    cores = int(joblib.cpu_count())
+    if n_jobs is None:
+        return min(2, cores) if n_values < _TINY else cores
+    return cores if n_jobs == -1 else n_jobs
 
 
 def _memory(memory_limit: str | float | None) -> float:
