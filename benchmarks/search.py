@@ -9,15 +9,19 @@
 ``cohorts``  the descent families, multilayer perceptrons and linear models, one job, the same time for everyone: one
              trial at a time; the same by hand, with the same core, and with all of it in MLflow (``by_hand.py``);
              cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search, one at a time
-             and unpruned. ``reach`` is when a search had come to the last best score of one at a time, as a share of
-             the time after which that had it; ``reach 99`` to its first score and 99 % of what was gained after, for
-             the last of it may be luck; ``reach optuna`` and ``reach both`` to the last best score by hand; ``of time``
-             is ``reach`` as a share of the time that all have. The last rows are medians over tables and seeds, to be
-             at most a third for cohorts. A score counts from the rung on at which it is known: a search that ends
-             there has it. ``trial ms`` is the wall time of a trial, ``training ms`` the core's share of it.
+             and unpruned; and, as a limit, cohorts by a clock on which training takes what its products of matrices
+             would take at the peak of the machine's BLAS, and nothing else. ``reach`` is when a search had come to
+             the last best score of one at a time, as a share of the time after which that had it; ``reach 99`` to its
+             first score and 99 % of what was gained after, for the last of it may be luck; ``reach optuna`` and
+             ``reach both`` to the last best score by hand; ``of time`` is ``reach`` as a share of the time that all
+             have. The last rows are medians over tables and seeds, to be at most a third for cohorts. A score counts
+             from the rung on at which it is known: a search that ends there has it. ``trial ms`` is the wall time of
+             a trial, ``training ms`` the core's share of it, ``products ms`` what its products would take at the
+             peak.
 ``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
              whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
              chosen by it.
+``jobs``     the whole space with one job and with two, the same time: how many trials, and the best score.
 ``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
              number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
              configurations trained on the table. What is chosen must not search worse.
@@ -46,6 +50,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -60,6 +65,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 import automl
 from automl.descent import Training
@@ -70,6 +76,7 @@ from automl.running import Running
 from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.tracking import Tracker
 
+PARTS = ("cohorts", "pruners", "jobs", "history", "sizes")
 WANTED = ("phoneme", "adult", "segment", "california_housing")
 PRUNERS = ("median", "percentile", "successive_halving", "hyperband", "patient", "wilcoxon", "none")
 SIZES: dict[str, dict[str, int]] = {
@@ -82,6 +89,7 @@ SIZES: dict[str, dict[str, int]] = {
 }
 TRAINED = 400  # configurations that a surrogate is learned from
 MOST_ROWS = 4_000  # of their table
+LONGER = 3  # times that a search is given in which time spent in training does not count
 SPACE: dict[str, Any] = {
     "space": {
         "preprocess": {"numeric": {"scale": ["standard", "robust", "quantile"]}},
@@ -152,55 +160,119 @@ def store() -> str:
     return uri
 
 
-def search(
-    X: pd.DataFrame, y: pd.Series, *, alone: bool = False, hand: bool | None = None, **settings: Any
-) -> tuple[Steps, int, float]:
-    """Return when a search had come to which score, how many trials it had, and the seconds the core trained.
+@dataclass
+class Found:
+    """What a search came to, and when.
 
-    ``alone`` is one trial at a time; ``hand`` without the project but for its core, True: with MLflow too.
+    ``seconds`` are those of its steps' clock until it ended; the core trained for ``training`` of real ones, and
+    ``products`` are what its products of matrices alone would have taken at the machine's peak.
     """
+
+    steps: Steps = field(default_factory=list)
+    n_trials: int = 0
+    seconds: float = 0.0
+    training: float = 0.0
+    products: float = 0.0
+
+    def until(self, seconds: float) -> Found:
+        """Return it as if it had ended by then."""
+        part = min(1.0, seconds / self.seconds)
+        return Found(
+            [step for step in self.steps if step[0] <= seconds],
+            round(part * self.n_trials),
+            part * self.seconds,
+            part * self.training,
+            part * self.products,
+        )
+
+
+def search(
+    X: pd.DataFrame,
+    y: pd.Series,
+    *,
+    timeout: float,
+    alone: bool = False,
+    hand: bool | None = None,
+    limit: bool = False,
+    **settings: Any,
+) -> Found:
+    """Search.
+
+    ``alone`` is one trial at a time; ``hand`` without the project but for its core, True: with MLflow too; ``limit``
+    as if training took no longer than its products at the machine's peak: time that is passed in training does not
+    count, beyond that. So such a search goes on for longer than it says.
+    """
+    settings["timeout"] = LONGER * timeout if limit else timeout
     with (
         tempfile.TemporaryDirectory() as folder,
         warnings.catch_warnings(),
         one_at_a_time(alone),
-        noted() as (steps, spans),
+        noted(limit) as found,
     ):
         warnings.simplefilter("ignore")
         if hand is not None:
-            settings = {name: settings[name] for name in ("space", "timeout")} | {
-                "seed": settings["random_state"]
-            }
-            return (*by_hand(X, y, Path(folder), tracked=hand, **settings), sum(spans))
-        found = automl.Search(
-            n_jobs=1,
-            refit=False,
-            progress=False,
-            storage=Path(folder) / "study.journal",
-            tracking_uri=store(),
-            **settings,
-        ).fit(X, y)
-        trials = found.study_.trials
-    start = min(trial.datetime_start for trial in trials).timestamp()
-    return [(when - start, score) for when, score in steps], len(trials), sum(spans)
+            space, seed = settings["space"], settings["random_state"]
+            found.steps, found.n_trials = by_hand(
+                X, y, Path(folder), tracked=hand, space=space, timeout=timeout, seed=seed
+            )
+        else:
+            fitted = automl.Search(
+                refit=False,
+                progress=False,
+                storage=Path(folder) / "study.journal",
+                tracking_uri=store(),
+                **{"n_jobs": 1, **settings},
+            ).fit(X, y)
+            began = min(trial.datetime_start for trial in fitted.study_.trials).timestamp()
+            found.steps = [(when - began, score) for when, score in found.steps]
+            found.n_trials = len(fitted.study_.trials)
+    found.seconds = settings["timeout"] - (found.training - found.products if limit else 0.0)
+    return found.until(timeout)
+
+
+@cache
+def peak() -> float:
+    """Return the multiplications and additions in a second of the machine's BLAS, with one thread, in float32."""
+    a = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
+    spans = []
+    with threadpool_limits(1):
+        for _ in range(20):
+            began = time.perf_counter()
+            a @ a
+            spans.append(time.perf_counter() - began)
+    return float(2 * 1024**3 / min(spans))
+
+
+def products(training: Training, epochs: float) -> float:
+    """Return the multiplications and additions of a cohort's products in so many epochs.
+
+    A layer's are its outputs, the gradient of its weights and, but for the first, that of its inputs.
+    """
+    network = training._network
+    sizes = [network.d + 1, *(units + 1 for units in training.architecture.hidden_layer_sizes)]
+    outputs = [*training.architecture.hidden_layer_sizes, network.c]
+    layers = [(2 if i == 0 else 3) * 2 * n * m for i, (n, m) in enumerate(zip(sizes, outputs, strict=True))]
+    return float(sum(layers) * training._rows.n * epochs * len(training.trials))
 
 
 @contextmanager
-def noted() -> Iterator[tuple[Steps, list[float]]]:
+def noted(limit: bool) -> Iterator[Found]:
     """Note the best score whenever trials are judged, of those that have ended well or go on; and all training."""
-    steps: Steps = []
-    spans: list[float] = []
+    found = Found()
     scores: dict[int, float] = {}
     judged, advance = Running.judged, Training.advance
 
     def advancing(self: Training, *to: Any) -> None:
-        began = time.perf_counter()
+        began, epochs = time.perf_counter(), self.epoch + self.part
         advance(self, *to)
-        spans.append(time.perf_counter() - began)
+        found.training += time.perf_counter() - began
+        found.products += products(self, self.epoch + self.part - epochs) / peak()
 
     def judging(self: Running, rung: int, said: dict[int, float], judge: Any) -> set[int]:
         pruned = judged(self, rung, said, judge)
         scores.update(said)
-        steps.append((time.time(), max(scores.values())))
+        spared = found.training - found.products if limit else 0.0
+        found.steps.append((time.time() - spared, max(scores.values())))
         for number in pruned:
             del scores[number]
         return pruned
@@ -209,7 +281,7 @@ def noted() -> Iterator[tuple[Steps, list[float]]]:
         mock.patch.object(Running, "judged", judging),
         mock.patch.object(Training, "advance", advancing),
     ):
-        yield steps, spans
+        yield found
 
 
 def at(steps: Steps, seconds: float) -> float:
@@ -232,6 +304,7 @@ def cohorts(
         "cohorts": {},
         "cohorts, no pruning": {"pruner": "none"},
         "random, one at a time": {"alone": True, "sampler": "random", "pruner": "none"},
+        "cohorts, products alone": {"limit": True},
     }
     goals = {
         "one at a time": "reach",
@@ -242,26 +315,27 @@ def cohorts(
     for space, (name, X, y), seed in product(spaces, data, seeds):
         settings = {"space": space, "timeout": timeout, "random_state": seed}
         found = {way: search(X, y, **{**settings, **special}) for way, special in ways.items()}
-        targets = {goal: found[way][0][-1][1] for way, goal in goals.items()}
-        (_, first), *_ = found["one at a time"][0]
+        targets = {goal: found[way].steps[-1][1] for way, goal in goals.items()}
+        (_, first), *_ = found["one at a time"].steps
         targets["reach_99"] = first + 0.99 * (targets["reach"] - first)
-        took = {goal: until(found[way][0], targets[goal]) for way, goal in goals.items()}
-        took["reach_99"] = until(found["one at a time"][0], targets["reach_99"])
-        for way, (steps, n_trials, training) in found.items():
-            reach = {goal: until(steps, target) / took[goal] for goal, target in targets.items()}
-            reach["of_time"] = until(steps, targets["reach"]) / timeout
+        took = {goal: until(found[way].steps, targets[goal]) for way, goal in goals.items()}
+        took["reach_99"] = until(found["one at a time"].steps, targets["reach_99"])
+        for way, one in found.items():
+            reach = {goal: until(one.steps, target) / took[goal] for goal, target in targets.items()}
+            reach["of_time"] = until(one.steps, targets["reach"]) / timeout
             reached[space, way].append(reach)
             yield {
                 "space": space,
                 "table": name,
                 "seed": seed,
                 "way": way,
-                "trials": n_trials,
-                "trial_ms": round(1e3 * timeout / n_trials),
-                "training_ms": round(1e3 * training / n_trials),
-                "a_quarter": at(steps, timeout / 4),
-                "half": at(steps, timeout / 2),
-                "end": steps[-1][1],
+                "trials": one.n_trials,
+                "trial_ms": round(1e3 * timeout / one.n_trials),
+                "training_ms": round(1e3 * one.training / one.n_trials),
+                "products_ms": round(1e3 * one.products / one.n_trials),
+                "a_quarter": at(one.steps, timeout / 4),
+                "half": at(one.steps, timeout / 2),
+                "end": one.steps[-1][1],
                 **reach,
             }
     for space, way in product([*spaces, "all"], ways):
@@ -287,9 +361,9 @@ def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
         for seed in seeds:
             ends = {}
             for pruner in PRUNERS:
-                steps, n_trials, _ = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
-                ends[pruner] = steps[-1][1]
-                counts[pruner].append(n_trials)
+                found = search(X, y, timeout=timeout, random_state=seed, pruner=pruner)
+                ends[pruner] = found.steps[-1][1]
+                counts[pruner].append(found.n_trials)
             for pruner, rank in pd.Series(ends).rank(ascending=False).items():
                 ranks[str(pruner)].append(rank)
             yield {"table": name, "seed": seed, **ends}
@@ -299,6 +373,20 @@ def pruners(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[st
             "mean_rank": statistics.mean(found),
             "searches": len(found),
             "trials": statistics.median(counts[pruner]),
+        }
+
+
+def jobs(data: Any, timeout: float, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    for (name, X, y), seed, n_jobs in product(data, seeds, (1, 2)):
+        found = search(X, y, timeout=timeout, random_state=seed, n_jobs=n_jobs)
+        yield {
+            "table": name,
+            "values": X.size,
+            "seed": seed,
+            "jobs": n_jobs,
+            "trials": found.n_trials,
+            "half": at(found.steps, timeout / 2),
+            "end": found.steps[-1][1],
         }
 
 
@@ -452,7 +540,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=2, help="searches of each kind")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them")
-    parser.add_argument("--part", action="append", choices=["cohorts", "pruners", "history", "sizes"])
+    parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -461,11 +549,11 @@ def main() -> None:
         options.data = None
     data = list(tables(options.data, options.only))
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    for part in options.part or ["cohorts", "pruners", "history", "sizes"]:
+    for part in options.part or PARTS:
         if part == "cohorts":
             show(cohorts(data, options.timeout, seeds, options.spaces), options.json)
-        elif part == "pruners":
-            show(pruners(data, options.timeout, seeds), options.json)
+        elif part in ("pruners", "jobs"):
+            show({"pruners": pruners, "jobs": jobs}[part](data, options.timeout, seeds), options.json)
         else:
             propose = history if part == "history" else sizes
             show(propose(data, options.trials, seeds), options.json)
