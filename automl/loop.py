@@ -37,6 +37,10 @@ _FINISHING = 1.5  # seconds that the end of a search takes beyond refitting: the
 _WRITING = 0.3  # the same where there is no model
 _GRACE = 0.5  # seconds that a cohort has to stop by itself once its time is up
 _WAIT = 0.25  # seconds between two looks at the clock and at Ctrl-C
+_BEHIND = (
+    0.1  # of the time left: where what waits to be written takes more of it, nothing is proposed for now
+)
+_BACKLOG = 0.5  # seconds of writing that never hold a search up
 _AHEAD = 2  # cohorts between a proposal and the last result it knows of, where the search can be repeated
 _PART = 0.3  # of the time left that a cohort should take at most
 _KEPT = (
@@ -179,7 +183,8 @@ class Loop:
             self._keep_up()
             left = self._time_left() + _GRACE
             awaited = self._budget.trials_left < 1 and self._session.elsewhere
-            if not (self._running or awaited) or left < 0:
+            held_up = self._behind() and not self._over
+            if not (self._running or awaited or held_up) or left < 0:
                 break
             event = self._workers.next(timeout=min(_WAIT, max(0.05, left)))
             if event is not None:
@@ -249,7 +254,7 @@ class Loop:
     def _keep_up(self) -> None:
         """Propose, tell and start as far as the schedule allows; where it allows both, it is to propose first."""
         while True:
-            if len(self._running) < self._ahead and self._goes_on():
+            if len(self._running) < self._ahead and not self._behind() and self._goes_on():
                 self._propose()
             elif (ended := self._due()) is not None:
                 self._tell(ended)
@@ -259,6 +264,10 @@ class Loop:
             at_work = sum(other.at_work is not None for other in self._running.values())
             if running.waiting and at_work < self._workers.slots:
                 self._start(running)
+
+    def _behind(self) -> bool:
+        """Return whether so much waits to be written that the end of the time would go to it."""
+        return self._tracker.backlog() > max(_BACKLOG, _BEHIND * self._budget.remaining)
 
     def _goes_on(self) -> bool:
         nothing_new = self._session.exhausted and not self._repeatable

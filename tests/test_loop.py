@@ -124,7 +124,7 @@ class Mirror:
     def log_trial(self, record):
         self.written.append(record.number)
 
-    def backlog(self, more):
+    def backlog(self, more=0):
         return 0.01 * more
 
 
@@ -212,6 +212,38 @@ def test_no_cohort_is_proposed_once_the_time_is_up():
     assert sizes[0] == 8
     assert sizes == sorted(sizes, reverse=True)  # a cohort takes a part of the time that is left
     assert sizes[-1] < 3
+
+
+def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead_of_ending_early():
+    clock, asked = Clock(), []
+
+    def quick(cohort):
+        asked.append(clock.now)
+        clock.now += 0.01 * len(cohort.proposals)
+        yield from finished(cohort, seconds=0.01)
+
+    class Waiting(ScriptedWorkers):
+        def next(self, timeout=None):
+            clock.now += 0 if self.at_work else timeout
+            return super().next(timeout)
+
+    class SlowMirror(Mirror):
+        done = 0.0  # when all is written
+
+        def log_trial(self, record):
+            super().log_trial(record)
+            self.done = max(self.done, clock.now) + 0.1
+
+        def backlog(self, more=0):
+            return max(0.0, self.done - clock.now) + 0.1 * more
+
+    search = loop(Waiting(quick), timeout=60, clock=clock)
+    search._tracker = SlowMirror()
+    search.run()
+    assert 500 < len(search.records) <= 600
+    assert asked[-1] > 55
+    assert 55 < search._tracker.done < 61
+    assert all(later - sooner < 8 for sooner, later in zip(asked, asked[1:], strict=False))
 
 
 def test_time_is_left_to_refit_the_winner():
