@@ -40,7 +40,7 @@ _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
     *("cv", "n_jobs", "sampler", "pruner", "refit"),
 )
-_TINY = 50_000  # values; of a smaller table two jobs train as many trials as one process can propose and write down
+_TINY = 50_000  # values; for a smaller table no more processes start than give the same search everywhere
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 _TEXT = Union((Text(), _NONE))

@@ -15,9 +15,9 @@
              first score and 99 % of what was gained after, for the last of it may be luck; ``reach optuna`` and
              ``reach both`` to the last best score by hand; ``of time`` is ``reach`` as a share of the time that all
              have. The last rows are medians over tables and seeds, to be at most a third for cohorts. A score counts
-             from the rung on at which it is known: a search that ends there has it. ``trial ms`` is the wall time of
-             a trial, ``training ms`` the core's share of it, ``products ms`` what its products would take at the
-             peak.
+             from the rung on at which it is known: a search that ends there has it. ``trial ms`` is the time of a
+             trial, ``training ms`` the core's share of it (of the limit too, by a real clock), ``products ms`` what
+             its products would take at the peak of one thread, as tables below a million values have.
 ``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
              whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
              chosen by it.
@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import itertools
 import json
 import math
 import statistics
@@ -89,7 +90,7 @@ SIZES: dict[str, dict[str, int]] = {
 }
 TRAINED = 400  # configurations that a surrogate is learned from
 MOST_ROWS = 4_000  # of their table
-LONGER = 3  # times that a search is given in which time spent in training does not count
+LONGER = 20  # times that a search may take by another clock than its own
 SPACE: dict[str, Any] = {
     "space": {
         "preprocess": {"numeric": {"scale": ["standard", "robust", "quantile"]}},
@@ -164,26 +165,19 @@ def store() -> str:
 class Found:
     """What a search came to, and when.
 
-    ``seconds`` are those of its steps' clock until it ended; the core trained for ``training`` of real ones, and
-    ``products`` are what its products of matrices alone would have taken at the machine's peak.
+    The core trained for ``training`` seconds, of which ``products`` is what its products of matrices take at the
+    machine's peak. Where ``limit``, the clock of the steps stands still while the core trains, but for that.
     """
 
+    limit: bool = False
     steps: Steps = field(default_factory=list)
     n_trials: int = 0
-    seconds: float = 0.0
     training: float = 0.0
     products: float = 0.0
 
-    def until(self, seconds: float) -> Found:
-        """Return it as if it had ended by then."""
-        part = min(1.0, seconds / self.seconds)
-        return Found(
-            [step for step in self.steps if step[0] <= seconds],
-            round(part * self.n_trials),
-            part * self.seconds,
-            part * self.training,
-            part * self.products,
-        )
+    def now(self) -> float:
+        """Return the time by its clock."""
+        return time.time() - (self.training - self.products if self.limit else 0.0)
 
 
 def search(
@@ -196,13 +190,12 @@ def search(
     limit: bool = False,
     **settings: Any,
 ) -> Found:
-    """Search.
+    """Search for so many seconds.
 
     ``alone`` is one trial at a time; ``hand`` without the project but for its core, True: with MLflow too; ``limit``
-    as if training took no longer than its products at the machine's peak: time that is passed in training does not
-    count, beyond that. So such a search goes on for longer than it says.
+    as if training took what its products take, and MLflow nothing meanwhile.
     """
-    settings["timeout"] = LONGER * timeout if limit else timeout
+    peak()  # measured before any clock runs
     with (
         tempfile.TemporaryDirectory() as folder,
         warnings.catch_warnings(),
@@ -215,19 +208,36 @@ def search(
             found.steps, found.n_trials = by_hand(
                 X, y, Path(folder), tracked=hand, space=space, timeout=timeout, seed=seed
             )
-        else:
-            fitted = automl.Search(
+            return found
+        trials = (
+            automl.Search(
                 refit=False,
                 progress=False,
                 storage=Path(folder) / "study.journal",
                 tracking_uri=store(),
+                timeout=LONGER * timeout if limit else timeout,
+                callbacks=[TimeUp(found, found.now() + timeout)] if limit else None,
                 **{"n_jobs": 1, **settings},
-            ).fit(X, y)
-            began = min(trial.datetime_start for trial in fitted.study_.trials).timestamp()
-            found.steps = [(when - began, score) for when, score in found.steps]
-            found.n_trials = len(fitted.study_.trials)
-    found.seconds = settings["timeout"] - (found.training - found.products if limit else 0.0)
-    return found.until(timeout)
+            )
+            .fit(X, y)
+            .study_.trials
+        )
+    start = min(trial.datetime_start for trial in trials).timestamp()
+    found.steps = [(when - start, score) for when, score in found.steps if when - start <= timeout]
+    found.n_trials = len(trials)
+    return found
+
+
+@dataclass
+class TimeUp:
+    """End a search by its own clock."""
+
+    found: Found
+    end: float
+
+    def on_trial(self, record: TrialRecord, search: automl.Search) -> None:
+        if self.found.now() > self.end:
+            search.stop()
 
 
 @cache
@@ -246,33 +256,35 @@ def peak() -> float:
 def products(training: Training, epochs: float) -> float:
     """Return the multiplications and additions of a cohort's products in so many epochs.
 
-    A layer's are its outputs, the gradient of its weights and, but for the first, that of its inputs.
+    A layer's are its outputs, the gradient of its weights, and that of its inputs where these are units.
     """
-    network = training._network
-    sizes = [network.d + 1, *(units + 1 for units in training.architecture.hidden_layer_sizes)]
-    outputs = [*training.architecture.hidden_layer_sizes, network.c]
-    layers = [(2 if i == 0 else 3) * 2 * n * m for i, (n, m) in enumerate(zip(sizes, outputs, strict=True))]
+    network, hidden = training._network, training.architecture.hidden_layer_sizes
+    widths = [network.d, *hidden, network.c]
+    layers = [
+        2 * (2 * (n + 1) * m + (n * m if i else 0)) for i, (n, m) in enumerate(itertools.pairwise(widths))
+    ]
     return float(sum(layers) * training._rows.n * epochs * len(training.trials))
 
 
 @contextmanager
 def noted(limit: bool) -> Iterator[Found]:
     """Note the best score whenever trials are judged, of those that have ended well or go on; and all training."""
-    found = Found()
+    found = Found(limit)
     scores: dict[int, float] = {}
     judged, advance = Running.judged, Training.advance
 
     def advancing(self: Training, *to: Any) -> None:
         began, epochs = time.perf_counter(), self.epoch + self.part
-        advance(self, *to)
-        found.training += time.perf_counter() - began
-        found.products += products(self, self.epoch + self.part - epochs) / peak()
+        try:
+            advance(self, *to)
+        finally:
+            found.training += time.perf_counter() - began
+            found.products += products(self, self.epoch + self.part - epochs) / peak()
 
     def judging(self: Running, rung: int, said: dict[int, float], judge: Any) -> set[int]:
         pruned = judged(self, rung, said, judge)
         scores.update(said)
-        spared = found.training - found.products if limit else 0.0
-        found.steps.append((time.time() - spared, max(scores.values())))
+        found.steps.append((found.now(), max(scores.values())))
         for number in pruned:
             del scores[number]
         return pruned

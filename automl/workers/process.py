@@ -26,6 +26,7 @@ from loky import wrap_non_picklable_objects
 from loky.backend import get_context, resource_tracker
 from typing_extensions import override
 
+from automl.errors import Fault, SettingError
 from automl.records import TrialRecord
 from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
 from automl.workers.costs import Costs
@@ -58,6 +59,11 @@ class ProcessWorkers(Workers):
     memory_limit : float
         Bytes that this process and the workers may have together; each worker has an equal share of what this one
         leaves. A worker that has more, or a cohort that takes longer than its trials may, is killed.
+
+    Raises
+    ------
+    SettingError
+        If a scorer cannot be sent to another process.
     """
 
     def __init__(self, assignment: Assignment, n_jobs: int, memory_limit: float = float("inf")) -> None:
@@ -70,7 +76,14 @@ class ProcessWorkers(Workers):
         # The table lies by itself, raw, so that workers read no more of it than they need.
         joblib.dump(assignment.frame, self._folder / _TABLE)
         self._assignment = str(self._folder / "assignment.joblib")
-        joblib.dump(replace(assignment, frame=assignment.frame.iloc[:0]), self._assignment)
+        try:
+            joblib.dump(replace(assignment, frame=assignment.frame.iloc[:0]), self._assignment)
+        except OSError:
+            raise
+        except Exception as error:  # pickling a stranger's object may raise anything
+            rule = "must be something that can be sent to other processes, where trials train"
+            remedy = "Leave locks, connections and open files out of scorers, or give n_jobs=1."
+            raise SettingError(Fault("scoring", rule, str(error), remedy)) from error
         # Processes take seconds to start: they do so while the stores are opened.
         self._idle = [_Worker(self._assignment, n_jobs) for _ in range(n_jobs)]
         self._busy: dict[Connection, _Job] = {}

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info
 
+from automl.errors import SettingError
 from automl.workers import (
     Crashed,
     Finished,
@@ -90,6 +92,18 @@ def test_threads_and_processes_give_the_same_records(assignment, cohort, drive, 
 
 def test_one_job_runs_in_this_process(assignment):
     assert isinstance(open_workers(assignment, 1), ThreadWorkers)
+
+
+def test_a_scorer_that_no_process_can_be_sent_is_refused_before_training(assignment):
+    lock = threading.Lock()
+
+    def scorer(estimator, X, y):
+        with lock:
+            return 0.0
+
+    with pytest.raises(SettingError, match="scoring: must be something that can be sent .*n_jobs=1"):
+        open_workers(replace(assignment, scoring=[scorer]), 2)
+    open_workers(replace(assignment, scoring=[scorer]), 1).close()
 
 
 def threads():
