@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -123,7 +124,8 @@ def blas_threads(values: dict[str, Any], n_values: int) -> int:
 
 
 def _jobs(n_jobs: int | None, n_values: int) -> int:
-    cores = int(joblib.cpu_count())
+    # Where processes may not have children of their own, as those of multiprocessing's pools, all is done in this one.
+    cores = 1 if current_process().daemon else int(joblib.cpu_count())
     if n_jobs is None:
         return min(2, cores) if n_values < _TINY else cores
     return cores if n_jobs == -1 else n_jobs
