@@ -83,9 +83,7 @@ NTrials = Annotated[int | None, typer.Option(help="Trials in all.", show_default
 Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
 NJobs = Annotated[
     int | None,
-    typer.Option(
-        help="Cohorts side by side; -1: one a core.", show_default="one a core, 2 at most below 50,000 values"
-    ),
+    typer.Option(help="Cohorts side by side; -1: one a core.", show_default="one a core"),
 ]
 RandomState = Annotated[int, typer.Option(help="The seed of everything.")]
 Sampler = Annotated[

@@ -93,8 +93,7 @@ class Search(BaseEstimator):
     cv : int, splitter, iterable or None, default=None
         Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
     n_jobs : int or None, default=None
-        Cohorts trained side by side; 1 trains in this process, -1 in as many processes as there are cores. None: -1,
-        but 2 at most for a table of fewer than 50,000 values.
+        Cohorts trained side by side; 1 trains in this process, None or -1 in as many processes as there are cores.
     random_state : int, default=0
         The seed of the sampler, the folds, what preprocessing draws, the order of rows and initial weights.
     study_name : str or None, default=None
@@ -276,7 +275,7 @@ class Search(BaseEstimator):
             self.random_state,
             self.cv,
             grouped=groups is not None,
-            blas_threads=blas_threads(settings, plan.frame.size),
+            blas_threads=blas_threads(settings),
         )
         assignment = plan.assignment(self.scoring, self.random_state)
         with (

@@ -41,7 +41,6 @@ _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
     *("cv", "n_jobs", "sampler", "pruner", "refit"),
 )
-_TINY = 50_000  # values; for a smaller table no more processes start than give the same search everywhere
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 _TEXT = Union((Text(), _NONE))
@@ -57,7 +56,7 @@ SETTINGS: dict[str, Parameter] = {
     "n_jobs": Parameter(
         Union((_WHOLE, OneOf((-1, None)))),
         None,
-        f"cohorts side by side; -1: one a core; null: the same, but two at most below {_TINY:,} values",
+        "cohorts side by side; null or -1: one a core",
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of everything"),
     "study_name": Parameter(_TEXT, None, "the study's name"),
@@ -109,26 +108,25 @@ def workers_for(assignment: Assignment, values: dict[str, Any]) -> Workers:
     """
     return open_workers(
         assignment,
-        _jobs(values["n_jobs"], assignment.frame.size),
+        _jobs(values["n_jobs"]),
         memory_limit=_memory(values["memory_limit"]),
         killable=values["trial_timeout"] is not None,
     )
 
 
-def blas_threads(values: dict[str, Any], n_values: int) -> int:
+def blas_threads(values: dict[str, Any]) -> int:
     """Return how many threads of the linear algebra a trial may have.
 
     Where the search can be repeated it is one, for with more the scores would depend on the number of jobs.
     """
-    return 1 if values["n_trials"] is not None else share_of_cores(_jobs(values["n_jobs"], n_values))
+    return 1 if values["n_trials"] is not None else share_of_cores(_jobs(values["n_jobs"]))
 
 
-def _jobs(n_jobs: int | None, n_values: int) -> int:
+def _jobs(n_jobs: int | None) -> int:
+    if n_jobs is not None and n_jobs != -1:
+        return n_jobs
     # Where processes may not have children of their own, as those of multiprocessing's pools, all is done in this one.
-    cores = 1 if current_process().daemon else int(joblib.cpu_count())
-    if n_jobs is None:
-        return min(2, cores) if n_values < _TINY else cores
-    return cores if n_jobs == -1 else n_jobs
+    return 1 if current_process().daemon else int(joblib.cpu_count())
 
 
 def _memory(memory_limit: str | float | None) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from types import SimpleNamespace
 from unittest import mock
 
 import joblib
@@ -12,36 +11,21 @@ import pytest
 from automl.settings import SETTINGS, workers_for
 
 
-@pytest.mark.parametrize(
-    ("n_jobs", "n_values", "cores", "expected"),
-    [
-        (None, 49_999, 6, 2),
-        (None, 49_999, 1, 1),
-        (None, 50_000, 6, 6),
-        (-1, 10, 6, 6),
-        (-1, 10**6, 6, 6),
-        (1, 10**6, 6, 1),
-        (4, 10, 6, 4),
-        (9, 10, 6, 9),
-    ],
-)
-def test_a_table_of_few_values_has_two_jobs_unless_more_are_asked_for(
-    monkeypatch, n_jobs, n_values, cores, expected
-):
-    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
-    assert jobs_of(n_jobs, n_values) == expected
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (-1, 6), (1, 1), (4, 4), (9, 9)])
+def test_as_many_cohorts_train_side_by_side_as_there_are_cores_unless_said(monkeypatch, n_jobs, expected):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
+    assert jobs_of(n_jobs) == expected
 
 
 @pytest.mark.parametrize("n_jobs", [None, -1])
 def test_a_process_that_may_have_no_children_has_one_job(n_jobs):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(jobs_of, (n_jobs, 10**6)) == 1
-    assert jobs_of(n_jobs, 10**6) == joblib.cpu_count()
+        assert pool.apply(jobs_of, (n_jobs,)) == 1
+    assert jobs_of(n_jobs) == joblib.cpu_count()
 
 
-def jobs_of(n_jobs, n_values):
+def jobs_of(n_jobs):
     opened = []
     with mock.patch("automl.settings.open_workers", lambda assignment, n, **limits: opened.append(n)):
-        values = {name: rule.default for name, rule in SETTINGS.items()} | {"n_jobs": n_jobs}
-        workers_for(SimpleNamespace(frame=SimpleNamespace(size=n_values)), values)
+        workers_for(None, {name: rule.default for name, rule in SETTINGS.items()} | {"n_jobs": n_jobs})
     return opened[0]
