@@ -214,7 +214,24 @@ def test_no_cohort_is_proposed_once_the_time_is_up():
     assert sizes[-1] < 3
 
 
-def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead_of_ending_early():
+class SlowMirror(Mirror):
+    """Writes one run after the other, by the clock, which goes on while it is asked how far it has come."""
+
+    def __init__(self, clock, seconds, asking=0.0):
+        super().__init__()
+        self.clock, self.seconds, self.asking, self.done = clock, seconds, asking, 0.0
+
+    def log_trial(self, record):
+        super().log_trial(record)
+        self.done = max(self.done, self.clock.now) + self.seconds
+
+    def backlog(self, more=0):
+        self.clock.now += self.asking
+        return max(0.0, self.done - self.clock.now) + self.seconds * more
+
+
+@pytest.mark.parametrize("asking", [0, 0.03])
+def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead_of_ending_early(asking):
     clock, asked = Clock(), []
 
     def quick(cohort):
@@ -227,23 +244,25 @@ def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead
             clock.now += 0 if self.at_work else timeout
             return super().next(timeout)
 
-    class SlowMirror(Mirror):
-        done = 0.0  # when all is written
-
-        def log_trial(self, record):
-            super().log_trial(record)
-            self.done = max(self.done, clock.now) + 0.1
-
-        def backlog(self, more=0):
-            return max(0.0, self.done - clock.now) + 0.1 * more
-
     search = loop(Waiting(quick), timeout=60, clock=clock)
-    search._tracker = SlowMirror()
+    search._tracker = SlowMirror(clock, seconds=0.1, asking=asking)
     search.run()
     assert 500 < len(search.records) <= 600
     assert asked[-1] > 55
     assert 55 < search._tracker.done < 61
     assert all(later - sooner < 8 for sooner, later in zip(asked, asked[1:], strict=False))
+
+
+def test_with_a_number_of_trials_nothing_depends_on_how_fast_runs_are_written():
+    logs = []
+    for seconds in (0, 3):
+        clock, session = Clock(), ScriptedSession()
+        search = loop(ScriptedWorkers(finished, slots=2), session, clock=clock, timeout=600, n_trials=61)
+        search._tracker = SlowMirror(clock, seconds)
+        search.run()
+        logs.append(session.log)
+    assert search._tracker.done == 183
+    assert logs[0] == logs[1]
 
 
 def test_time_is_left_to_refit_the_winner():
