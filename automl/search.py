@@ -106,7 +106,7 @@ class Search(BaseEstimator):
         study that is there already.
     storage : str, path, optuna storage or None, default=None
         Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
-        ``sqlite:///FILE`` or, with ``pip install 'automl[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
+        ``sqlite:///FILE`` or, with ``pip install 'automl-orchestrator[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
     sampler : str, optuna sampler or None, default=None
         What proposes: ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object.
         ``grid:3`` takes three values of each range.

@@ -284,7 +284,7 @@ def store_error(storage: object, error: Exception) -> StoreError:
     place = STUDIES if storage is None else storage
     advice = "Give a folder you may write to, or another storage."
     if isinstance(error, ImportError):
-        advice = "Install its driver; for PostgreSQL: pip install 'automl[postgres]'."
+        advice = "Install its driver; for PostgreSQL: pip install 'automl-orchestrator[postgres]'."
     said = str(error).strip().splitlines() or [type(error).__name__]
     return StoreError(
         f"storage: must be a place where the study can be kept; got {place}, which says: {said[0]}. {advice}"
