@@ -182,7 +182,7 @@ class Loop:
             self._look_around()
             self._keep_up()
             left = self._time_left() + _GRACE
-            awaited = self._budget.trials_left < 1 and self._session.elsewhere
+            awaited = self._budget.trials_left < 1 and self._session.remote_trials
             held_up = self._behind() and not self._over
             if not (self._running or awaited or held_up) or left < 0:
                 break
@@ -242,14 +242,14 @@ class Loop:
 
     def _look_around(self) -> None:
         """See what other processes have come to, and take over what dead ones left behind."""
-        news = self._session.news()
+        news = self._session.poll_remote()
         for record in news.records:
             self._budget.proposed.add(record.number)
             self._note(record)
             self._repeat(record)
-        for proposals in news.unfinished:
+        for proposals in news.orphaned:
             self._take(proposals)
-        self._budget.elsewhere = self._session.elsewhere
+        self._budget.elsewhere = self._session.remote_trials
 
     def _keep_up(self) -> None:
         """Propose, tell and start as far as the schedule allows; where it allows both, it is to propose first."""
@@ -339,7 +339,7 @@ class Loop:
         self._budget.proposed |= {proposal.number for proposal in proposals}
         new = []
         for proposal in proposals:
-            first = self._session.twin(proposal.number)
+            first = self._session.duplicate(proposal.number)
             if first is None:
                 new.append(proposal)
             elif first in self._ended:
@@ -402,7 +402,7 @@ class Loop:
 
         None is before the least that the space grants it, nor before its scores tell how it will end.
         """
-        pruned = self._session.judge(rung, scores)
+        pruned = self._session.report(rung, scores)
         rows = int(self._n_rows * self._training_share() / self._n_folds)
         kept = set()
         for proposal in running.cohort.proposals:

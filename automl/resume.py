@@ -12,13 +12,13 @@ from automl.errors import Fault, SettingError, SpaceError, StoreError
 from automl.records import SearchRecord, State, TrialRecord
 from automl.select import best_record, pareto_front
 from automl.study import (
-    join,
-    keep_run,
     load_study,
+    open_lease,
     read_records,
     read_run,
     read_search,
     read_settings,
+    save_run,
 )
 from automl.tracking import Tracker
 
@@ -163,7 +163,7 @@ def mirror(
         run_id, status = tracker.start(about, params), "RUNNING"
         for record in records:
             tracker.log_trial(record)
-    keep_run(study, run_id)
+    save_run(study, run_id)
     return run_id, status
 
 
@@ -236,9 +236,9 @@ def sync(
         If a store cannot be written.
     """
     study = load_study(study_name, storage)
-    with join(study.study_name, storage) as seat:
-        seat.look(study)
-        if seat.others():
+    with open_lease(study.study_name, storage) as lease:
+        lease.observe(study)
+        if lease.others():
             rule = "must not be searched by another process at the same time"
             raise SettingError(
                 Fault("study_name", rule, f'"{study.study_name}", which is', "Wait for it, or stop it.")

@@ -34,11 +34,11 @@ from automl.study import (
     Budget,
     Session,
     create_study,
-    join,
-    keep_settings,
     make_pruner,
     make_sampler,
+    open_lease,
     read_records,
+    save_settings,
 )
 from automl.tracking import Progress, Silent, Tracker
 from automl.winner import Winner, best_of
@@ -279,7 +279,7 @@ class Search(BaseEstimator):
         )
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
-            join(about.study_name, self.storage) as seat,
+            open_lease(about.study_name, self.storage) as lease,
             Progress() if self.progress else Silent() as progress,
             closing(workers_for(assignment, settings)) as workers,
         ):
@@ -297,9 +297,9 @@ class Search(BaseEstimator):
             )
             check_memory(workers, self.memory_limit)
             again = check_same(self.study_, about, plan.space)
-            keep_settings(self.study_, kept_settings(settings, plan.space))
-            seat.take(self.study_)
-            session = Session(self.study_, plan.space, about, seat, self.n_trials)
+            save_settings(self.study_, kept_settings(settings, plan.space))
+            lease.register(self.study_)
+            session = Session(self.study_, plan.space, about, lease, self.n_trials)
             state: Literal["finished", "killed", "failed"] = "failed"
             patience = PATIENCE
             try:
@@ -310,9 +310,9 @@ class Search(BaseEstimator):
                     session.records,
                     shown_settings(settings),
                     again=again,
-                    company=bool(seat.others()),
+                    company=bool(lease.others()),
                 )
-                seat.through()
+                lease.release_startup_lock()
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
                     session,
@@ -334,7 +334,7 @@ class Search(BaseEstimator):
                 self._loop = loop
                 loop.run()
                 state = "killed" if loop.interrupted else "failed"
-                seat.rest()
+                lease.stop_searching()
                 best = best_of(loop.records, about, interrupted=loop.interrupted)
                 warn_of_winner(best, about.constraints)
                 self._keep(Winner(best, plan, about, self.run_id_), loop.records)
@@ -347,9 +347,9 @@ class Search(BaseEstimator):
                 progress.stage("writing the last runs")
                 # Where others search on, that is what it has come to so far; who leaves last puts it right.
                 told = self.study_, about, loop.records, best
-                if seat.others():
+                if lease.others():
                     finish(tracker, *told, budget.elapsed, last=False)
-                if seat.leave():
+                if lease.release():
                     finish(tracker, *told, budget.elapsed, last=True)
                 runs = {record.number: tracker.run_id(record.number) for record in loop.records}
                 self.leaderboard_ = leaderboard(loop.records, runs, about)
@@ -359,7 +359,7 @@ class Search(BaseEstimator):
                 raise
             finally:
                 self._loop = None
-                tracker.close(state if seat.leave() else None, patience)
+                tracker.close(state if lease.release() else None, patience)
         return self
 
     def stop(self) -> None:

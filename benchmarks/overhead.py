@@ -192,7 +192,7 @@ def ours(n_trials: int, marks: Sequence[int], pruner: str | None = None) -> list
                     block[1] = now
 
         loop = Loop(
-            Clocked(session, {"propose": "propose", "judge": "judge", "tell": "tell"}, spent),
+            Clocked(session, {"propose": "propose", "report": "judge", "tell": "tell"}, spent),
             Clocked(Instant(), {"submit": "dispatch"}, spent),
             Budget(None, n_trials),
             tracker,

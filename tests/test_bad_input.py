@@ -113,7 +113,7 @@ def test_a_sampler_whose_package_is_missing_is_refused_before_anything_is_traine
 
     monkeypatch.setattr("automl.search.Loop", never)
     monkeypatch.setattr("automl.search.workers_for", never)
-    monkeypatch.setattr("automl.study.policies.find_spec", lambda name: None)
+    monkeypatch.setattr("automl.study.samplers.find_spec", lambda name: None)
     message = f'sampler: "{sampler}" needs the package {package}; got none installed. Install {package}.'
     with pytest.raises(automl.SettingError) as caught:
         automl.Search(TREE, n_trials=2, progress=False, n_jobs=1, sampler=sampler).fit(X, y)

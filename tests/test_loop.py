@@ -17,7 +17,7 @@ from automl.families import FAMILIES, Problem, load_space
 from automl.loop import Loop
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
 from automl.running import Running
-from automl.study import Budget, News, Session, create_study, make_pruner, make_sampler
+from automl.study import Budget, RemoteUpdates, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
 from automl.workers import (
@@ -47,12 +47,12 @@ class ScriptedSession:
 
     def __init__(self, family="linear", prune=()):
         self.log, self.prune, self.family = [], set(prune), family
-        self.numbers, self.judged, self.twins, self.sees = count(), [], {}, {}
+        self.numbers, self.judged, self.duplicates, self.sees = count(), [], {}, {}
 
-    elsewhere: frozenset[int] = frozenset()
+    remote_trials: frozenset[int] = frozenset()
 
-    def news(self):
-        return News()
+    def poll_remote(self):
+        return RemoteUpdates()
 
     def propose(self, size, sees):
         leader = self.proposal()
@@ -68,10 +68,10 @@ class ScriptedSession:
 
     exhausted, prunes = False, False
 
-    def twin(self, number):
-        return self.twins.get(number)
+    def duplicate(self, number):
+        return self.duplicates.get(number)
 
-    def judge(self, rung, scores):
+    def report(self, rung, scores):
         (sees,) = {self.sees[number] for number in scores}
         seen = {number for number in self.sees if sees is None or number < sees} | set(scores)
         self.judged.append((rung, dict(scores), seen))
@@ -458,22 +458,22 @@ def test_equal_configurations_train_once_and_are_told_what_is_known():
         yield from finished(cohort)
 
     session = ScriptedSession()
-    session.twins = {3: 2, 9: 2, 4: 3, **dict.fromkeys(range(12, 16), 11)}
-    session.twins[4] = 2
+    session.duplicates = {3: 2, 9: 2, 4: 3, **dict.fromkeys(range(12, 16), 11)}
+    session.duplicates[4] = 2
     search = loop(ScriptedWorkers(script), session, n_trials=32)
     search.run()
-    assert trained == [number for number in range(32) if number not in session.twins]
+    assert trained == [number for number in range(32) if number not in session.duplicates]
     assert sorted(session.told) == list(range(32))
     assert session.told[:5] == [0, 1, 2, 3, 4]  # waiting for the trial at work, and told with it
     assert search._tracker.written == session.told
     known = {one.number: one for one in search.records}
-    for number, first in session.twins.items():
+    for number, first in session.duplicates.items():
         assert known[number].reason == f"same configuration as trial {first}"
         same = ("state", "score", "curve", "seed", "family")
         assert all(getattr(known[number], name) == getattr(known[first], name) for name in same)
         assert known[number].seconds == 0
     again = ScriptedSession()
-    again.twins = session.twins
+    again.duplicates = session.duplicates
     loop(ScriptedWorkers(finished, slots=2, choose=max), again, n_trials=32).run()
     assert again.log == session.log
 
@@ -523,7 +523,7 @@ def test_patience_counts_the_trials_that_were_known():
 
 def test_callbacks_are_told_of_every_trial_in_order_and_may_end_the_search():
     told, session = [], ScriptedSession()
-    session.twins = {3: 2}
+    session.duplicates = {3: 2}
 
     def callback(record):
         assert record.number == session.told[-1]
@@ -974,8 +974,8 @@ def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
         spec.loader.exec_module(tests)
         tests.SPACE["space"]["model"]["choice"] = {{"linear": {{"max_epochs": {{"low": 10**5, "high": 2 * 10**5}}}}}}
         search = tests.real_loop(2, {str(tmp_path / "s.journal")!r}, "none", timeout=60)
-        judge = search._session.judge
-        search._session.judge = lambda *args: print("rung", flush=True) or judge(*args)
+        judge = search._session.report
+        search._session.report = lambda *args: print("rung", flush=True) or judge(*args)
         search.run()
         print(search.interrupted, {{one.reason for one in search.records}}, flush=True)
     """)

@@ -11,7 +11,7 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from automl.study.views import as_proposed, in_terms_of
+from automl.study.study_overlay import as_proposed, in_terms_of
 
 __all__ = ["COHORT", "FORK", "History", "cohort_of", "family", "leader_of"]
 

@@ -16,14 +16,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from automl.metrics import signed
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
-from automl.study.company import Seat
-from automl.study.drafts import Drafts
+from automl.study.attributes import CONFIGURATION, key, proposed_with, read_search, records_of, save_search
+from automl.study.grid_sampler import Points
 from automl.study.history import COHORT, History, cohort_of, family, leader_of
-from automl.study.kept import CONFIGURATION, keep_search, key, proposed_with, read_search, records_of
-from automl.study.points import Points
-from automl.study.views import as_complete, as_proposed, rewritten, view
+from automl.study.peers import ProcessLease
+from automl.study.pending import Drafts
+from automl.study.study_overlay import as_complete, as_proposed, rewritten, view
 
-__all__ = ["News", "Session"]
+__all__ = ["RemoteUpdates", "Session"]
 
 _REFUSED = 50  # proposals in a row that the space's rules may refuse
 _REPEATED = 8  # leaders in a row that may be known already, before one is drawn that is not
@@ -46,20 +46,20 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class News:
+class RemoteUpdates:
     """What has happened in a study that this process did not do.
 
     Parameters
     ----------
     records : tuple of TrialRecord
         Trials of other processes that have ended.
-    unfinished : tuple of tuple of Proposal
+    orphaned : tuple of tuple of Proposal
         Cohorts that were at work when their process died, and are to be trained here. Those of their trials that were
         told already are among them: trained together, the others come out as they would have.
     """
 
     records: tuple[TrialRecord, ...] = ()
-    unfinished: tuple[tuple[Proposal, ...], ...] = ()
+    orphaned: tuple[tuple[Proposal, ...], ...] = ()
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Session:
         What may be tried.
     search : SearchRecord
         What the study is about; kept in it.
-    seat : Seat or None
+    lease : ProcessLease or None
         This process's place among those that search the study; None: nobody else does.
     n_trials : int or None
         Trials in all, of all processes together.
@@ -107,23 +107,21 @@ class Session:
         study: optuna.Study,
         space: Space,
         search: SearchRecord,
-        seat: Seat | None = None,
+        lease: ProcessLease | None = None,
         n_trials: int | None = None,
     ) -> None:
-        self.study, self._seat, self._n_trials = study, seat, n_trials
+        self.study, self._lease, self._n_trials = study, lease, n_trials
         self._space, self._seed, self._search = space, search.random_state, search
         self._storage = study._storage
         self.exhausted, self._repeated = False, 0
         self._refused = 0  # draws in a row, by a process that died before it came to another
         self._looked = float("-inf")
-        self._elsewhere: dict[
-            int, dict[str, Any] | None
-        ] = {}  # other processes' trials: their configurations
+        self._remote: dict[int, dict[str, Any] | None] = {}  # other processes' trials: their configurations
         self._company = False  # whether other processes have proposed since this one came
         self._met = 0  # trials of the study that are known here, whoever proposed them
         self._live: dict[int, int] = {}  # trials that are not told yet, with their ids in the storage
         self._first: dict[str, int] = {}  # configuration -> the trial that was the first to have it
-        self._twins: dict[int, int] = {}
+        self._duplicates: dict[int, int] = {}
         self._cohorts: dict[int, _Cohort] = {}
         trials = study.get_trials(deepcopy=False)
         self.records = records_of(trials)
@@ -140,25 +138,25 @@ class Session:
         before = read_search(study)
         self._recover(trials, same=before is not None and before.space_digest == search.space_digest)
         self._history.take(study.get_trials(deepcopy=False))
-        keep_search(study, search)
+        save_search(study, search)
 
     @property
-    def elsewhere(self) -> Set[int]:
+    def remote_trials(self) -> Set[int]:
         """Numbers of the trials that other processes have at work."""
-        return self._elsewhere.keys()
+        return self._remote.keys()
 
-    def news(self) -> News:
+    def poll_remote(self) -> RemoteUpdates:
         """See what other processes have come to, and take over what the dead ones left; once a second at most."""
         if time.monotonic() - self._looked < _LOOK:
-            return News()
+            return RemoteUpdates()
         self._looked = time.monotonic()
-        if self._seat is not None:
-            self._seat.beat()
+        if self._lease is not None:
+            self._lease.heartbeat()
         trials = self.study.get_trials(deepcopy=False)
         self._meet(trials)
         dead = []
-        takes_over = self._seat is None or (bool(self._elsewhere) and self._seat.first())
-        for number in sorted(self._elsewhere):
+        takes_over = self._lease is None or (bool(self._remote) and self._lease.is_first())
+        for number in sorted(self._remote):
             running = not trials[number].state.is_finished()
             if running and takes_over and not self._is_alive(trials[number].user_attrs.get(_OWNER)):
                 dead.append(number)
@@ -166,19 +164,19 @@ class Session:
             trials = self.study.get_trials(deepcopy=False)
         records = [
             record
-            for number in sorted(self._elsewhere)
+            for number in sorted(self._remote)
             if trials[number].state.is_finished()
             or (number in dead and "record" in trials[number].user_attrs)
             for record in self._ended_elsewhere(trials[number])
         ]
-        left = [trials[number] for number in dead if number in self._elsewhere]
-        if self._elsewhere or records:
+        left = [trials[number] for number in dead if number in self._remote]
+        if self._remote or records:
             self._history.take(trials)
-        return News(tuple(records), tuple(self._taken_over(trials, left)))
+        return RemoteUpdates(tuple(records), tuple(self._taken_over(trials, left)))
 
     def _ended_elsewhere(self, trial: FrozenTrial) -> list[TrialRecord]:
         """Know no more of another process's trial but how it ended, if that is known."""
-        configuration = self._elsewhere.pop(trial.number)
+        configuration = self._remote.pop(trial.number)
         records = records_of([trial])
         if not trial.state.is_finished():  # killed between two lines
             self._end(records[0])
@@ -187,7 +185,7 @@ class Session:
         return records
 
     def _is_alive(self, owner: str | None) -> bool:
-        return self._seat is not None and owner is not None and self._seat.alive(owner)
+        return self._lease is not None and owner is not None and self._lease.is_alive(owner)
 
     def _meet(self, trials: Sequence[FrozenTrial]) -> None:
         """Get to know the trials that other processes have proposed since."""
@@ -195,7 +193,7 @@ class Session:
             if trial.number in self._live or trial.state.is_finished() and "record" not in trial.user_attrs:
                 continue
             configuration = proposed_with(trial, self._space)
-            self._elsewhere[trial.number] = configuration
+            self._remote[trial.number] = configuration
             self._company = self._company or self._is_alive(trial.user_attrs.get(_OWNER))
             if configuration is not None:
                 self._first.setdefault(key(configuration), trial.number)
@@ -212,12 +210,12 @@ class Session:
         """Take over trials that were at work when their process died, and return their cohorts."""
         leaders = set()
         for trial in left:
-            configuration = self._elsewhere.pop(trial.number)
+            configuration = self._remote.pop(trial.number)
             if configuration is None:
                 self.study.tell(trial.number, state=TrialState.FAIL)
             else:
-                if self._seat is not None:
-                    self._storage.set_trial_user_attr(trial._trial_id, _OWNER, self._seat.token)
+                if self._lease is not None:
+                    self._storage.set_trial_user_attr(trial._trial_id, _OWNER, self._lease.token)
                 self._begin(trial, configuration)
                 leaders.add(leader_of(trial))
         recorded = (
@@ -274,11 +272,11 @@ class Session:
         proposal = self._begin(leader, configuration)
         return tuple(self._filled([proposal], leader, _Cohort(sees, {leader.number: as_proposed(leader)})))
 
-    def twin(self, number: int) -> int | None:
+    def duplicate(self, number: int) -> int | None:
         """Return the trial that has the same configuration as this one and need not be trained again, if any."""
-        return self._twins.get(number)
+        return self._duplicates.get(number)
 
-    def judge(self, rung: int, scores: Mapping[int, float]) -> set[int]:
+    def report(self, rung: int, scores: Mapping[int, float]) -> set[int]:
         """Keep the scores of a cohort at a rung, and return the numbers of the trials to prune.
 
         What the pruner sees follows from what the cohort was proposed with, and from what its trials have scored since
@@ -338,11 +336,11 @@ class Session:
         trial_id = self._live.pop(record.number)
         self._cohorts.pop(record.number, None)
         owner = self._storage.get_trial(trial_id).user_attrs.get(_OWNER)
-        if self._seat is not None and owner != self._seat.token:
-            self._twins.pop(record.number, None)
-            self._elsewhere[record.number] = record.configuration
+        if self._lease is not None and owner != self._lease.token:
+            self._duplicates.pop(record.number, None)
+            self._remote[record.number] = record.configuration
             return False
-        if self._twins.pop(record.number, None) is not None:
+        if self._duplicates.pop(record.number, None) is not None:
             if not self._search.several:
                 for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
                     self._storage.set_trial_intermediate_value(trial_id, rung, self._value(score))
@@ -408,7 +406,7 @@ class Session:
         self, draft: FrozenTrial, configuration: Mapping[str, Any], attributes: Mapping[str, Any]
     ) -> FrozenTrial | None:
         """Write a draft into the study as this process's own; None where others have proposed all there were to be."""
-        owner = {} if self._seat is None else {_OWNER: self._seat.token}
+        owner = {} if self._lease is None else {_OWNER: self._lease.token}
         trial = self._drafts.keep(draft, {CONFIGURATION: configuration, **attributes, **owner})
         if (
             self._company or trial.number > self._met
@@ -470,7 +468,7 @@ class Session:
         self._live[trial.number] = trial._trial_id
         first = self._first.setdefault(key(configuration), trial.number)
         if first != trial.number:
-            self._twins[trial.number] = first
+            self._duplicates[trial.number] = first
         return self._proposal(trial.number, configuration)
 
     def _repeats(self, record: TrialRecord) -> bool:

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from automl.families import load_space, structural
 from automl.records import Curve
 from automl.study import create_study, make_pruner, make_sampler
-from automl.study.policies import PRUNERS, SAMPLERS
+from automl.study.samplers import PRUNERS, SAMPLERS
 from tests.study.conftest import SPACE
 
 SMALL = {
@@ -42,8 +42,8 @@ def told(proposing, record, n_cohorts, size=3):
     for _ in range(n_cohorts):
         cohort = proposing.propose(lambda leader: size)
         for one in cohort:
-            if proposing.twin(one.number) is None:
-                proposing.judge(1, {one.number: score(one)})
+            if proposing.duplicate(one.number) is None:
+                proposing.report(1, {one.number: score(one)})
             family = next(iter(one.configuration["model"]))
             proposing.tell(record(one, score=score(one)).model_copy(update={"family": family}))
         found += cohort
@@ -164,7 +164,7 @@ def test_a_pruner_sees_what_the_schedule_lets_it_see(journal, session, record, n
             for one in proposing.propose(lambda leader: 4):
                 curve = [0.5 + i / 20 + rung / 100 for rung in range(4)]
                 for rung, value in zip((1, 2, 4, 8), curve, strict=True):
-                    proposing.judge(rung, {one.number: value})
+                    proposing.report(rung, {one.number: value})
                 proposing.tell(record(one, score=curve[-1], curve=Curve(rungs=(1, 2, 4, 8), scores=curve)))
         known = proposing.study.trials[-1].number + 1
         mine = proposing.propose(lambda leader: 6, known if repeatable else None)
@@ -172,14 +172,14 @@ def test_a_pruner_sees_what_the_schedule_lets_it_see(journal, session, record, n
         for one in others if late_results else ():
             curve = [0.95 - rung / 100 for rung in range(4)]
             for rung, value in zip((1, 2, 4, 8), curve, strict=True):
-                proposing.judge(rung, {one.number: value})
+                proposing.report(rung, {one.number: value})
             proposing.tell(record(one, score=curve[-1], curve=Curve(rungs=(1, 2, 4, 8), scores=curve)))
         pruned = []
         scores = {one.number: 0.55 + i / 20 for i, one in enumerate(mine)}
         for rung in (1, 2, 4, 8):
             scores = {number: value for number, value in scores.items() if number not in dict(pruned)}
             if scores:
-                said = proposing.judge(rung, {number: value - rung / 50 for number, value in scores.items()})
+                said = proposing.report(rung, {number: value - rung / 50 for number, value in scores.items()})
                 pruned += [(number, rung) for number in sorted(said)]
         journal.unlink()
         return pruned
@@ -209,7 +209,7 @@ def test_two_searches_of_different_names_are_halved_alike(tmp_path, record):
             alive = {one.number: (one.number * 7 + i) % 10 / 10 for one in cohort}
             for rung in (1, 3, 9, 27):
                 if alive:
-                    gone = proposing.judge(rung, alive)
+                    gone = proposing.report(rung, alive)
                     said += sorted((number, rung) for number in gone)
                     alive = {number: value for number, value in alive.items() if number not in gone}
             for one in cohort:
@@ -246,7 +246,7 @@ def test_all_trials_are_looked_through_once_a_cohort_and_never_to_judge_or_to_te
     cohort = proposing.propose(lambda leader: 6)
     assert (len(cohort), len(calls)) == (6, 1)
     for rung in (1, 2, 4):
-        proposing.judge(rung, {one.number: score(one) for one in cohort})
+        proposing.report(rung, {one.number: score(one) for one in cohort})
     for one in cohort:
         proposing.tell(record(one))
     assert len(calls) == 1

@@ -33,7 +33,7 @@ def test_members_share_the_leaders_structure_and_nothing_else(session, record, s
     for i in range(8):
         sizes = []
         cohort = proposing.propose(lambda leader, sizes=sizes: sizes.append(leader) or 4)
-        if proposing.twin(cohort[0].number) is not None:  # nothing to train: nothing to share
+        if proposing.duplicate(cohort[0].number) is not None:  # nothing to train: nothing to share
             assert (len(cohort), sizes) == (1, [])
             continue
         assert sizes == [cohort[0]]
@@ -86,7 +86,7 @@ def test_a_known_configuration_is_a_twin_and_something_new_is_drawn_while_there_
     while not proposing.exhausted:
         (one,) = proposing.propose(lambda leader: 1)
         depth = one.params["model.decision_tree.max_depth"]
-        assert proposing.twin(one.number) == first.get(depth)
+        assert proposing.duplicate(one.number) == first.get(depth)
         known = record(one, score=depth, curve=Curve(rungs=(1,), scores=(depth,)))
         if depth in first:
             known = known.repeated(one)
@@ -108,7 +108,7 @@ def test_a_trial_that_was_cut_short_is_not_known(session, record):
         state, reason = next(states)
         proposing._leads = [{"model.decision_tree.max_depth": 2}]
         (one,) = proposing.propose(lambda leader: 1)
-        twins.append(proposing.twin(one.number))
+        twins.append(proposing.duplicate(one.number))
         known = record(one, state, reason=reason)
         proposing.tell(known if twins[-1] is None else known.repeated(one))
     assert twins == [None, None, 1]
@@ -131,9 +131,9 @@ def test_judge_reports_and_prunes_what_the_pruner_says(session):
 
     proposing = session(pruner=BelowHalf())
     a, b, c = (one.number for one in proposing.propose(lambda leader: 3))
-    assert proposing.judge(1, {a: 0.6, b: 0.4, c: 0.5}) == {b}
-    assert proposing.judge(2, {a: 0.1, c: 0.9}) == {a}
-    assert proposing.judge(1, {a: 0.6, c: 0.5}) == set()  # a cohort tried again comes by once more
+    assert proposing.report(1, {a: 0.6, b: 0.4, c: 0.5}) == {b}
+    assert proposing.report(2, {a: 0.1, c: 0.9}) == {a}
+    assert proposing.report(1, {a: 0.6, c: 0.5}) == set()  # a cohort tried again comes by once more
     seen = [trial.intermediate_values for trial in proposing.study.trials]
     assert seen == [{1: 0.6, 2: 0.1}, {1: 0.4}, {1: 0.5, 2: 0.9}]
 
@@ -144,10 +144,10 @@ def test_hidden_trials_are_not_compared_with(session, record, hide, pruned):
     proposing = session(linear, pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0))
     old = proposing.propose(lambda leader: 3)
     for one in old:
-        proposing.judge(1, {one.number: 0.9})
+        proposing.report(1, {one.number: 0.9})
         proposing.tell(record(one, score=0.9))
     (new,) = proposing.propose(lambda leader: 1, sees=old[0].number if hide else None)
-    assert proposing.judge(1, {new.number: 0.2}) == ({new.number} if pruned else set())
+    assert proposing.report(1, {new.number: 0.2}) == ({new.number} if pruned else set())
 
 
 def test_trials_that_train_together_are_compared_with_each_other(session):
@@ -155,9 +155,9 @@ def test_trials_that_train_together_are_compared_with_each_other(session):
     proposing = session(linear, pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=0))
     cohort = [one.number for one in proposing.propose(lambda leader: 5)]
     scores = dict(zip(cohort, (0.5, 0.9, 0.1, 0.7, 0.3), strict=True))
-    assert proposing.judge(1, scores) == {cohort[2], cohort[4]}
+    assert proposing.report(1, scores) == {cohort[2], cohort[4]}
     left = {number: scores[number] for number in (cohort[0], cohort[1], cohort[3])}
-    assert proposing.judge(2, left) == set()  # two others are too few for this pruner
+    assert proposing.report(2, left) == set()  # two others are too few for this pruner
     assert all(trial.state == TrialState.RUNNING for trial in proposing.study.trials)
 
 
@@ -169,11 +169,11 @@ def test_a_cohort_of_good_trials_is_not_halved_once_there_are_enough_to_judge_it
     proposing = session(linear, pruner="median")
     for _ in range(before):
         (one,) = proposing.propose(lambda leader: 1)
-        proposing.judge(1, {one.number: 0.5})
+        proposing.report(1, {one.number: 0.5})
         proposing.tell(record(one, score=0.5))
     cohort = [one.number for one in proposing.propose(lambda leader: 8)]
     scores = {number: 0.91 + 0.01 * i for i, number in enumerate(cohort)}
-    assert proposing.judge(1, scores) == {cohort[i] for i in pruned}
+    assert proposing.report(1, scores) == {cohort[i] for i in pruned}
 
 
 def test_a_trial_is_compared_with_its_own_family_alone(session, record):
@@ -187,11 +187,11 @@ def test_a_trial_is_compared_with_its_own_family_alone(session, record):
             proposing.tell(record(one, "failed", None))
 
     good = cohort_of("linear")
-    proposing.judge(1, {good.number: 0.9})
+    proposing.report(1, {good.number: 0.9})
     proposing.tell(record(good, score=0.9))
     other, same = cohort_of("mlp"), cohort_of("linear")
-    assert proposing.judge(1, {other.number: 0.2}) == set()
-    assert proposing.judge(1, {same.number: 0.2}) == {same.number}
+    assert proposing.report(1, {other.number: 0.2}) == set()
+    assert proposing.report(1, {same.number: 0.2}) == {same.number}
 
 
 def test_what_is_told_can_be_read_from_the_journal(session, record, journal):
@@ -244,7 +244,7 @@ def test_a_study_of_several_objectives_is_told_values_and_constraints_and_prunes
     proposing = Session(study, load_space(SPACE), SEVERAL)
     cohort = proposing.propose(lambda leader: 3)
     numbers = [one.number for one in cohort]
-    assert proposing.judge(1, dict.fromkeys(numbers, 0.5)) == set()
+    assert proposing.report(1, dict.fromkeys(numbers, 0.5)) == set()
     values = {"roc_auc": 0.7, "model_bytes": 512.0, "fit_seconds": 0.5}
     proposing.tell(record(cohort[0], score=0.7, values=values, excess={"fit_seconds": -0.5}))
     proposing.tell(
@@ -272,11 +272,11 @@ def test_a_loss_is_kept_as_it_is_and_judged_as_one(journal, record):
     pruned = set()
     for loss in (*[1.0] * 10, 3.0):
         (one,) = proposing.propose(lambda leader: 1)
-        if proposing.twin(one.number) is not None:
+        if proposing.duplicate(one.number) is not None:
             proposing.tell(record(one, score=-loss, curve=Curve(rungs=(1, 2), scores=(-loss, -loss))))
             continue
-        proposing.judge(1, {one.number: -loss})
-        pruned |= proposing.judge(2, {one.number: -loss})
+        proposing.report(1, {one.number: -loss})
+        pruned |= proposing.report(2, {one.number: -loss})
         proposing.tell(record(one, score=-loss))
     trials = study.get_trials()
     assert [trial.value for trial in trials] == [1.0] * 10 + [3.0]
@@ -299,7 +299,7 @@ def test_what_was_at_work_is_trained_again_under_its_number_in_a_space_that_has_
     wider["space"]["model"]["choice"]["mlp"]["hidden_layer_sizes"] = [[4], [8], [16]]
     assert any(one.params.get("model.linear.l1", 0) > 0 for one in left)
     alive = session(wider, sampler="tpe", resume=True)
-    again = alive.news().unfinished
+    again = alive.poll_remote().orphaned
     assert [one for cohort in again for one in cohort] == left
     for one in left:
         alive.tell(record(one, score=0.1 * one.number))
@@ -312,18 +312,18 @@ def test_what_was_at_work_is_trained_again_under_its_number_in_a_space_that_has_
 
 
 class Neighbour:
-    """A seat among processes that are all alive."""
+    """A lease among processes that are all alive."""
 
     def __init__(self, token):
         self.token = token
 
-    def beat(self):
+    def heartbeat(self):
         pass
 
-    def first(self):
+    def is_first(self):
         return True
 
-    def alive(self, token):
+    def is_alive(self, token):
         return True
 
 
@@ -358,10 +358,10 @@ def test_two_processes_that_propose_the_same_at_once_train_it_once(neighbours, r
     (second,) = two.propose(lambda leader: first.extend(one.propose(lambda leader: 1)) or 1)
     assert (first[0].number, second.number) == (0, 1)
     assert first[0].configuration == second.configuration
-    assert one.twin(0) is None
-    assert two.twin(1) == 0
-    assert two.elsewhere == {0}
+    assert one.duplicate(0) is None
+    assert two.duplicate(1) == 0
+    assert two.remote_trials == {0}
     one.tell(record(first[0], score=0.75))
     two._looked = float("-inf")
-    assert [told.score for told in two.news().records] == [0.75]
-    assert two.elsewhere == set()
+    assert [told.score for told in two.poll_remote().records] == [0.75]
+    assert two.remote_trials == set()

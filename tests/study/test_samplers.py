@@ -8,7 +8,7 @@ import pytest
 from automl.errors import SettingError
 from automl.families import load_space
 from automl.study import make_pruner, make_sampler
-from automl.study.policies import PRUNERS, SAMPLERS
+from automl.study.samplers import PRUNERS, SAMPLERS
 from tests.study.conftest import SPACE
 
 

@@ -14,8 +14,8 @@ from optuna.exceptions import ExperimentalWarning
 
 from automl.errors import Fault, SettingError, nearest
 from automl.space import Space
-from automl.study.afresh import Afresh, AfreshPruner
-from automl.study.points import Points
+from automl.study.grid_sampler import Points
+from automl.study.stateless_sampler import Afresh, AfreshPruner
 
 __all__ = ["PRUNERS", "SAMPLERS", "make_pruner", "make_sampler"]
 

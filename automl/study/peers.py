@@ -23,7 +23,7 @@ except ImportError:  # Windows has no such locks
 from automl.errors import without_passwords
 from automl.study.storage import is_file, journal_file, store_error
 
-__all__ = ["Seat", "join"]
+__all__ = ["ProcessLease", "open_lease"]
 
 _BEAT = 15.0  # seconds between two signs of life
 _LATELY = 60.0  # seconds after which a process of another machine counts as dead that gave none
@@ -31,7 +31,7 @@ _LATELY = 60.0  # seconds after which a process of another machine counts as dea
 _SEAT = "seat "
 
 
-class Seat:
+class ProcessLease:
     """A process's place among those that search a study.
 
     A process holds a lock of the operating system as long as it lives, on a file beside the journal, or in this
@@ -63,34 +63,34 @@ class Seat:
         self._door = _entered(self._doorstep) if fcntl else None
         self._lock = _locked(self._file(self.token)) if fcntl else None
 
-    def through(self) -> None:
-        """Let in the next process of this machine; until then one that takes a seat in the same study waits."""
+    def release_startup_lock(self) -> None:
+        """Let in the next process of this machine; until then one that takes a lease in the same study waits."""
         if self._door is not None:
             self._doorstep.unlink(missing_ok=True)
             self._door.close()
             self._door = None
 
-    def look(self, study: optuna.Study) -> None:
+    def observe(self, study: optuna.Study) -> None:
         """See who searches the study, without being seen."""
         self._study = study
 
-    def take(self, study: optuna.Study) -> None:
+    def register(self, study: optuna.Study) -> None:
         """Be seen to search the study."""
         self._study = study
         self._say(time.time())
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Give a sign of life, if it is time for one."""
         if time.monotonic() - self._beaten > _BEAT and not (self._beside and fcntl):
             self._say(time.time())
 
-    def rest(self) -> None:
+    def stop_searching(self) -> None:
         """Search no more: others take over what somebody else leaves behind."""
         self._say(-time.time())
 
-    def leave(self) -> bool:
-        """Give up the seat, and return whether nobody else has one."""
-        self.through()
+    def release(self) -> bool:
+        """Give up the lease, and return whether nobody else has one."""
+        self.release_startup_lock()
         if self._seated:
             self._seated = False
             with suppress(Exception):  # a storage that is gone; whoever comes next finds the lock free
@@ -106,15 +106,15 @@ class Seat:
 
     def others(self) -> list[str]:
         """Return the other processes that are alive, those that came first before the others."""
-        return [token for token in sorted(self._seats()) if token != self.token and self.alive(token)]
+        return [token for token in sorted(self._seats()) if token != self.token and self.is_alive(token)]
 
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Return whether this process came first, of those that search and are alive."""
         searching = (token for token, seen in self._seats().items() if seen > 0 and token < self.token)
-        return not any(self.alive(token) for token in searching)
+        return not any(self.is_alive(token) for token in searching)
 
-    def alive(self, token: str) -> bool:
-        """Return whether a process is alive that took a seat."""
+    def is_alive(self, token: str) -> bool:
+        """Return whether a process is alive that took a lease."""
         if token == self.token:
             return True
         seen = abs(self._seats().get(token, 0.0))
@@ -150,8 +150,8 @@ class Seat:
 
 
 @contextmanager
-def join(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[Seat]:
-    """Take a seat among the processes that search a study, and leave it in the end.
+def open_lease(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[ProcessLease]:
+    """Take a lease among the processes that search a study, and leave it in the end.
 
     Raises
     ------
@@ -159,13 +159,13 @@ def join(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[
         If the study's folder cannot be made or written.
     """
     try:
-        seat = Seat(study_name, storage)
+        lease = ProcessLease(study_name, storage)
     except OSError as error:
         raise store_error(storage, error) from error
     try:
-        yield seat
+        yield lease
     finally:
-        seat.leave()
+        lease.release()
 
 
 def _place(study_name: str, storage: str | Path | BaseStorage | None) -> Path:

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from automl.study import create_study, join, load_study, make_pruner, make_sampler
-from automl.study.company import _LATELY, _SEAT, Seat
+from automl.study import create_study, load_study, make_pruner, make_sampler, open_lease
+from automl.study.peers import _LATELY, _SEAT, ProcessLease
 
 
 @pytest.fixture(params=["journal", "sqlite"])
@@ -24,18 +24,18 @@ def study(storage):
 
 HOLD = """
 import sys
-from automl.study import load_study, join
-with join("s", sys.argv[1]) as seat:
-    seat.take(load_study("s", sys.argv[1]))
-    seat.through()
-    print(seat.token, flush=True)
+from automl.study import load_study, open_lease
+with open_lease("s", sys.argv[1]) as lease:
+    lease.register(load_study("s", sys.argv[1]))
+    lease.release_startup_lock()
+    print(lease.token, flush=True)
     sys.stdin.read()
 """
 
 
 @pytest.fixture
 def elsewhere(storage, study):
-    """Another process that has a seat until its input ends; and its token."""
+    """Another process that has a lease until its input ends; and its token."""
     command = [sys.executable, "-c", HOLD, str(storage)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
@@ -46,43 +46,43 @@ def elsewhere(storage, study):
 
 def test_a_process_is_seen_until_it_leaves(storage, study, elsewhere):
     process, token = elsewhere
-    with join("s", storage) as seat:
-        seat.take(study)
-        assert seat.others() == [token]
-        assert not seat.first()
+    with open_lease("s", storage) as lease:
+        lease.register(study)
+        assert lease.others() == [token]
+        assert not lease.is_first()
         process.stdin.close()
         process.wait()
-        assert seat.others() == []
-        assert seat.first()
-        assert seat.leave()
+        assert lease.others() == []
+        assert lease.is_first()
+        assert lease.release()
 
 
 def test_a_process_that_is_killed_is_known_to_be_dead_at_once(storage, study, elsewhere, tmp_path):
     process, token = elsewhere
-    with join("s", storage) as seat:
-        seat.take(study)
-        assert seat.alive(token)
+    with open_lease("s", storage) as lease:
+        lease.register(study)
+        assert lease.is_alive(token)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert not seat.alive(token)
-        assert not seat.alive(token)  # and stays dead once its lock is gone
+        assert not lease.is_alive(token)
+        assert not lease.is_alive(token)  # and stays dead once its lock is gone
     assert load_study("s", storage).user_attrs[_SEAT + token] == 0
     assert not list(tmp_path.glob("*.seat"))
 
 
 def test_one_that_only_finishes_is_alive_but_takes_nothing_over(storage, study):
-    with join("s", storage) as early:
-        early.take(study)
-        early.through()
-        with join("s", storage) as late:
-            late.take(study)
-            assert early.first()
-            assert not late.first()
-            early.rest()
-            assert late.first()
+    with open_lease("s", storage) as early:
+        early.register(study)
+        early.release_startup_lock()
+        with open_lease("s", storage) as late:
+            late.register(study)
+            assert early.is_first()
+            assert not late.is_first()
+            early.stop_searching()
+            assert late.is_first()
             assert late.others() == [early.token]
-            assert not early.leave()
-            assert late.leave()
+            assert not early.release()
+            assert late.release()
     assert early.token < late.token
 
 
@@ -90,27 +90,27 @@ def test_a_process_of_another_machine_lives_as_long_as_it_says_so(tmp_path, monk
     url = f"sqlite:///{tmp_path}/s.db"
     study = create_study("s", url, sampler=make_sampler(None, 0), pruner=make_pruner(None))
     now = 1_000.0
-    monkeypatch.setattr("automl.study.company.time.time", lambda: now)
+    monkeypatch.setattr("automl.study.peers.time.time", lambda: now)
     study.set_user_attr(f"{_SEAT}0-far-1", now)
-    with join("s", url) as seat:
-        seat.take(study)
-        assert seat.others() == ["0-far-1"]
+    with open_lease("s", url) as lease:
+        lease.register(study)
+        assert lease.others() == ["0-far-1"]
         now += _LATELY + 1
-        assert seat.others() == []
-        assert seat.alive(seat.token)
+        assert lease.others() == []
+        assert lease.is_alive(lease.token)
 
 
 def test_two_that_come_at_once_enter_one_after_the_other(storage, study):
-    first = Seat("s", storage)
+    first = ProcessLease("s", storage)
     with closing(_Waiting(storage)) as second:
         assert not second.entered(0.3)
-        first.through()
+        first.release_startup_lock()
         assert second.entered(30)
-    first.leave()
+    first.release()
 
 
 class _Waiting:
-    """A process that takes a seat, and says when it has one."""
+    """A process that takes a lease, and says when it has one."""
 
     def __init__(self, storage):
         command = [sys.executable, "-c", HOLD, str(storage)]

@@ -12,9 +12,9 @@ from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from automl.space import Space
-from automl.study.afresh import Afresh
 from automl.study.history import FORK, History, family
-from automl.study.views import DRAFT, View, empty, view
+from automl.study.stateless_sampler import Afresh
+from automl.study.study_overlay import DRAFT, View, empty, view
 
 __all__ = ["Drafts"]
 

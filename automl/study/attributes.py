@@ -15,9 +15,9 @@ from automl.space import Space
 
 __all__ = [
     "CONFIGURATION",
-    "keep_run",
-    "keep_search",
-    "keep_settings",
+    "save_run",
+    "save_search",
+    "save_settings",
     "key",
     "proposed_with",
     "read_records",
@@ -49,7 +49,7 @@ def read_search(study: optuna.Study) -> SearchRecord | None:
     return None if kept is None else SearchRecord.model_validate(kept)
 
 
-def keep_search(study: optuna.Study, search: SearchRecord) -> None:
+def save_search(study: optuna.Study, search: SearchRecord) -> None:
     """Keep what a study is about."""
     study.set_user_attr("search", search.model_dump(mode="json"))
 
@@ -59,7 +59,7 @@ def read_run(study: optuna.Study) -> str | None:
     return study.user_attrs.get("run_id")
 
 
-def keep_run(study: optuna.Study, run_id: str) -> None:
+def save_run(study: optuna.Study, run_id: str) -> None:
     """Keep which run of MLflow belongs to a study."""
     study.set_user_attr("run_id", run_id)
 
@@ -69,7 +69,7 @@ def read_settings(study: optuna.Study) -> dict[str, Any]:
     return dict(study.user_attrs.get("settings", {}))
 
 
-def keep_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
+def save_settings(study: optuna.Study, settings: Mapping[str, Any]) -> None:
     """Keep the settings that a study's search was started with."""
     study.set_user_attr("settings", dict(settings))
 
