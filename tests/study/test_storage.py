@@ -131,5 +131,5 @@ def test_a_password_is_not_shown(postgres, part):
 
 def test_a_driver_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match=r"pip install 'automl\[postgres\]'"):
+    with pytest.raises(StoreError, match=r"pip install 'automl-orchestrator\[postgres\]'"):
         create("mine", "postgresql+psycopg://127.0.0.1/absent")
