@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from automl.tracking import Tracker
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 __all__ = ["postgres"]
 

@@ -8,7 +8,7 @@ import pytest
 
 import automl
 from automl.study import load_study, read_records
-from tests.tables import small
+from tests.support.tables import small
 
 X, y = small()
 TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": 2}}}}}

@@ -26,7 +26,8 @@ from automl import cli
 from automl.cli import main
 from automl.export import save_model
 from automl.study import load_study, read_records
-from tests.tables import penguins
+from tests.support import ROOT
+from tests.support.tables import penguins
 
 TREE = "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 4}}}}}\n"
 WIDE = """
@@ -180,7 +181,7 @@ def test_the_commands_of_the_readme_run(folder, run):
     X.assign(malignant=y == 0).to_csv("tumours.csv", index=False)
     (folder / "model").mkdir()
     (folder / "model" / "MLmodel").touch()  # what the Python above the commands leaves behind
-    text = (Path(__file__).parents[1] / "README.md").read_text()
+    text = (ROOT / "README.md").read_text()
     (block,) = re.findall(r"## From a shell\n\n```sh\n(.*?)```", text, flags=re.S)
     brief = block.replace("--timeout 60", "--space quick --n-trials 2 --n-jobs 1 --no-progress")
     run_id = ""

@@ -10,7 +10,7 @@ from automl.records import Curve, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, load_study, make_pruner, make_sampler
 from automl.tracking import Silent
 from automl.workers import Finished, JudgeRequest
-from tests.test_loop import Mirror, ScriptedWorkers
+from tests.support.scripted import ScriptedTracker, ScriptedWorkers
 
 SPACE = {
     "space": {
@@ -98,7 +98,14 @@ def search(journal, *, pruner, slots=1, seed=0, lives=None):
     session = Session(study, load_space(SPACE), SEARCH)
     budget = Budget(n_trials=N_TRIALS)
     Loop(
-        session, workers, budget, Mirror(), Silent(), shape=(100, 3, 3), refit=False, known=session.records
+        session,
+        workers,
+        budget,
+        ScriptedTracker(),
+        Silent(),
+        shape=(100, 3, 3),
+        refit=False,
+        known=session.records,
     ).run()
     return writes
 

@@ -15,9 +15,9 @@ import pytest
 
 from automl.families import FAMILIES, Problem, load_space
 from automl.loop import Loop
-from automl.records import Curve, Proposal, SearchRecord, TrialRecord
+from automl.records import Curve, SearchRecord
 from automl.running import Running
-from automl.study import Budget, RemoteUpdates, Session, create_study, make_pruner, make_sampler
+from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
 from automl.workers import (
@@ -27,138 +27,20 @@ from automl.workers import (
     Finished,
     JudgeRequest,
     Killed,
-    Workers,
     cohort_bytes,
     open_workers,
 )
-
-EPOCHS = 4
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-class ScriptedSession:
-    """Numbers its proposals, remembers what it was asked and told, prunes what it is told to."""
-
-    def __init__(self, family="linear", prune=()):
-        self.log, self.prune, self.family = [], set(prune), family
-        self.numbers, self.judged, self.duplicates, self.sees = count(), [], {}, {}
-
-    remote_trials: frozenset[int] = frozenset()
-
-    def poll_remote(self):
-        return RemoteUpdates()
-
-    def propose(self, size, sees):
-        leader = self.proposal()
-        cohort = (leader, *(self.proposal() for _ in range(size(leader) - 1)))
-        self.log.append(("propose", tuple(one.number for one in cohort)))
-        self.sees |= {one.number: sees for one in cohort}
-        return cohort
-
-    def proposal(self):
-        params = {"max_epochs": EPOCHS} if self.family == "linear" else {}
-        number = next(self.numbers)
-        return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
-
-    exhausted, prunes = False, False
-
-    def duplicate(self, number):
-        return self.duplicates.get(number)
-
-    def report(self, rung, scores):
-        (sees,) = {self.sees[number] for number in scores}
-        seen = {number for number in self.sees if sees is None or number < sees} | set(scores)
-        self.judged.append((rung, dict(scores), seen))
-        return self.prune & set(scores)
-
-    def tell(self, record):
-        self.log.append(("tell", record.number))
-        return True
-
-    @property
-    def told(self):
-        return [number for what, number in self.log if what == "tell"]
-
-    @property
-    def proposed(self):
-        return [numbers for what, numbers in self.log if what == "propose"]
-
-
-class ScriptedWorkers(Workers):
-    """Gives the events that ``script(cohort)`` makes of a cohort, of one cohort at work after the other."""
-
-    def __init__(self, script, slots=1, choose=min):
-        super().__init__(slots)
-        self.script, self.choose = script, choose
-        self.at_work, self.closed, self.most = {}, 0, 0
-
-    def submit(self, cohort):
-        self.at_work[cohort.id] = iter(self.script(cohort))
-        self.most = max(self.most, len(self.at_work))
-
-    def next(self, timeout=None):
-        if not self.at_work:
-            return None
-        chosen = self.choose(self.at_work)
-        event = next(self.at_work[chosen])
-        if event is not None and not isinstance(event, JudgeRequest):
-            del self.at_work[chosen]
-        return event
-
-    def close(self):
-        self.closed += 1
-
-
-class Mirror:
-    """Stands where the tracker does."""
-
-    def __init__(self):
-        self.written = []
-
-    def log_trial(self, record):
-        self.written.append(record.number)
-
-    def backlog(self, more=0):
-        return 0.01 * more
-
-
-def record(proposal, seconds=0.5, score=0.5):
-    ((family, _),) = proposal.configuration["model"].items()
-    return TrialRecord(
-        **proposal.model_dump(), state="complete", family=family, score=score, seconds=seconds,
-        curve=Curve(rungs=(1, EPOCHS), scores=(0.4, score)),
-    )  # fmt: skip
-
-
-def finished(cohort, seconds=0.5):
-    yield Finished(cohort, [record(proposal, seconds) for proposal in cohort.proposals])
-
-
-def at_rung(cohort, rung, replies=None):
-    scores = {proposal.number: 0.1 * rung for proposal in cohort.proposals}
-    return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
-
-
-def loop(
-    workers, session=None, *, clock=None, timeout=None, n_trials=None, shape=(100, 5, 3), refit=False, **more
-):
-    return Loop(
-        session or ScriptedSession(),
-        workers,
-        Budget(timeout, n_trials, clock=clock or Clock()),
-        Mirror(),
-        Silent(),
-        shape=shape,
-        refit=refit,
-        **more,
-    )
-
+from tests.support.scripted import (
+    EPOCHS,
+    Clock,
+    ScriptedSession,
+    ScriptedTracker,
+    ScriptedWorkers,
+    at_rung,
+    finished,
+    loop,
+    record,
+)
 
 # How much
 
@@ -214,7 +96,7 @@ def test_no_cohort_is_proposed_once_the_time_is_up():
     assert sizes[-1] < 3
 
 
-class SlowMirror(Mirror):
+class SlowTracker(ScriptedTracker):
     """Writes one run after the other, by the clock, which goes on while it is asked how far it has come."""
 
     def __init__(self, clock, seconds, asking=0.0):
@@ -245,7 +127,7 @@ def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead
             return super().next(timeout)
 
     search = loop(Waiting(quick), timeout=60, clock=clock)
-    search._tracker = SlowMirror(clock, seconds=0.1, asking=asking)
+    search._tracker = SlowTracker(clock, seconds=0.1, asking=asking)
     search.run()
     assert 500 < len(search.records) <= 600
     assert asked[-1] > 55
@@ -258,7 +140,7 @@ def test_with_a_number_of_trials_nothing_depends_on_how_fast_runs_are_written():
     for seconds in (0, 3):
         clock, session = Clock(), ScriptedSession()
         search = loop(ScriptedWorkers(finished, slots=2), session, clock=clock, timeout=600, n_trials=61)
-        search._tracker = SlowMirror(clock, seconds)
+        search._tracker = SlowTracker(clock, seconds)
         search.run()
         logs.append(session.log)
     assert search._tracker.done == 183
@@ -941,7 +823,7 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
         Session(study, load_space(SPACE), about),
         open_workers(Assignment(frame, columns.kinds_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs),
         Budget(**limits),
-        Mirror(),
+        ScriptedTracker(),
         Silent(),
         shape=(120, 4, 3),
         refit=False,

@@ -17,7 +17,7 @@ from automl.cli import main
 from automl.resume import sync
 from automl.study import load_study, read_records
 from automl.workers import model_bytes
-from tests.tables import cancer, small
+from tests.support.tables import cancer, small
 
 MIXED = {
     "space": {

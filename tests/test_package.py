@@ -6,13 +6,11 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import automl
-
-ROOT = Path(__file__).parents[1]
+from tests.support import ROOT
 
 PUBLIC = {
     "automl": [

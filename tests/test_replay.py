@@ -15,7 +15,7 @@ import automl
 from automl.cli import main
 from automl.records import Curve
 from automl.replay import Replay, replay_run, replay_trial
-from tests.tables import cancer, small
+from tests.support.tables import cancer, small
 
 SPACE = {
     "space": {

@@ -20,10 +20,9 @@ from automl.records import SearchRecord
 from automl.resume import sync
 from automl.study import load_study, read_records
 from automl.tracking import Tracker
-from tests.kill_and_resume import check_mlflow
-from tests.tables import penguins, small
-
-ROOT = Path(__file__).parents[1]
+from tests.support import ROOT
+from tests.support.kill_and_resume import check_mlflow
+from tests.support.tables import penguins, small
 
 
 def space(high=6.0, rate=(0.01, 1.0), **families):
@@ -50,7 +49,7 @@ def children(run_id):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
 def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
-    command = [sys.executable, "-m", "tests.kill_and_resume", "30", "1", str(folder)]
+    command = [sys.executable, "-m", "tests.support.kill_and_resume", "30", "1", str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()  # orphans print too

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 import automl
 from automl.cli import main
-from tests.tables import small
+from tests.support.tables import small
 
 TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 6}}}}}}
 SLOW = """\

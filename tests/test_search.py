@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 import automl
 from automl.study import Budget, read_records
-from tests.tables import cancer, diabetes, penguins, small
+from tests.support.tables import cancer, diabetes, penguins, small
 
 SPACE = {
     "name": "brief",

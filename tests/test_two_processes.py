@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import optuna
 import pytest
@@ -17,14 +16,15 @@ from optuna.trial import TrialState
 from automl.errors import SettingError
 from automl.resume import sync
 from automl.study import known_studies, load_study, read_records
-from tests.kill_and_resume import check_mlflow
+from tests.support import ROOT
+from tests.support.kill_and_resume import check_mlflow
 
-ROOT = Path(__file__).parents[1]
 N_TRIALS = 120
 SEARCH = """
 import json, sys
 import automl.workers.thread as thread
-from tests.kill_and_resume import search
+from tests.support.kill_and_resume import search
+from tests.support import ROOT
 
 trained, evaluate = [], thread.evaluate
 

@@ -11,7 +11,7 @@ import pytest
 import automl
 from automl.cli import main
 from automl.families import Problem, family_of
-from tests.tables import diabetes, penguins, small
+from tests.support.tables import diabetes, penguins, small
 
 PACKAGES = {
     "lightgbm.LGBM": {"n_estimators": [5, 10], "num_leaves": {"low": 4, "high": 8}, "min_child_samples": 5},

@@ -26,6 +26,7 @@ from automl.export import export_run, load_model, model_metadata, save_model
 from automl.records import SearchRecord, TrialRecord
 from automl.table import TypedColumns, preprocessor
 from automl.tracking import Tracker, trusted_types
+from tests.support import ROOT
 
 Fit = Callable[[str], Pipeline]
 METADATA = {"task": "binary", "target": "late", "classes": ["in time", "late"], "scoring": "roc_auc"}
@@ -44,7 +45,7 @@ def test_a_clean_process_predicts_the_same(name: str, fit: Fit, table: pd.DataFr
         "if hasattr(model, 'predict_proba'): numpy.save('probabilities.npy', model.predict_proba(X))\n"
         "assert 'mlflow' not in sys.modules, 'reading a folder needs no MLflow'\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=tmp_path, env=environment, check=True)
     assert folder == tmp_path / "new" / "model"
     np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), pipeline.predict(table).astype(str))

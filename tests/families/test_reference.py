@@ -1,10 +1,9 @@
 """The page on families is what the tables say."""
 
-from pathlib import Path
-
 from automl.families import FAMILIES, reference
+from tests.support import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "families.md"
+PAGE = ROOT / "docs" / "families.md"
 WRITE = "python -c 'from automl.families import reference; print(reference(), end=\"\")' > docs/families.md"
 
 

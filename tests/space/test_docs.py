@@ -4,7 +4,6 @@ import doctest
 import re
 import shlex
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from automl.cli import main
 from automl.descent import OPTIMIZERS
 from automl.errors import SpaceError
 from automl.families import load_space
+from tests.support import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "spaces.md"
+PAGE = ROOT / "docs" / "spaces.md"
 BLOCKS = re.findall(
     r"^```(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
 )

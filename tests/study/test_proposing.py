@@ -10,7 +10,7 @@ from automl.families import load_space, structural
 from automl.records import Curve
 from automl.study import create_study, make_pruner, make_sampler
 from automl.study.samplers import PRUNERS, SAMPLERS
-from tests.study.conftest import SPACE
+from tests.support.studies import SPACE
 
 SMALL = {
     "space": {
@@ -192,7 +192,7 @@ def test_a_pruner_sees_what_the_schedule_lets_it_see(journal, session, record, n
 
 def test_two_searches_of_different_names_are_halved_alike(tmp_path, record):
     from automl.study import Session
-    from tests.study.conftest import SEARCH
+    from tests.support.studies import SEARCH
 
     pruned = []
     for name in ("morning", "evening"):

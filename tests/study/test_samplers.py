@@ -1,6 +1,5 @@
 import re
 from importlib.util import find_spec
-from pathlib import Path
 
 import optuna
 import pytest
@@ -9,7 +8,8 @@ from automl.errors import SettingError
 from automl.families import load_space
 from automl.study import make_pruner, make_sampler
 from automl.study.samplers import PRUNERS, SAMPLERS
-from tests.study.conftest import SPACE
+from tests.support import ROOT
+from tests.support.studies import SPACE
 
 
 def missing(name):
@@ -181,7 +181,7 @@ def test_a_name_that_says_nothing_is_one_clear_error(make, name, expected):
 
 
 def test_the_page_on_searching_tells_every_name_and_every_default():
-    page = (Path(__file__).parents[2] / "docs" / "searching.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `(\w+)", page, flags=re.MULTILINE))
     assert {*SAMPLERS, *PRUNERS} <= told
     numbers = dict(re.findall(r"^\| `(\w+):[\d.]+` \|.*\| ([^|]+) \|$", page, flags=re.MULTILINE))

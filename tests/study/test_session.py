@@ -16,7 +16,7 @@ from automl.study import (
     read_records,
     read_search,
 )
-from tests.study.conftest import SEARCH, SPACE
+from tests.support.studies import SEARCH, SPACE
 
 
 def test_starts_lead_first_then_every_family_before_the_sampler_decides(session):

@@ -12,6 +12,7 @@ import pytest
 
 from automl.errors import SettingError, StoreError
 from automl.tracking import Tracker, default_tracking_uri, ui_command, ui_url
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
@@ -33,7 +34,7 @@ def test_a_database_in_memory_is_refused(uri: str) -> None:
 
 def test_two_first_searches_at_once(tmp_path: Path) -> None:
     script = "import automl.tracking; automl.tracking.Tracker('sqlite:///mlflow.db')"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     both = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) for _ in range(2)]
     assert [process.wait(60) for process in both] == [0, 0]
 
@@ -117,7 +118,7 @@ def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_pa
     )
     environment = {**os.environ, "PYTHONWARNINGS": "default"}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    root = Path(__file__).parents[2]
+    root = ROOT
     environment["PYTHONPATH"] = str(root)
     done = subprocess.run(
         [sys.executable, "-c", script],

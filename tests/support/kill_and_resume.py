@@ -1,10 +1,10 @@
-"""Kill a search at random moments, resume it each time, and see whether anything was lost.
+"""Kill a search at random moments, resume it each time, and check that nothing is lost.
 
-It is killed so many times; between the kills the disk is full from one write on, or the study may not be written any
-more; with one job and two. Moments are shares of the time that the search takes undisturbed, so that a busy machine
-makes no difference. What is killed once all trials are there is the winner's refit, and the writing of its model.
-``python -m tests.kill_and_resume 30 [seed]`` works in a folder of its own. The searches are forks of this process,
-so that what they are killed in is the search and not its imports.
+Between the kills the disk is full from one write on, or the study becomes read-only; with one job and two. The moments
+are fractions of the time that an undisturbed search takes, so the speed of the machine does not matter. A kill after
+the last trial hits the refit of the winner or the export of its model.
+``python -m tests.support.kill_and_resume 30 [seed]`` works in a temporary folder. The searches are forks of this
+process, so that a kill hits the search and not its imports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from automl.records import TrialRecord
 from automl.search import Search
 from automl.study import load_study, read_records
 from automl.study.storage import _Journal
-from tests.tables import small
+from tests.support.tables import small
 
 SPACE = {
     "space": {

@@ -1,0 +1,136 @@
+"""Stand-ins for the session, workers, clock and tracker of a search loop."""
+
+from itertools import count
+
+from automl.loop import Loop
+from automl.records import Curve, Proposal, TrialRecord
+from automl.study import Budget, RemoteUpdates
+from automl.tracking import Silent
+from automl.workers import Finished, JudgeRequest, Workers
+
+EPOCHS = 4
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class ScriptedSession:
+    """Numbers its proposals, remembers what it was asked and told, prunes what it is told to."""
+
+    def __init__(self, family="linear", prune=()):
+        self.log, self.prune, self.family = [], set(prune), family
+        self.numbers, self.judged, self.duplicates, self.sees = count(), [], {}, {}
+
+    remote_trials: frozenset[int] = frozenset()
+
+    def poll_remote(self):
+        return RemoteUpdates()
+
+    def propose(self, size, sees):
+        leader = self.proposal()
+        cohort = (leader, *(self.proposal() for _ in range(size(leader) - 1)))
+        self.log.append(("propose", tuple(one.number for one in cohort)))
+        self.sees |= {one.number: sees for one in cohort}
+        return cohort
+
+    def proposal(self):
+        params = {"max_epochs": EPOCHS} if self.family == "linear" else {}
+        number = next(self.numbers)
+        return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
+
+    exhausted, prunes = False, False
+
+    def duplicate(self, number):
+        return self.duplicates.get(number)
+
+    def report(self, rung, scores):
+        (sees,) = {self.sees[number] for number in scores}
+        seen = {number for number in self.sees if sees is None or number < sees} | set(scores)
+        self.judged.append((rung, dict(scores), seen))
+        return self.prune & set(scores)
+
+    def tell(self, record):
+        self.log.append(("tell", record.number))
+        return True
+
+    @property
+    def told(self):
+        return [number for what, number in self.log if what == "tell"]
+
+    @property
+    def proposed(self):
+        return [numbers for what, numbers in self.log if what == "propose"]
+
+
+class ScriptedWorkers(Workers):
+    """Gives the events that ``script(cohort)`` makes of a cohort, of one cohort at work after the other."""
+
+    def __init__(self, script, slots=1, choose=min):
+        super().__init__(slots)
+        self.script, self.choose = script, choose
+        self.at_work, self.closed, self.most = {}, 0, 0
+
+    def submit(self, cohort):
+        self.at_work[cohort.id] = iter(self.script(cohort))
+        self.most = max(self.most, len(self.at_work))
+
+    def next(self, timeout=None):
+        if not self.at_work:
+            return None
+        chosen = self.choose(self.at_work)
+        event = next(self.at_work[chosen])
+        if event is not None and not isinstance(event, JudgeRequest):
+            del self.at_work[chosen]
+        return event
+
+    def close(self):
+        self.closed += 1
+
+
+class ScriptedTracker:
+    """Stands where the tracker does."""
+
+    def __init__(self):
+        self.written = []
+
+    def log_trial(self, record):
+        self.written.append(record.number)
+
+    def backlog(self, more=0):
+        return 0.01 * more
+
+
+def record(proposal, seconds=0.5, score=0.5):
+    ((family, _),) = proposal.configuration["model"].items()
+    return TrialRecord(
+        **proposal.model_dump(), state="complete", family=family, score=score, seconds=seconds,
+        curve=Curve(rungs=(1, EPOCHS), scores=(0.4, score)),
+    )  # fmt: skip
+
+
+def finished(cohort, seconds=0.5):
+    yield Finished(cohort, [record(proposal, seconds) for proposal in cohort.proposals])
+
+
+def at_rung(cohort, rung, replies=None):
+    scores = {proposal.number: 0.1 * rung for proposal in cohort.proposals}
+    return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
+
+
+def loop(
+    workers, session=None, *, clock=None, timeout=None, n_trials=None, shape=(100, 5, 3), refit=False, **more
+):
+    return Loop(
+        session or ScriptedSession(),
+        workers,
+        Budget(timeout, n_trials, clock=clock or Clock()),
+        ScriptedTracker(),
+        Silent(),
+        shape=shape,
+        refit=refit,
+        **more,
+    )
