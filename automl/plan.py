@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from automl.families import Array, Problem, epoch_steps, fitting, load_space, training
+from automl.families import Array, Problem, epoch_steps, incompatibility_check, load_space, smoke_test
 from automl.metrics import Direction, Objectives, objectives_for
 from automl.records import SearchRecord
 from automl.table import (
@@ -131,7 +131,7 @@ class Plan:
         kept = self.columns.get_feature_names_out()
         gone = ((name, kind) for name, kind in self.columns.kinds_.items() if name not in kept)
         columns = (f"column {name}: {dropped[kind]}" for name, kind in gone)
-        return (*columns, *self.space.left_out)
+        return (*columns, *self.space.excluded)
 
     def pipeline(self, preprocess: Mapping[str, Any], model: Any, random_state: int) -> Pipeline:
         """Return the unfitted steps from a raw table to predictions: ``columns``, ``prepare``, ``model``."""
@@ -209,13 +209,13 @@ def make_plan(
     else:
         problem = Problem(target.task, len(target.classes))
     objectives = objectives_for(scoring, directions, problem.task, problem.n_classes)
-    fits = fitting(problem, *objectives.metrics)
+    fits = incompatibility_check(problem, *objectives.metrics)
     if not usable(columns.kinds_):
-        loaded = loaded.hold("text.encode", "tfidf", "the table has nothing but free text")
+        loaded = loaded.require("text.encode", "tfidf", "the table has nothing but free text")
     frame = columns.transform(X)
     for path, reason in _idle(loaded, columns.kinds_, frame):
-        loaded = loaded.settle(path, reason)
-    left = loaded.restrict(problem.task, fits, training(problem, objectives.metric))
+        loaded = loaded.drop_irrelevant(path, reason)
+    left = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     file = str(getattr(X, "attrs", {}).get("file", ""))
     return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, left, folds, file)

@@ -82,7 +82,7 @@ def by_hand(
         sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(),
     )
-    for point in plan.space.starts:
+    for point in plan.space.initial_params:
         study.enqueue_trial(point)
     with warnings.catch_warnings(), few_threads(plan.frame.size, 1, cores):
         warnings.simplefilter("ignore")

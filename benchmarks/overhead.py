@@ -34,7 +34,7 @@ from typing import Any
 
 import optuna
 
-from automl.families import Problem, fitting, ladder, load_space
+from automl.families import Problem, incompatibility_check, ladder, load_space
 from automl.loop import Loop
 from automl.metrics import metric_for
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
@@ -51,7 +51,9 @@ BLOCK = 100
 
 def space() -> Any:
     problem = Problem("binary", 2)
-    return load_space("linear").restrict("binary", fitting(problem, metric_for(None, "binary", 2)))
+    return load_space("linear").specialise(
+        "binary", incompatibility_check(problem, metric_for(None, "binary", 2))
+    )
 
 
 def curve(params: dict[str, Any]) -> list[float]:

@@ -3,7 +3,7 @@
 from automl.families.base import Array, Family, Fold, Problem, Trainer, epoch_steps, ladder
 from automl.families.catalog import FAMILIES, family_of, reached, structural, vocabulary
 from automl.families.reference import reference
-from automl.families.spaces import fitting, load_space, training
+from automl.families.spaces import incompatibility_check, load_space, smoke_test
 
 __all__ = [
     "FAMILIES",
@@ -14,12 +14,12 @@ __all__ = [
     "Trainer",
     "epoch_steps",
     "family_of",
-    "fitting",
+    "incompatibility_check",
     "ladder",
     "load_space",
     "reached",
     "reference",
     "structural",
-    "training",
+    "smoke_test",
     "vocabulary",
 ]

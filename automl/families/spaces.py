@@ -17,7 +17,7 @@ from automl.metrics import COSTS, Metric
 from automl.space import Fits, Space, Tries
 from automl.space import load_space as load
 
-__all__ = ["fitting", "load_space", "training"]
+__all__ = ["incompatibility_check", "load_space", "smoke_test"]
 
 _PROBLEMS = {
     "binary": Problem("binary", 2),
@@ -64,7 +64,7 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     )
 
 
-def fitting(problem: Problem, *metrics: Metric) -> Fits:
+def incompatibility_check(problem: Problem, *metrics: Metric) -> Fits:
     """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
 
     def fits(task: str, family: str, params: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def _unfit(name: str, params: Mapping[str, Any], problem: Problem, metric: Metri
     return EstimatorFamily(name, path).unfit({}, problem, metric) if path else ""
 
 
-def training(problem: Problem, metric: Metric) -> Tries:
-    """Return ``tries(task, configuration)`` that fits a configuration to next to nothing; see `Space.restrict`."""
+def smoke_test(problem: Problem, metric: Metric) -> Tries:
+    """Return ``tries(task, configuration)`` that fits a configuration to next to nothing; see `Space.specialise`."""
     small = replace(problem, n_classes=min(problem.n_classes, 3), least=float(np.sign(problem.least)))
     return Tryout({problem.task: small}, metric)

@@ -42,7 +42,7 @@ def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, tuple[
     model = root.children.get(_MODEL)
     if not isinstance(model, Branches):
         return root, ()
-    left_out: list[str] = []
+    excluded: list[str] = []
     kept: dict[str, Group] = {}
     for family, branch in model.options.items():
         reason = fits(task, family, {}) or ""
@@ -55,14 +55,14 @@ def restricted(root: Group, task: str, fits: Fits) -> tuple[Group | None, tuple[
                 gone += [f"{family} with {key}: {value}: {why}" for value, why in reasons.items()]
             elif not reason:
                 reason = "; ".join(dict.fromkeys(reasons.values()))
-        left_out += [f"{family}: {reason}"] if reason else gone
+        excluded += [f"{family}: {reason}"] if reason else gone
         if not reason:
             kept[family] = Group(children)
     changed = Branches(
         {family: kept.get(family, branch) for family, branch in model.options.items()}, model.weights
     )
     return without(Group({**root.children, _MODEL: changed}), model.options.keys() - kept.keys()), tuple(
-        left_out
+        excluded
     )
 
 
@@ -73,11 +73,11 @@ def held(root: Group, path: str, value: Any, reason: str) -> tuple[Group | None,
     """
     keys = path.split(".")
     shared, gone = _held(root.children.get(_PREPROCESS, Group({})), keys, value)
-    left_out = [f"{join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
+    excluded = [f"{join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
     children = root.children if shared is None else {**root.children, _PREPROCESS: shared}
     model = root.children.get(_MODEL)
     if not isinstance(model, Branches):
-        return (None, (*left_out, reason)) if shared is None else (Group(children), tuple(left_out))
+        return (None, (*excluded, reason)) if shared is None else (Group(children), tuple(excluded))
     families: dict[str, Group] = {}
     for family, branch in model.options.items():
         own, gone = shared, []
@@ -85,12 +85,12 @@ def held(root: Group, path: str, value: Any, reason: str) -> tuple[Group | None,
             own, gone = _held(branch.children[_PREPROCESS], keys, value)
             branch = branch if own is None else Group({**branch.children, _PREPROCESS: own})
         if own is None:
-            left_out.append(f"{family}: {reason}")
+            excluded.append(f"{family}: {reason}")
         else:
             families[family] = branch
-            left_out += [f"{family} with {join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
+            excluded += [f"{family} with {join(_PREPROCESS, path)}: {other}: {reason}" for other in gone]
     changed = Group({**children, _MODEL: Branches({**model.options, **families}, model.weights)})
-    return without(changed, model.options.keys() - families.keys()), tuple(left_out)
+    return without(changed, model.options.keys() - families.keys()), tuple(excluded)
 
 
 def _held(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, list[str]]:

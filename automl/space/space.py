@@ -60,8 +60,8 @@ class Space:
         Limits on what is measured of a trial.
     structural : callable
         ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
-    left_out : tuple of str
-        What `restrict` has left out, each with the reason.
+    excluded : tuple of str
+        What `specialise` has left out, each with the reason.
     """
 
     name: str
@@ -72,12 +72,14 @@ class Space:
     enqueue: tuple[Start, ...] = ()
     constraints: Mapping[str, float] = field(default_factory=dict)
     structural: Callable[[str], bool] = _always
-    left_out: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        mine, others = ((space.digest(), space.name, space.about, space.starts) for space in (self, other))
+        mine, others = (
+            (space.digest(), space.name, space.about, space.initial_params) for space in (self, other)
+        )
         return mine == others
 
     def __hash__(self) -> int:
@@ -140,7 +142,7 @@ class Space:
         return found
 
     @property
-    def starts(self) -> tuple[dict[str, Any], ...]:
+    def initial_params(self) -> tuple[dict[str, Any], ...]:
         """The known good starts as Optuna's parameters, for ``study.enqueue_trial``; they may be partial."""
         nodes = dict(leaves(self.root))
         return tuple(
@@ -216,8 +218,8 @@ class Space:
             return False
         return True
 
-    def restrict(self, task: str, fits: Fits | None = None, tries: Tries | None = None) -> Space:
-        """Return what is left of the space for one task; its ``left_out`` says what is not.
+    def specialise(self, task: str, fits: Fits | None = None, tries: Tries | None = None) -> Space:
+        """Return what is left of the space for one task; its ``excluded`` says what is not.
 
         Parameters
         ----------
@@ -238,9 +240,9 @@ class Space:
         if task not in self.tasks:
             came = f"a space for {', '.join(self.tasks)}"
             raise SpaceError(Fault(f"space {self.name}", f"must be for {task}", came, "Change its `task`."))
-        root, left_out = restricted(self.root, task, fits or (lambda task, family, params: None))
+        root, excluded = restricted(self.root, task, fits or (lambda task, family, params: None))
         tried = untrainable(root, self.forbid, (task,), tries) if root and tries else []
-        left_out += tuple(
+        excluded += tuple(
             f"{misfit.family} with {misfit.came}: {misfit.reason}"
             if misfit.rule
             else f"{misfit.family}: {misfit.reason}"
@@ -249,16 +251,16 @@ class Space:
         if root is not None:
             root = without(root, {misfit.family for misfit in tried if misfit.rule is None})
         if root is None:
-            came = "; ".join(left_out)
+            came = "; ".join(excluded)
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
         forbid = (*self.forbid, *(misfit.rule for misfit in tried if misfit.rule is not None))
-        space = replace(self._left(root, forbid, left_out), tasks=(task,))
+        space = replace(self._left(root, forbid, excluded), tasks=(task,))
         if space.forbid:
             space.sample(np.random.default_rng(0))
         return space
 
-    def hold(self, path: str, value: Any, reason: str) -> Space:
-        """Return what is left of the space where preprocessing must have one value; ``left_out`` says what is not.
+    def require(self, path: str, value: Any, reason: str) -> Space:
+        """Return what is left of the space where preprocessing must have one value; ``excluded`` says what is not.
 
         Parameters
         ----------
@@ -274,17 +276,17 @@ class Space:
         SpaceError
             If no family is left.
         """
-        root, left_out = held(self.root, path, value, reason)
+        root, excluded = held(self.root, path, value, reason)
         if root is None:
             rule = f"must have a family with {path}: {value}"
             remedy = "Write it under `preprocess`."
-            raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(left_out), remedy))
-        return self._left(root, self.forbid, left_out)
+            raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(excluded), remedy))
+        return self._left(root, self.forbid, excluded)
 
-    def settle(self, path: str, reason: str) -> Space:
+    def drop_irrelevant(self, path: str, reason: str) -> Space:
         """Return the space with nothing to choose of the preprocessing under ``path``, as all of it comes to the same.
 
-        Rules that name it go with it, starts keep what else they name, and ``left_out`` says so.
+        Rules that name it go with it, starts keep what else they name, and ``excluded`` says so.
 
         Parameters
         ----------
@@ -323,7 +325,7 @@ class Space:
             root, rules, tuple(f"{spot.path}: {reason}" for spot in gone)
         )
 
-    def _left(self, root: Group, forbid: tuple[Rule, ...], left_out: tuple[str, ...]) -> Space:
+    def _left(self, root: Group, forbid: tuple[Rule, ...], excluded: tuple[str, ...]) -> Space:
         """Return the space that has come down to this, without the starts that are no longer in it."""
         known = list(spots(root))
         starts = (
@@ -335,7 +337,7 @@ class Space:
             for start in starts
             if start is not None and not any(rule.forbids(start.values) for rule in forbid)
         )
-        return replace(self, root=root, forbid=forbid, enqueue=kept, left_out=(*self.left_out, *left_out))
+        return replace(self, root=root, forbid=forbid, enqueue=kept, excluded=(*self.excluded, *excluded))
 
     def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
         found = list(follow(self.root, configuration))

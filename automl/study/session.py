@@ -134,7 +134,10 @@ class Session:
         # Known good starts come first, then one cohort of each family, before the sampler decides.
         self._points = study.sampler if isinstance(study.sampler, Points) else None
         families = [] if self._points else space.size().dimensions
-        self._leads: list[dict[str, Any]] = [*space.starts, *({"model": family} for family in families)]
+        self._leads: list[dict[str, Any]] = [
+            *space.initial_params,
+            *({"model": family} for family in families),
+        ]
         before = read_search(study)
         self._recover(trials, same=before is not None and before.space_digest == search.space_digest)
         self._history.take(study.get_trials(deepcopy=False))

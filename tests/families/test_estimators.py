@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC
 
 import automl
 from automl.errors import SpaceError
-from automl.families import Fold, Problem, family_of, fitting
+from automl.families import Fold, Problem, family_of, incompatibility_check
 from automl.metrics import metric_for
 
 PROBLEMS = {"binary": Problem("binary", 2), "multiclass": Problem("multiclass", 3)}
@@ -73,7 +73,7 @@ def rows(n_classes, absent=None):
 )
 def test_a_class_trains_like_a_family(task, path, params, said):
     problem = PROBLEMS[task]
-    loaded = automl.load_space(space(path, **params)).restrict(task)
+    loaded = automl.load_space(space(path, **params)).specialise(task)
     family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
     assert (family.name, given, preprocess, family.together(params, 3)) == ("mine", params, {}, 1)
     for absent in (None, 1) if task == "multiclass" else (None,):
@@ -94,7 +94,7 @@ def test_a_class_trains_like_a_family(task, path, params, said):
 
 
 def test_a_regressor_trains():
-    loaded = automl.load_space(space("sklearn.linear_model.Ridge", alpha=[0.1, 1.0])).restrict("regression")
+    loaded = automl.load_space(space("sklearn.linear_model.Ridge", alpha=[0.1, 1.0])).specialise("regression")
     family, params, _ = family_of(loaded.sample(np.random.default_rng(0)))
     X, _ = rows(2)
     trainer = family.trainer([params], [0], Problem("regression"), Fold(X, 3 * X[:, 0] + 9, (0,)))
@@ -134,11 +134,13 @@ def test_a_class_that_is_not_for_the_table_leaves_the_space():
         ("regression", None, ["decision_tree"]),
     ]:
         problem = Problem(task, 2 if task == "binary" else 0)
-        rest = loaded.restrict(task, fitting(problem, metric_for(scoring, task, problem.n_classes)))
+        rest = loaded.specialise(
+            task, incompatibility_check(problem, metric_for(scoring, task, problem.n_classes))
+        )
         assert list(rest.size().dimensions) == left
     with pytest.raises(SpaceError, match="LinearSVC gives no probabilities, which neg_log_loss needs"):
-        automl.load_space(space("sklearn.svm.LinearSVC")).restrict(
-            "binary", fitting(PROBLEMS["binary"], metric_for("neg_log_loss", "binary", 2))
+        automl.load_space(space("sklearn.svm.LinearSVC")).specialise(
+            "binary", incompatibility_check(PROBLEMS["binary"], metric_for("neg_log_loss", "binary", 2))
         )
 
 

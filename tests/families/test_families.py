@@ -10,7 +10,7 @@ from automl.families import (
     Problem,
     epoch_steps,
     family_of,
-    fitting,
+    incompatibility_check,
     ladder,
     load_space,
     sklearn,
@@ -345,7 +345,7 @@ def test_every_family_says_what_a_plan_needs(name):
 )
 def test_unfit(task, scoring, name, params, reason):
     problem = PROBLEMS[task]
-    why = fitting(problem, metric_for(scoring, task, problem.n_classes))(task, name, params)
+    why = incompatibility_check(problem, metric_for(scoring, task, problem.n_classes))(task, name, params)
     assert (reason in why) if reason else (why == "")
 
 

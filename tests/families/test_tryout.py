@@ -6,7 +6,7 @@ import pytest
 
 import automl
 from automl.constraints import Boolean, Number, OneOf, Union
-from automl.families import FAMILIES, Problem, fitting, training, vocabulary
+from automl.families import FAMILIES, Problem, incompatibility_check, smoke_test, vocabulary
 from automl.families.tryout import Tryout
 from automl.metrics import metric_for
 from automl.space import load_space
@@ -113,22 +113,22 @@ def test_the_table_and_the_metric_leave_out_the_rest():
     solvers = automl.load_space(
         space("sklearn.linear_model.LogisticRegression", solver=["liblinear", "lbfgs"])
     )
-    for task, left_out in (
+    for task, excluded in (
         ("binary", ()),
         ("multiclass", ("mine with solver: liblinear: The 'liblinear' solver does not support multiclass",)),
     ):
         problem, metric = PROBLEMS[task], metric_for(None, task, PROBLEMS[task].n_classes)
-        left = solvers.restrict(task, fitting(problem, metric), training(problem, metric))
-        assert [said[: len(start)] for said, start in zip(left.left_out, left_out, strict=True)] == [
-            *left_out
+        left = solvers.specialise(task, incompatibility_check(problem, metric), smoke_test(problem, metric))
+        assert [said[: len(start)] for said, start in zip(left.excluded, excluded, strict=True)] == [
+            *excluded
         ]
 
     losses = automl.load_space(space("sklearn.linear_model.SGDClassifier", loss=["hinge", "log_loss"]))
     metric = metric_for("neg_log_loss", "binary", 2)
-    left = losses.restrict(
-        "binary", fitting(PROBLEMS["binary"], metric), training(PROBLEMS["binary"], metric)
+    left = losses.specialise(
+        "binary", incompatibility_check(PROBLEMS["binary"], metric), smoke_test(PROBLEMS["binary"], metric)
     )
-    assert left.left_out == ("mine with loss: hinge: it gives no probabilities, which neg_log_loss needs",)
+    assert left.excluded == ("mine with loss: hinge: it gives no probabilities, which neg_log_loss needs",)
 
 
 @pytest.mark.parametrize("least", [-1.0, 0.0, 1.0])
@@ -141,7 +141,9 @@ def test_the_sign_of_the_target_counts(least):
         "sizes": {"estimator": "sklearn.linear_model.GammaRegressor"},
     }
     loaded = automl.load_space({"space": {"model": {"choice": tree}}})
-    left = loaded.restrict("regression", fitting(problem, metric), training(problem, metric))
-    gone = [said.split(":")[0] for said in left.left_out]
+    left = loaded.specialise(
+        "regression", incompatibility_check(problem, metric), smoke_test(problem, metric)
+    )
+    gone = [said.split(":")[0] for said in left.excluded]
     below = ["linear with loss", "decision_tree with criterion", "counts", "sizes"]
     assert gone == {-1.0: below, 0.0: ["sizes"], 1.0: []}[least]

@@ -160,7 +160,7 @@ def test_nothing_forbidden_is_drawn_or_laid_on_a_grid(load):
 
 
 def test_starts_are_what_optuna_is_handed(load):
-    assert load(RULES).starts == (
+    assert load(RULES).initial_params == (
         {"model": "linear", "model.linear.optimizer": "adam", "model.linear.learning_rate": 0.01},
         {
             "model": "linear",
@@ -176,7 +176,7 @@ def test_rules_and_starts_survive_writing(load):
     space = load(RULES)
     again = load(space.to_yaml())
     assert again == space
-    assert again.starts == space.starts
+    assert again.initial_params == space.initial_params
     assert load(RULES.replace("above: 0.1}", "above: 0.2}")).digest() != space.digest()
 
 
@@ -225,19 +225,19 @@ space:
 enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: decision_tree}]
 """
     space = load(text)
-    left = space.restrict("regression", fits)
+    left = space.specialise("regression", fits)
     assert left.tasks == ("regression",)
     assert left.to_dict()["space"] == {"model": {"choice": {"linear": {"loss": "squared", "l2": 0.1}}}}
     assert [start.values for start in left.enqueue] == [{"model": "linear", "model.linear.loss": "squared"}]
-    assert space.restrict("binary", fits).root == space.root
+    assert space.specialise("binary", fits).root == space.root
     with pytest.raises(SpaceError, match="must be for binary; got a space for regression"):
-        left.restrict("binary")
+        left.specialise("binary")
     with pytest.raises(SpaceError, match="must have a family for regression.*linear: too small"):
-        space.restrict("regression", lambda task, family, params: "too small")
+        space.specialise("regression", lambda task, family, params: "too small")
     ruled = load(text[: text.index("enqueue")] + "forbid: [{loss: squared}, {model: mlp}]\n")
-    assert ruled.restrict("binary").forbid == ruled.forbid
+    assert ruled.specialise("binary").forbid == ruled.forbid
     with pytest.raises(SpaceError, match="must have room beside what it forbids"):
-        ruled.restrict("regression", fits)
+        ruled.specialise("regression", fits)
 
 
 def test_where_preprocessing_must_have_a_value_what_has_others_is_left_out(load):
@@ -253,21 +253,21 @@ space:
     weights: {linear: 2}
 enqueue: [{model: linear, categorical.encode: target}, {model: linear, categorical.encode: onehot}]
 """
-    left = load(text).hold("categorical.encode", "target", "no way")
+    left = load(text).require("categorical.encode", "target", "no way")
     shared = {"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}
     families = {"linear": {"l2": 0.1}, "mlp": {"preprocess": {"categorical": {"encode": "target"}}}}
     model = {"choice": families, "weights": {"linear": 2, "mlp": 1}}
     start = {"model": "linear", "categorical.encode": "target"}
     assert left == load({"space": {"preprocess": shared, "model": model}, "enqueue": [start]})
-    assert left.left_out == (
+    assert left.excluded == (
         "preprocess.categorical.encode: onehot: no way",
         "mlp with preprocess.categorical.encode: ordinal: no way",
         "decision_tree: no way",
         "hist_gradient_boosting: no way",
     )
-    assert left.restrict("binary").left_out == left.left_out
+    assert left.specialise("binary").excluded == left.excluded
     with pytest.raises(SpaceError, match="a family with categorical.encode: target; got no way"):
-        load("{space: {model: linear}}\n").hold("categorical.encode", "target", "no way")
+        load("{space: {model: linear}}\n").require("categorical.encode", "target", "no way")
 
 
 def test_what_makes_no_difference_is_not_searched(load):
@@ -284,7 +284,7 @@ forbid:
   - {model: linear, l2: 0, scale: robust}
 enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: target}]
 """
-    left = load(text).settle("categorical", "no such column")
+    left = load(text).drop_irrelevant("categorical", "no such column")
     model = {
         "linear": {"l2": [0, 0.1]},
         "mlp": {"preprocess": {"numeric": {"scale": "standard"}}},
@@ -297,13 +297,13 @@ enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: targ
     rule = {"model": "linear", "l2": 0, "scale": "robust"}
     start = {"model": "linear", "scale": "robust", "l2": 0.1}
     assert left == load({"space": space, "forbid": [rule], "enqueue": [start]})
-    assert left.left_out == (
+    assert left.excluded == (
         "preprocess.categorical.encode: no such column",
         "model.mlp.preprocess.categorical.encode: no such column",
     )
-    assert left.settle("categorical", "again") is left
-    scaled = left.settle("numeric.scale", "trees alone")
-    assert scaled.left_out[2:] == ("preprocess.numeric.scale: trees alone",)
+    assert left.drop_irrelevant("categorical", "again") is left
+    scaled = left.drop_irrelevant("numeric.scale", "trees alone")
+    assert scaled.excluded[2:] == ("preprocess.numeric.scale: trees alone",)
     assert scaled.forbid == ()
     assert [start.values for start in scaled.enqueue] == [{"model": "linear", "model.linear.l2": 0.1}]
 
@@ -506,7 +506,7 @@ def test_limits_are_read_and_written(load):
     space = load(LIMITED)
     assert space.constraints == {"predict_seconds": 0.01, "model_bytes": 1_000_000}
     assert load(space.to_yaml()) == space == load(space.to_dict())
-    assert space.restrict("binary").constraints == space.constraints
+    assert space.specialise("binary").constraints == space.constraints
     console = Console(file=io.StringIO(), width=100)
     console.print(space.describe())
     assert "predict_seconds  at most 0.01" in console.file.getvalue()

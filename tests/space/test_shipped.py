@@ -8,7 +8,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from automl.families import Problem, family_of, fitting, load_space
+from automl.families import Problem, family_of, incompatibility_check, load_space
 from automl.metrics import metric_for
 from automl.space import shipped_folder, shipped_names
 from automl.table import TypedColumns, preprocessor
@@ -56,7 +56,7 @@ def test_a_thousand_draws_are_points_of_the_space(name):
 def test_its_known_good_starts_are_the_first_that_optuna_proposes(name):
     space = load_space(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    for start in space.starts:
+    for start in space.initial_params:
         study.enqueue_trial(start)
     for start in space.enqueue:
         params = space.params(space.suggest(study.ask()))
@@ -68,7 +68,7 @@ def test_its_known_good_starts_are_the_first_that_optuna_proposes(name):
 def test_what_is_drawn_trains(name, task, table):
     problem = Problem(task, CLASSES[task])
     metric = metric_for("accuracy" if name == "svm" and problem.n_classes else None, task, problem.n_classes)
-    space = load_space(name).restrict(task, fitting(problem, metric))
+    space = load_space(name).specialise(task, incompatibility_check(problem, metric))
     columns = TypedColumns().fit(table)
     X, y = columns.transform(table), target(table, problem.n_classes).to_numpy()
     rng = np.random.default_rng(0)

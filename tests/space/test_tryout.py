@@ -218,17 +218,17 @@ def test_a_task_leaves_out_what_does_not_train_for_it_and_says_so(load):
         return "" if configuration["model"]["mine"]["criterion"] == "gini" else "gini alone"
 
     space = load(FOREST + "enqueue: [{model: mine, criterion: entropy}, {model: mine, criterion: gini}]\n")
-    assert space.restrict("binary", tries=tries).left_out == ()
-    left = space.restrict("multiclass", tries=tries)
-    assert left.left_out == ("mine with criterion: [entropy, log_loss]: gini alone",)
+    assert space.specialise("binary", tries=tries).excluded == ()
+    left = space.specialise("multiclass", tries=tries)
+    assert left.excluded == ("mine with criterion: [entropy, log_loss]: gini alone",)
     assert [start.written["criterion"] for start in left.enqueue] == ["gini"]
     rng = np.random.default_rng(0)
     models = [left.sample(rng)["model"] for _ in range(100)]
     assert {model["mine"]["criterion"] for model in models if "mine" in model} == {"gini"}
-    alone = load(FOREST).restrict("binary", tries=lambda task, configuration: "not today")
+    alone = load(FOREST).specialise("binary", tries=lambda task, configuration: "not today")
     assert list(alone.size().dimensions) == ["decision_tree"]
-    assert alone.left_out == ("mine: not today",)
+    assert alone.excluded == ("mine: not today",)
     with pytest.raises(SpaceError, match="must have a family for binary"):
-        load(FOREST.replace("      decision_tree: {max_depth: [1, 2]}\n", "")).restrict(
+        load(FOREST.replace("      decision_tree: {max_depth: [1, 2]}\n", "")).specialise(
             "binary", tries=lambda task, configuration: "not today"
         )

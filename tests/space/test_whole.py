@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from automl import Branch, Choice, Float, Int, load_space
-from automl.families import Problem, fitting, vocabulary
+from automl.families import Problem, incompatibility_check, vocabulary
 from automl.metrics import metric_for
 from automl.space import json_schema
 from automl.study import make_sampler
@@ -72,7 +72,7 @@ def test_it_is_the_same_space_in_every_form(source):
     other = load_space(source)
     assert (space.name, space.about) == ("churn", "One line for people.")
     assert other.digest() == space.digest()
-    assert other.starts == space.starts
+    assert other.initial_params == space.initial_params
     assert not space.diff(other)
     assert load_space(space.to_yaml()) == space
 
@@ -89,7 +89,7 @@ def test_it_says_what_it_holds():
 def test_its_first_proposal_is_the_known_good_start_and_none_is_forbidden():
     space = load_space(FILE)
     study = optuna.create_study(sampler=make_sampler(None, 0))
-    study.enqueue_trial(space.starts[0])
+    study.enqueue_trial(space.initial_params[0])
     families = set()
     for number in range(40):
         trial = study.ask()
@@ -108,9 +108,11 @@ def test_its_first_proposal_is_the_known_good_start_and_none_is_forbidden():
 
 def test_what_does_not_fit_a_table_leaves_it():
     space = load_space(FILE)
-    left = space.restrict("binary", fitting(Problem("binary", 2), metric_for("neg_log_loss", "binary", 2)))
+    left = space.specialise(
+        "binary", incompatibility_check(Problem("binary", 2), metric_for("neg_log_loss", "binary", 2))
+    )
     assert not any("hinge" in str(left.sample(np.random.default_rng(seed))) for seed in range(50))
-    several = space.restrict(
-        "multiclass", fitting(Problem("multiclass", 3), metric_for(None, "multiclass", 3))
+    several = space.specialise(
+        "multiclass", incompatibility_check(Problem("multiclass", 3), metric_for(None, "multiclass", 3))
     )
     assert list(several.size().dimensions) == ["mlp", "decision_tree", "my_forest"]
