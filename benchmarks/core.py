@@ -35,9 +35,9 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, Recipe, Training
+from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, TrainConfig, Training
 from automl.descent.accelerated import SWITCH, uses_numba
-from automl.descent.network import Network
+from automl.descent.model import Network
 
 REPEATS = 5
 
@@ -54,7 +54,7 @@ class Case:
     hidden: tuple[int, ...] = ()
     epochs: int = 2
     peer: str = "SGDClassifier"
-    recipes: Callable[[Case], list[Recipe]] | None = None
+    configs: Callable[[Case], list[TrainConfig]] | None = None
     reach: float = math.nan
     table: tuple[Any, Any] = field(init=False)
 
@@ -76,23 +76,23 @@ class Case:
         """Outputs of the model."""
         return 1 if self.classes == 2 else self.classes
 
-    def cohort(self) -> list[Recipe]:
+    def cohort(self) -> list[TrainConfig]:
         """Return the trials: plain gradient descent, or Adam where there are hidden layers."""
-        if self.recipes is not None:
-            return self.recipes(self)
+        if self.configs is not None:
+            return self.configs(self)
         kind = "adam" if self.hidden else "sgd"
         rates = np.geomspace(1e-4, 1e-2, self.k)
         return [
-            Recipe(kind, learning_rate=rate, batch_size=self.batch, max_epochs=self.epochs, seed=i)
+            TrainConfig(kind, learning_rate=rate, batch_size=self.batch, max_epochs=self.epochs, seed=i)
             for i, rate in enumerate(rates.tolist())
         ]
 
 
-def mixed(case: Case) -> list[Recipe]:
+def mixed(case: Case) -> list[TrainConfig]:
     """Return every optimizer and every schedule, and some of each penalty."""
     optimizers, schedules = list(OPTIMIZERS), list(SCHEDULES)
     return [
-        Recipe(
+        TrainConfig(
             optimizers[i % len(optimizers)],
             learning_rate=1e-3,
             schedule=schedules[i % len(schedules)],
@@ -114,7 +114,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "small": {"n": 2_000, "d": 20, "classes": 2, "k": 64, "batch": 32, "epochs": 10, "reach": 20},
     "mixed": {
-        "n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "recipes": mixed, "peer": "softmax",
+        "n": 100_000, "d": 100, "classes": 7, "k": 32, "batch": 256, "configs": mixed, "peer": "softmax",
         "reach": 0.5,
     },
     "stochastic": {"n": 10_000, "d": 30, "classes": 2, "k": 64, "batch": 1, "epochs": 1, "reach": 1},
@@ -218,7 +218,7 @@ def measure(name: str, quick: bool) -> Iterator[dict[str, Any]]:
         run_with(engine, case)
     works: list[Callable[[], object]] = [partial(run_with, engine, case) for engine in found]
     if case.peer == "softmax":
-        plain = Case(**{key: value for key, value in options.items() if key not in ("recipes", "peer")})
+        plain = Case(**{key: value for key, value in options.items() if key not in ("configs", "peer")})
         works += [partial(run_with, engine, plain) for engine in found]
     else:
         works += [partial(peer, case)] * len(found)
@@ -309,9 +309,9 @@ def gains(quick: bool) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(0)
     n = 800 if quick else 8_000
 
-    def epoch(hidden: tuple[int, ...], cohorts: list[list[Recipe]], X: Any, y: Any) -> None:
-        for recipes in cohorts:
-            Training(Architecture("logistic", hidden), recipes, X, y).advance(1)
+    def epoch(hidden: tuple[int, ...], cohorts: list[list[TrainConfig]], X: Any, y: Any) -> None:
+        for configs in cohorts:
+            Training(Architecture("logistic", hidden), configs, X, y).advance(1)
 
     for d, hidden in product((5, 20, 100), ((), (32,), (128,), (128, 64))):
         X, y = rng.normal(size=(n, d)).astype(np.float32), rng.integers(0, 2, n)
@@ -319,13 +319,13 @@ def gains(quick: bool) -> Iterator[dict[str, Any]]:
         for name, (batches, dropout) in GAINS.items():
             if not hidden and dropout:
                 continue
-            recipes = [
-                Recipe(batch_size=batch, dropout=dropout, activation="relu" if i % 2 else "tanh", seed=i)
+            configs = [
+                TrainConfig(batch_size=batch, dropout=dropout, activation="relu" if i % 2 else "tanh", seed=i)
                 for i, batch in enumerate(batches)
             ]
             alone, together = median_times(
-                partial(epoch, hidden, [[recipe] for recipe in recipes], X, y),
-                partial(epoch, hidden, [recipes], X, y),
+                partial(epoch, hidden, [[config] for config in configs], X, y),
+                partial(epoch, hidden, [configs], X, y),
             )
             row |= {
                 f"{name}_alone_s": alone,

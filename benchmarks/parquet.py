@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from automl.descent import Architecture, ParquetMatrix, Recipe, Training
+from automl.descent import Architecture, ParquetMatrix, TrainConfig, Training
 
 FEATURES, GROUP, COHORT, EPOCHS = 10, 100_000, 8, 2
 COLUMNS = [f"x{j}" for j in range(FEATURES)]
@@ -48,11 +48,11 @@ def write(path: Path, rows: int) -> None:
 def train(path: Path) -> float:
     """Return the seconds of an epoch."""
     matrix = ParquetMatrix(path, COLUMNS)
-    recipes = [
-        Recipe("adam", learning_rate=rate, batch_size=256, max_epochs=EPOCHS)
+    configs = [
+        TrainConfig("adam", learning_rate=rate, batch_size=256, max_epochs=EPOCHS)
         for rate in np.geomspace(1e-4, 1e-2, COHORT).tolist()
     ]
-    training = Training(Architecture("logistic"), recipes, matrix, matrix.column("y"))
+    training = Training(Architecture("logistic"), configs, matrix, matrix.column("y"))
     start = time.perf_counter()
     training.advance(EPOCHS)
     losses = [training.history(i)[0] for i in range(COHORT)]

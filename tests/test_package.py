@@ -21,7 +21,7 @@ PUBLIC = {
     "automl.descent": [
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "LOSSES", "NORMALIZATIONS", "OPTIMIZERS", "PARAMETERS",
         "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier", "GradientDescentRegressor",
-        "ParquetMatrix", "Recipe", "Snapshot", "Training", "from_configuration", "parameters",
+        "ParquetMatrix", "TrainConfig", "Snapshot", "Training", "from_configuration", "parameters",
     ],
 }  # fmt: skip
 

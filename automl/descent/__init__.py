@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from automl.descent.activations import ACTIVATIONS
+from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_configuration, parameters
+from automl.descent.layers.activation import ACTIVATIONS
+from automl.descent.layers.normalization import NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
-from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.parquet import ParquetMatrix
-from automl.descent.recipe import PARAMETERS, Architecture, Recipe, from_configuration, parameters
 from automl.descent.schedules import SCHEDULES
-from automl.descent.train import Failure, Snapshot, Training
+from automl.descent.training import Failure, Snapshot, Training
 
 if TYPE_CHECKING:
-    from automl.descent.estimators import (
+    from automl.descent.sklearn import (
         ESTIMATOR_PARAMETERS,
         GradientDescentClassifier,
         GradientDescentRegressor,
@@ -34,7 +34,7 @@ __all__ = [
     "GradientDescentClassifier",
     "GradientDescentRegressor",
     "ParquetMatrix",
-    "Recipe",
+    "TrainConfig",
     "Snapshot",
     "Training",
     "from_configuration",
@@ -45,7 +45,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # scikit-learn takes a second to import, and whoever trains cohorts may never need it
     if name in ("ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"):
-        from automl.descent import estimators
+        from automl.descent import sklearn
 
-        return getattr(estimators, name)
+        return getattr(sklearn, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

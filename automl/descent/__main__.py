@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from automl.descent import Architecture, Recipe, Training
+from automl.descent import Architecture, TrainConfig, Training
 from automl.descent.accelerated import uses_numba
 
 
@@ -15,11 +15,11 @@ def compile_all() -> None:
     X, codes = np.eye(40, dtype=np.float32), np.arange(40)
     for loss, classes, n_outputs in (("logistic", 2, 1), ("softmax", 3, 3)):
         for hidden, activation in (((), "relu"), ((4,), "relu"), ((4,), "tanh")):
-            recipe = Recipe(max_epochs=1, activation=activation, dropout=0.5 if hidden else 0.0)
+            config = TrainConfig(max_epochs=1, activation=activation, dropout=0.5 if hidden else 0.0)
             # few trials and many, which read their rows in different ways
-            for recipes in ([recipe], [recipe] * 9):
+            for configs in ([config], [config] * 9):
                 y = codes % classes
-                Training(Architecture(loss, hidden), recipes, X, y, n_outputs=n_outputs).advance(1)
+                Training(Architecture(loss, hidden), configs, X, y, n_outputs=n_outputs).advance(1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.descent import activations, batches, layers, losses, passes, step
+from automl.descent import data, losses, passes, updates
 from automl.descent.arrays import Array
 from automl.descent.compiled_losses import (
     Logistic,
@@ -24,7 +24,9 @@ from automl.descent.compiled_losses import (
     softmax_backward,
 )
 from automl.descent.compiled_step import SeveralKinds, go, stepper_of
-from automl.descent.layers import Bits, WideDensePass
+from automl.descent.layers import activation as activations
+from automl.descent.layers import dense as layers
+from automl.descent.layers.dense import Bits, WideDensePass
 
 __all__ = ["TWINS"]
 
@@ -155,7 +157,7 @@ _LINEAR: dict[type[losses.Loss], Callable[..., None]] = {Logistic: _logistic_ste
 class Steps(passes.Steps):
     """Steps of linear models in one call for all of them."""
 
-    def __init__(self, parts: Sequence[passes.Part], steppers: Sequence[step.Stepper], bits: Bits) -> None:
+    def __init__(self, parts: Sequence[passes.Part], steppers: Sequence[updates.Stepper], bits: Bits) -> None:
         super().__init__(parts, steppers, bits)
         part, self._stepper = parts[0], steppers[0]
         layer, run = part.layers.passes[0], _LINEAR.get(type(part.loss))
@@ -188,7 +190,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     activations.ReluPass: ReluPass,
     activations.TanhPass: TanhPass,
     layers.DropoutPass: DropoutPass,
-    batches.pick: _pick,
-    step.stepper_of: stepper_of,
+    data.pick: _pick,
+    updates.stepper_of: stepper_of,
     passes.Steps: Steps,
 }

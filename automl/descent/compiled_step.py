@@ -1,4 +1,4 @@
-"""The compiled twin of a lane's stepper: from gradient to step in one call for trials of several optimizers."""
+"""The compiled twin of a group's stepper: from gradient to step in one call for trials of several optimizers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from typing_extensions import override
 
-from automl.descent import step
+from automl.descent import updates
 from automl.descent.arrays import Array
 from automl.descent.compiled_losses import compiled
+from automl.descent.config import TrainConfig
 from automl.descent.optimizers import State
-from automl.descent.recipe import Recipe
 
 __all__ = ["SeveralKinds", "go", "stepper_of"]
 
@@ -33,7 +33,7 @@ names for its state, and those here."""
 
 @compiled
 def go(rates, theta, g, mask, settings, sums, squares, power1, power2):  # type: ignore[no-untyped-def]
-    """Step as `step.Stepper` does; plain descent has a sum that keeps nothing of what was."""
+    """Step as `updates.Stepper` does; plain descent has a sum that keeps nothing of what was."""
     k, p = theta.shape
     for i in range(k):
         rate, h = rates[i, 0], settings[i]
@@ -72,7 +72,7 @@ def go(rates, theta, g, mask, settings, sums, squares, power1, power2):  # type:
                 theta[i, j] = np.copysign(_f(0) if size < 0 else size, theta[i, j])
 
 
-class SeveralKinds(step.Stepper):
+class SeveralKinds(updates.Stepper):
     """Steps trials of any of the optimizers of `_STATES`."""
 
     @override
@@ -86,16 +86,16 @@ class SeveralKinds(step.Stepper):
         return self._names[i]
 
     @override
-    def follow(self, recipes: Sequence[Recipe], mask: Array) -> None:
-        self._names = [_STATES[recipe.optimizer] for recipe in recipes]
+    def follow(self, configs: Sequence[TrainConfig], mask: Array) -> None:
+        self._names = [_STATES[config.optimizer] for config in configs]
         rows = []
-        for recipe in recipes:
-            h = step.given(recipe)
+        for config in configs:
+            h = updates.given(config)
             beta1 = h.get("beta1", h.get("momentum", 0))
             own = beta1, h.get("beta2", 0), h.get("epsilon", 0), h.get("nesterov", 0)
-            decay = recipe.weight_decay + h.get("weight_decay", 0)
-            clip = np.inf if recipe.clip_norm is None else recipe.clip_norm
-            rows.append((*own, recipe.l1, recipe.l2, decay, clip, "beta2" in h))
+            decay = config.weight_decay + h.get("weight_decay", 0)
+            clip = np.inf if config.clip_norm is None else config.clip_norm
+            rows.append((*own, config.l1, config.l2, decay, clip, "beta2" in h))
         self.arrays = (
             *(self.theta, self.gradient, mask.astype(_f), np.array(rows, _SETTINGS)),
             *(self.state[name] for name in ("sum", "squares", "power1", "power2")),
@@ -107,6 +107,6 @@ class SeveralKinds(step.Stepper):
         self.count(1)
 
 
-def stepper_of(optimizer: str) -> Callable[[Array], step.Stepper]:
+def stepper_of(optimizer: str) -> Callable[[Array], updates.Stepper]:
     """Return one stepper for all optimizers of `_STATES`, and NumPy's for each of the others."""
-    return SeveralKinds if optimizer in _STATES else step.stepper_of(optimizer)
+    return SeveralKinds if optimizer in _STATES else updates.stepper_of(optimizer)

@@ -34,7 +34,7 @@ class Optimizer:
     update : callable
         ``(g, state, h)``; ``g`` becomes the direction in place.
     parameters : mapping
-        Name, rule and default of each parameter. ``weight_decay`` adds to the recipe's own.
+        Name, rule and default of each parameter. ``weight_decay`` adds to the config's own.
     denominator : callable
         ``(state, h) -> what the average gradient was divided by``.
     """

@@ -1,4 +1,4 @@
-"""From rows to steps: the trials of a lane passed over batches of equal size."""
+"""From rows to steps: the trials of a group passed over batches of equal size."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import repeat
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Bits
+from automl.descent.layers.dense import Bits
 from automl.descent.losses import Loss
-from automl.descent.network import NetworkPass
-from automl.descent.step import Stepper
+from automl.descent.model import NetworkPass
+from automl.descent.updates import Stepper
 
 __all__ = ["Part", "Steps"]
 
@@ -26,7 +26,7 @@ class Part:
     Parameters
     ----------
     slots : slice
-        Which trials of the lane.
+        Which trials of the group.
     layers : NetworkPass
         Their layers, bound to as many rows as there will be.
     loss : Loss
@@ -39,14 +39,14 @@ class Part:
         self.slots, self.layers, self.loss, self.smoothing = slots, layers, loss, smoothing
 
     def fill(self, x: Array, targets: Sequence[Array], left: Array) -> None:
-        """Fill the gradients for rows ``(m, d + 1)``; ``left`` is the lane's ``(k, m)`` for `Loss.total`."""
+        """Fill the gradients for rows ``(m, d + 1)``; ``left`` is the group's ``(k, m)`` for `Loss.total`."""
         z = self.layers.forward(x)
         self.loss.backward(z, targets, left[self.slots], self.smoothing)
         self.layers.backward(z)
 
 
 class Steps:
-    """The steps of a lane over batches of ``m`` rows.
+    """The steps of a group over batches of ``m`` rows.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from automl.errors import Fault, SettingError, StoreError
+from automl.export.moved import with_current_paths
 from automl.tracking import fetch_model, find_model, trusted_types, write_model
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
         raise SettingError(
             Fault(str(path), f"must hold {file.name}", "a folder without it", "Export the model again.")
         )
-    return skops.io.load(file, trusted=trusted_types(file, trusted))
+    with tempfile.TemporaryDirectory() as scratch:
+        current = Path(scratch) / file.name
+        current.write_bytes(with_current_paths(file.read_bytes()))
+        return skops.io.load(current, trusted=trusted_types(current, trusted))
 
 
 def model_metadata(path: str | Path) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class _CohortTrainer(Trainer):
     @property
     @override
     def begun(self) -> Array:
-        return np.asarray(self._training.trials[self._training.begun])
+        return np.asarray(self._training.trials[self._training.updated])
 
     @override
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
@@ -74,7 +74,7 @@ class _CohortTrainer(Trainer):
 
     @override
     def keep(self, positions: Sequence[int]) -> None:
-        self._training.keep(np.isin(self._training.trials, positions))
+        self._training.select(np.isin(self._training.trials, positions))
 
     @override
     def estimator(self, position: int) -> Any:
@@ -187,7 +187,7 @@ class DescentFamily(Family):
         ]
         training = Training(
             built[0][0],
-            [recipe for _, recipe in built],
+            [config for _, config in built],
             fold.X,
             fold.y,
             n_outputs=problem.n_classes if problem.n_classes > 2 else 1,
@@ -202,8 +202,8 @@ class DescentFamily(Family):
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        architecture, recipe = from_configuration(self._whole(params), problem.task, seed)
+        architecture, config = from_configuration(self._whole(params), problem.task, seed)
         kind = GradientDescentRegressor if problem.task == "regression" else GradientDescentClassifier
         names = kind().get_params()
-        values = {**vars(architecture), **vars(recipe), "random_state": seed}
+        values = {**vars(architecture), **vars(config), "random_state": seed}
         return kind(**{name: value for name, value in values.items() if name in names})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.descent import Training, train
+from automl.descent import Training, training
 from automl.descent.accelerated import SWITCH
 
 # The scripts there need optax and PyTorch, which the tests do not.
@@ -31,7 +31,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="raise"):
-        patch.setattr(train, "DIVERGING", {"all": "raise", "under": "ignore"})
+        patch.setattr(training, "DIVERGING", {"all": "raise", "under": "ignore"})
         yield
 
 
@@ -46,9 +46,9 @@ def read_only() -> Iterator[None]:
             values.flags.writeable = False
         return values
 
-    def init(self: Training, architecture: Any, recipes: Any, X: Any, y: Any, **rest: Any) -> None:
+    def init(self: Training, architecture: Any, configs: Any, X: Any, y: Any, **rest: Any) -> None:
         weight = frozen(rest.pop("sample_weight", None))
-        begin(self, architecture, recipes, frozen(X), frozen(y), sample_weight=weight, **rest)
+        begin(self, architecture, configs, frozen(X), frozen(y), sample_weight=weight, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Training, "__init__", init)

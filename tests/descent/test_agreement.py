@@ -20,7 +20,7 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import LinearSVC
 
-from automl.descent import Architecture, Recipe, Training
+from automl.descent import Architecture, TrainConfig, Training
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -38,13 +38,13 @@ Objective = Callable[[Any, Any], float]
 
 
 def optimum(
-    loss: str, y: np.ndarray, n_outputs: int = 1, params: dict[str, float] | None = None, **recipe: Any
+    loss: str, y: np.ndarray, n_outputs: int = 1, params: dict[str, float] | None = None, **config: Any
 ):
     """Return our weights ``(d, c)`` and biases ``(c,)``."""
-    settings: dict[str, Any] = {"learning_rate": 0.05, "max_epochs": 1500, "l2": 0.0} | recipe
+    settings: dict[str, Any] = {"learning_rate": 0.05, "max_epochs": 1500, "l2": 0.0} | config
     training = Training(
         Architecture(loss, loss_params=params or {}),
-        [Recipe("momentum", schedule="cosine", batch_size="full", **settings)],
+        [TrainConfig("momentum", schedule="cosine", batch_size="full", **settings)],
         X.astype(np.float32),
         y,
         n_outputs=n_outputs,

@@ -17,15 +17,15 @@ from automl.descent import (
     OPTIMIZERS,
     SCHEDULES,
     Architecture,
-    Recipe,
+    TrainConfig,
     Training,
-    batches,
-    network,
+    batch_group,
+    data,
+    model,
 )
-from automl.descent import cohort as cohorts
 from automl.descent.optimizers import Optimizer
 from automl.descent.schedules import Schedule
-from automl.descent.train import Failure
+from automl.descent.training import Failure
 from automl.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -73,7 +73,7 @@ VALUES = {
 
 
 def kinds(name: str, rows: Mapping[str, Optimizer | Schedule]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return a recipe's choice of a row of a table, with some of its parameters."""
+    """Return a config's choice of a row of a table, with some of its parameters."""
 
     def fields(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         optional = {own: st.sampled_from(VALUES[own]) for own in rows[kind].parameters}
@@ -84,8 +84,8 @@ def kinds(name: str, rows: Mapping[str, Optimizer | Schedule]) -> st.SearchStrat
     return st.sampled_from(sorted(rows)).flatmap(fields)
 
 
-recipes = st.builds(
-    lambda optimizer, schedule, **rest: Recipe(**optimizer, **schedule, **rest),
+configs = st.builds(
+    lambda optimizer, schedule, **rest: TrainConfig(**optimizer, **schedule, **rest),
     optimizer=kinds("optimizer", OPTIMIZERS),
     schedule=kinds("schedule", SCHEDULES),
     learning_rate=st.sampled_from([0.003, 0.01]),
@@ -103,7 +103,7 @@ recipes = st.builds(
     seed=st.integers(0, 3),
 ).filter(
     # the intercept's first full gradient is zero but for rounding, and Lion steps by its sign
-    lambda recipe: recipe.optimizer != "lion" or recipe.batch_size not in (N, "full")
+    lambda config: config.optimizer != "lion" or config.batch_size not in (N, "full")
 )
 
 
@@ -112,7 +112,7 @@ recipes = st.builds(
     loss=st.sampled_from(sorted(LOSSES)),
     hidden=st.sampled_from([(), (5,), (4, 3)]),
     normalization=st.sampled_from([None, *NORMALIZATIONS]),
-    cohort=st.lists(recipes, min_size=2, max_size=5),
+    cohort=st.lists(configs, min_size=2, max_size=5),
     drops=st.lists(st.tuples(st.integers(1, EPOCHS - 1), st.integers(0, 4)), max_size=3),
 )
 def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, normalization, cohort, drops):
@@ -121,18 +121,18 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, normalization, coh
     together = Training(architecture, cohort, X, y, n_outputs=c)
     for epoch, position in sorted(drops):
         together.advance(epoch)
-        together.keep(together.trials != position)
+        together.select(together.trials != position)
     together.advance(EPOCHS)
     outputs = together.decision(X)
-    for i, recipe in enumerate(cohort):
-        alone = Training(architecture, [recipe], X, y, n_outputs=c)
+    for i, config in enumerate(cohort):
+        alone = Training(architecture, [config], X, y, n_outputs=c)
         alone.advance(EPOCHS)
         losses, rates = together.history(i)
         # the last loss of a trial that diverges is no number, here as there
         assert np.allclose(losses, alone.history(0)[0][: len(losses)], rtol=1e-4, atol=1e-6, equal_nan=True)
         assert rates == alone.history(0)[1][: len(rates)]
         if i in together.trials:
-            assert len(losses) == recipe.max_epochs
+            assert len(losses) == config.max_epochs
             mine = outputs[np.flatnonzero(together.trials == i)[0]]
             # Adam makes whole steps of rounding errors where a gradient is zero, as the intercept's at first
             assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
@@ -145,7 +145,7 @@ def test_weights_behind_hidden_layers_are_the_same_bits(loss, normalization, bat
     X, y, c = table(loss)
     architecture, activations = Architecture(loss, (4, 3), normalization), list(ACTIVATIONS)
     cohort = [
-        Recipe(
+        TrainConfig(
             kind,
             learning_rate=0.01,
             schedule="cosine",
@@ -162,8 +162,8 @@ def test_weights_behind_hidden_layers_are_the_same_bits(loss, normalization, bat
     ]
     together = Training(architecture, cohort, X, y, n_outputs=c)
     together.advance(4)
-    for i, recipe in enumerate(cohort):
-        alone = Training(architecture, [recipe], X, y, n_outputs=c)
+    for i, config in enumerate(cohort):
+        alone = Training(architecture, [config], X, y, n_outputs=c)
         alone.advance(4)
         assert np.array_equal(together.theta(i), alone.theta(0))
         assert np.allclose(together.history(i)[0], alone.history(0)[0], rtol=1e-6, atol=0)
@@ -174,7 +174,7 @@ def test_weights_behind_hidden_layers_are_the_same_bits(loss, normalization, bat
     loss=st.sampled_from(sorted(LOSSES)),
     hidden=st.sampled_from([(), (5,)]),
     normalization=st.sampled_from([None, *NORMALIZATIONS]),
-    cohort=st.lists(recipes, min_size=1, max_size=4),
+    cohort=st.lists(configs, min_size=1, max_size=4),
     pauses=st.lists(st.floats(0, 2), max_size=5),
     chunk=st.sampled_from([1, 20, 1 << 18]),
 )
@@ -182,7 +182,7 @@ def test_a_pause_within_an_epoch_changes_no_bit(loss, hidden, normalization, coh
     X, y, c = table(loss)
     architecture = Architecture(loss, hidden, normalization=normalization)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "_GATHER_FLOATS", chunk)
+        patch.setattr(data, "_GATHER_FLOATS", chunk)
         paused = Training(architecture, cohort, X, y, n_outputs=c)
         for epoch in sorted(pauses):
             paused.advance(epoch)
@@ -198,14 +198,14 @@ def test_a_pause_within_an_epoch_changes_no_bit(loss, hidden, normalization, coh
 def test_who_leaves_in_a_pause_is_not_missed():
     X, y, _ = table("logistic")
     cohort = [
-        Recipe(batch_size=size, dropout=0.1 * i, schedule=schedule, warmup=1.5, seed=i)
+        TrainConfig(batch_size=size, dropout=0.1 * i, schedule=schedule, warmup=1.5, seed=i)
         for i, (size, schedule) in enumerate([(7, "cosine"), (7, "plateau"), (16, "linear"), (7, "cosine")])
     ]
     together = Training(Architecture("logistic", (6,)), cohort, X, y)
     together.advance(0.5)
-    together.keep(np.array([True, False, True, True]))
+    together.select(np.array([True, False, True, True]))
     together.advance(1.25)
-    together.keep(np.array([False, True, True]))
+    together.select(np.array([False, True, True]))
     together.advance(EPOCHS)
     for i in (2, 3):
         alone = Training(Architecture("logistic", (6,)), [cohort[i]], X, y)
@@ -216,21 +216,21 @@ def test_who_leaves_in_a_pause_is_not_missed():
 
 def test_a_pause_lets_only_whole_batches_pass():
     X, y, _ = table("squared")
-    cohort = [Recipe(batch_size=size, learning_rate=0.1) for size in (1, 7, 16, "full")]
+    cohort = [TrainConfig(batch_size=size, learning_rate=0.1) for size in (1, 7, 16, "full")]
     training = Training(Architecture("squared"), cohort, X, y)
     before = [training.theta(i) for i in range(4)]
     training.advance(0.25)  # 15 rows of 60
-    assert (training.epoch, training.part, training.begun.tolist()) == (0, 0.25, [True, True, False, False])
+    assert (training.epoch, training.part, training.updated.tolist()) == (0, 0.25, [True, True, False, False])
     assert [np.array_equal(training.theta(i), before[i]) for i in range(4)] == [False, False, True, True]
     assert training.history(0) == ((), ())
     training.advance(1)
-    assert (training.epoch, training.part, training.begun.all()) == (1, 0.0, True)
+    assert (training.epoch, training.part, training.updated.all()) == (1, 0.0, True)
 
 
 @pytest.mark.overflows("a trial diverges")
 def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
     X, y, _ = table("squared")
-    cohort = [Recipe(batch_size=1, optimizer="sgd", learning_rate=rate) for rate in (1e30, 0.01)]
+    cohort = [TrainConfig(batch_size=1, optimizer="sgd", learning_rate=rate) for rate in (1e30, 0.01)]
     training = Training(Architecture("squared"), cohort, X, y)
     training.advance(0.5)
     assert training.trials.tolist() == [1]
@@ -238,25 +238,25 @@ def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
 
 
 def test_what_is_dropped_is_the_same_where_a_batch_passes_in_parts_and_is_cut_short(monkeypatch):
-    for module in (batches, cohorts):
+    for module in (data, batch_group):
         monkeypatch.setattr(module, "CHUNK_ROWS", 16)
     X, y, _ = table("logistic")
-    recipes = [
-        Recipe(batch_size=40, activation=kind, dropout=rate, max_epochs=4, seed=i)
+    configs = [
+        TrainConfig(batch_size=40, activation=kind, dropout=rate, max_epochs=4, seed=i)
         for i, (kind, rate) in enumerate([("relu", 0.5), ("tanh", 0.0), ("tanh", 0.3), ("relu", 0.2)])
     ]
-    together = Training(Architecture("logistic", (6, 5)), recipes, X, y)
+    together = Training(Architecture("logistic", (6, 5)), configs, X, y)
     together.advance(1)
     asked = iter([False, False, True])
     together.advance(2, stop=lambda: next(asked))
     assert together.epoch == 1
-    together.keep(np.array([False, True, True, True]))
+    together.select(np.array([False, True, True, True]))
     together.advance(4)
-    plain = Training(Architecture("logistic", (6, 5)), [replace(recipes[2], dropout=0.0)], X, y)
+    plain = Training(Architecture("logistic", (6, 5)), [replace(configs[2], dropout=0.0)], X, y)
     plain.advance(4)
     assert not np.allclose(plain.theta(0), together.theta(2))
     for i in (1, 2, 3):
-        alone = Training(Architecture("logistic", (6, 5)), [recipes[i]], X, y)
+        alone = Training(Architecture("logistic", (6, 5)), [configs[i]], X, y)
         alone.advance(4)
         assert np.array_equal(together.theta(i), alone.theta(0))
 
@@ -266,7 +266,7 @@ def test_what_is_dropped_is_the_same_where_a_batch_passes_in_parts_and_is_cut_sh
     loss=st.sampled_from(["squared", "softmax"]),
     hidden=st.sampled_from([(), (4,)]),
     normalization=st.sampled_from([None, *NORMALIZATIONS]),
-    cohort=st.lists(recipes, min_size=1, max_size=3),
+    cohort=st.lists(configs, min_size=1, max_size=3),
     epoch=st.integers(1, EPOCHS - 1),
 )
 def test_a_snapshot_goes_on_as_if_nothing_had_happened(loss, hidden, normalization, cohort, epoch):
@@ -286,10 +286,10 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(loss, hidden, normalizati
 
 def test_a_stop_is_heard_between_epochs_and_within():
     X, y, _ = table("squared")
-    cohort = [Recipe(batch_size=size) for size in (1, 7)]
+    cohort = [TrainConfig(batch_size=size) for size in (1, 7)]
     training = Training(Architecture("squared"), cohort, X, y)
     asked = iter([False] * 7 + [True])
-    # three questions an epoch: before it, and one chunk of each lane
+    # three questions an epoch: before it, and one chunk of each group
     training.advance(EPOCHS, lambda: next(asked))
     assert training.epoch == 2
     assert [len(training.history(i)[0]) for i in (0, 1)] == [2, 2]
@@ -299,7 +299,7 @@ def test_a_stop_is_heard_between_epochs_and_within():
 
 def test_losses_on_other_rows_are_those_of_a_frozen_model():
     X, y, c = table("softmax")
-    cohort = [Recipe("sgd", learning_rate=1e-12, batch_size=size, max_epochs=2) for size in (5, "full")]
+    cohort = [TrainConfig("sgd", learning_rate=1e-12, batch_size=size, max_epochs=2) for size in (5, "full")]
     training = Training(Architecture("softmax", (4,)), cohort, X, y, n_outputs=c)
     training.advance(1)
     assert training.loss_on(X, y) == pytest.approx([training.history(i)[0][0] for i in (0, 1)], rel=1e-5)
@@ -318,7 +318,7 @@ def test_losses_on_other_rows_are_those_of_a_frozen_model():
 )
 def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
     with pytest.raises(InputError) as caught:
-        Training(Architecture(loss), [Recipe()], np.ones((3, 1), np.float32), y, n_outputs=n_outputs)
+        Training(Architecture(loss), [TrainConfig()], np.ones((3, 1), np.float32), y, n_outputs=n_outputs)
     assert [fault.where for fault in caught.value.faults] == [where]
 
 
@@ -333,8 +333,8 @@ def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
 )
 def test_a_diverging_trial_ends_alone_with_a_reason(rate, reason, hidden):
     X, y, _ = table("squared")
-    steady = Recipe(optimizer="sgd", learning_rate=0.01, activation="tanh")
-    wild = Recipe(optimizer="sgd", learning_rate=rate, activation="tanh")
+    steady = TrainConfig(optimizer="sgd", learning_rate=0.01, activation="tanh")
+    wild = TrainConfig(optimizer="sgd", learning_rate=rate, activation="tanh")
     architecture = Architecture("squared", hidden)
     training = Training(architecture, [wild, steady], X, y)
     training.advance(10)
@@ -352,9 +352,9 @@ def test_a_diverging_trial_ends_alone_with_a_reason(rate, reason, hidden):
 
 def test_targets_may_have_any_unit():
     X, y, _ = table("squared")
-    recipes = [Recipe(learning_rate=0.01)]
-    plain = Training(Architecture("squared"), recipes, X, y)
-    prices = Training(Architecture("squared"), recipes, X, 5e5 + 1e5 * y)
+    configs = [TrainConfig(learning_rate=0.01)]
+    plain = Training(Architecture("squared"), configs, X, y)
+    prices = Training(Architecture("squared"), configs, X, 5e5 + 1e5 * y)
     for training in (plain, prices):
         training.advance(20)
     assert np.allclose(prices.predict(X), 5e5 + 1e5 * plain.predict(X), rtol=1e-4)
@@ -367,7 +367,10 @@ def test_every_fault_of_every_recipe_is_told_at_once():
     with pytest.raises(InputError) as caught:
         Training(
             Architecture("sqared"),
-            [Recipe(optimizer="momentum", optimizer_params={"beta1": 0.5}), Recipe(learning_rate=-1)],
+            [
+                TrainConfig(optimizer="momentum", optimizer_params={"beta1": 0.5}),
+                TrainConfig(learning_rate=-1),
+            ],
             X,
             y,
         )
@@ -379,17 +382,17 @@ def test_every_fault_of_every_recipe_is_told_at_once():
 def test_it_makes_no_difference_how_many_trials_pass_at_once(normalization, monkeypatch):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50, 4)).astype(np.float32), rng.integers(0, 3, 50)
-    recipes = [
-        Recipe(batch_size=16, dropout=0.1 * i, label_smoothing=0.05 * i, max_epochs=3, seed=i)
+    configs = [
+        TrainConfig(batch_size=16, dropout=0.1 * i, label_smoothing=0.05 * i, max_epochs=3, seed=i)
         for i in range(5)
     ]
     found = []
     for floats in (1, 2 * 16 * 12 * 2, 1 << 17):
-        monkeypatch.setattr(network, "_CACHED_FLOATS", floats)
+        monkeypatch.setattr(model, "_CACHED_FLOATS", floats)
         architecture = Architecture("softmax", (7, 5), normalization=normalization)
-        training = Training(architecture, recipes, X, y, n_outputs=3)
+        training = Training(architecture, configs, X, y, n_outputs=3)
         training.advance(2)
-        training.keep(np.array([True, False, True, True, True]))
+        training.select(np.array([True, False, True, True, True]))
         training.advance(3)
         found.append([training.theta(i) for i in training.trials])
     assert np.allclose(found[0], found[2], rtol=1e-4, atol=1e-6)
@@ -400,8 +403,8 @@ def test_weights_that_decay_to_nothing_become_zero_and_slow_nothing_down() -> No
     X = np.random.default_rng(0).normal(size=(2_000, 5)).astype(np.float32)
     X[:, 2] = 0
     y = (X[:, 0] > 0).astype(int)
-    recipe = Recipe(optimizer="adamw", learning_rate=0.1, weight_decay=0.5, batch_size=8, max_epochs=10)
-    training = Training(Architecture("logistic", hidden_layer_sizes=(16,)), [recipe], X, y)
+    config = TrainConfig(optimizer="adamw", learning_rate=0.1, weight_decay=0.5, batch_size=8, max_epochs=10)
+    training = Training(Architecture("logistic", hidden_layer_sizes=(16,)), [config], X, y)
     for epoch in range(1, 11):
         training.advance(epoch)
         theta = np.abs(training.theta(0))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.descent import LOSSES, Architecture, Recipe, Training
+from automl.descent import LOSSES, Architecture, TrainConfig, Training
 from automl.errors import InputError
 
 K, N = 3, 8
@@ -95,10 +95,10 @@ def test_only_proportions_of_weights_count(loss, c):
     rng = np.random.default_rng(7)
     y, weight = target(loss, c, rng), rng.uniform(0.5, 2, N)
     X = rng.normal(size=(N, 2)).astype(np.float32)
-    recipe = [Recipe("sgd", learning_rate=0.01, batch_size=3, max_epochs=3)]
+    config = [TrainConfig("sgd", learning_rate=0.01, batch_size=3, max_epochs=3)]
     found = []
     for given in (weight, 7 * weight):
-        training = Training(Architecture(loss), recipe, X, y, n_outputs=c, sample_weight=given)
+        training = Training(Architecture(loss), config, X, y, n_outputs=c, sample_weight=given)
         training.advance(3)
         found.append([training.history(0)[0], training.loss_on(X, y, given), training.theta(0)])
     for one, seven in zip(*found, strict=True):
@@ -204,4 +204,4 @@ def test_link_gives_predictions_in_their_domain(loss, c):
 )
 def test_targets_outside_the_domain_are_refused(loss, y):
     with pytest.raises(InputError, match="y: must be"):
-        Training(Architecture(loss), [Recipe()], np.ones((2, 1), np.float32), np.array(y))
+        Training(Architecture(loss), [TrainConfig()], np.ones((2, 1), np.float32), np.array(y))

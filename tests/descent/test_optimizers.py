@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from automl.descent import OPTIMIZERS, Architecture, Recipe, Training
+from automl.descent import OPTIMIZERS, Architecture, TrainConfig, Training
 from automl.descent.accelerated import SWITCH
 from automl.descent.arrays import Array
 
@@ -138,8 +138,8 @@ def test_l1_has_the_same_optimum_for_every_optimizer(name):
     y = (y - y.mean()) / y.std()
     rate = {"sgd": 0.3, "momentum": 0.05, "adagrad": 0.5, "adadelta": 5.0, "rmsprop": 0.005}.get(name, 0.02)
     params = {"weight_decay": 0.0} if name == "adamw" else {}
-    recipe = Recipe(name, params, rate, "cosine", batch_size="full", max_epochs=800, l1=0.1, l2=0.0)
-    training = Training(Architecture("squared"), [recipe], X, y)
+    config = TrainConfig(name, params, rate, "cosine", batch_size="full", max_epochs=800, l1=0.1, l2=0.0)
+    training = Training(Architecture("squared"), [config], X, y)
     training.advance(800)
     peer = Lasso(alpha=0.1, tol=1e-8).fit(X.astype(float), y)
     (weight, _), *_ = training.weights(0)
@@ -151,7 +151,9 @@ def test_l1_has_the_same_optimum_for_every_optimizer(name):
 def test_averages_of_a_dead_column_do_not_linger_below_the_normal_range(name):
     X = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
     y = X[:, 0].copy()
-    training = Training(Architecture("squared"), [Recipe(name, batch_size=1, max_epochs=40, l2=0.0)], X, y)
+    training = Training(
+        Architecture("squared"), [TrainConfig(name, batch_size=1, max_epochs=40, l2=0.0)], X, y
+    )
     training.advance(1)
     X[:, 1] = 0
     training.advance(40)
@@ -181,10 +183,10 @@ def test_extreme_rows_leave_finite_weights_or_a_failure(clip, switch, monkeypatc
     monkeypatch.setenv(SWITCH, switch)
     X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     X[7, 0] = 1e20
-    recipes = [Recipe(name, batch_size=4, max_epochs=3, clip_norm=clip) for name in OPTIMIZERS]
-    training = Training(Architecture("squared"), recipes, X, X[:, 1].astype(float))
+    configs = [TrainConfig(name, batch_size=4, max_epochs=3, clip_norm=clip) for name in OPTIMIZERS]
+    training = Training(Architecture("squared"), configs, X, X[:, 1].astype(float))
     training.advance(3)
-    for i in range(len(recipes)):
+    for i in range(len(configs)):
         assert (i in training.failures) != (i in training.trials)
         assert i in training.failures or np.isfinite(training.theta(i)).all()
         assert i in training.failures or np.isfinite(training.history(i)[0]).all()
@@ -192,11 +194,11 @@ def test_extreme_rows_leave_finite_weights_or_a_failure(clip, switch, monkeypatc
 
 def test_clipping_bounds_the_step():
     X = np.array([[1.0], [-1.0]], np.float32)
-    recipes = [
-        Recipe("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
+    configs = [
+        TrainConfig("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
         for clip in (None, 0.25)
     ]
-    training = Training(Architecture("squared"), recipes, X, np.array([1.0, -1.0]))
+    training = Training(Architecture("squared"), configs, X, np.array([1.0, -1.0]))
     training.advance(1)
     assert [training.weights(i)[0][0][0, 0] for i in (0, 1)] == pytest.approx([1.0, 0.25])
 
@@ -208,8 +210,8 @@ def test_clipping_bounds_the_step():
 def test_clipping_keeps_the_direction_of_the_gradient(clip, expected, switch, monkeypatch):
     monkeypatch.setenv(SWITCH, switch)
     X = np.array([[3.0, 4.0], [-3.0, -4.0]], np.float32)
-    recipe = Recipe("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
-    training = Training(Architecture("squared"), [recipe], X, np.array([1.0, -1.0]))
+    config = TrainConfig("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
+    training = Training(Architecture("squared"), [config], X, np.array([1.0, -1.0]))
     training.advance(1)
     assert training.weights(0)[0][0][:, 0] == pytest.approx(expected)
 
@@ -224,8 +226,8 @@ def test_adamw_decays_weights_apart_from_the_gradient(own, common, decay, switch
     X = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -1.0], [0.25, -2.0]])
     y = np.array([1.0, -1.0, 1.0, -1.0])
     settings = {"learning_rate": 0.1, "batch_size": "full", "max_epochs": 6, "l2": 0.0}
-    recipe = Recipe("adamw", own, weight_decay=common, **settings)
-    training = Training(Architecture("squared"), [recipe], X.astype(np.float32), y)
+    config = TrainConfig("adamw", own, weight_decay=common, **settings)
+    training = Training(Architecture("squared"), [config], X.astype(np.float32), y)
     # Algorithm 2 of arXiv 1711.05101; the intercept, the last, does not decay
     w, m, v = np.zeros(3), np.zeros(3), np.zeros(3)
     rows = np.column_stack([X, np.ones(4)])
@@ -244,12 +246,12 @@ def test_decoupled_decay_and_averages_by_hand():
     X[:, 0] = [1, -1]
     # w <- (1 - 0.5 * 0.2) w + 0.5 (1 - w): 0.5, 0.7, 0.78; with l2: w <- w - 0.5 (w - 1 + 0.2 w)
     base = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": "full", "max_epochs": 3, "l2": 0.0}
-    recipes = [
-        Recipe(**base | {"weight_decay": 0.2}),
-        Recipe(**base | {"l2": 0.2}),
-        Recipe(**base | {"weight_decay": 0.2, "average": 0.5}),
+    configs = [
+        TrainConfig(**base | {"weight_decay": 0.2}),
+        TrainConfig(**base | {"l2": 0.2}),
+        TrainConfig(**base | {"weight_decay": 0.2, "average": 0.5}),
     ]
-    training = Training(Architecture("squared"), recipes, X, y)
+    training = Training(Architecture("squared"), configs, X, y)
     training.advance(3)
     found = [training.weights(i)[0][0][0, 0] for i in range(3)]
     assert found == pytest.approx([0.78, 0.78, (0.7 + 0.78) / 2])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.descent import SCHEDULES, Architecture, Recipe, Training
+from automl.descent import SCHEDULES, Architecture, TrainConfig, Training
 from automl.descent.schedules import Plateau
 
 # factors at epochs 0, 5, 10 and 20 of 20, by hand
@@ -62,30 +62,30 @@ def test_plateau_waits_then_reduces():
     assert levels == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
 
 
-def rates(recipe: Recipe) -> list[float]:
+def rates(config: TrainConfig) -> list[float]:
     X = np.ones((20, 1), np.float32)
-    training = Training(Architecture("squared"), [recipe], X, np.arange(20.0))
-    training.advance(recipe.max_epochs)
+    training = Training(Architecture("squared"), [config], X, np.arange(20.0))
+    training.advance(config.max_epochs)
     return list(training.history(0)[1])
 
 
 def test_the_rate_rises_by_step_through_the_warm_up():
     # 4 steps an epoch, 8 of warm-up: the last step of each epoch has 4/8, 8/8, then the schedule begins
-    recipe = Recipe(learning_rate=0.1, warmup=2, batch_size=5, max_epochs=4, schedule="linear")
-    assert rates(recipe) == pytest.approx([0.05, 0.1, 0.1 * (1 - 0.75 / 2), 0.1 * (1 - 1.75 / 2)])
+    config = TrainConfig(learning_rate=0.1, warmup=2, batch_size=5, max_epochs=4, schedule="linear")
+    assert rates(config) == pytest.approx([0.05, 0.1, 0.1 * (1 - 0.75 / 2), 0.1 * (1 - 1.75 / 2)])
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_rates_do_not_depend_on_how_many_are_made_at_once(size, monkeypatch):
-    recipe = Recipe(learning_rate=0.1, warmup=1, batch_size=3, max_epochs=3, schedule="cosine")
-    expected = rates(recipe)
-    monkeypatch.setattr("automl.descent.cohort._RATES", size)
-    monkeypatch.setattr("automl.descent.batches._GATHER_FLOATS", 12)
-    assert rates(recipe) == expected
+    config = TrainConfig(learning_rate=0.1, warmup=1, batch_size=3, max_epochs=3, schedule="cosine")
+    expected = rates(config)
+    monkeypatch.setattr("automl.descent.batch_group._RATES", size)
+    monkeypatch.setattr("automl.descent.data._GATHER_FLOATS", 12)
+    assert rates(config) == expected
 
 
 def test_a_plateau_is_seen_in_training():
-    recipe = Recipe(
+    config = TrainConfig(
         learning_rate=0.1,
         batch_size="full",
         max_epochs=4,
@@ -93,4 +93,4 @@ def test_a_plateau_is_seen_in_training():
         schedule_params={"patience": 0},
     )
     # the intercept starts at its optimum, and there is nothing else to learn
-    assert rates(recipe) == pytest.approx([0.1, 0.1, 0.05, 0.025])
+    assert rates(config) == pytest.approx([0.1, 0.1, 0.05, 0.025])

@@ -87,7 +87,7 @@ def test_of_a_cohort_that_raises_only_those_fail_that_raise_alone(run, cohort, m
     predict = Training.predict
 
     def predicting(training, X):
-        if any(recipe.learning_rate == 0.5 for recipe in training.recipes):
+        if any(config.learning_rate == 0.5 for config in training.configs):
             raise MemoryError("too much")
         return predict(training, X)
 

@@ -18,11 +18,11 @@ from typing_extensions import override
 
 from automl.constraints import Anything, Boolean, Number, Parameter
 from automl.descent.arrays import Array
-from automl.descent.cohort import Snapshot
+from automl.descent.batch_group import Snapshot
+from automl.descent.config import RULES, Architecture, TrainConfig, build, parameters
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
-from automl.descent.network import Network
-from automl.descent.recipe import RULES, Architecture, Recipe, build, parameters
-from automl.descent.train import Training
+from automl.descent.model import Network
+from automl.descent.training import Training
 from automl.errors import Fault, InputError
 
 __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"]
@@ -75,7 +75,7 @@ class _GradientDescent(BaseEstimator, ABC):
         tags.input_tags.sparse = True
         return tags
 
-    def _plan(self, task: str) -> tuple[Architecture, Recipe]:
+    def _plan(self, task: str) -> tuple[Architecture, TrainConfig]:
         """Return what the constructor's arguments mean, or raise all their faults."""
         values = self.get_params(deep=False)
         values["loss"] = DEFAULT_LOSSES[task] if self.loss is None else self.loss
@@ -105,27 +105,27 @@ class _GradientDescent(BaseEstimator, ABC):
     def _train(
         self, task: str, X: Any, y: Array, weight: Array | None, n_outputs: int, partial: bool
     ) -> Self:
-        architecture, recipe = self._plan(task)
+        architecture, config = self._plan(task)
         known = hasattr(self, "theta_") and (partial or self.warm_start)
         earlier: list[float] = self.loss_curve_ if known and partial else []
         held = None
         if self.early_stopping and not partial:
-            (X, y, weight), held = self._hold_out(X, y, weight, task, recipe.seed)
-        epochs = len(earlier) + 1 if partial else recipe.max_epochs
+            (X, y, weight), held = self._hold_out(X, y, weight, task, config.seed)
+        epochs = len(earlier) + 1 if partial else config.max_epochs
         if earlier:
             # a call past the last epoch still trains: the schedule then stays at its end
-            recipe = replace(recipe, seed=self.seed_, max_epochs=max(recipe.max_epochs, epochs))
+            config = replace(config, seed=self.seed_, max_epochs=max(config.max_epochs, epochs))
         resume = None
         if known:
             resume = [Snapshot(**self.snapshot_) if partial else Snapshot(self.theta_)]
         training = Training(
             architecture,
-            [recipe],
+            [config],
             X,
             y,
             n_outputs=n_outputs,
             sample_weight=weight,
-            order_seed=recipe.seed,
+            order_seed=config.seed,
             resume=resume,
             epoch=len(earlier),
             target_scale=(self.target_shift_, self.target_factor_) if known else None,
@@ -166,7 +166,7 @@ class _GradientDescent(BaseEstimator, ABC):
         return theta
 
     def adopt(self, training: Training, i: int) -> Self:
-        """Become what recipe ``i`` of a cohort is by now, as if fitted alone; classes are the codes 0, 1, ...."""
+        """Become what config ``i`` of a cohort is by now, as if fitted alone; classes are the codes 0, 1, ...."""
         self.n_features_in_ = training.shape[0]
         self.validation_curve_ = []
         self._keep(training, i)
@@ -175,7 +175,7 @@ class _GradientDescent(BaseEstimator, ABC):
     def _keep(
         self, training: Training, i: int, theta: Array | None = None, earlier: Sequence[float] = ()
     ) -> None:
-        """Take over what a training learned of recipe ``i``, as plain values."""
+        """Take over what a training learned of config ``i``, as plain values."""
         self.n_outputs_ = training.shape[1]
         self.loss_ = training.architecture.loss
         snapshot = training.snapshot(i)
@@ -184,7 +184,7 @@ class _GradientDescent(BaseEstimator, ABC):
         self.snapshot_: dict[str, Any] = dict(vars(snapshot))
         self.theta_ = training.theta(i) if theta is None else theta
         self.target_shift_, self.target_factor_ = training.target_scale
-        self.seed_: int = training.recipes[i].seed
+        self.seed_: int = training.configs[i].seed
         self.loss_curve_ = [*earlier, *training.history(i)[0]]
         self.n_iter_ = len(self.loss_curve_)
         self.coefs_, self.intercepts_ = map(list, zip(*training.weights(i, self.theta_), strict=True))

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from automl.descent import Architecture, GradientDescentClassifier, ParquetMatrix, Recipe, Training, batches
+from automl.descent import Architecture, GradientDescentClassifier, ParquetMatrix, TrainConfig, Training, data
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -33,7 +33,7 @@ class Blocks:
         return X[rows]
 
 
-def epoch_of(rows: batches.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def epoch_of(rows: data.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     rows.begin(epoch)
     parts = [rows.gather(at, min(at + size, N), shuffled=True) for at in range(0, N, size)]
     # targets are row numbers, so that they tell the order
@@ -46,23 +46,23 @@ def epoch_of(rows: batches.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.
 @pytest.mark.parametrize("size", [1, 64, N])
 @pytest.mark.parametrize("block", [None, 50, 300])
 def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch):
-    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
+    monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
     source = X if block is None else Blocks(block)
-    rows = batches.rows_of(source, np.arange(N), None, [3])
+    rows = data.rows_of(source, np.arange(N), None, [3])
     first, matrix = epoch_of(rows, 0, size)
     assert np.array_equal(np.sort(first), np.arange(N))
     assert np.array_equal(matrix[:, :-1], X[first])
     assert (matrix[:, -1] == 1).all()
     second, _ = epoch_of(rows, 1, size)
     assert not np.array_equal(first, second)
-    again, _ = epoch_of(batches.rows_of(source, np.arange(N), None, [3]), 0, size)
+    again, _ = epoch_of(data.rows_of(source, np.arange(N), None, [3]), 0, size)
     assert np.array_equal(first, again)
 
 
 def test_a_window_bounds_what_is_read_at_once(monkeypatch):
-    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
+    monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
     source = Blocks(50)
-    rows = batches.StreamedRows(source, np.arange(N), None, [0])
+    rows = data.StreamedRows(source, np.arange(N), None, [0])
     rows.begin(0)
     order = rows.gather(0, 200, shuffled=True)[1]
     assert len(source.reads) == 4
@@ -71,15 +71,15 @@ def test_a_window_bounds_what_is_read_at_once(monkeypatch):
     assert np.mean(np.diff(order // 50) != 0) > 0.5
 
 
-RECIPES = [
-    Recipe("momentum", batch_size="full", learning_rate=0.05, max_epochs=30),
-    Recipe(batch_size=16, max_epochs=3),
+CONFIGS = [
+    TrainConfig("momentum", batch_size="full", learning_rate=0.05, max_epochs=30),
+    TrainConfig(batch_size=16, max_epochs=3),
 ]
 
 
 @pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "streamed", "double", "columns"])
 def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
-    plain = Training(Architecture("squared"), RECIPES, X, Y)
+    plain = Training(Architecture("squared"), CONFIGS, X, Y)
     plain.advance(30)
     if kind == "csr":
         source = csr_array(X)
@@ -89,8 +89,8 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
         source = np.asfortranarray(X)
     elif kind in ("mapped", "streamed"):
         if kind == "streamed":
-            monkeypatch.setattr(batches, "_MAPPED_BYTES", 1)
-            monkeypatch.setattr(batches, "_WINDOW_FLOATS", 200 * D)
+            monkeypatch.setattr(data, "_MAPPED_BYTES", 1)
+            monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
         np.save(tmp_path / "x.npy", X)
         source = np.load(tmp_path / "x.npy", mmap_mode="r")
     else:
@@ -98,7 +98,7 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
         pq.write_table(table, tmp_path / "x.parquet", row_group_size=90)
         source = ParquetMatrix(tmp_path / "x.parquet", ["x0", "x1", "x2"])
         assert np.array_equal(source.column("y"), Y)
-    other = Training(Architecture("squared"), RECIPES, source, Y)
+    other = Training(Architecture("squared"), CONFIGS, source, Y)
     other.advance(30)
     assert np.allclose(other.predict(source)[0], plain.predict(X)[0], atol=1e-4)
     # what is streamed is shuffled in its own way, so that its stochastic trials go another way to about the
@@ -108,17 +108,17 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
 
 
 def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "_MAPPED_BYTES", 1)
-    monkeypatch.setattr(batches, "_WINDOW_FLOATS", 1 << 16)
+    monkeypatch.setattr(data, "_MAPPED_BYTES", 1)
+    monkeypatch.setattr(data, "_WINDOW_FLOATS", 1 << 16)
     matrix = RNG.normal(size=(20_000, 50)).astype(np.float32)
     np.save(tmp_path / "x.npy", matrix)
-    y, recipes = matrix[:, 0] > 0, [Recipe(batch_size=32, max_epochs=2)]
+    y, configs = matrix[:, 0] > 0, [TrainConfig(batch_size=32, max_epochs=2)]
     source = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert isinstance(batches.rows_of(source, y, None, [0]), batches.StreamedRows)
+    assert isinstance(data.rows_of(source, y, None, [0]), data.StreamedRows)
     # what is compiled or imported at the first training is no part of the second's memory
     for _ in range(2):
         tracemalloc.start()
-        training = Training(Architecture("logistic"), recipes, source, y)
+        training = Training(Architecture("logistic"), configs, source, y)
         training.advance(2)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -136,24 +136,24 @@ def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
         return to_dense(rows, *args, **settings)
 
     monkeypatch.setattr(csr_array, "toarray", recorded)
-    recipes = [Recipe(batch_size=size, max_epochs=1) for size in (16, 3000, "full")]
-    training = Training(Architecture("logistic"), recipes, source, y)
+    configs = [TrainConfig(batch_size=size, max_epochs=1) for size in (16, 3000, "full")]
+    training = Training(Architecture("logistic"), configs, source, y)
     training.advance(1)
     training.predict(source)
     training.loss_on(source, y)
     GradientDescentClassifier(max_epochs=1).fit(source, y).predict(source)
     assert sum(made) >= 8 * n
-    assert max(made) <= batches.CHUNK_ROWS < n
+    assert max(made) <= data.CHUNK_ROWS < n
 
 
 @pytest.mark.parametrize("hidden", [(), (4,)])
 @pytest.mark.parametrize("loss", ["squared", "poisson", "logistic", "softmax"])
 def test_double_precision_in_is_single_precision_out(loss, hidden):
     y, c = (Y > 0).astype(int) + (loss == "softmax") * (Y > 1), 3 if loss == "softmax" else 1
-    training = Training(Architecture(loss, hidden), RECIPES, X.astype(float), y, n_outputs=c)
+    training = Training(Architecture(loss, hidden), CONFIGS, X.astype(float), y, n_outputs=c)
     training.advance(2)
     found = [training.decision(X.astype(float)), training.predict(X.astype(float)), training.loss_on(X, y)]
-    for i in range(len(RECIPES)):
+    for i in range(len(CONFIGS)):
         state = training.snapshot(i).state
         found += [training.theta(i), *sum(training.weights(i), ())]
         found += [state[name] for name in state if not name.startswith("power")]
@@ -162,9 +162,9 @@ def test_double_precision_in_is_single_precision_out(loss, hidden):
 
 def test_weights_stand_for_repetition():
     weight = np.arange(N) % 3
-    recipe = [Recipe("momentum", learning_rate=0.05, batch_size="full", max_epochs=200)]
-    weighted = Training(Architecture("squared"), recipe, X, Y, sample_weight=weight)
-    repeated = Training(Architecture("squared"), recipe, np.repeat(X, weight, axis=0), np.repeat(Y, weight))
+    config = [TrainConfig("momentum", learning_rate=0.05, batch_size="full", max_epochs=200)]
+    weighted = Training(Architecture("squared"), config, X, Y, sample_weight=weight)
+    repeated = Training(Architecture("squared"), config, np.repeat(X, weight, axis=0), np.repeat(Y, weight))
     for training in (weighted, repeated):
         training.advance(200)
     assert np.allclose(weighted.predict(X), repeated.predict(X), atol=1e-4)

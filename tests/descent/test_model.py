@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.activations import Activated
-from automl.descent.layers import Bits, Dropout, Noise, Slots, Space, product
-from automl.descent.network import Network
+from automl.descent.layers.activation import Activated
+from automl.descent.layers.dense import Bits, Dropout, Noise, Slots, Space, product
+from automl.descent.model import Network
 
 K, N, D, C = 2, 7, 3, 2
 RELU, TANH = ["relu"] * K, ["tanh"] * K
@@ -295,7 +295,7 @@ def test_single_precision_stays_from_rows_to_gradients(activation, normalization
 def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
     network, theta = stack(None, hidden)
     whole = network.outputs(theta, RELU, rows(40)[:, :-1])
-    monkeypatch.setattr("automl.descent.network._FLOATS", 100)
+    monkeypatch.setattr("automl.descent.model._FLOATS", 100)
     assert np.allclose(network.outputs(theta, RELU, rows(40)[:, :-1]), whole, atol=1e-6)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.descent import ACTIVATIONS, LOSSES, Architecture, Recipe, Training, accelerated
+from automl.descent import ACTIVATIONS, LOSSES, Architecture, TrainConfig, Training, accelerated
 from automl.descent.accelerated import SWITCH, fastest, uses_numba
-from automl.descent.batches import pick
-from automl.descent.layers import Bits, Dropout, DropoutPass, Noise
-from automl.descent.step import OneKind, steppers
+from automl.descent.data import pick
+from automl.descent.layers.dense import Bits, Dropout, DropoutPass, Noise
+from automl.descent.updates import OneKind, steppers
 
 K, N = 3, 37
 
@@ -96,21 +96,21 @@ PENALTIES = [{"l2": 0.0}, {"l1": 0.1}, {"weight_decay": 0.2}, {"clip_norm": 1.0,
 
 
 def test_steps_of_several_optimizers_at_once():
-    recipes = [
-        Recipe(kind, given, seed=i, **more)
+    configs = [
+        TrainConfig(kind, given, seed=i, **more)
         for kind, params in PARAMS.items()
         for i, (given, more) in enumerate((given, more) for given in params for more in PENALTIES)
     ]
-    k, p = len(recipes), 9
+    k, p = len(configs), 9
     mask, rates = np.arange(p) % 4 > 0, np.linspace(0.01, 0.1, k, dtype=np.float32)[:, None]
     found = []
     for switch in "01":
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(SWITCH, switch)
             theta, gradient = normal(k, p), np.empty((k, p), np.float32)
-            groups, first = list(steppers(recipes, theta)), 0
+            groups, first = list(steppers(configs, theta)), 0
         for group in groups:
-            group.bind(first, recipes, theta, gradient, mask)
+            group.bind(first, configs, theta, gradient, mask)
             first = group.part.stop
         for step in range(5):
             gradient[:] = normal(k, p, seed=step) * np.float32(10.0 ** (step - 3))
@@ -135,13 +135,16 @@ def test_steps_of_several_optimizers_at_once():
 @pytest.mark.parametrize("kind", PARAMS)
 def test_what_numba_began_goes_on_without_it(kind, monkeypatch):
     X = normal(100, 4)
-    y, recipe = (X[:, 0] > 0).astype(int), [Recipe(kind, learning_rate=0.01, batch_size=10, max_epochs=4)]
-    whole = Training(Architecture("logistic"), recipe, X, y)
+    y, config = (
+        (X[:, 0] > 0).astype(int),
+        [TrainConfig(kind, learning_rate=0.01, batch_size=10, max_epochs=4)],
+    )
+    whole = Training(Architecture("logistic"), config, X, y)
     whole.advance(4)
-    half = Training(Architecture("logistic"), recipe, X, y)
+    half = Training(Architecture("logistic"), config, X, y)
     half.advance(2)
     monkeypatch.setenv(SWITCH, "0")
-    rest = Training(Architecture("logistic"), recipe, X, y, resume=[half.snapshot(0)], epoch=2)
+    rest = Training(Architecture("logistic"), config, X, y, resume=[half.snapshot(0)], epoch=2)
     rest.advance(4)
     assert np.allclose(rest.theta(0), whole.theta(0), rtol=1e-4, atol=1e-6)
 
@@ -162,14 +165,14 @@ def test_rows_are_picked():
 def test_whole_trainings(loss, c, hidden, k, monkeypatch):
     X = normal(300, 5)
     y = (X[:, 0] > 0).astype(int) + (c > 1) * (X[:, 1] > 1)
-    recipes = [
-        Recipe("adam" if i % 2 else "sgd", learning_rate=0.01, batch_size=16, max_epochs=5, seed=i)
+    configs = [
+        TrainConfig("adam" if i % 2 else "sgd", learning_rate=0.01, batch_size=16, max_epochs=5, seed=i)
         for i in range(k)
     ]
     found = []
     for switch in "01":
         monkeypatch.setenv(SWITCH, switch)
-        training = Training(Architecture(loss, hidden), recipes, X, y, n_outputs=c)
+        training = Training(Architecture(loss, hidden), configs, X, y, n_outputs=c)
         training.advance(5)
         found.append((training.decision(X), [training.history(i)[0] for i in range(k)]))
     assert np.allclose(found[0][0], found[1][0], atol=1e-4)

@@ -1,4 +1,4 @@
-"""What a trial is: the architecture its cohort shares, its own recipe, and the rules of both as data."""
+"""What a trial is: the architecture its cohort shares, its own config, and the rules of both as data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from automl.constraints import Constraint, ListOf, Number, OneOf, Parameter, Section, Union, Variants, named
-from automl.descent.activations import ACTIVATIONS
+from automl.descent.layers.activation import ACTIVATIONS
+from automl.descent.layers.normalization import NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
-from automl.descent.normalization import NORMALIZATIONS
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.schedules import SCHEDULES
 from automl.errors import Fault, InputError, nearest
@@ -18,7 +18,7 @@ __all__ = [
     "PARAMETERS",
     "RULES",
     "Architecture",
-    "Recipe",
+    "TrainConfig",
     "build",
     "check",
     "from_configuration",
@@ -76,7 +76,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainConfig:
     """What varies freely within a cohort; `RULES` tells the meaning and the range of each field."""
 
     optimizer: str = _ruled(_kinds(OPTIMIZERS), "adam", "how a gradient becomes a step")
@@ -113,12 +113,12 @@ class Recipe:
 def _rules(task: str | None = None) -> dict[str, Parameter]:
     fitting = {name: loss for name, loss in LOSSES.items() if task is None or task in loss.tasks}
     rules = {"loss": Parameter(_kinds(fitting), DEFAULT_LOSSES[task or "binary"], "what is minimised")}
-    known = (item for kind in (Architecture, Recipe) for item in fields(kind))
+    known = (item for kind in (Architecture, TrainConfig) for item in fields(kind))
     return rules | {item.name: item.metadata["rule"] for item in known if "rule" in item.metadata}
 
 
 RULES: dict[str, Parameter] = _rules()
-"""Every field of an architecture and a recipe: its rule, its default and a line about it."""
+"""Every field of an architecture and a config: its rule, its default and a line about it."""
 
 
 def parameters(task: str | None = None) -> dict[str, Parameter]:
@@ -177,18 +177,18 @@ def _unknown(given: Iterable[str], rules: Mapping[str, Parameter], where: str, o
     ]
 
 
-def check(architecture: Architecture, recipes: Iterable[Recipe]) -> None:
-    """Raise one `InputError` with every rule that an architecture and its recipes break."""
+def check(architecture: Architecture, configs: Iterable[TrainConfig]) -> None:
+    """Raise one `InputError` with every rule that an architecture and its configs break."""
     found = _faults(vars(architecture), RULES)
-    for i, recipe in enumerate(recipes):
-        found += _faults(vars(recipe), RULES, f"recipes[{i}].")
+    for i, config in enumerate(configs):
+        found += _faults(vars(config), RULES, f"configs[{i}].")
     if found:
         raise InputError(found)
 
 
 def build(
     values: Mapping[str, Any], rules: Mapping[str, Parameter], seed: int, known: Iterable[Fault] = ()
-) -> tuple[Architecture, Recipe]:
+) -> tuple[Architecture, TrainConfig]:
     """Return the records that hold values by name, or raise one `InputError` with all their faults.
 
     Parameters
@@ -199,23 +199,25 @@ def build(
     rules : mapping of str to Parameter
         What the values must keep.
     seed : int
-        The recipe's seed.
+        The config's seed.
     known : iterable of Fault
         Faults found before.
     """
     found = [*known, *_faults(values, rules)]
     if found:
         raise InputError(found)
-    shape, own = ({item.name for item in fields(kind)} & values.keys() for kind in (Architecture, Recipe))
+    shape, own = (
+        {item.name for item in fields(kind)} & values.keys() for kind in (Architecture, TrainConfig)
+    )
     plain: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in values.items()}
     architecture = Architecture(**{name: plain[name] for name in shape})
-    return architecture, Recipe(**{name: plain[name] for name in own}, seed=seed)
+    return architecture, TrainConfig(**{name: plain[name] for name in own}, seed=seed)
 
 
 def from_configuration(
     configuration: Mapping[str, Any], task: str, seed: int = 0
-) -> tuple[Architecture, Recipe]:
-    """Return the architecture and the recipe of a configuration with the keys of `parameters`.
+) -> tuple[Architecture, TrainConfig]:
+    """Return the architecture and the config of a configuration with the keys of `parameters`.
 
     Parameters
     ----------
@@ -225,7 +227,7 @@ def from_configuration(
     task : {"binary", "multiclass", "regression"}
         Decides the default loss.
     seed : int
-        The recipe's seed.
+        The config's seed.
 
     Raises
     ------
@@ -234,8 +236,8 @@ def from_configuration(
 
     Examples
     --------
-    >>> architecture, recipe = from_configuration({"optimizer": {"momentum": {"momentum": 0.5}}}, "binary")
-    >>> architecture.loss, recipe.optimizer, recipe.optimizer_params
+    >>> architecture, config = from_configuration({"optimizer": {"momentum": {"momentum": 0.5}}}, "binary")
+    >>> architecture.loss, config.optimizer, config.optimizer_params
     ('logistic', 'momentum', {'momentum': 0.5})
     """
     rules = parameters(task)

@@ -13,7 +13,7 @@ import numpy as np
 
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Pass, Slots, Space
+from automl.descent.layers.dense import Layer, Pass, Slots, Space
 
 __all__ = ["ACTIVATIONS", "Activated", "Activation"]
 

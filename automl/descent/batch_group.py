@@ -1,6 +1,6 @@
 """The trials of a cohort as arrays.
 
-A `Lane` holds the trials of one batch size, so that each of its steps is a step of all of them. Within it
+A `BatchGroup` holds the trials of one batch size, so that each of its steps is a step of all of them. Within it
 they are sorted by activation and optimizer: products are shared, each activation and optimizer has its own slices.
 """
 
@@ -14,17 +14,17 @@ import numpy as np
 
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
-from automl.descent.batches import CHUNK_ROWS, Rows, chunks
-from automl.descent.layers import Bits, Noise, Slots, Space
+from automl.descent.config import TrainConfig
+from automl.descent.data import CHUNK_ROWS, Rows, chunks
+from automl.descent.layers.dense import Bits, Noise, Slots, Space
 from automl.descent.losses import Loss
-from automl.descent.network import Network
+from automl.descent.model import Network
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.passes import Part, Steps
-from automl.descent.recipe import Recipe
 from automl.descent.schedules import SCHEDULES, Plateau
-from automl.descent.step import steppers
+from automl.descent.updates import steppers
 
-__all__ = ["Lane", "Snapshot"]
+__all__ = ["BatchGroup", "Snapshot"]
 
 
 _RATES = 1024
@@ -34,14 +34,14 @@ _RATES = 1024
 class _Plan:
     """The learning rates of the trials of one schedule."""
 
-    def __init__(self, kind: str, slots: list[int], recipes: Sequence[Recipe]) -> None:
-        chosen = [recipes[i] for i in slots]
-        self.slots: slice | list[int] = slice(None) if len(slots) == len(recipes) else slots
+    def __init__(self, kind: str, slots: list[int], configs: Sequence[TrainConfig]) -> None:
+        chosen = [configs[i] for i in slots]
+        self.slots: slice | list[int] = slice(None) if len(slots) == len(configs) else slots
         self._schedule = SCHEDULES[kind]
-        self._base = np.array([recipe.learning_rate for recipe in chosen])
-        self._warmup = np.array([recipe.warmup for recipe in chosen], float)
-        self._total = np.maximum(np.array([recipe.max_epochs for recipe in chosen]) - self._warmup, 0)
-        self._params = self._schedule.columns([recipe.schedule_params for recipe in chosen])
+        self._base = np.array([config.learning_rate for config in chosen])
+        self._warmup = np.array([config.warmup for config in chosen], float)
+        self._total = np.maximum(np.array([config.max_epochs for config in chosen]) - self._warmup, 0)
+        self._params = self._schedule.columns([config.schedule_params for config in chosen])
 
     def rates(self, times: Array, width: float) -> Array:
         """Return the rates of steps at ``times`` ``(s,)``, ``width`` apart, the warm-up's ramp included."""
@@ -82,7 +82,7 @@ class Snapshot:
     plateau: tuple[float, float, float] | None = None
 
 
-class Lane:
+class BatchGroup:
     """Trials of one batch size and how far they are.
 
     Parameters
@@ -91,10 +91,10 @@ class Lane:
         The model.
     loss : Loss
         What is minimised.
-    recipes : sequence of Recipe
-        All recipes of the cohort.
+    configs : sequence of TrainConfig
+        All configs of the cohort.
     positions : sequence of int
-        Which of them are in this lane.
+        Which of them are in this group.
     theta : ndarray of shape (k, p)
         Their initial parameters, in the order of ``positions``.
     batch : int
@@ -107,62 +107,62 @@ class Lane:
         self,
         network: Network,
         loss: Loss,
-        recipes: Sequence[Recipe],
+        configs: Sequence[TrainConfig],
         positions: Sequence[int],
         theta: Array,
         batch: int,
         seed: Sequence[int],
     ) -> None:
         kinds = list(OPTIMIZERS)
-        own = [recipes[position] for position in positions]
+        own = [configs[position] for position in positions]
         order = sorted(
             range(len(own)),
             key=lambda i: (own[i].activation if network.units else "", kinds.index(own[i].optimizer)),
         )
         self.network, self.loss, self.batch = network, loss, batch
         self.positions = np.asarray(positions, np.intp)[order]
-        self.recipes = [recipes[i] for i in self.positions]
+        self.configs = [configs[i] for i in self.positions]
         self.theta = np.ascontiguousarray(theta[order], np.float32)
-        self._plateaus = [_plateau(recipe) for recipe in self.recipes]
-        averages = any(recipe.average > 0 for recipe in self.recipes)
+        self._plateaus = [_plateau(config) for config in self.configs]
+        averages = any(config.average > 0 for config in self.configs)
         self._mean = np.zeros_like(self.theta) if averages else None
         self._counts = np.zeros(len(self.theta), np.intp)
-        self._steppers = list(steppers(self.recipes, self.theta))
+        self._steppers = list(steppers(self.configs, self.theta))
         self._known, self._rates = range(0), np.empty((1, len(self.theta), 1), np.float32)
         self._epoch, self.position, self._total = 0, 0, np.zeros(len(self.theta))
         self._bits = Bits(seed)
         self._arrange()
 
     def _arrange(self) -> None:
-        """Lay out what follows from the recipes and the number of trials."""
-        recipes, p = self.recipes, self.network.size
-        self._gradient = np.empty((len(recipes), p), np.float32)
-        size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(recipes)))
-        self._parts = [slice(i, i + size) for i in range(0, len(recipes), size)]
+        """Lay out what follows from the configs and the number of trials."""
+        configs, p = self.configs, self.network.size
+        self._gradient = np.empty((len(configs), p), np.float32)
+        size = max(1, min(self.network.together(min(self.batch, CHUNK_ROWS)), len(configs)))
+        self._parts = [slice(i, i + size) for i in range(0, len(configs), size)]
         self._steps: dict[int, Steps] = {}
         mask = self.network.penalised()
-        smoothing = np.array([recipe.label_smoothing for recipe in recipes], np.float32)
+        smoothing = np.array([config.label_smoothing for config in configs], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.probabilities else None
-        by_kind = sorted({recipe.schedule for recipe in recipes})
+        by_kind = sorted({config.schedule for config in configs})
         self._plans = [
-            _Plan(kind, [i for i, r in enumerate(recipes) if r.schedule == kind], recipes) for kind in by_kind
+            _Plan(kind, [i for i, r in enumerate(configs) if r.schedule == kind], configs) for kind in by_kind
         ]
         first = 0
         for stepper in self._steppers:
-            stepper.bind(first, recipes, self.theta, self._gradient, mask)
+            stepper.bind(first, configs, self.theta, self._gradient, mask)
             first = stepper.part.stop
 
-    def take(self, mask: Array) -> None:
+    def select(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
         if mask.all():
             return
         kept = np.flatnonzero(mask)
         parts = [mask[stepper.part] for stepper in self._steppers]
         for stepper, part in zip(self._steppers, parts, strict=True):
-            stepper.take(part)
+            stepper.select(part)
         self._steppers = [s for s, part in zip(self._steppers, parts, strict=True) if part.any()]
         self.positions, self.theta = self.positions[kept], self.theta[kept]
-        self.recipes = [self.recipes[i] for i in kept]
+        self.configs = [self.configs[i] for i in kept]
         self._plateaus = [self._plateaus[i] for i in kept]
         self._counts = self._counts[kept]
         self._rates, self._total = np.ascontiguousarray(self._rates[:, kept]), self._total[kept]
@@ -172,12 +172,12 @@ class Lane:
         self._arrange()
         self._gradient[:] = gradient
 
-    def split(self, mask: Array) -> Lane:
-        """Move the trials where ``mask`` ``(k,)`` is true into a lane of their own and return it."""
-        other = copy(self)  # its bits too: either lane trains on, not both
+    def split(self, mask: Array) -> BatchGroup:
+        """Move the trials where ``mask`` ``(k,)`` is true into a group of their own and return it."""
+        other = copy(self)  # its bits too: either group trains on, not both
         other._steppers = [copy(stepper) for stepper in self._steppers]
-        other.take(mask)
-        self.take(~mask)
+        other.select(mask)
+        self.select(~mask)
         return other
 
     def snapshot(self, slot: int) -> Snapshot:
@@ -193,7 +193,7 @@ class Lane:
         )
 
     def restore(self, snapshots: Sequence[Snapshot]) -> None:
-        """Go on from snapshots of all recipes of the cohort."""
+        """Go on from snapshots of all configs of the cohort."""
         for stepper in self._steppers:
             for slot in range(stepper.part.start, stepper.part.stop):
                 taken = snapshots[self.positions[slot]]
@@ -217,14 +217,14 @@ class Lane:
         """Take the weights after so many epochs into the averages of the trials that are in their tail."""
         if self._mean is None:
             return
-        tail = np.array([epochs > r.max_epochs * (1 - r.average) for r in self.recipes])
+        tail = np.array([epochs > r.max_epochs * (1 - r.average) for r in self.configs])
         self._counts += tail
         share = tail / np.maximum(self._counts, 1)
         self._mean += share[:, None].astype(np.float32) * (self.theta - self._mean)
 
     def rates(self, times: Array, width: float) -> Array:
         """Return the learning rates ``(s, k)`` of steps at fractional epochs ``(s,)``, ``width`` apart."""
-        rates = np.empty((len(times), len(self.recipes)), np.float32)
+        rates = np.empty((len(times), len(self.configs)), np.float32)
         for plan in self._plans:
             rates[:, plan.slots] = plan.rates(times, width)
         if any(self._plateaus):
@@ -234,7 +234,7 @@ class Lane:
     def begin(self, epoch: int, n: int) -> None:
         """Set out on an epoch over ``n`` rows; so many epochs were done before."""
         self._epoch, self.position, self._known = epoch, 0, range(0)
-        self._total = np.zeros(len(self.recipes))
+        self._total = np.zeros(len(self.configs))
         self._bits.renew(epoch)
         for stepper in self._steppers:
             stepper.steps = epoch * -(-n // self.batch)
@@ -311,7 +311,7 @@ class Lane:
         steps = len(y) // m
         targets = self.loss.targets(y, weight / np.float32(m), self.network.c)
         parts = [np.moveaxis(t.reshape(*t.shape[:-1], steps, m), -2, 0) for t in targets]
-        left = np.empty((steps, len(self.recipes), m), np.float32)
+        left = np.empty((steps, len(self.configs), m), np.float32)
         self._bound(m).run(x.reshape(steps, m, -1), parts, left, rates)
         weight = weight.reshape(steps, m)
         by_step = self.loss.total(left, y.reshape(steps, m), weight, self._smoothing)
@@ -321,7 +321,7 @@ class Lane:
     def _run_part(self, x: Array, y: Array, weight: Array, size: int, fresh: bool) -> Array:
         """Add the gradient of a part of a batch of ``size`` rows; return the part's summed losses ``(k,)``."""
         targets = self.loss.targets(y, weight / np.float32(size), self.network.c)
-        left = np.empty((len(self.recipes), len(y)), np.float32)
+        left = np.empty((len(self.configs), len(y)), np.float32)
         before = None if fresh else self._gradient.copy()
         self._bound(len(x)).fill(x, targets, left)
         if before is not None:
@@ -345,14 +345,14 @@ class Lane:
         return self._steps[m]
 
     def _slots(self, part: slice) -> Slots:
-        recipes = self.recipes[part]
-        noise = Noise([r.dropout for r in recipes], [r.seed for r in recipes], self._bits)
-        return Slots([r.activation for r in recipes], noise)
+        configs = self.configs[part]
+        noise = Noise([r.dropout for r in configs], [r.seed for r in configs], self._bits)
+        return Slots([r.activation for r in configs], noise)
 
 
-def _plateau(recipe: Recipe) -> Plateau | None:
-    schedule = SCHEDULES[recipe.schedule]
+def _plateau(config: TrainConfig) -> Plateau | None:
+    schedule = SCHEDULES[config.schedule]
     if not schedule.watches:
         return None
-    params = {name: rule.default for name, rule in schedule.parameters.items()} | dict(recipe.schedule_params)
+    params = {name: rule.default for name, rule in schedule.parameters.items()} | dict(config.schedule_params)
     return Plateau(**params)

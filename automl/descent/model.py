@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from automl.descent.activations import ACTIVATIONS, Activated
 from automl.descent.arrays import Array
-from automl.descent.batches import fill
-from automl.descent.embedding import Embedding
-from automl.descent.layers import Dense, Dropout, Layer, Pass, Slots, Space
-from automl.descent.normalization import NORMALIZATIONS
-from automl.descent.recipe import Architecture
+from automl.descent.config import Architecture
+from automl.descent.data import fill
+from automl.descent.layers.activation import ACTIVATIONS, Activated
+from automl.descent.layers.dense import Dense, Dropout, Layer, Pass, Slots, Space
+from automl.descent.layers.embedding import Embedding
+from automl.descent.layers.normalization import NORMALIZATIONS
 
 __all__ = ["Network", "NetworkPass"]
 

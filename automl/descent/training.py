@@ -10,16 +10,16 @@ import numpy as np
 
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
-from automl.descent.batches import rows_of
-from automl.descent.cohort import Lane, Snapshot
+from automl.descent.batch_group import BatchGroup, Snapshot
+from automl.descent.config import Architecture, TrainConfig, check
+from automl.descent.data import rows_of
 from automl.descent.losses import LOSSES, Loss
-from automl.descent.network import Network
-from automl.descent.recipe import Architecture, Recipe, check
+from automl.descent.model import Network
 from automl.errors import Fault, InputError
 
 __all__ = ["Failure", "Snapshot", "Training"]
 
-EXPLODED = 1000.0
+DIVERGENCE_FACTOR = 1000.0
 """A trial whose loss is this many times that of the constant prediction it starts from has diverged."""
 
 DIVERGING: dict[str, Any] = {"all": "ignore"}
@@ -46,7 +46,7 @@ class Training:
     """A cohort being trained on one fold.
 
     Every trial trains as it would alone (but for rounding), whoever its neighbours are and whenever they are
-    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights, of each recipe's
+    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights, of each config's
     seed; dropout, of both.
 
     Regression targets are standardised inside (Poisson-like losses: divided by their mean), so that learning
@@ -58,7 +58,7 @@ class Training:
     ----------
     architecture : Architecture
         What the trials share.
-    recipes : sequence of Recipe
+    configs : sequence of TrainConfig
         The trials.
     X : array of shape (n, d)
         Features, best float32 in C order (another order is copied); may be read-only, memory-mapped or a
@@ -71,9 +71,9 @@ class Training:
     sample_weight : array of shape (n,), optional
         Row weights; only their proportions count.
     order_seed : int or sequence of int
-        What the order of rows is derived from, and, with each recipe's seed, what is dropped.
+        What the order of rows is derived from, and, with each config's seed, what is dropped.
     resume : sequence of Snapshot, optional
-        One for each recipe: go on from there.
+        One for each config: go on from there.
     epoch : int
         Epochs done before; where training resumes.
     target_scale : tuple of float, optional
@@ -86,27 +86,27 @@ class Training:
     part : float
         How much of the next one is done; below 1.
     failures : dict
-        Recipe position to its `Failure`; failed trials have left the arrays.
+        TrainConfig position to its `Failure`; failed trials have left the arrays.
     target_scale : tuple of float
         ``(shift, factor)``: training sees ``(y - shift) / factor``.
 
     Raises
     ------
     InputError
-        Where a recipe, the architecture or the data breaks a rule.
+        Where a config, the architecture or the data breaks a rule.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3)).astype(np.float32)
     >>> y = (X[:, 0] > 0).astype(int)
-    >>> recipes = [Recipe(learning_rate=rate, batch_size=20) for rate in (0.001, 0.1)]
-    >>> training = Training(Architecture("logistic"), recipes, X, y)
+    >>> configs = [TrainConfig(learning_rate=rate, batch_size=20) for rate in (0.001, 0.1)]
+    >>> training = Training(Architecture("logistic"), configs, X, y)
     >>> training.advance(20)
     >>> losses, rates = training.history(1)
     >>> len(losses), bool(losses[-1] < 0.2), training.predict(X).shape
     (20, True, (2, 200, 2))
-    >>> training.keep(np.array([False, True]))
+    >>> training.select(np.array([False, True]))
     >>> training.trials
     array([1])
     """
@@ -114,7 +114,7 @@ class Training:
     def __init__(
         self,
         architecture: Architecture,
-        recipes: Sequence[Recipe],
+        configs: Sequence[TrainConfig],
         X: Any,
         y: Any,
         *,
@@ -125,8 +125,8 @@ class Training:
         epoch: int = 0,
         target_scale: tuple[float, float] | None = None,
     ) -> None:
-        check(architecture, recipes)
-        self.architecture, self.recipes = architecture, list(recipes)
+        check(architecture, configs)
+        self.architecture, self.configs = architecture, list(configs)
         self.loss: Loss = fastest(LOSSES[architecture.loss])(**architecture.loss_params)
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
@@ -137,11 +137,11 @@ class Training:
         seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
         self._rows = rows_of(X, y, None if sample_weight is None else weight.astype(np.float32), seed)
         intercept = self.loss.start(y, weight, n_outputs)
-        self._limit = EXPLODED * self._constant_loss(y, intercept)
+        self._limit = DIVERGENCE_FACTOR * self._constant_loss(y, intercept)
         self._network = Network(architecture, X.shape[1], n_outputs)
-        self._lanes, self._rested = self._start_lanes(intercept, seed), list[Lane]()
-        self._losses: list[list[float]] = [[] for _ in self.recipes]
-        self._rates: list[list[float]] = [[] for _ in self.recipes]
+        self._groups, self._rested = self._start_groups(intercept, seed), list[BatchGroup]()
+        self._losses: list[list[float]] = [[] for _ in self.configs]
+        self._rates: list[list[float]] = [[] for _ in self.configs]
         self.epoch, self.part, self._under_way = epoch, 0.0, False
         self.failures: dict[int, Failure] = {}
         if resume is not None:
@@ -149,12 +149,12 @@ class Training:
 
     def _resume(self, snapshots: Sequence[Snapshot]) -> None:
         sizes = [snapshot.theta.shape for snapshot in snapshots]
-        if sizes != [(self._network.size,)] * len(self.recipes):
-            rule = f"must be a snapshot of {self._network.size} parameters for each of {len(self.recipes)} recipes"
+        if sizes != [(self._network.size,)] * len(self.configs):
+            rule = f"must be a snapshot of {self._network.size} parameters for each of {len(self.configs)} configs"
             remedy = "Columns, outputs and layers must be those of the training it was taken from."
             raise InputError(Fault("resume", rule, f"shapes {sizes}", remedy))
-        for lane in self._lanes:
-            lane.restore(snapshots)
+        for group in self._groups:
+            group.restore(snapshots)
 
     def _scaled(self, y: Array) -> Array:
         """Return targets as the loss sees them."""
@@ -169,26 +169,26 @@ class Training:
         weight = np.full(len(some), 1 / len(some), np.float32)
         return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
-    def _start_lanes(self, intercept: Array, seed: Sequence[int]) -> list[Lane]:
-        n, lanes = self._rows.n, []
-        batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.recipes])
+    def _start_groups(self, intercept: Array, seed: Sequence[int]) -> list[BatchGroup]:
+        n, groups = self._rows.n, []
+        batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.configs])
         for batch in np.unique(batches).tolist():
             positions = np.flatnonzero(batches == batch).tolist()
-            own = [self.recipes[i] for i in positions]
+            own = [self.configs[i] for i in positions]
             theta = np.stack([self._network.start(r.seed, intercept, r.activation) for r in own])
-            lanes.append(Lane(self._network, self.loss, self.recipes, positions, theta, batch, seed))
-        return lanes
+            groups.append(BatchGroup(self._network, self.loss, self.configs, positions, theta, batch, seed))
+        return groups
 
     @property
     def trials(self) -> Array:
-        """Positions, in the recipes, of the trials still in the arrays, ascending ``(k,)``."""
-        return np.sort(_positions(self._lanes + self._rested))
+        """Positions, in the configs, of the trials still in the arrays, ascending ``(k,)``."""
+        return np.sort(_positions(self._groups + self._rested))
 
     @property
-    def begun(self) -> Array:
+    def updated(self) -> Array:
         """Which of `trials` have done a step ``(k,)``: not so full batches before the end of the first epoch."""
-        lanes = [lane for lane in self._lanes + self._rested if self.epoch or lane.position]
-        return np.isin(self.trials, _positions(lanes))
+        groups = [group for group in self._groups + self._rested if self.epoch or group.position]
+        return np.isin(self.trials, _positions(groups))
 
     def advance(self, epoch: float, stop: Callable[[], bool] | None = None) -> None:
         """Train on until ``epoch``.
@@ -212,58 +212,57 @@ class Training:
                 return
             part = min(1.0, epoch - self.epoch)
             with np.errstate(**DIVERGING):
-                if not all(lane.train(self._rows, int(part * self._rows.n), stop) for lane in self._lanes):
+                if not all(group.train(self._rows, int(part * self._rows.n), stop) for group in self._groups):
                     return
                 self._take_note(part)
 
     def _begin(self) -> None:
         """Set out on an epoch, without the trials that have reached their last."""
-        for lane in self._lanes:
-            done = np.array([recipe.max_epochs <= self.epoch for recipe in lane.recipes])
+        for group in self._groups:
+            done = np.array([config.max_epochs <= self.epoch for config in group.configs])
             if done.any():
-                self._rested.append(lane.split(done))
+                self._rested.append(group.split(done))
         self._leave()
         self._rows.begin(self.epoch)
-        for lane in self._lanes:
-            lane.begin(self.epoch, self._rows.n)
+        for group in self._groups:
+            group.begin(self.epoch, self._rows.n)
         self._under_way = True
 
     def _take_note(self, part: float) -> None:
         """Take note that a part of the epoch is done, or all of it; let trials leave that are beyond repair."""
-        for lane in self._lanes:
-            losses = np.zeros(len(lane.positions))
+        for group in self._groups:
+            losses = np.zeros(len(group.positions))
             if part == 1:
-                losses, rates = lane.finish(self._rows.n)
-                for i, loss, rate in zip(lane.positions, losses.tolist(), rates.tolist(), strict=True):
+                losses, rates = group.finish(self._rows.n)
+                for i, loss, rate in zip(group.positions, losses.tolist(), rates.tolist(), strict=True):
                     self._losses[i].append(loss)
                     self._rates[i].append(rate)
-            finite = np.isfinite(losses) & np.isfinite(lane.theta).all(axis=1)
+            finite = np.isfinite(losses) & np.isfinite(group.theta).all(axis=1)
             broken = ~finite | (losses > self._limit)
             for slot in np.flatnonzero(broken).tolist():
                 reason = "loss or weights are not finite"
                 if finite[slot]:
-                    reason = (
-                        f"loss {losses[slot]:.3g} is above {EXPLODED:g} times that of a constant prediction"
-                    )
-                self.failures[int(lane.positions[slot])] = Failure(reason, self.epoch + 1)
-            lane.take(~broken)
+                    loss, factor = losses[slot], DIVERGENCE_FACTOR
+                    reason = f"loss {loss:.3g} is above {factor:g} times that of a constant prediction"
+                self.failures[int(group.positions[slot])] = Failure(reason, self.epoch + 1)
+            group.select(~broken)
         self._leave()
         self.epoch, self.part = (self.epoch + 1, 0.0) if part == 1 else (self.epoch, part)
         self._under_way = part < 1
 
-    def keep(self, mask: Any) -> None:
+    def select(self, mask: Any) -> None:
         """Drop the trials of `trials` where ``mask`` ``(k,)`` is false."""
         trials, mask = self.trials, np.asarray(mask, bool)
         if mask.shape != trials.shape:
             raise InputError(Fault("mask", f"must have shape {trials.shape}", str(mask.shape)))
-        for lane in self._lanes + self._rested:
-            lane.take(np.isin(lane.positions, trials[mask]))
+        for group in self._groups + self._rested:
+            group.select(np.isin(group.positions, trials[mask]))
         self._leave()
 
     def _leave(self) -> None:
-        """Forget the lanes that all trials have left."""
-        self._lanes = [lane for lane in self._lanes if len(lane.positions)]
-        self._rested = [lane for lane in self._rested if len(lane.positions)]
+        """Forget the groups that all trials have left."""
+        self._groups = [group for group in self._groups if len(group.positions)]
+        self._rested = [group for group in self._rested if len(group.positions)]
 
     def decision(self, X: Any) -> Array:
         """Return raw outputs ``(k, n, c)`` for rows ``(n, d)``, in the order of `trials`.
@@ -278,9 +277,9 @@ class Training:
             raise InputError(Fault("X", f"must have {self._network.d} columns", str(X.shape[1])))
         trials = self.trials
         out = np.empty((len(trials), X.shape[0], self._network.c), np.float32)
-        for lane in self._lanes + self._rested:
-            out[np.searchsorted(trials, lane.positions)] = self._network.outputs(
-                lane.weights, [recipe.activation for recipe in lane.recipes], X
+        for group in self._groups + self._rested:
+            out[np.searchsorted(trials, group.positions)] = self._network.outputs(
+                group.weights, [config.activation for config in group.configs], X
             )
         return out
 
@@ -306,18 +305,18 @@ class Training:
         return self.loss.link(self.decision(X))
 
     def history(self, i: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return training losses and learning rates by epoch of recipe ``i``, also after it left."""
+        """Return training losses and learning rates by epoch of config ``i``, also after it left."""
         return tuple(self._losses[i]), tuple(self._rates[i])
 
     def snapshot(self, i: int) -> Snapshot:
-        """Return what recipe ``i`` needs to go on from here in another `Training`."""
-        lane, slot = self._find(i)
-        return lane.snapshot(slot)
+        """Return what config ``i`` needs to go on from here in another `Training`."""
+        group, slot = self._find(i)
+        return group.snapshot(slot)
 
-    def _find(self, i: int) -> tuple[Lane, int]:
-        for lane in self._lanes + self._rested:
-            for slot in np.flatnonzero(lane.positions == i).tolist():
-                return lane, slot
+    def _find(self, i: int) -> tuple[BatchGroup, int]:
+        for group in self._groups + self._rested:
+            for slot in np.flatnonzero(group.positions == i).tolist():
+                return group, slot
         raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
 
     @property
@@ -326,12 +325,12 @@ class Training:
         return self._network.d, self._network.c
 
     def theta(self, i: int) -> Array:
-        """Return the flat parameters ``(p,)`` of recipe ``i``, as trained."""
-        lane, slot = self._find(i)
-        return np.asarray(lane.weights[slot].copy())
+        """Return the flat parameters ``(p,)`` of config ``i``, as trained."""
+        group, slot = self._find(i)
+        return np.asarray(group.weights[slot].copy())
 
     def weights(self, i: int, theta: Array | None = None) -> list[tuple[Array, Array]]:
-        """Return ``(W (d, h), b (h,))`` of each dense layer of recipe ``i``, the last in the target's unit.
+        """Return ``(W (d, h), b (h,))`` of each dense layer of config ``i``, the last in the target's unit.
 
         ``theta`` ``(p,)`` are other parameters to read, such as the best of an earlier epoch.
         """
@@ -342,8 +341,8 @@ class Training:
         return layers
 
 
-def _positions(lanes: Sequence[Lane]) -> Array:
-    return np.concatenate([np.empty(0, np.intp), *(lane.positions for lane in lanes)])
+def _positions(groups: Sequence[BatchGroup]) -> Array:
+    return np.concatenate([np.empty(0, np.intp), *(group.positions for group in groups)])
 
 
 def _mean_one(sample_weight: Any, n: int) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Pass, Slots, Space
+from automl.descent.layers.dense import Layer, Pass, Slots, Space
 
 __all__ = ["Embedding"]
 

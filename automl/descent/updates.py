@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from automl.descent.accelerated import fastest
 from automl.descent.arrays import Array
+from automl.descent.config import TrainConfig
 from automl.descent.optimizers import OPTIMIZERS, State
-from automl.descent.recipe import Recipe
 
 __all__ = ["OneKind", "Stepper", "given", "stepper_of", "steppers"]
 
@@ -46,12 +46,12 @@ class Stepper(ABC):
         """Return the state before the first step: arrays whose first axis is the trials."""
 
     @abstractmethod
-    def follow(self, recipes: Sequence[Recipe], mask: Array) -> None:
-        """Lay out what the recipes of the bound trials say; ``mask`` as in `bind`."""
+    def follow(self, configs: Sequence[TrainConfig], mask: Array) -> None:
+        """Lay out what the configs of the bound trials say; ``mask`` as in `bind`."""
 
     @abstractmethod
     def step(self, rates: Array) -> None:
-        """Go down the gradient with a lane's learning rates ``(k, 1)``, or the same spread out ``(k, p)``.
+        """Go down the gradient with a group's learning rates ``(k, 1)``, or the same spread out ``(k, p)``.
 
         The gradient is used up.
         """
@@ -70,19 +70,21 @@ class Stepper(ABC):
             if name in state:
                 self.state[own][i] = state[name]
 
-    def take(self, mask: Array) -> None:
+    def select(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
         self.state = {name: array[mask] for name, array in self.state.items()}
         self.part = slice(0, int(mask.sum()))
 
-    def bind(self, first: int, recipes: Sequence[Recipe], theta: Array, gradient: Array, mask: Array) -> None:
-        """Work on the slots from ``first`` of a lane's arrays ``(k, p)`` from here on.
+    def bind(
+        self, first: int, configs: Sequence[TrainConfig], theta: Array, gradient: Array, mask: Array
+    ) -> None:
+        """Work on the slots from ``first`` of a group's arrays ``(k, p)`` from here on.
 
         ``mask`` ``(p,)`` tells which parameters are penalised.
         """
         self.part = part = slice(first, first + self.part.stop - self.part.start)
         self.theta, self.gradient = theta[part], gradient[part]
-        self.follow(recipes[part], mask)
+        self.follow(configs[part], mask)
 
     @property
     def due(self) -> int:
@@ -113,21 +115,21 @@ class OneKind(Stepper):
         return self._optimizer.init(theta)
 
     @override
-    def follow(self, recipes: Sequence[Recipe], mask: Array) -> None:
+    def follow(self, configs: Sequence[TrainConfig], mask: Array) -> None:
         self._scratch = np.empty_like(self.theta)
-        rows = [given(recipe) for recipe in recipes]
+        rows = [given(config) for config in configs]
         self._params = {
             name: np.array([row[name] for row in rows], np.float32)[:, None]
             for name in self._optimizer.parameters
         }
-        self._l1 = _penalty([recipe.l1 for recipe in recipes], mask)
-        self._l2 = _penalty([recipe.l2 for recipe in recipes], mask)
+        self._l1 = _penalty([config.l1 for config in configs], mask)
+        self._l2 = _penalty([config.l2 for config in configs], mask)
         decays = [
-            recipe.weight_decay + row.get("weight_decay", 0)
-            for recipe, row in zip(recipes, rows, strict=True)
+            config.weight_decay + row.get("weight_decay", 0)
+            for config, row in zip(configs, rows, strict=True)
         ]
         self._decay = _penalty(decays, mask)
-        clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in recipes], np.float32)
+        clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in configs], np.float32)
         self._clip = clip[:, None] if np.isfinite(clip).any() else None
 
     @override
@@ -158,23 +160,23 @@ def stepper_of(optimizer: str) -> Callable[[Array], Stepper]:
     return partial(OneKind, optimizer)
 
 
-def steppers(recipes: Sequence[Recipe], theta: Array) -> Iterator[Stepper]:
-    """Yield a stepper for each run of like optimizers among the recipes of ``theta`` ``(k, p)``.
+def steppers(configs: Sequence[TrainConfig], theta: Array) -> Iterator[Stepper]:
+    """Yield a stepper for each run of like optimizers among the configs of ``theta`` ``(k, p)``.
 
     Of large models each has only as many trials as stay in the cache with their state.
     """
     most, start, stepper = max(1, _CACHED_FLOATS // theta.shape[1]), 0, fastest(stepper_of)
-    for make, run in groupby(stepper(recipe.optimizer) for recipe in recipes):
+    for make, run in groupby(stepper(config.optimizer) for config in configs):
         stop = start + len(list(run))
         for first in range(start, stop, most):
             yield make(theta[first : min(first + most, stop)])
         start = stop
 
 
-def given(recipe: Recipe) -> dict[str, float]:
-    """Return the parameters of a recipe's optimizer, defaults filled in."""
-    rules = OPTIMIZERS[recipe.optimizer].parameters
-    return {name: recipe.optimizer_params.get(name, rule.default) for name, rule in rules.items()}
+def given(config: TrainConfig) -> dict[str, float]:
+    """Return the parameters of a config's optimizer, defaults filled in."""
+    rules = OPTIMIZERS[config.optimizer].parameters
+    return {name: config.optimizer_params.get(name, rule.default) for name, rule in rules.items()}
 
 
 def _shrink(theta: Array, threshold: Array) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.descent.arrays import Array
-from automl.descent.layers import Layer, Pass, Slots, Space
+from automl.descent.layers.dense import Layer, Pass, Slots, Space
 
 __all__ = ["NORMALIZATIONS", "BatchNormalization", "LayerNormalization"]
 
@@ -49,7 +49,7 @@ class BatchNormalization(_Normalization):
     """Each unit over the rows of a batch to mean zero and variance one (Ioffe and Szegedy, arXiv 1502.03167).
 
     A batch of one row, and prediction, use the running means and variances. Of batches above
-    `automl.descent.batches.CHUNK_ROWS` rows each chunk is normalized by itself.
+    `automl.descent.data.CHUNK_ROWS` rows each chunk is normalized by itself.
     """
 
     values = (1.0, 0.0, 0.0, 1.0)

@@ -21,7 +21,7 @@ from automl.descent import (
     Architecture,
     GradientDescentClassifier,
     GradientDescentRegressor,
-    Recipe,
+    TrainConfig,
     Training,
 )
 from automl.errors import InputError
@@ -55,10 +55,10 @@ def test_an_estimator_is_a_cohort_of_one(flowers):
     model = GradientDescentClassifier(hidden_layer_sizes=[5], dropout=0.1, max_epochs=5, random_state=3).fit(
         X, y
     )
-    recipe = Recipe(dropout=0.1, max_epochs=5, seed=3)
+    config = TrainConfig(dropout=0.1, max_epochs=5, seed=3)
     codes = np.searchsorted(model.classes_, y)
     training = Training(
-        Architecture("softmax", (5,)), [recipe], X.astype(np.float32), codes, n_outputs=3, order_seed=3
+        Architecture("softmax", (5,)), [config], X.astype(np.float32), codes, n_outputs=3, order_seed=3
     )
     training.advance(5)
     assert np.array_equal(model.predict_proba(X), training.predict(X.astype(np.float32))[0])
@@ -203,7 +203,7 @@ def test_models_survive_storage(flowers, tmp_path, hidden):
     model.fit(X, y)
     skops.io.dump(model, tmp_path / "model.skops")
     unknown = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
-    assert unknown == ["automl.descent.estimators.GradientDescentClassifier"]
+    assert unknown == ["automl.descent.sklearn.GradientDescentClassifier"]
     again = skops.io.load(tmp_path / "model.skops", trusted=unknown)
     for other in (again, pickle.loads(pickle.dumps(model))):
         assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
@@ -218,7 +218,7 @@ def test_what_was_fitted_in_part_goes_on_after_storage(flowers, tmp_path):
         model.partial_fit(X, y, classes=np.unique(y))
     skops.io.dump(model, tmp_path / "model.skops")
     unknown = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
-    assert unknown == ["automl.descent.estimators.GradientDescentClassifier"]
+    assert unknown == ["automl.descent.sklearn.GradientDescentClassifier"]
     others = skops.io.load(tmp_path / "model.skops", trusted=unknown), pickle.loads(pickle.dumps(model))
     model.partial_fit(X, y)
     for other in others:
@@ -230,7 +230,7 @@ import numpy as np
 from automl.descent import *
 X = np.sin(np.arange(300.0)).reshape(100, 3).astype(np.float32)
 y = (X[:, 0] > 0).astype(int)
-training = Training(Architecture("logistic", (4,), normalization="batch"), [Recipe(dropout=0.2, seed=5)], X, y)
+training = Training(Architecture("logistic", (4,), normalization="batch"), [TrainConfig(dropout=0.2, seed=5)], X, y)
 training.advance(3)
 settings = {"hidden_layer_sizes": (4,), "dropout": 0.2, "early_stopping": True, "max_epochs": 3, "random_state": 5}
 model = GradientDescentClassifier(**settings).fit(X, y)
