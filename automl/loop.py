@@ -11,7 +11,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from automl.families import Family, family_of, reached
+from automl.families import Family, family_of, params_at_stop
 from automl.records import Proposal, State, TrialRecord
 from automl.running import Running
 from automl.select import best_record
@@ -21,11 +21,11 @@ from automl.workers import (
     Crashed,
     Event,
     Finished,
-    JudgeRequest,
     Killed,
+    RungReached,
     Workers,
-    as_text,
     cohort_bytes,
+    format_bytes,
 )
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Loop:
             if event is not None:
                 self._handle(event)
         while (event := self._workers.next(timeout=0)) is not None:
-            if not isinstance(event, JudgeRequest):
+            if not isinstance(event, RungReached):
                 self._handle(event)
 
     @contextmanager
@@ -227,13 +227,13 @@ class Loop:
         refit = 0.0
         if best is not None:
             family, _, _ = family_of(best.configuration)
-            refit = family.alone * self._estimate([reached(best)], family, share=1.0)
+            refit = family.solo_slowdown * self._estimate([params_at_stop(best)], family, share=1.0)
         return self._slowness * _FINISHING + backlog + refit
 
     def _estimate(self, configurations: Sequence[dict[str, object]], family: Family, share: float) -> float:
         """Return the seconds to train these on ``share`` of the rows."""
         rows = int(self._n_rows * share)
-        work = sum(family.work(params, rows, self._n_columns) for params in configurations)
+        work = sum(family.cost(params, rows, self._n_columns) for params in configurations)
         return self._budget.estimate(family.name, work, family.unit_seconds)
 
     def _training_share(self) -> float:
@@ -308,9 +308,9 @@ class Loop:
         left = self._time_left()
         if self._refit and self._best is None:
             # One of it will be the winner as far as is known, and alone takes as long again, or a part of that.
-            left /= 1 + min(1.0, family.alone / n)
+            left /= 1 + min(1.0, family.solo_slowdown / n)
         # The core stops when its time is up, so it may start in vain where there is nothing better to do.
-        in_vain = family.yields and not (self.records or self._running)
+        in_vain = family.interruptible and not (self.records or self._running)
         whole = in_vain or self._estimate([params], family, self._training_share()) <= left
         return left if whole else _PART * left
 
@@ -319,18 +319,18 @@ class Loop:
         family, params, preprocess = family_of(cohort.proposals[0].configuration)
         needs, has = (
             self._memory([params], family, self._is_prepared(preprocess, cohort)),
-            self._workers.share(),
+            self._workers.memory_per_worker(),
         )
         if needs > has:
             return (
                 "failed",
-                f"not started: about {as_text(needs)} to train, memory_limit leaves {as_text(has)}",
+                f"not started: about {format_bytes(needs)} to train, memory_limit leaves {format_bytes(has)}",
             )
         seconds, left = self._estimate([params], family, self._training_share()), self._time_left()
         last = family.last_rung(params, self._epoch_steps)
         first = min(family.rungs(last, self._epoch_steps) | {last}) / last
         idle = not self.records and len(self._running) == 1
-        if first * seconds <= span or (family.yields and idle):
+        if first * seconds <= span or (family.interruptible and idle):
             return None
         return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
 
@@ -362,8 +362,10 @@ class Loop:
         if not self._repeatable:
             alone = self._estimate([params], family, self._training_share())
             few = min(few, _PART * self._time_left() / (alone * (_KEPT if self._session.prunes else 1.0)))
-        most = int(max(1, min(family.together(params, self._n_columns), few, self._budget.trials_left)))
-        share, shared = self._workers.share(), self._is_prepared(preprocess)
+        most = int(
+            max(1, min(family.max_cohort_size(params, self._n_columns), few, self._budget.trials_left))
+        )
+        share, shared = self._workers.memory_per_worker(), self._is_prepared(preprocess)
         fitting = (n for n in range(most, 1, -1) if self._memory([params] * n, family, shared) <= share)
         return next(fitting, 1)
 
@@ -382,7 +384,7 @@ class Loop:
         if running is None or running.at_work is None:
             return
         match event:
-            case JudgeRequest(_, rung, scores, reply):
+            case RungReached(_, rung, scores, reply):
                 pruned = running.judged(rung, scores, partial(self._judge, running))
                 with suppress(OSError):  # the worker died since it asked; that is an event of its own
                     reply(pruned)
@@ -411,7 +413,7 @@ class Loop:
             lows = self._fidelity.items()
             low = {path.removeprefix(here): int(least) for path, (least, _) in lows if path.startswith(here)}
             granted = family.last_rung({**params, **low}, self._epoch_steps) if low else 0
-            if rung < max(granted, family.telling(params, self._epoch_steps, rows)):
+            if rung < max(granted, family.min_resource(params, self._epoch_steps, rows)):
                 kept.add(proposal.number)
         return pruned - kept
 
@@ -421,7 +423,7 @@ class Loop:
         for record in records:
             family, params, _ = family_of(record.configuration)
             part = min(1.0, record.curve.epochs / family.epochs(params))
-            done += part * family.work(params, int(self._n_rows * share), self._n_columns)
+            done += part * family.cost(params, int(self._n_rows * share), self._n_columns)
         name = records[0].family
         if max(record.curve.epochs for record in records) >= 1 or not self._budget.knows(name):
             # Otherwise it was samples, and more the fixed costs of a training than those of its rows.
@@ -433,7 +435,7 @@ class Loop:
         params = [family_of(configuration)[1] for configuration in configurations]
         if seconds > self._estimate(params, family, self._training_share()):
             rows = int(self._n_rows * self._training_share())
-            work = sum(family.work(one, rows, self._n_columns) for one in params)
+            work = sum(family.cost(one, rows, self._n_columns) for one in params)
             self._budget.observe(family.name, work, seconds)
 
     def _tell(self, running: Running) -> None:

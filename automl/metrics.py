@@ -43,7 +43,7 @@ __all__ = [
     "final_metrics",
     "metric_for",
     "objectives_for",
-    "signed",
+    "to_score",
 ]
 
 Array = npt.NDArray[Any]
@@ -165,7 +165,7 @@ class Metric:
             with _trusted():
                 found = self.score(y, [said[i] for i in finite])
             scores |= {
-                i: signed(float(value), self.direction) for i, value in zip(finite, found, strict=True)
+                i: to_score(float(value), self.direction) for i, value in zip(finite, found, strict=True)
             }
         return list(scores.values())
 
@@ -178,12 +178,12 @@ class Metric:
         return False
 
 
-def signed(value: float, direction: Direction) -> float:
+def to_score(value: float, direction: Direction) -> float:
     """Return a value as a score, of which the greater is the better; and a score as the value that it was.
 
     Examples
     --------
-    >>> signed(0.9, "maximize"), signed(2.5, "minimize"), signed(-2.5, "minimize")
+    >>> to_score(0.9, "maximize"), to_score(2.5, "minimize"), to_score(-2.5, "minimize")
     (0.9, -2.5, 2.5)
     """
     return value if direction == "maximize" else -value

@@ -26,7 +26,7 @@ from automl.table import (
     preprocessor,
     usable,
 )
-from automl.workers import Assignment
+from automl.workers import WorkerContext
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -75,9 +75,9 @@ class Plan:
         """Steps of an epoch: the scale of all rungs."""
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
-    def assignment(self, scoring: Any, random_state: int) -> Assignment:
+    def assignment(self, scoring: Any, random_state: int) -> WorkerContext:
         """Return what workers need of it."""
-        return Assignment(
+        return WorkerContext(
             frame=self.frame,
             kinds=self.columns.kinds_,
             y=self.target.values,

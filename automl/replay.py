@@ -13,7 +13,7 @@ from automl.plan import Plan, make_plan
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.table import read_table
 from automl.tracking import read_trial
-from automl.workers import Assignment, train_alone
+from automl.workers import WorkerContext, train_single
 
 __all__ = ["Replay", "replay_number", "replay_run", "replay_trial"]
 
@@ -55,7 +55,7 @@ class Replay:
         return "\n".join(lines)
 
 
-def replay_trial(assignment: Assignment, record: TrialRecord) -> Replay:
+def replay_trial(assignment: WorkerContext, record: TrialRecord) -> Replay:
     """Train a trial of a search again, in this process, without neighbours and without limits.
 
     One that was pruned or stopped is trained to the rung it had come to; one that failed, until it fails or completes.
@@ -70,10 +70,10 @@ def replay_trial(assignment: Assignment, record: TrialRecord) -> Replay:
         raise SettingError(Fault("trial", "must have come to a score", came))
     proposal = Proposal(**record.model_dump(include=set(Proposal.model_fields)))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
-    return Replay(record, train_alone(assignment, proposal, last))
+    return Replay(record, train_single(assignment, proposal, last))
 
 
-def replay_number(assignment: Assignment, records: Sequence[TrialRecord], number: int) -> Replay:
+def replay_number(assignment: WorkerContext, records: Sequence[TrialRecord], number: int) -> Replay:
     """Train the trial of that number again, as `replay_trial` does.
 
     Raises

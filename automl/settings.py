@@ -13,13 +13,13 @@ from automl.callbacks import callback_faults
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
 from automl.workers import (
-    LEAST_MEMORY,
-    Assignment,
+    MIN_WORKER_MEMORY,
+    WorkerContext,
     Workers,
-    as_text,
+    format_bytes,
     open_workers,
-    share_of_cores,
-    to_bytes,
+    parse_bytes,
+    threads_per_job,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def check_settings(values: dict[str, Any]) -> None:
         raise SettingError(faults)
 
 
-def workers_for(assignment: Assignment, values: dict[str, Any]) -> Workers:
+def workers_for(assignment: WorkerContext, values: dict[str, Any]) -> Workers:
     """Return the workers that a search with these settings trains on.
 
     Raises
@@ -119,7 +119,7 @@ def blas_threads(values: dict[str, Any]) -> int:
 
     Where the search can be repeated it is one, for with more the scores would depend on the number of jobs.
     """
-    return 1 if values["n_trials"] is not None else share_of_cores(_jobs(values["n_jobs"]))
+    return 1 if values["n_trials"] is not None else threads_per_job(_jobs(values["n_jobs"]))
 
 
 def _jobs(n_jobs: int | None) -> int:
@@ -130,7 +130,7 @@ def _jobs(n_jobs: int | None) -> int:
 
 
 def _memory(memory_limit: str | float | None) -> float:
-    return float("inf") if memory_limit is None else to_bytes(memory_limit)
+    return float("inf") if memory_limit is None else parse_bytes(memory_limit)
 
 
 def shown_settings(values: dict[str, Any]) -> dict[str, Any]:
@@ -164,9 +164,9 @@ def check_memory(workers: Workers, memory_limit: str | float | None) -> None:
     SettingError
         If it does.
     """
-    if (share := workers.share()) < LEAST_MEMORY:
-        rule = f"must leave each of {workers.slots} workers at least {as_text(LEAST_MEMORY)}"
-        came = f"{as_text(_memory(memory_limit))}, of which this process leaves them {as_text(share)} each"
+    if (share := workers.memory_per_worker()) < MIN_WORKER_MEMORY:
+        rule = f"must leave each of {workers.slots} workers at least {format_bytes(MIN_WORKER_MEMORY)}"
+        came = f"{format_bytes(_memory(memory_limit))}, of which this process leaves them {format_bytes(share)} each"
         raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
-from automl.families import family_of, reached
+from automl.families import family_of, params_at_stop
 from automl.limits import warn_of_refitted
 from automl.metrics import Predictions
 from automl.plan import Plan
 from automl.records import SearchRecord, TrialRecord
 from automl.select import best_record
 from automl.settings import plain_name
-from automl.workers import few_threads
+from automl.workers import limit_threads
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -55,10 +55,10 @@ class Winner:
         plan = self.plan
         family, _, preprocess = family_of(self.record.configuration)
         # Where nothing came to its end, what was reached is what the score speaks of.
-        model = family.estimator(reached(self.record), self.record.seed, plan.problem)
+        model = family.estimator(params_at_stop(self.record), self.record.seed, plan.problem)
         pipeline = plan.pipeline(preprocess, model, self.about.random_state)
         # As many threads as a trial had: what its training took tells what this will take.
-        with few_threads(plan.frame.size, n_jobs, self.record.blas_threads):
+        with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):
             pipeline.fit(X, plan.target.decode(plan.target.values))
             warn_of_refitted(pipeline, plan.frame, plan.space.constraints, self.record)
         return pipeline

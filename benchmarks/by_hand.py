@@ -17,7 +17,7 @@ import pandas as pd
 
 from automl.plan import make_plan
 from automl.records import Proposal, TrialRecord
-from automl.workers import Cohort, few_threads, share_of_cores
+from automl.workers import Cohort, limit_threads, threads_per_job
 from automl.workers.evaluate import evaluate
 from automl.workers.prepared import PreparedFolds
 
@@ -35,7 +35,7 @@ def by_hand(
     nested run of MLflow's, with its parameters, its loss and rate by epoch, its scores and its metrics.
     """
     plan = make_plan(X, y, space=space, scoring=None, cv=None, groups=None, random_state=seed)
-    cores = share_of_cores(1)
+    cores = threads_per_job(1)
     assignment = plan.assignment(None, seed)
     prepared = PreparedFolds(assignment)
     steps: Steps = []
@@ -84,7 +84,7 @@ def by_hand(
     )
     for point in plan.space.initial_params:
         study.enqueue_trial(point)
-    with warnings.catch_warnings(), few_threads(plan.frame.size, 1, cores):
+    with warnings.catch_warnings(), limit_threads(plan.frame.size, 1, cores):
         warnings.simplefilter("ignore")
         with mlflow.start_run() if tracked else nullcontext():
             start = time.perf_counter()

@@ -34,13 +34,13 @@ from typing import Any
 
 import optuna
 
-from automl.families import Problem, incompatibility_check, ladder, load_space
+from automl.families import Problem, incompatibility_check, load_space, rung_levels
 from automl.loop import Loop
 from automl.metrics import metric_for
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.tracking import Silent, Tracker
-from automl.workers import Cohort, Event, Finished, JudgeRequest, Workers
+from automl.workers import Cohort, Event, Finished, RungReached, Workers
 
 EPOCHS = 50
 REACH = 40.0
@@ -105,11 +105,11 @@ class Instant(Workers):
     def _run(self, cohort: Cohort, sent: bytes) -> None:
         at_work = {proposal.number: curve(proposal.params) for proposal in pickle.loads(sent).proposals}
         ended = {}
-        for rung in sorted({*ladder(EPOCHS), EPOCHS}):
+        for rung in sorted({*rung_levels(EPOCHS), EPOCHS}):
             scores = {number: by_epoch[rung - 1] for number, by_epoch in at_work.items()}
             if not scores:
                 break
-            self._events.put(JudgeRequest(cohort, rung, scores, self._replies.put))
+            self._events.put(RungReached(cohort, rung, scores, self._replies.put))
             for number in self._replies.get():
                 del at_work[number]
                 ended[number] = rung

@@ -9,7 +9,7 @@ from automl.loop import Loop
 from automl.records import Curve, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, load_study, make_pruner, make_sampler
 from automl.tracking import Silent
-from automl.workers import Finished, JudgeRequest
+from automl.workers import Finished, RungReached
 from tests.support.scripted import ScriptedTracker, ScriptedWorkers
 
 SPACE = {
@@ -60,7 +60,7 @@ def train(cohort, chance):
             yield None
         for number in alive:
             curves[number].append((rung, score(alive[number], rung)))
-        yield JudgeRequest(cohort, rung, {number: curves[number][-1][1] for number in alive}, replies.append)
+        yield RungReached(cohort, rung, {number: curves[number][-1][1] for number in alive}, replies.append)
         pruned = replies.pop()
         for number in list(alive):
             if number in pruned or rung == ends[number]:

@@ -21,12 +21,12 @@ from automl.study import Budget, Session, create_study, make_pruner, make_sample
 from automl.table import TypedColumns, make_folds
 from automl.tracking import Silent
 from automl.workers import (
-    Assignment,
     Cohort,
     Crashed,
     Finished,
-    JudgeRequest,
     Killed,
+    RungReached,
+    WorkerContext,
     cohort_bytes,
     open_workers,
 )
@@ -173,7 +173,7 @@ def test_the_first_cohort_leaves_time_to_refit_one_of_it(family, part):
     search = loop(ScriptedWorkers(endless), ScriptedSession(family), timeout=600, n_trials=64, refit=True)
     search.run()
     (n, first), *_, (_, last) = given
-    assert n == FAMILIES[family].together({}, 3)
+    assert n == FAMILIES[family].max_cohort_size({}, 3)
     assert first == pytest.approx(part * 598, rel=0.01)
     assert last > 590
 
@@ -299,10 +299,10 @@ def test_nobody_is_pruned_before_scores_tell_how_the_training_will_end():
     # an eighth of the training's 64 steps is 8; what has no epochs has no end
     assert told == [set(), {0}, {0}, {0}, {0}, {0}]
     linear = FAMILIES["linear"]
-    assert linear.telling({"max_epochs": 80}, 1, 6_000) == 10
+    assert linear.min_resource({"max_epochs": 80}, 1, 6_000) == 10
     # 300,000 rows pass sooner
-    assert linear.telling({"max_epochs": 80}, 1, 100_000) == 3
-    assert linear.telling({"max_epochs": 80}, 16, 100_000) == 3 * 16
+    assert linear.min_resource({"max_epochs": 80}, 1, 100_000) == 3
+    assert linear.min_resource({"max_epochs": 80}, 16, 100_000) == 3 * 16
 
 
 @pytest.mark.parametrize(("prunes", "size"), [(False, 2), (True, 8)])
@@ -311,7 +311,7 @@ def test_more_trials_share_a_cohort_where_the_worse_of_them_will_be_pruned(prune
     session.prunes = prunes
     at_work = loop(ScriptedWorkers(lambda cohort: finished(cohort)), session, timeout=100, clock=clock)
     family = FAMILIES["linear"]
-    work = family.work(
+    work = family.cost(
         {"max_epochs": EPOCHS}, int(at_work._n_rows * at_work._training_share()), at_work._n_columns
     )
     at_work._budget.observe("linear", work, 0.3 * at_work._time_left() / 2.5)
@@ -473,7 +473,7 @@ def test_a_cohort_whose_worker_dies_is_tried_once_more():
         if attempts.count(0) > 1 or cohort.id:
             yield from finished(cohort)
             return
-        yield JudgeRequest(cohort, 1, {0: 0.3, 1: 0.4}, gone)
+        yield RungReached(cohort, 1, {0: 0.3, 1: 0.4}, gone)
         yield Crashed(cohort, "killed by SIGKILL")
 
     session = ScriptedSession()
@@ -492,7 +492,7 @@ def deadly(*numbers, tried):
         tried.append(members)
         yield at_rung(cohort, 1)
         if set(numbers) & set(members):
-            yield JudgeRequest(cohort, 2, dict.fromkeys(members, 0.2), gone)
+            yield RungReached(cohort, 2, dict.fromkeys(members, 0.2), gone)
             yield Crashed(cohort, "killed by SIGKILL")
         else:
             yield at_rung(cohort, 2)
@@ -531,7 +531,7 @@ def test_a_trial_that_was_pruned_before_its_worker_died_stays_so():
         if cohort.id:
             yield from finished(cohort)
             return
-        yield JudgeRequest(cohort, 1, {one.number: 0.4 for one in cohort.proposals}, gone)
+        yield RungReached(cohort, 1, {one.number: 0.4 for one in cohort.proposals}, gone)
         yield Crashed(cohort, "killed by SIGKILL")
 
     search = loop(ScriptedWorkers(script), ScriptedSession(prune={1}), n_trials=16)
@@ -634,8 +634,8 @@ def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():
 
     def script(cohort):
         first, second, *_ = (proposal.number for proposal in cohort.proposals)
-        yield JudgeRequest(cohort, 1, {first: 0.1, second: 0.2}, lambda pruned: None)
-        yield JudgeRequest(cohort, EPOCHS, {first: 0.7}, lambda pruned: None)
+        yield RungReached(cohort, 1, {first: 0.1, second: 0.2}, lambda pruned: None)
+        yield RungReached(cohort, EPOCHS, {first: 0.7}, lambda pruned: None)
         while True:
             clock.now += 1
             yield None
@@ -748,7 +748,7 @@ def test_what_will_not_come_to_its_end_has_a_part_of_the_time():
 def test_the_budget_learns_what_training_costs():
     search = loop(ScriptedWorkers(finished), n_trials=8)
     search.run()
-    work = FAMILIES["linear"].work({"max_epochs": EPOCHS}, 200, 5)
+    work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
     assert search._budget.estimate("linear", work) == pytest.approx(0.5)
 
 
@@ -786,7 +786,7 @@ def test_the_budget_learns_from_what_was_killed_how_long_it_takes_at_least():
 def test_what_was_killed_sooner_than_it_would_have_ended_teaches_nothing():
     search = loop(ScriptedWorkers(finished), n_trials=8)
     search.run()
-    work = FAMILIES["linear"].work({"max_epochs": EPOCHS}, 200, 5)
+    work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
     known = search._budget.estimate("linear", work)
     for seconds, more in ((0.9 * known, False), (2 * known, True)):
         search._learn_least([ScriptedSession().proposal().configuration], seconds)
@@ -821,7 +821,9 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     study = create_study("s", storage, sampler=make_sampler("tpe", 0), pruner=make_pruner(pruner))
     return Loop(
         Session(study, load_space(SPACE), about),
-        open_workers(Assignment(frame, columns.kinds_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs),
+        open_workers(
+            WorkerContext(frame, columns.kinds_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs
+        ),
         Budget(**limits),
         ScriptedTracker(),
         Silent(),

@@ -22,7 +22,7 @@ from tests.support.kill_and_resume import check_mlflow
 N_TRIALS = 120
 SEARCH = """
 import json, sys
-import automl.workers.thread as thread
+import automl.workers.thread_worker as thread
 from tests.support.kill_and_resume import search
 from tests.support import ROOT
 

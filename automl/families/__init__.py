@@ -1,7 +1,7 @@
 """Model families: a configuration becomes something that trains."""
 
-from automl.families.base import Array, Family, Fold, Problem, Trainer, epoch_steps, ladder
-from automl.families.catalog import FAMILIES, family_of, reached, structural, vocabulary
+from automl.families.base import Array, Family, Fold, Problem, Trainer, epoch_steps, rung_levels
+from automl.families.catalog import FAMILIES, family_of, params_at_stop, structural, vocabulary
 from automl.families.reference import reference
 from automl.families.spaces import incompatibility_check, load_space, smoke_test
 
@@ -15,9 +15,9 @@ __all__ = [
     "epoch_steps",
     "family_of",
     "incompatibility_check",
-    "ladder",
+    "rung_levels",
     "load_space",
-    "reached",
+    "params_at_stop",
     "reference",
     "structural",
     "smoke_test",

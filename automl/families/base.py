@@ -13,7 +13,7 @@ import numpy.typing as npt
 from automl.constraints import Section
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "epoch_steps", "ladder", "predictions_from"]
+__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "epoch_steps", "rung_levels", "predictions_from"]
 
 Array = npt.NDArray[Any]
 
@@ -82,7 +82,7 @@ class Trainer(ABC):
         """Positions, in the configurations handed in, of the trials still training; shape (k,)."""
 
     @property
-    def begun(self) -> Array:
+    def updated(self) -> Array:
         """Positions of those of ``trials`` that have learned anything yet, shape (k,): all that can be judged."""
         return self.trials
 
@@ -95,7 +95,7 @@ class Trainer(ABC):
         """Return what each of ``trials`` says about rows ``X`` of shape (m, d)."""
 
     @abstractmethod
-    def keep(self, positions: Sequence[int]) -> None:
+    def select(self, positions: Sequence[int]) -> None:
         """Let only these positions train on."""
 
     @abstractmethod
@@ -116,25 +116,25 @@ class Family(ABC):
         The word for it in a space.
     section : Section
         Its parameters as data.
-    structural : frozenset of str
+    shared_params : frozenset of str
         Names of the parameters that must be equal for trials to train together.
-    yields : bool
+    interruptible : bool
         Whether training between two rungs can be stopped.
     unit_seconds : float
-        A first guess at the seconds that a unit of `work` takes, until it is measured.
-    alone : float
+        A first guess at the seconds that a unit of `cost` takes, until it is measured.
+    solo_slowdown : float
         How many times dearer a trial is alone than in a cohort.
     """
 
     name: str
     section: Section
-    structural: frozenset[str]
-    yields: bool = False
+    shared_params: frozenset[str]
+    interruptible: bool = False
     unit_seconds: float
-    alone: float
+    solo_slowdown: float
 
     @abstractmethod
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
+    def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         """Return why a configuration cannot serve this problem, and the metric if there is one; empty if it can."""
 
     def defaults(self, task: str) -> dict[str, Any]:
@@ -151,21 +151,21 @@ class Family(ABC):
 
     def rungs(self, last: int, epoch_steps: int) -> set[int]:
         """Return the steps up to ``last`` at which this family's trials are judged; the last of each comes on top."""
-        return ladder(last)
+        return rung_levels(last)
 
-    def telling(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
+    def min_resource(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
         """Return the step from which scores tell how a training on so many rows will end, as far as that is known."""
         return 0
 
-    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+    def truncated_params(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
         """Return the configuration of a training on all rows that ends at the step ``rung``, or with an epoch."""
         return params
 
     @abstractmethod
-    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         """Return the size of one training in units of this family's own, proportional to its time."""
 
-    def together(self, params: dict[str, Any], n_columns: int) -> int:
+    def max_cohort_size(self, params: dict[str, Any], n_columns: int) -> int:
         """Return how many trials of a structure are worth training together."""
         return 1
 
@@ -199,16 +199,16 @@ def epoch_steps(n_rows: int) -> int:
     return int(2 ** max(0, (n_rows // _FIRST_SAMPLE).bit_length() - 1))
 
 
-def ladder(last: int, ratio: int = 2, through: int = 1) -> set[int]:
+def rung_levels(last: int, ratio: int = 2, through: int = 1) -> set[int]:
     """Return the steps up to ``last``, each ``ratio`` times the one before, that ``through`` is one of.
 
     They are the same for every trial of a family, so that a pruner compares like with like.
 
     Examples
     --------
-    >>> sorted(ladder(20))
+    >>> sorted(rung_levels(20))
     [1, 2, 4, 8, 16]
-    >>> sorted(ladder(200, ratio=4, through=32))
+    >>> sorted(rung_levels(200, ratio=4, through=32))
     [2, 8, 32, 128]
     """
     first = through

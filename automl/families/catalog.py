@@ -13,7 +13,7 @@ from automl.families.sklearn import EstimatorFamily, Growth, SklearnFamily
 from automl.records import TrialRecord
 from automl.table import PREPROCESS
 
-__all__ = ["FAMILIES", "family_of", "reached", "structural", "vocabulary"]
+__all__ = ["FAMILIES", "family_of", "params_at_stop", "structural", "vocabulary"]
 
 _WHOLE = Number(1, integer=True)
 _SHARE = Number(0, 1, open_low=True)
@@ -74,18 +74,18 @@ _BOOSTING = {
 }
 
 
-def _tree_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+def _tree_cost(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
     levels = min(params["max_depth"] or math.inf, math.log2(n_rows + 1))
     looked_at = {"sqrt": math.sqrt(n_columns), "log2": math.log2(n_columns + 1), None: n_columns}
     columns = params["max_features"]
     return n_rows * levels * (looked_at[columns] if columns in looked_at else columns * n_columns)
 
 
-def _forest_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-    return float(params["n_estimators"] * _tree_work(params, n_rows, n_columns))
+def _forest_cost(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    return float(params["n_estimators"] * _tree_cost(params, n_rows, n_columns))
 
 
-def _boosting_work(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+def _boosting_cost(params: dict[str, Any], n_rows: int, n_columns: int) -> float:
     # Every level reads all rows once; a tree's fixed cost weighs as much as some thousand rows.
     levels = math.log2(params["max_leaf_nodes"] or 256)
     return float(params["max_iter"] * (n_rows * n_columns + 20_000) * levels)
@@ -114,7 +114,7 @@ def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> Sk
                 **rows,
             }
         ),
-        work=_forest_work,
+        cost=_forest_cost,
         unit_seconds=unit_seconds,
         growth=Growth("n_estimators", epoch=8, apart=True),
     )
@@ -139,7 +139,7 @@ FAMILIES: dict[str, Family] = {
             regression=Section(
                 {"criterion": Parameter(_ERRORS, "squared_error", "What a split lessens."), **_TREE}
             ),
-            work=_tree_work,
+            cost=_tree_cost,
             unit_seconds=3e-8,
         ),
         _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=5e-8),
@@ -152,7 +152,7 @@ FAMILIES: dict[str, Family] = {
             regression=Section(
                 {"loss": Parameter(_LOSSES, "squared_error", "What the trees lessen."), **_BOOSTING}
             ),
-            work=_boosting_work,
+            cost=_boosting_cost,
             unit_seconds=3e-9,
             growth=Growth("max_iter", epoch=25, apart=False),
         ),
@@ -189,12 +189,12 @@ def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any],
     return FAMILIES[name] if path is None else EstimatorFamily(name, path), params, preprocess
 
 
-def reached(record: TrialRecord) -> dict[str, Any]:
+def params_at_stop(record: TrialRecord) -> dict[str, Any]:
     """Return the model's parameters of a training on all rows that ends where a trial did."""
     family, params, _ = family_of(record.configuration)
     if record.state == "complete" or not record.curve.rungs:
         return params
-    return family.until(params, record.curve.rungs[-1], record.curve.epoch_steps)
+    return family.truncated_params(params, record.curve.rungs[-1], record.curve.epoch_steps)
 
 
 def structural(path: str) -> bool:
@@ -210,4 +210,4 @@ def structural(path: str) -> bool:
     if room != "model" or not rest:
         return True
     key = rest.split(".")[0]
-    return key == "preprocess" or family not in FAMILIES or key in FAMILIES[family].structural
+    return key == "preprocess" or family not in FAMILIES or key in FAMILIES[family].shared_params

@@ -53,7 +53,7 @@ class _CohortTrainer(Trainer):
 
     @property
     @override
-    def begun(self) -> Array:
+    def updated(self) -> Array:
         return np.asarray(self._training.trials[self._training.updated])
 
     @override
@@ -73,7 +73,7 @@ class _CohortTrainer(Trainer):
         return [predictions_from(self._problem, decision=scores) for scores in self._training.decision(X)]
 
     @override
-    def keep(self, positions: Sequence[int]) -> None:
+    def select(self, positions: Sequence[int]) -> None:
         self._training.select(np.isin(self._training.trials, positions))
 
     @override
@@ -96,9 +96,9 @@ class DescentFamily(Family):
         Whether there are hidden layers.
     """
 
-    yields = True
+    interruptible = True
     unit_seconds = 1e-9
-    alone = 3.0
+    solo_slowdown = 3.0
 
     def __init__(self, name: str, *, hidden: bool) -> None:
         self.name, self.hidden = name, hidden
@@ -113,7 +113,7 @@ class DescentFamily(Family):
             rules["loss"].constraint, None, "what is minimised; by the task if left out"
         )
         self.section = Section(rules)
-        self.structural = frozenset({field.name for field in fields(Architecture)} & rules.keys())
+        self.shared_params = frozenset({field.name for field in fields(Architecture)} & rules.keys())
 
     def _products(self, params: dict[str, Any], n_columns: int) -> int:
         """Return with how many weights a row is multiplied."""
@@ -124,7 +124,7 @@ class DescentFamily(Family):
         return {**_HIDDEN, **params} if self.hidden else params
 
     @override
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
+    def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         if "loss" not in params:
             return ""
         name, _ = named(params["loss"])
@@ -148,22 +148,22 @@ class DescentFamily(Family):
         return int(params.get("max_epochs", self.section.parameters["max_epochs"].default))
 
     @override
-    def telling(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
+    def min_resource(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
         enough = math.ceil(_TELLING_ROWS * epoch_steps / n_rows)
         return min(enough, math.ceil(_TELLING_PART * self.last_rung(params, epoch_steps)))
 
     @override
-    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+    def truncated_params(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
         return {**params, "max_epochs": max(1, rung // epoch_steps)}
 
     @override
-    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         steps = 1 if batch == "full" else n_rows / batch
         return float(self.epochs(params) * (n_rows * self._products(params, n_columns) + _STEP * steps))
 
     @override
-    def together(self, params: dict[str, Any], n_columns: int) -> int:
+    def max_cohort_size(self, params: dict[str, Any], n_columns: int) -> int:
         # Calls and, of linear models, reading the rows cost the same for one trial and for several; products do not.
         if not self.hidden:
             return _MOST

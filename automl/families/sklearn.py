@@ -14,8 +14,8 @@ from sklearn.base import is_classifier, is_regressor
 from typing_extensions import override
 
 from automl.constraints import Parameter, Section, Union
-from automl.families.base import Array, Family, Fold, Problem, Trainer, ladder, predictions_from
-from automl.families.labels import ByCodes, speaks_of
+from automl.families.base import Array, Family, Fold, Problem, Trainer, predictions_from, rung_levels
+from automl.families.label_encoding import LabelEncodedClassifier, accepts_labels
 from automl.metrics import Metric, Predictions
 from automl.space import ITERATIONS, estimator_section
 
@@ -48,7 +48,7 @@ class Growth:
 
 # What the classes of a package are told besides their parameters: to keep to one core, for cohorts train side by side
 # already; to print nothing, and to leave no files where the user stands.
-_HABITS: dict[str, dict[str, Any]] = {
+QUIET_DEFAULTS: dict[str, dict[str, Any]] = {
     "sklearn.linear_model.LogisticRegression": {},  # where n_jobs does nothing, and scikit-learn warns of it
     "lightgbm": {"n_jobs": 1, "verbose": -1},
     "xgboost": {"n_jobs": 1, "verbosity": 0},
@@ -126,7 +126,7 @@ class _OneFit(Trainer):
         return predictions_from(self._problem, probabilities=probabilities)
 
     @override
-    def keep(self, positions: Sequence[int]) -> None:
+    def select(self, positions: Sequence[int]) -> None:
         self._kept = np.intersect1d(self._kept, np.asarray(positions, dtype=int))
 
     @override
@@ -177,15 +177,15 @@ class SklearnFamily(Family):
         Import paths of the classes.
     classification, regression : Section
         The parameters of each as data, under scikit-learn's names.
-    work : callable
-        ``work(params, n_rows, n_columns)``: the size of one fit, proportional to its time.
+    cost : callable
+        ``cost(params, n_rows, n_columns)``: the size of one fit, proportional to its time.
     unit_seconds : float
         A first guess at the seconds that a unit of it takes.
     growth : Growth, optional
         How it grows tree by tree, if it does.
     """
 
-    alone = 1.0
+    solo_slowdown = 1.0
 
     def __init__(
         self,
@@ -195,22 +195,22 @@ class SklearnFamily(Family):
         classification: Section,
         regressor: str,
         regression: Section,
-        work: Callable[[dict[str, Any], int, int], float],
+        cost: Callable[[dict[str, Any], int, int], float],
         unit_seconds: float,
         growth: Growth | None = None,
     ) -> None:
         self.name, self.unit_seconds, self._growth = name, unit_seconds, growth
-        self.yields = growth is not None and growth.apart
+        self.interruptible = growth is not None and growth.apart
         self.section = _either(classification, regression)
-        self.structural = frozenset(self.section.parameters)
-        self._work = work
+        self.shared_params = frozenset(self.section.parameters)
+        self._cost = cost
         self._kinds = {"classification": (classifier, classification), "regression": (regressor, regression)}
 
     def _kind(self, problem: Problem) -> tuple[str, Section]:
         return self._kinds["regression" if problem.task == "regression" else "classification"]
 
     @override
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
+    def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         path, section = self._kind(problem)
         for name, value in params.items():
             if name not in section.parameters:
@@ -238,18 +238,18 @@ class SklearnFamily(Family):
 
     @override
     def rungs(self, last: int, epoch_steps: int) -> set[int]:
-        return ladder(last, _RATIO, epoch_steps)
+        return rung_levels(last, _RATIO, epoch_steps)
 
     @override
-    def until(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
+    def truncated_params(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
         if self._growth is None:
             return params
         reached = self._growth.epoch * max(1, rung // epoch_steps)
         return {**params, self._growth.parameter: min(reached, self._trees(params))}
 
     @override
-    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        return self._work({**self.section.defaults(), **params}, n_rows, n_columns)
+    def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+        return self._cost({**self.section.defaults(), **params}, n_rows, n_columns)
 
     @override
     def trainer(
@@ -281,20 +281,20 @@ class EstimatorFamily(Family):
     >>> forest = EstimatorFamily("mine", "sklearn.ensemble.ExtraTreesClassifier")
     >>> forest.estimator({"n_estimators": 10}, 7, Problem("binary", 2))
     ExtraTreesClassifier(n_estimators=10, n_jobs=1, random_state=7)
-    >>> forest.unfit({}, Problem("regression"))
+    >>> forest.incompatibility({}, Problem("regression"))
     'ExtraTreesClassifier is no regressor'
     """
 
-    alone = 1.0
+    solo_slowdown = 1.0
     unit_seconds = 1e-7
 
     def __init__(self, name: str, path: str) -> None:
         self.name, self.path, self.package = name, path, path.partition(".")[0]
         self.section = estimator_section(path, allow_imports=[self.package])
-        self.structural = frozenset(self.section.parameters)
+        self.shared_params = frozenset(self.section.parameters)
 
     @override
-    def unfit(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
+    def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         make, name = _class(self.path), self.path.rpartition(".")[2]
         if problem.task == "regression":
             return "" if _is(is_regressor, make) else f"{name} is no regressor"
@@ -310,10 +310,10 @@ class EstimatorFamily(Family):
 
     @override
     def rungs(self, last: int, epoch_steps: int) -> set[int]:
-        return ladder(last, _RATIO, epoch_steps)
+        return rung_levels(last, _RATIO, epoch_steps)
 
     @override
-    def work(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         # Nothing is known of what it does; that so many iterations take so many times as long is all but certain.
         given = [params[name] for name in ITERATIONS & params.keys() - {"max_iter", "n_estimators"}]
         n_estimators = {**self.section.defaults(), **params}.get("n_estimators")
@@ -332,18 +332,21 @@ class EstimatorFamily(Family):
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
         made = self._new(params, seed)
-        if not problem.n_classes or self.package == "sklearn" or speaks_of(made, problem.n_classes):
+        if not problem.n_classes or self.package == "sklearn" or accepts_labels(made, problem.n_classes):
             return made
-        return ByCodes(made)
+        return LabelEncodedClassifier(made)
 
     def _new(self, params: dict[str, Any], seed: int, *, by_codes: bool = False) -> Any:
-        own = {"random_state": seed, **_HABITS.get(self.path, _HABITS.get(self.package, _ONE_CORE))}
+        own = {
+            "random_state": seed,
+            **QUIET_DEFAULTS.get(self.path, QUIET_DEFAULTS.get(self.package, _ONE_CORE)),
+        }
         # How much to print has many names, some of which a class takes without naming them; the user's word holds.
         takes = self.section.parameters.keys() - _VERBOSITY
         takes |= set() if _VERBOSITY & params.keys() else _VERBOSITY
         known = {name: value for name, value in own.items() if name in takes}
         made = _class(self.path)(**{**known, **params})
-        return ByCodes(made) if by_codes else made
+        return LabelEncodedClassifier(made) if by_codes else made
 
 
 def _stopped_early(estimator: Any) -> bool:

@@ -77,9 +77,9 @@ def incompatibility_check(problem: Problem, *metrics: Metric) -> Fits:
 def _unfit(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
     """Return why a family cannot serve; a branch with ``estimator`` is asked about its class alone."""
     if name in FAMILIES:
-        return FAMILIES[name].unfit(dict(params), problem, metric)
+        return FAMILIES[name].incompatibility(dict(params), problem, metric)
     path = params.get("estimator")
-    return EstimatorFamily(name, path).unfit({}, problem, metric) if path else ""
+    return EstimatorFamily(name, path).incompatibility({}, problem, metric) if path else ""
 
 
 def smoke_test(problem: Problem, metric: Metric) -> Tries:

@@ -63,7 +63,7 @@ class Tryout:
         """
         family, params, preprocess = family_of(configuration)
         problem = self._problems[task]
-        if family.unfit(params, problem, self._metric):
+        if family.incompatibility(params, problem, self._metric):
             return None
         params = {**params, **_shortened(params, family)}
         prepared, reason = json.dumps(_narrowed(preprocess), sort_keys=True), ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.metrics import signed
+from automl.metrics import to_score
 from automl.records import SearchRecord, TrialRecord
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _scores(record: TrialRecord, search: SearchRecord | None) -> tuple[float, ..
     if any(name not in record.values for name in search.objectives):
         return None
     return tuple(
-        signed(record.values[name], direction)
+        to_score(record.values[name], direction)
         for name, direction in zip(search.objectives, search.directions, strict=True)
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from automl.metrics import signed
+from automl.metrics import to_score
 from automl.records import Proposal, SearchRecord, TrialRecord
 from automl.space import Space
 from automl.study.attributes import CONFIGURATION, key, proposed_with, read_search, records_of, save_search
@@ -361,7 +361,7 @@ class Session:
 
     def _value(self, score: float) -> float:
         """Return a score as the study has it: with the direction of its only or first objective."""
-        return signed(score, self._search.directions[0])
+        return to_score(score, self._search.directions[0])
 
     def _lead(self) -> tuple[dict[str, Any], FrozenTrial, dict[str, Any]] | None:
         """Draw the first of a cohort: a good start, a family's first, what the sampler says, or something new."""

@@ -1,49 +1,49 @@
 """Where cohorts run: in this process, or in processes of their own."""
 
-from automl.workers.alone import train_alone
-from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
-from automl.workers.costs import excess, model_bytes, sample_rows, seconds_for
+from automl.workers.alone import train_single
+from automl.workers.blas import limit_threads, threads_per_job
 from automl.workers.evaluate import Cohort
-from automl.workers.memory import LEAST_MEMORY, as_text, cohort_bytes, give_back, to_bytes
-from automl.workers.prepared import Assignment
-from automl.workers.process import ProcessWorkers
-from automl.workers.thread import ThreadWorkers
-from automl.workers.threads import few_threads, share_of_cores
+from automl.workers.measurements import excess, model_bytes, sample_rows, seconds_for
+from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes, trim_memory
+from automl.workers.prepared import WorkerContext
+from automl.workers.process_worker import ProcessWorkers
+from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
+from automl.workers.thread_worker import ThreadWorkers
 
 __all__ = [
-    "LEAST_MEMORY",
-    "Assignment",
+    "MIN_WORKER_MEMORY",
+    "WorkerContext",
     "Cohort",
     "Crashed",
     "Event",
     "Finished",
-    "JudgeRequest",
+    "RungReached",
     "Killed",
     "ProcessWorkers",
     "ThreadWorkers",
     "Workers",
-    "as_text",
+    "format_bytes",
     "cohort_bytes",
     "excess",
-    "few_threads",
+    "limit_threads",
     "model_bytes",
     "open_workers",
     "sample_rows",
     "seconds_for",
-    "share_of_cores",
-    "to_bytes",
-    "train_alone",
+    "threads_per_job",
+    "parse_bytes",
+    "train_single",
 ]
 
 
 def open_workers(
-    assignment: Assignment, n_jobs: int, *, memory_limit: float = float("inf"), killable: bool = False
+    assignment: WorkerContext, n_jobs: int, *, memory_limit: float = float("inf"), killable: bool = False
 ) -> Workers:
     """Return workers for ``n_jobs`` cohorts side by side.
 
     One runs in this process, unless it must be ``killable`` or its memory is limited, in bytes.
     """
-    give_back()  # what checking the table has left behind
+    trim_memory()  # what checking the table has left behind
     if n_jobs == 1 and not killable and memory_limit == float("inf"):
         return ThreadWorkers(assignment)
     return ProcessWorkers(assignment, n_jobs, memory_limit)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from automl.records import Proposal, TrialRecord
+from automl.workers.blas import limit_threads
 from automl.workers.evaluate import Cohort, evaluate
-from automl.workers.prepared import Assignment, PreparedFolds
-from automl.workers.threads import few_threads
+from automl.workers.prepared import PreparedFolds, WorkerContext
 
-__all__ = ["train_alone"]
+__all__ = ["train_single"]
 
 
-def train_alone(assignment: Assignment, proposal: Proposal, last_rung: int | None = None) -> TrialRecord:
+def train_single(assignment: WorkerContext, proposal: Proposal, last_rung: int | None = None) -> TrialRecord:
     """Train a trial in this process, without neighbours and without limits.
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         Table, folds, scoring.
     proposal : Proposal
         The trial.
@@ -26,7 +26,7 @@ def train_alone(assignment: Assignment, proposal: Proposal, last_rung: int | Non
     def judge(rung: int, scores: dict[int, float]) -> set[int]:
         return set(scores) if last_rung is not None and rung >= last_rung else set()
 
-    with few_threads(assignment.frame.size, 1, proposal.blas_threads):
+    with limit_threads(assignment.frame.size, 1, proposal.blas_threads):
         (record,) = evaluate(
             assignment, PreparedFolds(assignment), Cohort(0, (proposal,)), judge, lambda: False
         )

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from automl.families import Array, Fold, Trainer, family_of
-from automl.metrics import Metric, Predictions, final_metrics, objectives_for, signed
+from automl.metrics import Metric, Predictions, final_metrics, objectives_for, to_score
 from automl.records import Curve, Proposal, State, TrialRecord
-from automl.workers.costs import Costs, excess
-from automl.workers.prepared import Assignment, PreparedFold, PreparedFolds
+from automl.workers.measurements import CostMeter, excess
+from automl.workers.prepared import PreparedFold, PreparedFolds, WorkerContext
 
 __all__ = ["Cohort", "Judge", "evaluate"]
 
@@ -74,18 +74,18 @@ class _Trial:
 
 
 def evaluate(
-    assignment: Assignment,
+    assignment: WorkerContext,
     prepared: PreparedFolds,
     cohort: Cohort,
     judge: Judge,
     stop: Callable[[], bool],
-    costs: Costs | None = None,
+    costs: CostMeter | None = None,
 ) -> list[TrialRecord]:
     """Train a cohort on every fold in lockstep and return how each trial ended.
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         Table, folds, scoring.
     prepared : PreparedFolds
         The folds' matrices.
@@ -95,7 +95,7 @@ def evaluate(
         Asked once a rung for all trials that may go on; says which to prune.
     stop : callable
         Asked often; once it answers True, training ends where it is.
-    costs : Costs, optional
+    costs : CostMeter, optional
         Measures trials; one that has measured others of the assignment knows their preparations.
 
     Returns
@@ -104,7 +104,7 @@ def evaluate(
         One a trial, in the cohort's order. A trial that raises is a record too. Where training together raises, what
         had not ended trains once more, each trial alone, so that only those fail that raise.
     """
-    costs = costs or Costs(assignment)
+    costs = costs or CostMeter(assignment)
     run = _Run(assignment, cohort, judge, stop, costs)
     try:
         run.prepare(prepared)
@@ -126,7 +126,12 @@ class _Run:
     """A cohort at work; trials are spoken of by their positions in it."""
 
     def __init__(
-        self, assignment: Assignment, cohort: Cohort, judge: Judge, stop: Callable[[], bool], costs: Costs
+        self,
+        assignment: WorkerContext,
+        cohort: Cohort,
+        judge: Judge,
+        stop: Callable[[], bool],
+        costs: CostMeter,
     ) -> None:
         self.assignment, self.cohort, self.judge, self.costs = assignment, cohort, judge, costs
         problem = assignment.problem
@@ -145,7 +150,7 @@ class _Run:
         self.trainers: list[Trainer] = []
         self.until = float("inf")
         self.started, self.clock = time.time(), time.perf_counter()
-        self.told = stop
+        self.should_stop = stop
         self.trained = 0.0  # seconds up to the last rung
 
     def open(self) -> list[int]:
@@ -176,7 +181,7 @@ class _Run:
 
     def stop(self) -> bool:
         """Return whether training must end where it is."""
-        return self.told() or time.time() >= self.cohort.deadline or self.overdue()
+        return self.should_stop() or time.time() >= self.cohort.deadline or self.overdue()
 
     def overdue(self) -> bool:
         """Return whether the trials at work have taken all the time that a trial may take."""
@@ -214,7 +219,7 @@ class _Run:
                 reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
                 self.end_early("stopped", reason)
                 return
-            begun = set.intersection(*(set(trainer.begun.tolist()) for trainer in self.trainers))
+            begun = set.intersection(*(set(trainer.updated.tolist()) for trainer in self.trainers))
             due = [
                 i for i in self.open() if i in begun and (rung in rungs or rung == self.trials[i].last_rung)
             ]
@@ -225,7 +230,7 @@ class _Run:
 
     def within_time(self, before: int, rung: int) -> bool:
         """Return whether there is time to come to the next rung, where training cannot be stopped on the way."""
-        if self.family.yields or not before:
+        if self.family.interruptible or not before:
             return True
         return time.time() + self.trained * (rung / before - 1) < self.cohort.deadline
 
@@ -233,7 +238,7 @@ class _Run:
         """Train all folds until ``rung``; a trial that fails on one fold is taken off the others."""
         start = time.perf_counter()
         for trainer in self.trainers:
-            trainer.keep(self.open())
+            trainer.select(self.open())
             if not trainer.advance(rung, self.stop):
                 return False
             for position, reason in trainer.failures.items():
@@ -244,7 +249,7 @@ class _Run:
 
     def at_rung(self, rung: int, due: list[int]) -> None:
         """Score the trials that are due, let them be judged, and end those that are complete or pruned."""
-        judges = [fold.judges(rung / self.epoch_steps) for fold in self.folds]
+        judges = [fold.validation_sample(rung / self.epoch_steps) for fold in self.folds]
         said = self.predictions(due, [X for X, _ in judges])
         truth = [y for _, y in judges]
         self.score(due, rung, said, truth)
@@ -293,7 +298,7 @@ class _Run:
         try:
             if len(objectives.names) > 1 and said:
                 found = {
-                    metric.name: signed(float(np.mean(_by_fold(metric, said, truth))), metric.direction)
+                    metric.name: to_score(float(np.mean(_by_fold(metric, said, truth))), metric.direction)
                     for metric in objectives.metrics
                 }
             if "fit_seconds" in self.asked:
@@ -314,7 +319,7 @@ class _Run:
         """Return what each trial that is due says of every fold's rows that judge it."""
         said: dict[int, list[Predictions]] = {i: [] for i in due}
         for trainer, X in zip(self.trainers, judges, strict=True):
-            trainer.keep(self.open())
+            trainer.select(self.open())
             for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
                 if i in said:
                     said[i].append(predictions)

@@ -15,9 +15,16 @@ from automl.errors import Fault, SettingError
 from automl.families import Family
 from automl.table import AT_ONCE
 
-__all__ = ["LEAST_MEMORY", "as_text", "cohort_bytes", "give_back", "own_bytes", "to_bytes"]
+__all__ = [
+    "MIN_WORKER_MEMORY",
+    "format_bytes",
+    "cohort_bytes",
+    "trim_memory",
+    "process_tree_rss",
+    "parse_bytes",
+]
 
-LEAST_MEMORY = 180_000_000  # bytes of a worker process that has trained, on next to nothing
+MIN_WORKER_MEMORY = 180_000_000  # bytes of a worker process that has trained, on next to nothing
 _COPIES = (
     10  # of the columns that are prepared together, in float64, while they pass the transformers (measured)
 )
@@ -25,7 +32,7 @@ _TARGETS = 48  # bytes of a row's target, its places in fair and shuffled orders
 _PROC = Path("/proc")
 
 
-def to_bytes(limit: str | float) -> int:
+def parse_bytes(limit: str | float) -> int:
     """Return the bytes that a number, or a text such as ``"2GB"`` or ``"512 MiB"``, stands for.
 
     Raises
@@ -35,7 +42,7 @@ def to_bytes(limit: str | float) -> int:
 
     Examples
     --------
-    >>> to_bytes("2GB"), to_bytes("1 KiB"), to_bytes(5e6)
+    >>> parse_bytes("2GB"), parse_bytes("1 KiB"), parse_bytes(5e6)
     (2000000000, 1024, 5000000)
     """
     try:
@@ -48,12 +55,12 @@ def to_bytes(limit: str | float) -> int:
     return found
 
 
-def as_text(n_bytes: float) -> str:
+def format_bytes(n_bytes: float) -> str:
     """Return a number of bytes for people.
 
     Examples
     --------
-    >>> as_text(2_340_000_000), as_text(51_000_000)
+    >>> format_bytes(2_340_000_000), format_bytes(51_000_000)
     ('2.3 GB', '51 MB')
     """
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
@@ -85,16 +92,16 @@ def cohort_bytes(
     matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(AT_ONCE, n_rows))
     targets = n_folds * _TARGETS * n_rows
     trials = n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
-    return LEAST_MEMORY + matrices + targets + trials
+    return MIN_WORKER_MEMORY + matrices + targets + trials
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Give memory that is free back to the system; glibc keeps what arrays of some megabytes leave behind."""
     with suppress(OSError, AttributeError):  # other libraries have no such call
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def own_bytes(pids: Iterable[int]) -> dict[int, int]:
+def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
     """Return the memory of each of these processes and all that they started: in RAM, and not shared with files.
 
     Linux alone tells; elsewhere it is 0.

@@ -21,7 +21,7 @@ import numpy as np
 from automl.families import Array, Problem
 from automl.metrics import Direction
 from automl.table import TypedColumns, fair_order, prepared
-from automl.workers.memory import give_back
+from automl.workers.memory import trim_memory
 
 try:
     import fcntl
@@ -31,7 +31,7 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Assignment", "PreparedFold", "PreparedFolds"]
+__all__ = ["WorkerContext", "PreparedFold", "PreparedFolds"]
 
 _JUDGES = 5_000  # validation rows that judge a model of the first rungs, at least
 _KEPT = 4  # ways of preparing whose matrices stay in memory, most recently used
@@ -42,7 +42,7 @@ _SIDES = ("train", "valid")
 
 
 @dataclass(frozen=True)
-class Assignment:
+class WorkerContext:
     """What every cohort of a search trains on.
 
     Parameters
@@ -98,7 +98,7 @@ class PreparedFold:
     order: Array
     order_valid: Array
 
-    def judges(self, share: float) -> tuple[Array, Array]:
+    def validation_sample(self, share: float) -> tuple[Array, Array]:
         """Return the validation rows, and their targets, that judge a model of ``share`` of the training rows."""
         n = max(_JUDGES, int(share * len(self.y_valid)))
         if share >= 1 or n >= len(self.y_valid):
@@ -112,7 +112,7 @@ class PreparedFolds:
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         Table and folds. Its frame is not looked at where ``table`` is given.
     table : Path, optional
         A file of `joblib` that holds the frame. The folder it is in is shared with other processes: what one has
@@ -120,7 +120,7 @@ class PreparedFolds:
         twice and no two take the memory it needs on the way.
     """
 
-    def __init__(self, assignment: Assignment, table: Path | None = None) -> None:
+    def __init__(self, assignment: WorkerContext, table: Path | None = None) -> None:
         self._assignment, self._table = assignment, table
         self._kept: OrderedDict[str, list[PreparedFold]] = OrderedDict()
 
@@ -133,14 +133,14 @@ class PreparedFolds:
                 self._kept.popitem(last=False)
             prepare = self._prepare if self._table is None else self._shared
             self._kept[key] = prepare(preprocess)
-            give_back()
+            trim_memory()
         self._kept.move_to_end(key)
         return self._kept[key]
 
     def clear(self) -> None:
         """Keep nothing any more."""
         self._kept.clear()
-        give_back()
+        trim_memory()
 
     def _size(self) -> int:
         return sum(fold.X.nbytes + fold.X_valid.nbytes for folds in self._kept.values() for fold in folds)
@@ -174,7 +174,7 @@ class PreparedFolds:
                 unfinished = Path(tempfile.mkdtemp(dir=table.parent))
                 try:
                     for n in range(len(self._assignment.folds)):
-                        pieces = self._pieces(preprocess, n, lambda piece: OnDisk(piece, unfinished))
+                        pieces = self._pieces(preprocess, n, lambda piece: SpilledArray(piece, unfinished))
                         for side, of_side in zip(_SIDES, pieces, strict=True):
                             write_joined(unfinished / f"{n}-{side}.npy", of_side)
                             for piece in of_side:
@@ -230,7 +230,7 @@ def _make_room(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-class OnDisk:
+class SpilledArray:
     """An array of which no more than a stretch of rows is in memory; a map would count all that was looked at.
 
     Parameters
@@ -258,7 +258,7 @@ class OnDisk:
         return values.reshape(stop - start, width)
 
 
-def _stretches(pieces: Sequence[Array | OnDisk]) -> Iterator[Array]:
+def _stretches(pieces: Sequence[Array | SpilledArray]) -> Iterator[Array]:
     """Yield the rows that pieces of some columns make side by side, some at a time."""
     step = max(1, _STRETCH // sum(piece.shape[1] for piece in pieces))
     for start in range(0, len(pieces[0]), step):
@@ -277,7 +277,7 @@ def joined(pieces: Sequence[Array]) -> Array:
     return matrix
 
 
-def write_joined(path: Path, pieces: Sequence[Array | OnDisk]) -> None:
+def write_joined(path: Path, pieces: Sequence[Array | SpilledArray]) -> None:
     """Write the same to a file of NumPy's, without having it in memory."""
     shape = len(pieces[0]), sum(piece.shape[1] for piece in pieces)
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}

@@ -75,7 +75,7 @@ def test_a_class_trains_like_a_family(task, path, params, said):
     problem = PROBLEMS[task]
     loaded = automl.load_space(space(path, **params)).specialise(task)
     family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
-    assert (family.name, given, preprocess, family.together(params, 3)) == ("mine", params, {}, 1)
+    assert (family.name, given, preprocess, family.max_cohort_size(params, 3)) == ("mine", params, {}, 1)
     for absent in (None, 1) if task == "multiclass" else (None,):
         X, y = rows(problem.n_classes, absent)
         trainer = family.trainer([given], [3], problem, Fold(X, y, (0, 0)))
@@ -104,7 +104,7 @@ def test_a_regressor_trains():
 
 def test_more_estimators_are_more_work():
     family, *_ = family_of({"model": {"mine": {"estimator": "sklearn.ensemble.ExtraTreesClassifier"}}})
-    assert family.work({"n_estimators": 200}, 10, 5) == 2 * family.work({}, 10, 5) == 10_000
+    assert family.cost({"n_estimators": 200}, 10, 5) == 2 * family.cost({}, 10, 5) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from automl.families import (
     epoch_steps,
     family_of,
     incompatibility_check,
-    ladder,
     load_space,
+    rung_levels,
     sklearn,
     structural,
     vocabulary,
@@ -107,7 +107,7 @@ def test_a_fit_of_scikit_learn_has_its_seed(name):
     np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, expected)
     assert family.estimator({}, 9, problem).random_state == 9
     assert trainer.trials.tolist() == [0]
-    trainer.keep([])
+    trainer.select([])
     assert trainer.predict(X) == []
 
 
@@ -135,12 +135,12 @@ def test_a_model_grown_from_rung_to_rung_is_that_of_a_single_fit(name, params, t
     for rung in rungs:
         assert trainer.advance(rung, lambda: False)
         (said,) = trainer.predict(X)
-        reached = family.estimator(family.until(params, rung, 4), 5, problem)
+        reached = family.estimator(family.truncated_params(params, rung, 4), 5, problem)
         if rung >= 4:
             expected = reached.fit(X, y).predict(X)
             np.testing.assert_array_equal(said.values if task == "regression" else said.values, expected)
     assert rungs[:2] == [1, 4]
-    assert family.until(params, last, 4) == params
+    assert family.truncated_params(params, last, 4) == params
 
 
 def test_boosting_that_stops_early_at_a_rung_grows_no_further():
@@ -168,7 +168,7 @@ def test_before_the_first_epoch_models_see_a_sample(name):
     for rung in (1, 4):
         assert trainer.advance(rung, lambda: False)
         rows = np.sort(order[: 10 * rung])
-        alone = family.estimator(family.until(params, rung, 16), 0, problem).fit(X[rows], y[rows])
+        alone = family.estimator(family.truncated_params(params, rung, 16), 0, problem).fit(X[rows], y[rows])
         np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, alone.predict_proba(X))
 
 
@@ -181,7 +181,7 @@ def test_a_forest_hears_a_stop_between_two_trees(name, monkeypatch):
     assert not trainer.advance(1, lambda: next(asked))
     trees = FAMILIES[name].estimator({"n_estimators": 2}, 0, PROBLEMS["binary"]).fit(X, y)
     np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, trees.predict_proba(X))
-    assert FAMILIES[name].yields
+    assert FAMILIES[name].interruptible
 
 
 @pytest.mark.parametrize("name", DESCENT)
@@ -192,12 +192,12 @@ def test_before_the_first_epoch_a_cohort_has_seen_the_first_rows_of_its_order(na
     begun = []
     for rung in (1, 4, 16):
         assert trainer.advance(rung, lambda: False)
-        begun.append(trainer.begun.tolist())
+        begun.append(trainer.updated.tolist())
         assert len(trainer.predict(X)) == 3
     assert begun == [[0], [0, 1], [0, 1, 2]]
     assert FAMILIES[name].last_rung(cohort[0], 16) == 48
-    assert FAMILIES[name].until(cohort[0], 32, 16)["max_epochs"] == 2
-    assert FAMILIES[name].until(cohort[0], 8, 16)["max_epochs"] == 1
+    assert FAMILIES[name].truncated_params(cohort[0], 32, 16)["max_epochs"] == 2
+    assert FAMILIES[name].truncated_params(cohort[0], 8, 16)["max_epochs"] == 1
 
 
 @EVERY
@@ -215,7 +215,7 @@ def test_a_class_that_the_fold_lacks_keeps_its_column(name):
 def test_dropped_trials_leave_and_stop_is_heard(name):
     X, y = table("binary")
     trainer = FAMILIES[name].trainer([{"max_epochs": 9}] * 3, [0, 1, 2], PROBLEMS["binary"], Fold(X, y, (0,)))
-    trainer.keep([0, 2])
+    trainer.select([0, 2])
     assert trainer.trials.tolist() == [0, 2]
     assert not trainer.advance(5, lambda: True)
     assert trainer.advance(5, lambda: False)
@@ -242,7 +242,9 @@ def test_the_section_speaks_of_parameters_that_the_estimator_has(name, task):
     family, problem = FAMILIES[name], PROBLEMS[task]
     metric = metric_for(None, task, problem.n_classes)
     rules = {key: rule for key, rule in family.section.parameters.items() if key != "loss"}
-    fit = {key for key, rule in rules.items() if not family.unfit({key: rule.default}, problem, metric)}
+    fit = {
+        key for key, rule in rules.items() if not family.incompatibility({key: rule.default}, problem, metric)
+    }
     assert fit <= set(accepted)
     assert len(fit) > 5
 
@@ -309,11 +311,11 @@ def test_the_defaults_of_the_table_are_those_of_the_class(name, task):
 def test_every_family_says_what_a_plan_needs(name):
     family = FAMILIES[name]
     assert family.name == name
-    assert family.structural <= set(family.section.parameters)
+    assert family.shared_params <= set(family.section.parameters)
     params = {}
     assert family.last_rung(params, 4) == 4 * family.epochs(params) >= 4
-    assert 0 < family.work(params, 100, 5) < family.work(params, 1000, 5) < family.work(params, 1000, 50)
-    assert family.epochs(family.until(params, 3, 1)) == (1 if name == "decision_tree" else 3)
+    assert 0 < family.cost(params, 100, 5) < family.cost(params, 1000, 5) < family.cost(params, 1000, 50)
+    assert family.epochs(family.truncated_params(params, 3, 1)) == (1 if name == "decision_tree" else 3)
     assert {1, 4, 16} <= family.rungs(40, 16)
 
 
@@ -388,10 +390,10 @@ def test_shipped_spaces_draw_configurations_that_their_families_accept(space):
 
 @pytest.mark.parametrize("last", [1, 2, 7, 20, 1000])
 def test_the_ladder_is_geometric_and_the_same_for_all(last):
-    rungs = sorted(ladder(last))
+    rungs = sorted(rung_levels(last))
     assert rungs[0] == 1
     assert rungs[-1] <= last
-    assert set(rungs) == {rung for rung in ladder(5000) if rung <= last}
+    assert set(rungs) == {rung for rung in rung_levels(5000) if rung <= last}
     assert all(b == 2 * a for a, b in zip(rungs, rungs[1:], strict=False))
     assert last / rungs[-1] < 2
 
@@ -428,4 +430,4 @@ def test_every_ladder_stands_on_the_first_epoch(steps):
     ],
 )
 def test_as_many_trials_train_together_as_gain_by_it(family, params, n_columns, n):
-    assert FAMILIES[family].together(params, n_columns) == n
+    assert FAMILIES[family].max_cohort_size(params, n_columns) == n

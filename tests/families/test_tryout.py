@@ -55,11 +55,13 @@ def test_no_two_values_of_a_family_of_ours_refuse_each_other(name, task):
     params = {
         key: {
             "values": [
-                value for value in some(parameter.constraint) if not family.unfit({key: value}, problem)
+                value
+                for value in some(parameter.constraint)
+                if not family.incompatibility({key: value}, problem)
             ]
         }
         for key, parameter in family.section.parameters.items()
-        if not family.unfit({key: parameter.default}, problem)
+        if not family.incompatibility({key: parameter.default}, problem)
     }
     tree = load_space(space(CLASSES[name, task], **params), vocabulary=vocabulary()).root
     found = untrainable(tree, (), (task,), Tryout(PROBLEMS), 300)

@@ -6,7 +6,7 @@ from automl.loop import Loop
 from automl.records import Curve, Proposal, TrialRecord
 from automl.study import Budget, RemoteUpdates
 from automl.tracking import Silent
-from automl.workers import Finished, JudgeRequest, Workers
+from automl.workers import Finished, RungReached, Workers
 
 EPOCHS = 4
 
@@ -83,7 +83,7 @@ class ScriptedWorkers(Workers):
             return None
         chosen = self.choose(self.at_work)
         event = next(self.at_work[chosen])
-        if event is not None and not isinstance(event, JudgeRequest):
+        if event is not None and not isinstance(event, RungReached):
             del self.at_work[chosen]
         return event
 
@@ -118,7 +118,7 @@ def finished(cohort, seconds=0.5):
 
 def at_rung(cohort, rung, replies=None):
     scores = {proposal.number: 0.1 * rung for proposal in cohort.proposals}
-    return JudgeRequest(cohort, rung, scores, (replies if replies is not None else []).append)
+    return RungReached(cohort, rung, scores, (replies if replies is not None else []).append)
 
 
 def loop(

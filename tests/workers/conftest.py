@@ -7,7 +7,7 @@ import pytest
 from automl.families import Problem
 from automl.records import Proposal
 from automl.table import TypedColumns, make_folds
-from automl.workers import Assignment, Cohort, JudgeRequest
+from automl.workers import Cohort, RungReached, WorkerContext
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def assignment():
     y = (X["a"] + 0.3 * rng.normal(size=90) > 0).to_numpy().astype(int)
     columns = TypedColumns()
     frame = columns.fit_transform(X)
-    return Assignment(
+    return WorkerContext(
         frame=frame,
         kinds=columns.kinds_,
         y=y,
@@ -51,11 +51,11 @@ def cohort():
 def _drive(workers, n_ends, prune=lambda rung, scores: set(), timeout=30):
     """Answer at rungs until so many cohorts have ended; return all events."""
     events = []
-    while sum(not isinstance(event, JudgeRequest) for event in events) < n_ends:
+    while sum(not isinstance(event, RungReached) for event in events) < n_ends:
         event = workers.next(timeout)
         assert event is not None, "no event came"
         events.append(event)
-        if isinstance(event, JudgeRequest):
+        if isinstance(event, RungReached):
             event.reply(prune(event.rung, event.scores))
     return events
 

@@ -11,8 +11,8 @@ from automl.families import FAMILIES, Fold, Problem
 from automl.metrics import metric_for
 from automl.table import TypedColumns, preprocessor
 from automl.workers import Cohort, excess, model_bytes, sample_rows, seconds_for
-from automl.workers.costs import Costs
 from automl.workers.evaluate import evaluate
+from automl.workers.measurements import CostMeter
 from automl.workers.prepared import PreparedFolds
 
 
@@ -112,7 +112,7 @@ def test_what_is_measured_of_a_cohort_is_the_trial_as_it_would_be_alone(task, fa
     models = [{"max_epochs": 3, "learning_rate": rate, "batch_size": 16} for rate in (0.01, 0.1)]
     together = FAMILIES[family].trainer(models, [5, 6], problem, Fold(X, y, (6,)))
     together.advance(3, lambda: False)
-    together.keep([1])
+    together.select([1])
     ((said,), found) = together.predict(X), together.estimator(1)
     assert np.allclose(found.predict(X), said.values, rtol=1e-5)
     if task != "regression":
@@ -138,17 +138,17 @@ def test_limits_say_how_far_a_trial_is_from_them(cohort, measured):
 
 
 def test_nothing_is_measured_that_nobody_asked_for(cohort, assignment, monkeypatch):
-    monkeypatch.setattr(Costs, "__call__", lambda *args: pytest.fail("measured"))
-    monkeypatch.setattr(Costs, "_preparation", lambda *args: pytest.fail("prepared"))
+    monkeypatch.setattr(CostMeter, "__call__", lambda *args: pytest.fail("measured"))
+    monkeypatch.setattr(CostMeter, "_preparation", lambda *args: pytest.fail("prepared"))
     assert train(assignment, cohort(MODELS[0]))[0].values == {}
 
 
 def test_preparing_is_measured_once_for_each_way_of_it(cohort, measured, monkeypatch):
     assigned = measured("roc_auc", model_bytes=1)
-    costs, fitted = Costs(assigned), []
+    costs, fitted = CostMeter(assigned), []
     make = preprocessor
     monkeypatch.setattr(
-        "automl.workers.costs.preprocessor",
+        "automl.workers.measurements.preprocessor",
         lambda way, *args, **kw: fitted.append(way) or make(way, *args, **kw),
     )
     for number in range(2):

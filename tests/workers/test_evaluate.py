@@ -9,7 +9,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from automl.descent import Training
-from automl.families import FAMILIES, Fold, ladder
+from automl.families import FAMILIES, Fold, rung_levels
 from automl.metrics import metric_for
 from automl.records import Proposal
 from automl.workers import Cohort
@@ -174,7 +174,7 @@ def test_stop_before_the_first_rung_gives_no_score(run, cohort):
 def test_rungs_of_a_cohort_are_the_ladder_and_the_last_epochs(run, cohort):
     asked = []
     run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: asked.append(rung) or set())
-    assert asked == sorted(ladder(12) | {7, 12})
+    assert asked == sorted(rung_levels(12) | {7, 12})
 
 
 def test_fractions_of_the_first_epoch_are_rungs_of_a_large_table_and_change_no_curve(run, cohort):
@@ -211,7 +211,7 @@ def test_few_rows_judge_a_model_of_few_rows(assignment, monkeypatch):
     monkeypatch.setattr("automl.workers.prepared._JUDGES", 8)
     assigned = type(assignment)(**{**vars(assignment), "epoch_steps": 16})
     for fold in PreparedFolds(assigned)({}):
-        found = [fold.judges(share) for share in (1 / 16, 0.25, 0.5, 1)]
+        found = [fold.validation_sample(share) for share in (1 / 16, 0.25, 0.5, 1)]
         assert [len(X) for X, _ in found] == [8, 8, 15, 30]
         for X, y in found:
             assert 0.3 < y.mean() < 0.7

@@ -14,7 +14,7 @@ from automl.errors import SettingError
 from automl.families import FAMILIES
 from automl.records import Proposal
 from automl.workers import Cohort, Finished, Killed, ProcessWorkers, ThreadWorkers, cohort_bytes, open_workers
-from automl.workers.memory import own_bytes, to_bytes
+from automl.workers.memory import parse_bytes, process_tree_rss
 
 ENDLESS = {"max_epochs": 10**7}
 GREEDY = """\
@@ -58,7 +58,7 @@ def processes(assignment):
     opened = []
 
     def processes(share=float("inf")):
-        here = own_bytes([os.getpid()])[os.getpid()]
+        here = process_tree_rss([os.getpid()])[os.getpid()]
         opened.append(ProcessWorkers(assignment, 1, here + share))
         return opened[-1]
 
@@ -136,8 +136,8 @@ def test_the_memory_of_what_a_process_started_is_its_own():
         [sys.executable, "-c", script, held], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout.readline() == b"there\n"
-        found = own_bytes([process.pid, os.getpid()])
-        alone = own_bytes([os.getpid()])[os.getpid()]
+        found = process_tree_rss([process.pid, os.getpid()])
+        alone = process_tree_rss([os.getpid()])[os.getpid()]
         process.stdin.close()
     assert 200_000_000 < found[process.pid] < 260_000_000
     assert alone > found[process.pid]
@@ -153,7 +153,7 @@ def test_what_must_be_killable_does_not_train_in_this_process(assignment):
 @pytest.mark.parametrize("wrong", ["much", "-1GB", "", 0, "0"])
 def test_memory_is_a_number_of_bytes(wrong):
     with pytest.raises(SettingError, match=r"memory_limit: must be a number of bytes.*memory_limit=\"4GB\""):
-        to_bytes(wrong)
+        parse_bytes(wrong)
 
 
 def test_larger_cohorts_larger_batches_and_larger_tables_need_more():

@@ -14,10 +14,10 @@ from automl.errors import SettingError
 from automl.workers import (
     Crashed,
     Finished,
-    JudgeRequest,
     ProcessWorkers,
+    RungReached,
     ThreadWorkers,
-    few_threads,
+    limit_threads,
     open_workers,
 )
 
@@ -122,7 +122,7 @@ def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(
 ):
     monkeypatch.setattr("joblib.cpu_count", lambda: 6)
     before = threads()
-    with few_threads(n_values, n_jobs, at_most):
+    with limit_threads(n_values, n_jobs, at_most):
         assert threads() == {expected}
     assert threads() == before
 
@@ -150,7 +150,7 @@ def test_close_ends_whatever_runs_and_leaves_nothing(assignment, cohort, kind, p
     workers = ThreadWorkers(assignment) if kind == "thread" else processes()
     workers.submit(cohort(ENDLESS))
     request = workers.next(20)
-    assert isinstance(request, JudgeRequest)  # it waits for an answer, which never comes
+    assert isinstance(request, RungReached)  # it waits for an answer, which never comes
     running = pids(workers) if kind == "process" else []
     start = time.monotonic()
     workers.close()
@@ -180,7 +180,7 @@ def test_a_killed_worker_loses_its_cohort_alone(cohort, drive, processes):
     workers.submit(cohort(*MODELS, number=1))
     os.kill(victim, signal.SIGKILL)
     until(lambda: refuses(asking))
-    ends = {event.cohort.id: event for event in drive(workers, 2) if not isinstance(event, JudgeRequest)}
+    ends = {event.cohort.id: event for event in drive(workers, 2) if not isinstance(event, RungReached)}
     assert isinstance(ends[0], Crashed)
     assert "killed by SIGKILL" in ends[0].reason
     assert [record.state for record in ends[1].records] == ["complete"] * 3

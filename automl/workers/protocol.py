@@ -10,11 +10,11 @@ from typing import Literal
 from automl.records import TrialRecord
 from automl.workers.evaluate import Cohort
 
-__all__ = ["Crashed", "Event", "Finished", "JudgeRequest", "Killed", "Workers"]
+__all__ = ["Crashed", "Event", "Finished", "RungReached", "Killed", "Workers"]
 
 
 @dataclass(frozen=True)
-class JudgeRequest:
+class RungReached:
     """A cohort stands at a rung and waits for ``reply`` to be called with the numbers of trials to prune."""
 
     cohort: Cohort
@@ -49,7 +49,7 @@ class Killed:
     seconds: float  # that it trained
 
 
-Event = JudgeRequest | Finished | Crashed | Killed
+Event = RungReached | Finished | Crashed | Killed
 
 
 class Workers(ABC):
@@ -67,7 +67,7 @@ class Workers(ABC):
     def __init__(self, slots: int) -> None:
         self.slots = slots
 
-    def share(self) -> float:
+    def memory_per_worker(self) -> float:
         """Return the bytes that a cohort's worker may have; infinite without a limit."""
         return float("inf")
 

@@ -28,12 +28,12 @@ from typing_extensions import override
 
 from automl.errors import Fault, SettingError
 from automl.records import TrialRecord
-from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Killed, Workers
-from automl.workers.costs import Costs
+from automl.workers.blas import limit_threads, threads_per_job
 from automl.workers.evaluate import Cohort, evaluate
-from automl.workers.memory import as_text, own_bytes
-from automl.workers.prepared import Assignment, PreparedFolds
-from automl.workers.threads import few_threads, share_of_cores
+from automl.workers.measurements import CostMeter
+from automl.workers.memory import format_bytes, process_tree_rss
+from automl.workers.prepared import PreparedFolds, WorkerContext
+from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 
 __all__ = ["ProcessWorkers"]
 
@@ -52,7 +52,7 @@ class ProcessWorkers(Workers):
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         What every cohort trains on; written once to a scratch folder, which goes with the last process.
     n_jobs : int
         Processes.
@@ -66,7 +66,7 @@ class ProcessWorkers(Workers):
         If a scorer cannot be sent to another process.
     """
 
-    def __init__(self, assignment: Assignment, n_jobs: int, memory_limit: float = float("inf")) -> None:
+    def __init__(self, assignment: WorkerContext, n_jobs: int, memory_limit: float = float("inf")) -> None:
         super().__init__(slots=n_jobs)
         self._memory_limit = memory_limit
         self._folder = Path(tempfile.mkdtemp(prefix="automl-"))
@@ -105,7 +105,7 @@ class ProcessWorkers(Workers):
         return _Worker(self._assignment, self.slots)
 
     @override
-    def share(self) -> float:
+    def memory_per_worker(self) -> float:
         return self._look()[0]
 
     def _look(self) -> tuple[float, dict[int, int]]:
@@ -113,7 +113,7 @@ class ProcessWorkers(Workers):
         if self._memory_limit == float("inf"):
             return self._memory_limit, {}
         workers = [*self._idle, *(job.worker for job in self._busy.values())]
-        sizes = own_bytes([os.getpid(), *(worker.pid for worker in workers)])
+        sizes = process_tree_rss([os.getpid(), *(worker.pid for worker in workers)])
         return max(0.0, (self._memory_limit - sizes.pop(os.getpid())) / self.slots), sizes
 
     @override
@@ -143,7 +143,7 @@ class ProcessWorkers(Workers):
             return None
         if isinstance(message, tuple):
             rung, scores = message
-            return JudgeRequest(job.cohort, rung, scores, job.worker.connection.send)
+            return RungReached(job.cohort, rung, scores, job.worker.connection.send)
         self._rest(job.worker)
         return Crashed(job.cohort, message) if isinstance(message, str) else Finished(job.cohort, message)
 
@@ -176,7 +176,7 @@ class ProcessWorkers(Workers):
         for job in self._busy.values():
             if (has := sizes[job.worker.pid]) > share:
                 self._killed(job)
-                reason = f"its worker had {as_text(has)} of memory, and may have {as_text(share)}"
+                reason = f"its worker had {format_bytes(has)} of memory, and may have {format_bytes(share)}"
                 return Killed(job.cohort, "memory_limit", reason, max(0.0, now - job.begun))
         self._looked = now
         return None
@@ -224,7 +224,7 @@ class _Worker:
     """A process, and this side's end of the pipe to it."""
 
     def __init__(self, assignment: str, n_jobs: int) -> None:
-        threads = share_of_cores(n_jobs)
+        threads = threads_per_job(n_jobs)
         context = get_context("loky")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -282,7 +282,7 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
         pruned: set[int] = parent.recv()
         return pruned
 
-    assignment: Assignment | None = None
+    assignment: WorkerContext | None = None
     try:
         while True:
             cohort = parent.recv()
@@ -290,10 +290,10 @@ def _serve(parent: Connection, path: str, n_jobs: int, parent_id: int) -> None:
                 if assignment is None:
                     assignment = joblib.load(path, mmap_mode="r")
                     prepared = PreparedFolds(assignment, Path(path).with_name(_TABLE))
-                    costs = Costs(assignment, prepared.frame)
+                    costs = CostMeter(assignment, prepared.frame)
                 parent.send(None)
                 n_values = len(assignment.y) * assignment.frame.shape[1]
-                with few_threads(n_values, n_jobs, cohort.blas_threads):
+                with limit_threads(n_values, n_jobs, cohort.blas_threads):
                     answer: list[TrialRecord] | str = evaluate(
                         assignment, prepared, cohort, judge, lambda: False, costs
                     )

@@ -13,12 +13,12 @@ from sklearn.pipeline import Pipeline
 
 from automl.families import Array
 from automl.table import preprocessor
-from automl.workers.prepared import Assignment
+from automl.workers.prepared import WorkerContext
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Costs", "excess", "model_bytes", "sample_rows", "seconds_for"]
+__all__ = ["CostMeter", "excess", "model_bytes", "sample_rows", "seconds_for"]
 
 _ROWS = 1000  # that `predict_seconds` is about
 _TIMES = 5  # short runs, of which the median counts
@@ -60,7 +60,7 @@ def excess(measured: Mapping[str, float], limits: Mapping[str, float]) -> dict[s
     return {name: measured[name] / limit - 1 for name, limit in limits.items()}
 
 
-class Costs:
+class CostMeter:
     """Measures trials of one assignment, each by the model of its first fold.
 
     Preparing is measured once for each way of it. It is fitted here once more than for training; so is nothing that
@@ -68,13 +68,13 @@ class Costs:
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         What the trials train on.
     frame : callable, optional
         Gives the table, where the assignment does not hold it.
     """
 
-    def __init__(self, assignment: Assignment, frame: Callable[[], pd.DataFrame] | None = None) -> None:
+    def __init__(self, assignment: WorkerContext, frame: Callable[[], pd.DataFrame] | None = None) -> None:
         self._assignment, self._frame = assignment, frame or (lambda: assignment.frame)
         self._prepared: dict[str, tuple[Any, Array, float]] = {}
 

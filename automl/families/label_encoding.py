@@ -13,14 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.families.base import Array
 
-__all__ = ["ByCodes", "speaks_of"]
+__all__ = ["LabelEncodedClassifier", "accepts_labels"]
 
 
 def _estimator_has(method: str) -> Any:
     return lambda self: hasattr(getattr(self, "estimator_", self.estimator), method)
 
 
-class ByCodes(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Fit a classifier to class codes 0, 1, ..., and predict labels.
 
     Parameters
@@ -38,7 +38,7 @@ class ByCodes(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> tree = ByCodes(DecisionTreeClassifier()).fit([[1], [2]], ["no", "yes"])
+    >>> tree = LabelEncodedClassifier(DecisionTreeClassifier()).fit([[1], [2]], ["no", "yes"])
     >>> tree.predict([[1]]).tolist(), tree.predict_proba([[1]]).tolist()
     (['no'], [[1.0, 0.0]])
     """
@@ -46,7 +46,7 @@ class ByCodes(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any) -> ByCodes:
+    def fit(self, X: Any, y: Any) -> LabelEncodedClassifier:
         """Fit a copy of the estimator.
 
         Parameters
@@ -80,7 +80,7 @@ class ByCodes(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self.estimator_.decision_function(X)
 
 
-def speaks_of(estimator: Any, n_classes: int) -> bool:
+def accepts_labels(estimator: Any, n_classes: int) -> bool:
     """Return whether a classifier predicts the labels it is given, whatever they are; tried on a few rows."""
     codes = np.arange(60) % min(n_classes, 3)
     X = codes[:, None] + np.random.default_rng(0).normal(scale=0.1, size=(60, 2))

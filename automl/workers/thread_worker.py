@@ -8,11 +8,11 @@ import traceback
 
 from typing_extensions import override
 
-from automl.workers.base import Crashed, Event, Finished, JudgeRequest, Workers
-from automl.workers.costs import Costs
+from automl.workers.blas import limit_threads
 from automl.workers.evaluate import Cohort, Judge, evaluate
-from automl.workers.prepared import Assignment, PreparedFolds
-from automl.workers.threads import few_threads
+from automl.workers.measurements import CostMeter
+from automl.workers.prepared import PreparedFolds, WorkerContext
+from automl.workers.protocol import Crashed, Event, Finished, RungReached, Workers
 
 __all__ = ["ThreadWorkers"]
 
@@ -24,14 +24,14 @@ class ThreadWorkers(Workers):
 
     Parameters
     ----------
-    assignment : Assignment
+    assignment : WorkerContext
         What every cohort trains on.
     """
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: WorkerContext) -> None:
         super().__init__(slots=1)
         self._assignment = assignment
-        self._prepared, self._costs = PreparedFolds(assignment), Costs(assignment)
+        self._prepared, self._costs = PreparedFolds(assignment), CostMeter(assignment)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -61,7 +61,7 @@ class ThreadWorkers(Workers):
 
     def _run(self, cohort: Cohort) -> None:
         try:
-            with few_threads(self._assignment.frame.size, 1, cohort.blas_threads):
+            with limit_threads(self._assignment.frame.size, 1, cohort.blas_threads):
                 records = evaluate(
                     self._assignment,
                     self._prepared,
@@ -79,7 +79,7 @@ class ThreadWorkers(Workers):
         def judge(rung: int, scores: dict[int, float]) -> set[int]:
             if self._stopped.is_set():
                 return set()
-            self._events.put(JudgeRequest(cohort, rung, scores, self._replies.put))
+            self._events.put(RungReached(cohort, rung, scores, self._replies.put))
             return self._replies.get()
 
         return judge
