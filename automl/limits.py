@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from automl.select import over
+from automl.select import describe_violations
 from automl.workers import excess, model_bytes, sample_rows, seconds_for
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ __all__ = ["warn_of_refitted", "warn_of_winner"]
 def warn_of_winner(best: TrialRecord, limits: Mapping[str, float]) -> None:
     """Warn if the winner is not known to be within the limits, which is so only where no trial is."""
     if best.overrun:
-        warnings.warn(f"No trial is within the limits; the best is {over(best.excess)}.", stacklevel=3)
+        warnings.warn(
+            f"No trial is within the limits; the best is {describe_violations(best.excess)}.", stacklevel=3
+        )
     elif len(best.excess) < len(limits):
         warnings.warn("No trial is known to be within the limits: none was measured.", stacklevel=3)
 
@@ -52,4 +54,4 @@ def warn_of_refitted(
         measured["predict_seconds"] = seconds_for(lambda: after_typing.predict(rows))
     grown = excess(measured, {name: limits[name] for name in measured})
     if any(share > 0 for share in grown.values()):
-        warnings.warn(f"The winner, trained on all rows, is {over(grown)}.", stacklevel=4)
+        warnings.warn(f"The winner, trained on all rows, is {describe_violations(grown)}.", stacklevel=4)

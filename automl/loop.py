@@ -29,7 +29,7 @@ from automl.workers import (
 )
 
 if TYPE_CHECKING:
-    from automl.tracking import Progress, Silent, Tracker
+    from automl.tracking import NullProgress, Progress, Tracker
 
 __all__ = ["Loop"]
 
@@ -70,7 +70,7 @@ class Loop:
         Time and trials.
     tracker : Tracker
         Writes the runs.
-    progress : Progress or Silent
+    progress : Progress or NullProgress
         Shows what happens.
     shape : (int, int, int)
         Rows of the table, its columns as far as known, number of folds.
@@ -108,7 +108,7 @@ class Loop:
         workers: Workers,
         budget: Budget,
         tracker: Tracker,
-        progress: Progress | Silent,
+        progress: Progress | NullProgress,
         *,
         shape: tuple[int, int, int],
         refit: bool,

@@ -24,7 +24,7 @@ from automl.table import (
     check_table,
     make_folds,
     preprocessor,
-    usable,
+    usable_columns,
 )
 from automl.workers import WorkerContext
 
@@ -79,7 +79,7 @@ class Plan:
         """Return what workers need of it."""
         return WorkerContext(
             frame=self.frame,
-            kinds=self.columns.kinds_,
+            column_types=self.columns.column_types_,
             y=self.target.values,
             problem=self.problem,
             folds=self.folds,
@@ -111,7 +111,7 @@ class Plan:
             n_folds=len(self.folds),
             random_state=random_state,
             epoch_steps=self.epoch_steps,
-            columns=self.columns.kinds_,
+            columns=self.columns.column_types_,
             left_out=self.left_out,
             file=self.file,
             cv="object" if grouped or not isinstance(cv, int | None) else cv,
@@ -129,15 +129,15 @@ class Plan:
             "identifier": "an identifier of the rows",
         }
         kept = self.columns.get_feature_names_out()
-        gone = ((name, kind) for name, kind in self.columns.kinds_.items() if name not in kept)
+        gone = ((name, kind) for name, kind in self.columns.column_types_.items() if name not in kept)
         columns = (f"column {name}: {dropped[kind]}" for name, kind in gone)
         return (*columns, *self.space.excluded)
 
     def pipeline(self, preprocess: Mapping[str, Any], model: Any, random_state: int) -> Pipeline:
         """Return the unfitted steps from a raw table to predictions: ``columns``, ``prepare``, ``model``."""
-        kinds, task = self.columns.kinds_, self.problem.task
+        column_types, task = self.columns.column_types_, self.problem.task
         n_rows = len(self.frame)
-        prepare = preprocessor(preprocess, kinds, task=task, random_state=random_state, n_rows=n_rows)
+        prepare = preprocessor(preprocess, column_types, task=task, random_state=random_state, n_rows=n_rows)
         return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:
@@ -158,11 +158,11 @@ class Plan:
         return {"content": content.hexdigest()[:16], "folds": folds.hexdigest()[:16]}
 
 
-def _idle(space: Space, kinds: Mapping[str, str], frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _idle(space: Space, column_types: Mapping[str, str], frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield what of the preprocessing makes no difference to a table, and why."""
-    for kind in sorted({"categorical", "datetime", "text"} - set(kinds.values())):
+    for kind in sorted({"categorical", "datetime", "text"} - set(column_types.values())):
         yield kind, f"the table has no {kind} column"
-    numbers = [name for name, kind in kinds.items() if kind in ("numeric", "datetime")]
+    numbers = [name for name, kind in column_types.items() if kind in ("numeric", "datetime")]
     if space.offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in numbers):
         yield "numeric.impute", "the table has no missing number"
 
@@ -202,7 +202,7 @@ def make_plan(
     text = loaded.offers("text.encode", "tfidf")
     columns = check_table(X, y, n_folds=_rows_a_class(cv), text=text)
     if n_columns is not None:
-        columns.set_params(text=n_columns > len(usable(columns.kinds_)))
+        columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
     target = Target.of(y)
     if target.classes is None:
         problem = Problem(target.task, least=float(target.values.min()))
@@ -210,10 +210,10 @@ def make_plan(
         problem = Problem(target.task, len(target.classes))
     objectives = objectives_for(scoring, directions, problem.task, problem.n_classes)
     fits = incompatibility_check(problem, *objectives.metrics)
-    if not usable(columns.kinds_):
+    if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", "tfidf", "the table has nothing but free text")
     frame = columns.transform(X)
-    for path, reason in _idle(loaded, columns.kinds_, frame):
+    for path, reason in _idle(loaded, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
     left = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)

@@ -190,7 +190,7 @@ def finish(
                 records = read_records(study)
     if answers and any(tracker.run_id(record.number) is None for record in records):
         with suppress(StoreError):
-            tracker.meet(records if last else None)
+            tracker.reconcile(records if last else None)
     _conclude(tracker, about, records, best, {"seconds": seconds})
     tracker.flush(PATIENCE if answers else 0)
 

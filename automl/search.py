@@ -40,7 +40,7 @@ from automl.study import (
     read_records,
     save_settings,
 )
-from automl.tracking import Progress, Silent, Tracker
+from automl.tracking import NullProgress, Progress, Tracker
 from automl.winner import Winner, best_of
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class Search(BaseEstimator):
         assignment = plan.assignment(self.scoring, self.random_state)
         with (
             open_lease(about.study_name, self.storage) as lease,
-            Progress() if self.progress else Silent() as progress,
+            Progress() if self.progress else NullProgress() as progress,
             closing(workers_for(assignment, settings)) as workers,
         ):
             progress.stage("opening the stores")

@@ -39,7 +39,7 @@ from automl.loop import Loop
 from automl.metrics import metric_for
 from automl.records import Curve, Proposal, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
-from automl.tracking import Silent, Tracker
+from automl.tracking import NullProgress, Tracker
 from automl.workers import Cohort, Event, Finished, RungReached, Workers
 
 EPOCHS = 50
@@ -178,7 +178,7 @@ def ours(n_trials: int, marks: Sequence[int], pruner: str | None = None) -> list
         began = defaultdict(float, wall=time.perf_counter())
         block = [0, began]
 
-        class Marks(Silent):
+        class Marks(NullProgress):
             """Takes the time at the ends of blocks."""
 
             def trial(self, record: TrialRecord) -> None:

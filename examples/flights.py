@@ -36,9 +36,9 @@ def load_flights() -> tuple[pd.DataFrame, pd.Series]:
 
 def plain_logistic_regression(X: pd.DataFrame, y: pd.Series) -> object:
     columns = TypedColumns().fit(X)
-    return make_pipeline(columns, preprocessor({}, columns.kinds_), LogisticRegression(max_iter=200)).fit(
-        X, y
-    )
+    return make_pipeline(
+        columns, preprocessor({}, columns.column_types_), LogisticRegression(max_iter=200)
+    ).fit(X, y)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from automl.families import load_space
 from automl.loop import Loop
 from automl.records import Curve, SearchRecord, TrialRecord
 from automl.study import Budget, Session, create_study, load_study, make_pruner, make_sampler
-from automl.tracking import Silent
+from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached
 from tests.support.scripted import ScriptedTracker, ScriptedWorkers
 
@@ -102,7 +102,7 @@ def search(journal, *, pruner, slots=1, seed=0, lives=None):
         workers,
         budget,
         ScriptedTracker(),
-        Silent(),
+        NullProgress(),
         shape=(100, 3, 3),
         refit=False,
         known=session.records,

@@ -19,7 +19,7 @@ from automl.records import Curve, SearchRecord
 from automl.running import Running
 from automl.study import Budget, Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
-from automl.tracking import Silent
+from automl.tracking import NullProgress
 from automl.workers import (
     Cohort,
     Crashed,
@@ -822,11 +822,11 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     return Loop(
         Session(study, load_space(SPACE), about),
         open_workers(
-            WorkerContext(frame, columns.kinds_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs
+            WorkerContext(frame, columns.column_types_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs
         ),
         Budget(**limits),
         ScriptedTracker(),
-        Silent(),
+        NullProgress(),
         shape=(120, 4, 3),
         refit=False,
         epoch_steps=epoch_steps,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from automl.errors import Fault, SettingError, StoreError
-from automl.export.moved import with_current_paths
+from automl.persistence import with_current_names
 from automl.tracking import fetch_model, find_model, trusted_types, write_model
 
 if TYPE_CHECKING:
@@ -162,10 +162,8 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
         raise SettingError(
             Fault(str(path), f"must hold {file.name}", "a folder without it", "Export the model again.")
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        current = Path(scratch) / file.name
-        current.write_bytes(with_current_paths(file.read_bytes()))
-        return skops.io.load(current, trusted=trusted_types(current, trusted))
+    renamed = with_current_names(file)
+    return skops.io.load(renamed, trusted=trusted_types(renamed, trusted))
 
 
 def model_metadata(path: str | Path) -> dict[str, Any]:

@@ -115,8 +115,8 @@ def _narrowed(preprocess: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _prepared(preprocess: str, problem: Problem, table: str) -> tuple[Array, Array]:
-    frame, kinds, y = _table(problem, table)
-    prepare = preprocessor(json.loads(preprocess), kinds, task=problem.task)
+    frame, column_types, y = _table(problem, table)
+    prepare = preprocessor(json.loads(preprocess), column_types, task=problem.task)
     return np.ascontiguousarray(prepare.fit_transform(frame, y), dtype=np.float32), y
 
 
@@ -137,5 +137,5 @@ def _table(problem: Problem, table: str) -> tuple[pd.DataFrame, dict[str, str], 
     columns = TypedColumns()
     typed = columns.fit_transform(frame)
     if problem.n_classes:
-        return typed, columns.kinds_, signal.argsort().argsort() * problem.n_classes // n_rows
-    return typed, columns.kinds_, signal - signal.min() + np.sign(problem.least)
+        return typed, columns.column_types_, signal.argsort().argsort() * problem.n_classes // n_rows
+    return typed, columns.column_types_, signal - signal.min() + np.sign(problem.least)

@@ -1,5 +1,5 @@
 """Which trials are best."""
 
-from automl.select.leaderboard import best_record, leaderboard, over, pareto_front, ranked
+from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
 
-__all__ = ["best_record", "leaderboard", "over", "pareto_front", "ranked"]
+__all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]

@@ -13,12 +13,12 @@ from automl.records import SearchRecord, TrialRecord
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["best_record", "leaderboard", "over", "pareto_front", "ranked"]
+__all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]
 
 _FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _OVER_A_LIMIT, _PRUNED = 6, 5, 4, 3, 2
 
 
-def ranked(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> list[TrialRecord]:
+def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> list[TrialRecord]:
     """Return the records best first: complete and stopped ones by score, then pruned ones by score.
 
     With several objectives the Pareto front comes first, and complete trials before stopped ones. One that was stopped
@@ -72,17 +72,17 @@ def best_record(records: Sequence[TrialRecord], search: SearchRecord | None = No
     A trial that was stopped competes with the score it had come to; a pruned one wins only where there is no other, and
     one that breaks a limit only where there is none within.
     """
-    scored = [record for record in ranked(records, search) if record.score is not None]
+    scored = [record for record in rank(records, search) if record.score is not None]
     return scored[0] if scored else None
 
 
-def over(excess: Mapping[str, float]) -> str:
+def describe_violations(excess: Mapping[str, float]) -> str:
     """Return by how much limits are broken, in words; nothing where all are kept.
 
     Examples
     --------
-    >>> over({"model_bytes": 0.5, "predict_seconds": -0.1}), over({"predict_seconds": 11.0})
-    ('50% over model_bytes', '1100% over predict_seconds')
+    >>> describe_violations({"model_bytes": 0.5, "predict_seconds": -0.1})
+    '50% over model_bytes'
     """
     return ", ".join(f"{share:.0%} over {name}" for name, share in excess.items() if share > 0)
 
@@ -151,7 +151,7 @@ def leaderboard(
     objectives = search.objectives if search is not None and search.several else ()
     limits = search.constraints if search is not None else {}
     front = {record.number for record in pareto_front(records, search)}
-    order = ranked(records, search)
+    order = rank(records, search)
     rows: list[dict[str, Any]] = [
         {
             "trial": record.number,

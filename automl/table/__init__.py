@@ -1,17 +1,17 @@
-"""Raw table to typed columns to prepared matrices, and how rows are split."""
+"""Raw table to typed columns to prepare_matrices matrices, and how rows are split."""
 
 from __future__ import annotations
 
 from automl.table.check import check_table
+from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns, as_frame
-from automl.table.kinds import usable
-from automl.table.prepare import AT_ONCE, IMPUTE, PREPROCESS, prepared, preprocessor
+from automl.table.prepare import BLOCK_VALUES, IMPUTE, PREPROCESS, prepare_matrices, preprocessor
 from automl.table.read import read_table
-from automl.table.splits import Folds, default_folds, fair_order, make_folds
+from automl.table.splits import Folds, default_folds, make_folds, stratified_order
 from automl.table.target import Target
 
 __all__ = [
-    "AT_ONCE",
+    "BLOCK_VALUES",
     "IMPUTE",
     "PREPROCESS",
     "Folds",
@@ -20,10 +20,10 @@ __all__ = [
     "as_frame",
     "check_table",
     "default_folds",
-    "fair_order",
+    "stratified_order",
     "make_folds",
-    "prepared",
+    "prepare_matrices",
     "preprocessor",
     "read_table",
-    "usable",
+    "usable_columns",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from automl.errors import Fault, InputError, TableError
+from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns, as_frame, repeated_names
-from automl.table.kinds import usable
 from automl.table.splits import default_folds
 from automl.table.target import Target, Task, as_series, asked_task, class_faults, target_faults
 
@@ -78,12 +78,12 @@ def _table_faults(frame: pd.DataFrame) -> list[Fault]:
 
 
 def _unusable(columns: TypedColumns) -> list[Fault]:
-    kinds = columns.kinds_
-    if usable(kinds, text=columns.text):
+    column_types = columns.column_types_
+    if usable_columns(column_types, text=columns.text):
         return []
-    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(kinds.items())[:10])
+    came = ", ".join(f'"{name}" ({kind})' for name, kind in list(column_types.items())[:10])
     remedy = "Constants, identifiers and free text are left out: give columns that describe the rows"
-    remedy += ", or a space with `text: {encode: tfidf}`." if "text" in kinds.values() else "."
+    remedy += ", or a space with `text: {encode: tfidf}`." if "text" in column_types.values() else "."
     return [Fault("X", "must have a column to learn from", came, remedy)]
 
 

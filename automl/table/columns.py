@@ -10,10 +10,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, TableError, nearest
-from automl.table.cells import as_booleans, as_dates, as_labels, as_numbers, as_texts
-from automl.table.kinds import kind_of, usable
+from automl.table.column_types import column_type, usable_columns
+from automl.table.converters import as_booleans, as_dates, as_labels, as_numbers, as_texts
 
 __all__ = ["TypedColumns", "as_frame", "repeated_names"]
+
+# Attributes of `TypedColumns` as models of version 0.1.0 name them.
+_OLD_ATTRIBUTES = {"kinds_": "column_types_", "layouts_": "date_formats_", "named_": "had_names_"}
 
 
 def as_frame(X: Any) -> pd.DataFrame:
@@ -56,7 +59,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     """Decide what each column of a table is, and bring every later table to the same columns.
 
     Numbers and dates written as text become numbers and dates; blanks and infinite numbers become missing
-    values. Constant columns, identifiers and free text are left out. `kinds.kind_of` has the rules.
+    values. Constant columns, identifiers and free text are left out. `column_types.column_type` has the rules.
 
     Parameters
     ----------
@@ -65,11 +68,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    kinds_ : dict of str to str
+    column_types_ : dict of str to str
         Each column's kind: numeric, categorical, boolean, datetime, text, or (left out) constant, identifier.
-    layouts_ : dict of str to str
+    date_formats_ : dict of str to str
         How the dates of each datetime column are written.
-    named_ : bool
+    had_names_ : bool
         Whether the columns had names of their own.
     n_features_in_ : int
         The number of columns that came, left-out ones included.
@@ -81,7 +84,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     >>> import pandas as pd
     >>> X = pd.DataFrame({"delay": ["1.5", " "], "left": ["2013-01-01", None], "to": ["A", "B"]})
     >>> columns = TypedColumns().fit(X)
-    >>> columns.kinds_
+    >>> columns.column_types_
     {'delay': 'numeric', 'left': 'datetime', 'to': 'categorical'}
     >>> columns.transform(X)["delay"].tolist()
     [1.5, nan]
@@ -111,11 +114,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             faults.append(Fault("X", "must have at least one row", "no rows"))
         if faults:
             raise TableError(faults)
-        kinds: dict[str, str] = {}
-        layouts: dict[str, str] = {}
+        column_types: dict[str, str] = {}
+        date_formats: dict[str, str] = {}
         for name in frame.columns:
             try:
-                kinds[name], layout = kind_of(frame[name])
+                column_types[name], layout = column_type(frame[name])
             except TypeError as error:
                 faults.append(
                     Fault(
@@ -127,14 +130,14 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                 )
                 continue
             if layout:
-                layouts[name] = layout
+                date_formats[name] = layout
         if faults:
             raise TableError(faults)
-        self.kinds_ = kinds
-        self.layouts_ = layouts
-        self.named_ = isinstance(X, pd.DataFrame)
-        self.n_features_in_ = len(kinds)
-        self.feature_names_in_ = np.array(list(kinds), dtype=object)
+        self.column_types_ = column_types
+        self.date_formats_ = date_formats
+        self.had_names_ = isinstance(X, pd.DataFrame)
+        self.n_features_in_ = len(column_types)
+        self.feature_names_in_ = np.array(list(column_types), dtype=object)
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
@@ -161,13 +164,13 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         if not len(frame):
             raise TableError(Fault("X", "must have at least one row", "none"))
         converted, faults = {}, []
-        for name in usable(self.kinds_, text=self.text):
+        for name in usable_columns(self.column_types_, text=self.text):
             try:
-                converted[name], bad = self._convert(frame[name], self.kinds_[name])
+                converted[name], bad = self._convert(frame[name], self.column_types_[name])
             except TypeError as error:
                 bad = [str(error)]
             if bad:
-                rule = f"must hold what can be read as {self.kinds_[name]}, as in training"
+                rule = f"must hold what can be read as {self.column_types_[name]}, as in training"
                 faults.append(Fault(f'column "{name}"', rule, _quoted(bad)))
         if faults:
             raise TableError(faults)
@@ -176,7 +179,10 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns that are kept, shape (number of columns kept,)."""
         check_is_fitted(self)
-        return np.array(usable(self.kinds_, text=self.text), dtype=object)
+        return np.array(usable_columns(self.column_types_, text=self.text), dtype=object)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({_OLD_ATTRIBUTES.get(name, name): value for name, value in state.items()})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -185,7 +191,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
 
     def _convert(self, column: pd.Series, kind: str) -> tuple[np.ndarray | pd.Categorical, list[str]]:
         if kind == "datetime":
-            return as_dates(column, self.layouts_[str(column.name)])
+            return as_dates(column, self.date_formats_[str(column.name)])
         if kind == "categorical":
             return as_labels(column)
         if kind == "text":
@@ -193,13 +199,13 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         return as_booleans(column) if kind == "boolean" else as_numbers(column)
 
     def _with_known_names(self, X: Any) -> pd.DataFrame:
-        frame, known = as_frame(X), list(self.kinds_)
+        frame, known = as_frame(X), list(self.column_types_)
         # A model trained on names still takes a bare array, and the other way round: by place.
-        by_place = self.named_ != isinstance(X, pd.DataFrame) and not set(known) <= set(frame.columns)
+        by_place = self.had_names_ != isinstance(X, pd.DataFrame) and not set(known) <= set(frame.columns)
         if by_place and frame.shape[1] == len(known):
             return frame.set_axis(known, axis=1)
         faults = repeated_names(frame)
-        extra = [name for name in dict.fromkeys(frame.columns) if name not in self.kinds_]
+        extra = [name for name in dict.fromkeys(frame.columns) if name not in self.column_types_]
         missing = [name for name in known if name not in frame.columns]
         if by_place:
             rule = f"must have the {len(known)} columns of the training table"

@@ -22,24 +22,24 @@ from sklearn.preprocessing import (
 
 from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.errors import Fault, SpaceError, TableError, nearest
-from automl.table.transformers import DateParts, Float32, NormalScores, SpreadScaler, Words
+from automl.table.transformers import DateParts, Float32, GaussianRank, SpreadScaler, TextColumns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AT_ONCE", "IMPUTE", "PREPROCESS", "prepared", "preprocessor"]
+__all__ = ["BLOCK_VALUES", "IMPUTE", "PREPROCESS", "prepare_matrices", "preprocessor"]
 
 IMPUTE = "median"  # where nothing is said
-AT_ONCE = 1 << 20  # values of a table that are prepared together, for the sake of memory
+BLOCK_VALUES = 1 << 20  # values of a table that are prepared together, for the sake of memory
 # The same in a pipeline, where every block of columns is a step, which costs predictions time.
-_TOGETHER = 1 << 22
+_PIPELINE_BLOCK_VALUES = 1 << 22
 _BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
 
 SCALERS: dict[str, Any] = {
     "standard": StandardScaler,
     "robust": SpreadScaler,
     "minmax": MinMaxScaler,
-    "quantile": NormalScores,
+    "quantile": GaussianRank,
 }
 
 TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
@@ -138,7 +138,7 @@ PREPROCESS = Section(
 
 def preprocessor(
     configuration: Mapping[str, Any],
-    kinds: Mapping[str, str],
+    column_types: Mapping[str, str],
     *,
     task: str | None = None,
     random_state: int = 0,
@@ -154,8 +154,8 @@ def preprocessor(
         ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
         "datetime": {"encode": ...}, "text": {"encode": ..., "max_words": ...}, "features": ...}``; what is left out
         has the default of `PREPROCESS`.
-    kinds : mapping of str to str
-        ``TypedColumns.kinds_``.
+    column_types : mapping of str to str
+        ``TypedColumns.column_types_``.
     task : {"binary", "multiclass", "regression"}, optional
         What the target asks for; only ``encode: target`` needs it, and without it a target of whole numbers
         counts as classes.
@@ -186,7 +186,8 @@ def preprocessor(
     settings = _settings(configuration)
     impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
     of_kind = {
-        kind: [name for name, is_kind in kinds.items() if is_kind == kind] for kind in set(kinds.values())
+        kind: [name for name, is_kind in column_types.items() if is_kind == kind]
+        for kind in set(column_types.values())
     }
     numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
     datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
@@ -197,16 +198,16 @@ def preprocessor(
         (_chain(_imputer("most_frequent")), boolean),
         (MissingIndicator(error_on_new=False), numeric + boolean),
         (_chain(dates, _imputer(impute), *_scaler(scale, random_state)), datetime),
-        (Words(settings["text"]["max_words"]), text),
+        (TextColumns(settings["text"]["max_words"]), text),
         (_categories(settings["categorical"], scale, task, random_state), categorical),
     )
     kept = [
         (f"{name}_{number}" if number > 1 else name, clone(transformer), some)
         for name, (transformer, names) in zip(_BLOCKS, transformers, strict=True)
-        for number, some in enumerate(_parts(names, _TOGETHER // n_rows), start=1)
+        for number, some in enumerate(_parts(names, _PIPELINE_BLOCK_VALUES // n_rows), start=1)
     ]
     if not kept:
-        came = ", ".join(f'"{name}" ({kind})' for name, kind in kinds.items()) or "no columns"
+        came = ", ".join(f'"{name}" ({kind})' for name, kind in column_types.items()) or "no columns"
         raise TableError(Fault("X", "must have a column to learn from", came))
     columns = ColumnTransformer(kept, sparse_threshold=0.0)
     name, params = named(configuration.get("features") or "none")
@@ -216,9 +217,9 @@ def preprocessor(
     return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=random_state))])
 
 
-def prepared(
+def prepare_matrices(
     configuration: Mapping[str, Any],
-    kinds: Mapping[str, str],
+    column_types: Mapping[str, str],
     read: Callable[[list[str]], pd.DataFrame],
     y: np.ndarray,
     rows: Sequence[np.ndarray],
@@ -234,7 +235,7 @@ def prepared(
 
     Parameters
     ----------
-    configuration, kinds, task, random_state
+    configuration, column_types, task, random_state
         As `preprocessor` takes them.
     read : callable
         ``read(names)``: some columns of the table, typed.
@@ -252,14 +253,15 @@ def prepared(
     """
     train, settings = rows[0], _settings(configuration)
     left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
-    of_kind = [[name for name in kinds if kinds[name] == kind] for kind in _BLOCKS if kind not in left_out]
-    groups, width = [sum(of_kind, [])], AT_ONCE // len(train)
+    kinds = [kind for kind in _BLOCKS if kind not in left_out]
+    of_kind = [[name for name, of in column_types.items() if of == kind] for kind in kinds]
+    groups, width = [sum(of_kind, [])], BLOCK_VALUES // len(train)
     if len(groups[0]) > width and named(configuration.get("features") or "none")[0] == "none":
         groups = [some for names in of_kind for some in _parts(names, width)]
     pieces: list[list[tuple[int, Any]]] = [[] for _ in rows]
     for some in groups:
         frame = read(some)
-        of_these = {name: kinds[name] for name in some}
+        of_these = {name: column_types[name] for name in some}
         columns = preprocessor(configuration, of_these, task=task, random_state=random_state)
         for found, part in zip(pieces, rows, strict=True):
             few = frame.iloc[part]

@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 from automl.errors import Fault, SettingError, TableError
 from automl.table.target import class_faults
 
-__all__ = ["Folds", "default_folds", "fair_order", "make_folds"]
+__all__ = ["Folds", "default_folds", "stratified_order", "make_folds"]
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
@@ -97,7 +97,7 @@ def make_folds(
     return _checked(splits, len(y))
 
 
-def fair_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
+def stratified_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
     """Return the rows in an order of which every beginning is a sample: nested, random, and stratified by class.
 
     Parameters
@@ -117,7 +117,7 @@ def fair_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
     Examples
     --------
     >>> y = np.array([0] * 9 + [1] * 3)
-    >>> [int(y[fair_order(y, "binary", (0,))[:n]].sum()) for n in (2, 4, 8, 12)]
+    >>> [int(y[stratified_order(y, "binary", (0,))[:n]].sum()) for n in (2, 4, 8, 12)]
     [1, 1, 2, 3]
     """
     order = np.random.default_rng(seed).permutation(len(y))
@@ -132,10 +132,10 @@ def fair_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
 
 def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool) -> Any:
     if n_folds == 1:
-        kinds = (GroupShuffleSplit,) * 2 if grouped else (ShuffleSplit, StratifiedShuffleSplit)
-        return kinds[task != "regression"](1, test_size=HOLD_OUT, random_state=random_state)
-    kinds = (GroupKFold, StratifiedGroupKFold) if grouped else (KFold, StratifiedKFold)
-    return kinds[task != "regression"](n_folds, shuffle=True, random_state=random_state)
+        splitters = (GroupShuffleSplit,) * 2 if grouped else (ShuffleSplit, StratifiedShuffleSplit)
+        return splitters[task != "regression"](1, test_size=HOLD_OUT, random_state=random_state)
+    splitters = (GroupKFold, StratifiedGroupKFold) if grouped else (KFold, StratifiedKFold)
+    return splitters[task != "regression"](n_folds, shuffle=True, random_state=random_state)
 
 
 def _checked(splits: Any, n: int) -> Folds:

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["DateParts", "Float32", "NormalScores", "SpreadScaler", "Words"]
+__all__ = ["DateParts", "Float32", "GaussianRank", "SpreadScaler", "TextColumns"]
 
 DAY = 86_400.0
 # Days a year has on average, so that the same date of another year stands at nearly the same angle.
@@ -118,7 +118,7 @@ def _varies(values: np.ndarray) -> bool:
     return len(values) > 0 and float(np.ptp(values)) > 1e-9
 
 
-class Words(TransformerMixin, BaseEstimator):
+class TextColumns(TransformerMixin, BaseEstimator):
     """Texts as the weights of their words: term frequency by inverse document frequency, rows of length 1.
 
     Parameters
@@ -135,7 +135,7 @@ class Words(TransformerMixin, BaseEstimator):
     --------
     >>> import pandas as pd
     >>> notes = pd.DataFrame({"note": ["snow, late", "", "late"]})
-    >>> words = Words().fit(notes)
+    >>> words = TextColumns().fit(notes)
     >>> words.get_feature_names_out().tolist()
     ['note_late', 'note_snow']
     >>> words.transform(notes).round(1).tolist()
@@ -145,7 +145,7 @@ class Words(TransformerMixin, BaseEstimator):
     def __init__(self, max_words: int = 200) -> None:
         self.max_words = max_words
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Words:
+    def fit(self, X: pd.DataFrame, y: Any = None) -> TextColumns:
         """Learn the words and how rare they are.
 
         Parameters
@@ -215,7 +215,7 @@ class SpreadScaler(RobustScaler):
         return self
 
 
-class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GaussianRank(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace numbers by the normal quantiles of their ranks, with as many quantiles as the rows allow.
 
     Parameters
@@ -231,14 +231,14 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> NormalScores().fit_transform(np.array([[1.0], [2.0], [1000.0]])).round(1).ravel().tolist()
+    >>> GaussianRank().fit_transform(np.array([[1.0], [2.0], [1000.0]])).round(1).ravel().tolist()
     [-3.0, 0.0, 3.0]
     """
 
     def __init__(self, random_state: int = 0) -> None:
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, y: Any = None) -> NormalScores:
+    def fit(self, X: np.ndarray, y: Any = None) -> GaussianRank:
         """Learn the quantiles.
 
         Parameters

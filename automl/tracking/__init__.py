@@ -7,14 +7,14 @@ Importing this room loads no MLflow.
 from __future__ import annotations
 
 from automl.tracking.models import fetch_model, find_model, trusted_types, write_model
-from automl.tracking.past import read_trial
-from automl.tracking.progress import Progress, Silent
+from automl.tracking.progress import NullProgress, Progress
+from automl.tracking.read_runs import read_trial
 from automl.tracking.store import default_tracking_uri, ui_command, ui_url
 from automl.tracking.tracker import Tracker
 
 __all__ = [
     "Progress",
-    "Silent",
+    "NullProgress",
     "Tracker",
     "default_tracking_uri",
     "fetch_model",

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from automl.errors import AutomlError, Fault, NoModelError, SettingError, StoreError
-from automl.tracking.past import get_run
+from automl.tracking.read_runs import get_run
 from automl.tracking.store import open_store, quiet, resolve_uri
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", 
 _EXAMPLE_ROWS = 5
 
 
-def trusted_types(file: Path, trusted: Sequence[str] = ()) -> list[str]:
+def trusted_types(file: Path | BinaryIO, trusted: Sequence[str] = ()) -> list[str]:
     """Return the types a skops file needs trust for, if all of them have it.
 
     Parameters
     ----------
-    file : Path
+    file : Path or binary file
         A file written by skops.
     trusted : sequence of str
         Types to trust besides this package's and scikit-learn's, by full name; or packages, with all their types.
@@ -180,7 +180,11 @@ def _requirements(trusted: Sequence[str]) -> list[str]:
     by_package = packages_distributions() if packages else {}
     # What was imported from a folder has no distribution, and no name to ask for.
     names = {name for package in packages for name in by_package.get(package, ())}
-    return [f"automl=={__version__}", *known, *sorted(f"{name}=={version(name)}" for name in names)]
+    return [
+        f"automl-orchestrator=={__version__}",
+        *known,
+        *sorted(f"{name}=={version(name)}" for name in names),
+    ]
 
 
 def log_model(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-__all__ = ["Progress", "Silent"]
+__all__ = ["Progress", "NullProgress"]
 
 _LINE_SECONDS = 10.0
 _MOST_LEFT_OUT = 12  # lines; a table may have hundreds of columns
@@ -187,7 +187,7 @@ class Progress:
         )
 
 
-class Silent:
+class NullProgress:
     """A `Progress` that shows nothing."""
 
     def __enter__(self) -> Self:

@@ -138,10 +138,10 @@ class Tracker:
         with _translated(self.tracking_uri):
             self.parent_run_id, self._experiment_id = run_id, info.experiment_id
             self._client.update_run(run_id, status="RUNNING")
-        self.meet(records)
+        self.reconcile(records)
         return str(info.status)
 
-    def meet(self, records: Sequence[TrialRecord] | None) -> None:
+    def reconcile(self, records: Sequence[TrialRecord] | None) -> None:
         """See which trials have runs that others have written, and queue what is missing.
 
         Parameters

@@ -119,7 +119,7 @@ class CostMeter:
             train, valid = self._assignment.folds[0]
             prepare = preprocessor(
                 preprocess,
-                self._assignment.kinds,
+                self._assignment.column_types,
                 task=self._assignment.problem.task,
                 random_state=self._assignment.random_state,
                 n_rows=len(y),

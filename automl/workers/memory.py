@@ -13,7 +13,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from automl.errors import Fault, SettingError
 from automl.families import Family
-from automl.table import AT_ONCE
+from automl.table import BLOCK_VALUES
 
 __all__ = [
     "MIN_WORKER_MEMORY",
@@ -89,7 +89,7 @@ def cohort_bytes(
         Whether another worker has the same matrices, which then are there already.
     """
     values = float(n_rows * n_columns)
-    matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(AT_ONCE, n_rows))
+    matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(BLOCK_VALUES, n_rows))
     targets = n_folds * _TARGETS * n_rows
     trials = n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
     return MIN_WORKER_MEMORY + matrices + targets + trials

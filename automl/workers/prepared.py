@@ -20,7 +20,7 @@ import numpy as np
 
 from automl.families import Array, Problem
 from automl.metrics import Direction
-from automl.table import TypedColumns, fair_order, prepared
+from automl.table import TypedColumns, prepare_matrices, stratified_order
 from automl.workers.memory import trim_memory
 
 try:
@@ -49,7 +49,7 @@ class WorkerContext:
     ----------
     frame : DataFrame of shape (n, p)
         The typed columns.
-    kinds : mapping of str to str
+    column_types : mapping of str to str
         Kind of every column.
     y : ndarray of shape (n,)
         Class codes or numbers.
@@ -72,7 +72,7 @@ class WorkerContext:
     """
 
     frame: pd.DataFrame
-    kinds: Mapping[str, str]
+    column_types: Mapping[str, str]
     y: Array
     problem: Problem
     folds: list[tuple[Array, Array]]
@@ -154,7 +154,7 @@ class PreparedFolds:
             return [[np.empty(0, np.intp)] * 2] * len(assignment.folds)
         return [
             [
-                fair_order(assignment.y[rows], task, (seed, n, 0, side))
+                stratified_order(assignment.y[rows], task, (seed, n, 0, side))
                 for side, rows in enumerate(fold, start=1)
             ]
             for n, fold in enumerate(assignment.folds)
@@ -196,9 +196,9 @@ class PreparedFolds:
     ) -> list[list[Any]]:
         assignment = self._assignment
         rows = assignment.folds[number]
-        return prepared(
+        return prepare_matrices(
             preprocess,
-            assignment.kinds,
+            assignment.column_types,
             lambda names: self.frame()[names],
             assignment.y,
             rows,

@@ -67,7 +67,7 @@ def test_the_folder_is_an_mlflow_model_any_tool_of_mlflows_can_serve(
     np.testing.assert_array_equal(served.predict(gaps), pipeline.predict(gaps))
     assert len(served.input_example) == 5
     requirements = (folder / "requirements.txt").read_text()
-    assert f"automl=={__version__}" in requirements
+    assert f"automl-orchestrator=={__version__}" in requirements
     assert "scikit-learn==" in requirements
 
 
@@ -102,7 +102,7 @@ def test_the_example_of_a_model_with_such_columns_is_predicted_as_the_table_was(
     X = pd.concat([pd.DataFrame({name: _UNKNOWN[name]})] * 5, ignore_index=True)
     columns = TypedColumns()
     y = np.arange(len(X)) % _N > 2
-    prepare = preprocessor({"categorical": {"encode": "onehot"}}, columns.fit(X).kinds_)
+    prepare = preprocessor({"categorical": {"encode": "onehot"}}, columns.fit(X).column_types_)
     model = Pipeline([("columns", columns), ("prepare", prepare), ("model", DecisionTreeClassifier())]).fit(
         X, y
     )

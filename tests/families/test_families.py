@@ -19,7 +19,7 @@ from automl.families import (
 )
 from automl.families.descent import DescentFamily
 from automl.metrics import metric_for
-from automl.table import fair_order
+from automl.table import stratified_order
 
 PROBLEMS = {
     "binary": Problem("binary", 2),
@@ -129,7 +129,7 @@ def test_a_model_grown_from_rung_to_rung_is_that_of_a_single_fit(name, params, t
     if task == "regression":
         params = {key: value for key, value in params.items() if key != "class_weight"}
     family, problem = FAMILIES[name], PROBLEMS[task]
-    fold = Fold(X, y, (0,), 4, fair_order(y, task, (0,)))
+    fold = Fold(X, y, (0,), 4, stratified_order(y, task, (0,)))
     trainer, last = family.trainer([params], [5], problem, fold), family.last_rung(params, 4)
     rungs = sorted(family.rungs(last, 4) | {last})
     for rung in rungs:
@@ -162,7 +162,7 @@ def test_before_the_first_epoch_models_see_a_sample(name):
     X, y = table("multiclass", n=160)
     family, problem = FAMILIES[name], PROBLEMS["multiclass"]
     params = {"min_samples_leaf": 1, "early_stopping": False} if "boosting" in name else {}
-    order = fair_order(y, "multiclass", (3,))
+    order = stratified_order(y, "multiclass", (3,))
     trainer = family.trainer([params], [0], problem, Fold(X, y, (0,), 16, order))
     assert sorted(family.rungs(family.last_rung({}, 16), 16))[:3] == [1, 4, 16]
     for rung in (1, 4):

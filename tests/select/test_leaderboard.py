@@ -3,7 +3,7 @@ import optuna
 import pytest
 
 from automl.records import Curve, SearchRecord, TrialRecord
-from automl.select import best_record, leaderboard, pareto_front, ranked
+from automl.select import best_record, leaderboard, pareto_front, rank
 
 
 def record(number, state, score, **more):
@@ -29,7 +29,7 @@ RECORDS = [
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_trials_that_were_not_pruned_lead_by_score_and_equal_ones_by_age(order):
-    assert [one.number for one in ranked(RECORDS[::order])] == [8, 3, 4, 1, 6, 2, 7, 5, 9, 0]
+    assert [one.number for one in rank(RECORDS[::order])] == [8, 3, 4, 1, 6, 2, 7, 5, 9, 0]
 
 
 def test_the_best_was_not_pruned_however_good_it_was():
@@ -43,7 +43,7 @@ def test_one_that_saw_samples_alone_stands_among_the_pruned():
 
     sampled, whole = stopped(20, 1, 4), stopped(21, 1, 4, 16)
     assert (sampled.early, whole.early) == (True, False)
-    assert [one.number for one in ranked([*RECORDS, sampled])][5:8] == [20, 2, 7]
+    assert [one.number for one in rank([*RECORDS, sampled])][5:8] == [20, 2, 7]
     assert best_record([*RECORDS, sampled, whole]).number == 21
     assert leaderboard([sampled, whole])["epochs"].tolist() == [1, 0.25]
 
@@ -117,7 +117,7 @@ POINTS = [
 def test_the_front_comes_first_and_is_what_no_other_is_better_than(order):
     points = POINTS[::order]
     assert [one.number for one in pareto_front(points, TWO)] == [1, 0, 3, 5]
-    assert [one.number for one in ranked(points, TWO)] == [1, 0, 3, 5, 4, 2, 8, 6, 7]
+    assert [one.number for one in rank(points, TWO)] == [1, 0, 3, 5, 4, 2, 8, 6, 7]
     assert best_record(points, TWO).number == 1
 
 
@@ -144,7 +144,7 @@ def test_a_loss_of_the_users_own_is_minimised():
         record(number, "complete", -loss, values={"loss": loss, "accuracy": accuracy})
         for number, (loss, accuracy) in enumerate([(2.0, 0.9), (1.0, 0.8), (1.5, 0.8)])
     ]
-    assert [one.number for one in ranked(points, about)] == [1, 0, 2]
+    assert [one.number for one in rank(points, about)] == [1, 0, 2]
     assert [one.number for one in pareto_front(points, about)] == [1, 0]
 
 
@@ -172,7 +172,7 @@ LIMITS = [
 
 
 def test_what_breaks_a_limit_stands_below_all_that_does_not_by_how_far():
-    assert [one.number for one in ranked(LIMITS, LIMITED)] == [7, 3, 1, 5, 6, 2, 0, 4, 8]
+    assert [one.number for one in rank(LIMITS, LIMITED)] == [7, 3, 1, 5, 6, 2, 0, 4, 8]
     assert best_record(LIMITS, LIMITED).number == 7
     assert [one.number for one in pareto_front(LIMITS, LIMITED)] == [3]
 

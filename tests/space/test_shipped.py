@@ -80,7 +80,7 @@ def test_what_is_drawn_trains(name, task, table):
         trained[kind] += 1
         if trained[kind] > 2:
             continue
-        prepared = preprocessor(preprocess, columns.kinds_, task=task).fit_transform(X, y)
+        prepared = preprocessor(preprocess, columns.column_types_, task=task).fit_transform(X, y)
         estimator = family.estimator(params, 0, problem).fit(prepared, y)
         assert np.isfinite(estimator.predict(prepared)).all()
     assert {family for family, _ in trained} == set(space.size().dimensions)

@@ -5,7 +5,7 @@ from itertools import count
 from automl.loop import Loop
 from automl.records import Curve, Proposal, TrialRecord
 from automl.study import Budget, RemoteUpdates
-from automl.tracking import Silent
+from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached, Workers
 
 EPOCHS = 4
@@ -129,7 +129,7 @@ def loop(
         workers,
         Budget(timeout, n_trials, clock=clock or Clock()),
         ScriptedTracker(),
-        Silent(),
+        NullProgress(),
         shape=shape,
         refit=refit,
         **more,

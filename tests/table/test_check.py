@@ -14,9 +14,9 @@ Y = np.array(["in", "out"])[np.arange(N) % 2]
 
 def test_a_good_table_passes():
     columns = check_table(X, Y)
-    assert columns.kinds_ == {"a": "numeric", "b": "categorical"}
+    assert columns.column_types_ == {"a": "numeric", "b": "categorical"}
     assert columns.transform(X).shape == (N, 2)
-    assert list(check_table(X.to_numpy(), Y, n_folds=15).kinds_.values()) == ["numeric", "categorical"]
+    assert list(check_table(X.to_numpy(), Y, n_folds=15).column_types_.values()) == ["numeric", "categorical"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ N = 30
 
 
 def kind(cells, name="c", **options):
-    return TypedColumns().fit(pd.DataFrame({name: pd.Series(cells, **options)})).kinds_[name]
+    return TypedColumns().fit(pd.DataFrame({name: pd.Series(cells, **options)})).column_types_[name]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_arrays_and_scikit_learn_conventions(table):
     assert fitted.n_features_in_ == 6
     assert fitted.feature_names_in_.tolist() == list(table)
     assert fitted.transform(table).shape == (N, 4)
-    assert not hasattr(clone(fitted), "kinds_")
+    assert not hasattr(clone(fitted), "column_types_")
 
 
 def test_repeated_names_and_odd_cells_are_refused(table):

@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from automl.constraints import Section
 from automl.errors import SpaceError, TableError
-from automl.table import PREPROCESS, TypedColumns, prepare, prepared, preprocessor
+from automl.table import PREPROCESS, TypedColumns, prepare, prepare_matrices, preprocessor
 
 N = 60
 
@@ -50,7 +50,7 @@ CONFIGURATIONS = [
 def test_every_configuration_gives_a_finite_matrix(table, configuration, task):
     y = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": 10}[task]
     columns = TypedColumns().fit(table)
-    prepare = preprocessor(configuration, columns.kinds_, task=task)
+    prepare = preprocessor(configuration, columns.column_types_, task=task)
     train = prepare.fit_transform(columns.transform(table[:40]), y[:40])
     valid = prepare.transform(columns.transform(table[40:].assign(c="unseen")))
     assert train.dtype == valid.dtype == np.float32
@@ -67,11 +67,13 @@ def test_every_configuration_gives_a_finite_matrix(table, configuration, task):
 def test_what_is_learned_comes_from_the_training_rows_alone(table):
     columns = TypedColumns().fit(table)
     typed = columns.transform(table)
-    prepare = preprocessor({}, columns.kinds_).fit(typed[:40])
+    prepare = preprocessor({}, columns.column_types_).fit(typed[:40])
     alone = prepare.transform(typed[40:50])
     np.testing.assert_array_equal(prepare.transform(typed[40:])[:10], alone)
     changed = typed[:40].assign(n=typed["n"][:40] * 2)
-    assert not np.array_equal(preprocessor({}, columns.kinds_).fit(changed).transform(typed[40:50]), alone)
+    assert not np.array_equal(
+        preprocessor({}, columns.column_types_).fit(changed).transform(typed[40:50]), alone
+    )
 
 
 def test_one_hot_by_hand():
@@ -109,8 +111,8 @@ def test_dates_run_in_circles():
 
 def test_a_fold_without_any_value_of_a_column_keeps_its_width():
     X = pd.DataFrame({"n": [np.nan] * 4, "d": pd.to_datetime([None] * 4), "c": pd.Categorical([None] * 4)})
-    kinds = {"n": "numeric", "d": "datetime", "c": "categorical"}
-    prepare = preprocessor({}, kinds).fit(X)
+    column_types = {"n": "numeric", "d": "datetime", "c": "categorical"}
+    prepare = preprocessor({}, column_types).fit(X)
     full = X.assign(n=1.0, d=pd.Timestamp("2020-01-01"), c=pd.Categorical(["a"] * 4))
     assert prepare.transform(full).shape == prepare.transform(X).shape
     assert np.isfinite(prepare.transform(full)).all()
@@ -119,9 +121,9 @@ def test_a_fold_without_any_value_of_a_column_keeps_its_width():
 def test_random_features_are_near_to_the_kernel(table):
     columns = TypedColumns().fit(table)
     typed = columns.transform(table)
-    plain = preprocessor({}, columns.kinds_).fit_transform(typed)
+    plain = preprocessor({}, columns.column_types_).fit_transform(typed)
     features = {"rbf": {"gamma": 0.1, "n_components": 4000}}
-    prepare = preprocessor({"features": features}, columns.kinds_)
+    prepare = preprocessor({"features": features}, columns.column_types_)
     mapped = prepare.fit_transform(typed)
     assert mapped.dtype == np.float32
     assert mapped.flags.c_contiguous
@@ -129,9 +131,9 @@ def test_random_features_are_near_to_the_kernel(table):
     np.testing.assert_allclose(mapped @ mapped.T, rbf_kernel(plain, gamma=0.1), atol=0.1)
     np.testing.assert_array_equal(clone(prepare).fit_transform(typed), mapped)
     assert len(set(prepare.get_feature_names_out())) == 4000
-    few = preprocessor({"features": "rbf"}, columns.kinds_).fit(typed[:40])
+    few = preprocessor({"features": "rbf"}, columns.column_types_).fit(typed[:40])
     assert few.transform(typed[40:]).shape == (N - 40, 100)
-    none = preprocessor({"features": {"none": {}}}, columns.kinds_).fit_transform(typed)
+    none = preprocessor({"features": {"none": {}}}, columns.column_types_).fit_transform(typed)
     np.testing.assert_array_equal(none, plain)
 
 
@@ -168,10 +170,10 @@ def test_what_is_drawn_follows_from_the_seed(configuration, n):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.exponential(size=n), "c": rng.choice(["x", "y", "z"], n)})
     y = (X["a"] + rng.normal(size=n) > 1).to_numpy().astype(int)
-    kinds = {"a": "numeric", "c": "categorical"}
+    column_types = {"a": "numeric", "c": "categorical"}
 
     def matrix(random_state):
-        prepare = preprocessor(configuration, kinds, task="binary", random_state=random_state)
+        prepare = preprocessor(configuration, column_types, task="binary", random_state=random_state)
         return prepare.fit_transform(X, y)
 
     np.testing.assert_array_equal(matrix(7), matrix(7))
@@ -200,8 +202,8 @@ def test_words_weigh_by_how_rare_they_are_and_rows_have_length_1():
 
 def test_text_is_left_out_unless_it_is_asked_for():
     X = NOTES.assign(a=[1.0, 2.0, 3.0, 4.0])
-    kinds = {"note": "text", "say": "text", "a": "numeric"}
-    assert preprocessor({}, kinds).fit(X).get_feature_names_out().tolist() == ["numeric__a"]
+    column_types = {"note": "text", "say": "text", "a": "numeric"}
+    assert preprocessor({}, column_types).fit(X).get_feature_names_out().tolist() == ["numeric__a"]
     with pytest.raises(TableError, match="must have a column to learn from"):
         preprocessor({}, {"note": "text"})
 
@@ -232,23 +234,23 @@ def test_a_few_columns_at_a_time_make_the_same_matrix(table, configuration, task
     )
     columns = TypedColumns().fit(table)
     frame, rows = columns.transform(table), [np.arange(5, 50), np.arange(50, N)]
-    whole = preprocessor(configuration, columns.kinds_, task=task)
+    whole = preprocessor(configuration, columns.column_types_, task=task)
     expected = [whole.fit_transform(frame.iloc[rows[0]], y[rows[0]]), whole.transform(frame.iloc[rows[1]])]
     for width in (1, 2, 3, 100):
-        monkeypatch.setattr(prepare, "AT_ONCE", width * len(rows[0]))
+        monkeypatch.setattr(prepare, "BLOCK_VALUES", width * len(rows[0]))
         asked = []
 
         def read(names, asked=asked):
             asked.append(len(names))
             return frame[names]
 
-        found = prepared(configuration, columns.kinds_, read, y, rows, task=task)
+        found = prepare_matrices(configuration, columns.column_types_, read, y, rows, task=task)
         assert max(asked) <= width or "features" in configuration
         for pieces, matrix in zip(found, expected, strict=True):
             assert all(piece.dtype == np.float32 for piece in pieces if piece.dtype != bool)
             np.testing.assert_allclose(np.hstack(pieces), matrix, rtol=1e-5, atol=1e-5)
-        monkeypatch.setattr(prepare, "_TOGETHER", width * N)
-        split = preprocessor(configuration, columns.kinds_, task=task, n_rows=N)
+        monkeypatch.setattr(prepare, "_PIPELINE_BLOCK_VALUES", width * N)
+        split = preprocessor(configuration, columns.column_types_, task=task, n_rows=N)
         np.testing.assert_allclose(
             split.fit_transform(frame.iloc[rows[0]], y[rows[0]]), expected[0], rtol=1e-5, atol=1e-5
         )

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl.errors import SettingError, TableError
-from automl.table import fair_order, make_folds
+from automl.table import make_folds, stratified_order
 
 
 @pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (2_500, 3, 833), (25_000, 1, 5_000)])
@@ -77,10 +77,10 @@ def test_every_beginning_of_a_fair_order_is_a_stratified_sample(task):
     rng = np.random.default_rng(0)
     shares = {"binary": [0.98, 0.02], "multiclass": [0.6, 0.395, 0.005]}.get(task)
     y = rng.normal(size=4_000) if shares is None else rng.choice(len(shares), size=4_000, p=shares)
-    order = fair_order(y, task, (7, 0))
+    order = stratified_order(y, task, (7, 0))
     assert np.array_equal(np.sort(order), np.arange(4_000))
-    assert np.array_equal(order, fair_order(y, task, (7, 0)))
-    assert not np.array_equal(order, fair_order(y, task, (8, 0)))
+    assert np.array_equal(order, stratified_order(y, task, (7, 0)))
+    assert not np.array_equal(order, stratified_order(y, task, (8, 0)))
     for n in (10, 250, 1_000, 2_000):
         sample = y[order[:n]]
         if shares is None:

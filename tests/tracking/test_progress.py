@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from automl.records import SearchRecord, State, TrialRecord
-from automl.tracking import Progress, Silent
+from automl.tracking import NullProgress, Progress
 
 
 def trial(number: int, state: State, score: float | None = None) -> TrialRecord:
@@ -162,8 +162,8 @@ def test_silent_has_the_same_methods(search: SearchRecord, capsys: pytest.Captur
             if not name.startswith("_") or name in ("__enter__", "__exit__")
         }
 
-    assert public(Silent) == public(Progress)
-    with Silent() as silent:
+    assert public(NullProgress) == public(Progress)
+    with NullProgress() as silent:
         silent.started(search, 60, None)
         silent.stage("refitting")
     assert capsys.readouterr() == ("", "")

@@ -20,7 +20,7 @@ def assignment():
     frame = columns.fit_transform(X)
     return WorkerContext(
         frame=frame,
-        kinds=columns.kinds_,
+        column_types=columns.column_types_,
         y=y,
         problem=Problem("binary", 2),
         folds=make_folds(y, "binary", 3, 0, None),

@@ -57,7 +57,10 @@ def test_a_thousand_rows_whatever_the_table_has(assignment, n_rows):
 def test_model_bytes_is_the_size_of_the_file_that_an_export_writes(assignment, tmp_path):
     X, y = assignment.frame, assignment.y
     tree = FAMILIES["decision_tree"].estimator({"max_depth": 3}, 0, assignment.problem)
-    steps = [("columns", TypedColumns()), ("prepare", preprocessor({}, assignment.kinds, task="binary"))]
+    steps = [
+        ("columns", TypedColumns()),
+        ("prepare", preprocessor({}, assignment.column_types, task="binary")),
+    ]
     pipeline = Pipeline([*steps, ("model", tree)]).fit(X, y)
     (file,) = save_model(pipeline, tmp_path / "model", X.head(), {}).glob("*.skops")
     assert model_bytes(pipeline) == file.stat().st_size

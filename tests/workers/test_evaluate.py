@@ -275,9 +275,9 @@ def shared(assignment, tmp_path):
 
 def test_what_one_process_has_prepared_all_map(assignment, shared, tmp_path, monkeypatch):
     prepared = []
-    whole = prepared_module.prepared
+    whole = prepared_module.prepare_matrices
     monkeypatch.setattr(
-        prepared_module, "prepared", lambda *args, **more: prepared.append(1) or whole(*args, **more)
+        prepared_module, "prepare_matrices", lambda *args, **more: prepared.append(1) or whole(*args, **more)
     )
     for way in ({}, {"numeric": {"scale": "robust"}}):
         alone = PreparedFolds(assignment)(way)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.table.cells import TRUTH, as_numbers, distinct_texts, parse_dates, spoil
+from automl.table.converters import TRUTH, as_numbers, bad_examples, distinct_texts, parse_dates
 
-__all__ = ["DROPPED", "KINDS", "kind_of", "usable"]
+__all__ = ["DROPPED", "KINDS", "column_type", "usable_columns"]
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "constant", "identifier")
 DROPPED = ("text", "constant", "identifier")
@@ -34,12 +34,12 @@ LAYOUTS = (
 )
 
 
-def usable(kinds: dict[str, str], *, text: bool = False) -> list[str]:
+def usable_columns(column_types: dict[str, str], *, text: bool = False) -> list[str]:
     """Return the names of the columns a model can learn from, in order; with free text or without."""
-    return [name for name, kind in kinds.items() if kind not in DROPPED or (text and kind == "text")]
+    return [name for name, kind in column_types.items() if kind not in DROPPED or (text and kind == "text")]
 
 
-def kind_of(column: pd.Series) -> tuple[str, str]:
+def column_type(column: pd.Series) -> tuple[str, str]:
     """Return a column's kind, and the layout of its dates ("" where it holds none).
 
     - constant: no value at all, or a single one in every row.
@@ -127,7 +127,7 @@ def _are_truths(texts: np.ndarray) -> bool:
 def _are_numbers(texts: np.ndarray) -> bool:
     for some in (texts[:50], texts):
         found = pd.to_numeric(pd.Series(some, dtype=object), errors="coerce").to_numpy(dtype=float)
-        if spoil(some, np.isnan(found)):
+        if bad_examples(some, np.isnan(found)):
             return False
     return not np.isnan(found).all() and not any(NUMBER_CODE.match(text) for text in texts)
 
@@ -137,6 +137,6 @@ def _date_layout(texts: np.ndarray) -> str:
     if not any(DATE_LIKE.match(text) for text in some):
         return ""
     for layout in LAYOUTS:
-        if not any(spoil(part, np.isnat(parse_dates(part, layout))) for part in (some, texts)):
+        if not any(bad_examples(part, np.isnat(parse_dates(part, layout))) for part in (some, texts)):
             return layout
     return ""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "as_texts", "distinct_texts", "spoil"]
+__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "as_texts", "distinct_texts", "bad_examples"]
 
 Converted = tuple[np.ndarray, list[str]]
 
@@ -54,7 +54,7 @@ def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.array([label(cell) for cell in cells], dtype=object)
 
 
-def spread(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
+def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
     """Return the distinct values row by row, ``missing`` where the code is -1."""
     table = np.empty(len(values) + 1, dtype=values.dtype)
     table[:-1], table[-1] = values, missing
@@ -62,7 +62,7 @@ def spread(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
     return rows
 
 
-def spoil(texts: np.ndarray, failed: np.ndarray) -> list[str]:
+def bad_examples(texts: np.ndarray, failed: np.ndarray) -> list[str]:
     """Return up to three of the texts that failed and are not just a way to say "no value"."""
     return [text for text in texts[failed] if text.casefold() not in NOTHING][:3]
 
@@ -80,8 +80,8 @@ def as_numbers(column: pd.Series) -> Converted:
     else:
         codes, texts = distinct_texts(column)
         found = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=float)
-        bad = spoil(texts, np.isnan(found))
-        values = spread(codes, found, np.nan)
+        bad = bad_examples(texts, np.isnan(found))
+        values = expand(codes, found, np.nan)
     if np.isinf(values).any():
         values = np.where(np.isinf(values), np.nan, values)
     return values, bad
@@ -95,7 +95,7 @@ def as_booleans(column: pd.Series) -> Converted:
         return np.where(wrong, np.nan, values), [*bad, *(f"{value:g}" for value in values[wrong][:3])]
     codes, texts = distinct_texts(column)
     found = np.array([TRUTH.get(text.casefold(), np.nan) for text in texts], dtype=float)
-    return spread(codes, found, np.nan), []
+    return expand(codes, found, np.nan), []
 
 
 def as_dates(column: pd.Series, layout: str) -> Converted:
@@ -113,7 +113,7 @@ def as_dates(column: pd.Series, layout: str) -> Converted:
     found = parse_dates(texts, layout)
     if layout != "ISO8601":
         found = np.where(np.isnat(found), parse_dates(texts, "ISO8601"), found)
-    return spread(codes, found, np.datetime64("NaT", "us")), spoil(texts, np.isnat(found))
+    return expand(codes, found, np.datetime64("NaT", "us")), bad_examples(texts, np.isnat(found))
 
 
 def parse_dates(texts: np.ndarray, layout: str) -> np.ndarray:
@@ -127,10 +127,10 @@ def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
     codes, texts = distinct_texts(column)
     texts[texts == ""] = np.nan
     places, known = pd.factorize(texts, sort=True)
-    return pd.Categorical.from_codes(spread(codes, places, -1), categories=pd.Index(known)), []
+    return pd.Categorical.from_codes(expand(codes, places, -1), categories=pd.Index(known)), []
 
 
 def as_texts(column: pd.Series) -> Converted:
     """Return texts, empty where missing."""
     codes, texts = distinct_texts(column)
-    return spread(codes, texts, ""), []
+    return expand(codes, texts, ""), []
