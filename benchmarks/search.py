@@ -147,7 +147,7 @@ def tables(folder: Path | None, only: Sequence[str]) -> Iterator[tuple[str, pd.D
 @contextmanager
 def one_at_a_time(wanted: bool) -> Iterator[None]:
     """Train every trial alone."""
-    with mock.patch.object(DescentFamily, "together", return_value=1) if wanted else nullcontext():
+    with mock.patch.object(DescentFamily, "max_cohort_size", return_value=1) if wanted else nullcontext():
         yield
 
 

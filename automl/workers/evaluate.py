@@ -276,7 +276,7 @@ class _Run:
         """Note the scores of trials at a rung."""
         metric = self.objectives.metric
         try:
-            by_fold = [metric.each(y, [said[i][fold] for i in due]) for fold, y in enumerate(truth)]
+            by_fold = [metric.score_batch(y, [said[i][fold] for i in due]) for fold, y in enumerate(truth)]
         except Exception:  # a scorer of the user's own may not bear what one of them predicts
             for i in due if len(due) > 1 else ():
                 self.score([i], rung, said, truth)

@@ -1,0 +1,25 @@
+"""Scorers, objectives and reported metrics: the only package that knows the sign of a metric.
+
+A score follows scikit-learn: greater is better, whatever the scorer. A value is the number shown to the user: the
+result of a scorer, seconds, bytes. Reported metrics have plain names and plain values (``log_loss``, ``rmse``).
+"""
+
+from automl.metrics.costs import COSTS
+from automl.metrics.objectives import Objectives, objectives_for
+from automl.metrics.predictions import Predictions
+from automl.metrics.report import final_metrics
+from automl.metrics.scorers import DEFAULT_SCORING, Direction, Metric, Scorer, metric_for, to_score
+
+__all__ = [
+    "COSTS",
+    "DEFAULT_SCORING",
+    "Direction",
+    "Metric",
+    "Objectives",
+    "Predictions",
+    "Scorer",
+    "final_metrics",
+    "metric_for",
+    "objectives_for",
+    "to_score",
+]
