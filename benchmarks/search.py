@@ -1,4 +1,4 @@
-"""How soon a search finds what it finds, on real tables; it prints the tables of ``docs/searching.md``.
+"""How soon a search finds what it finds, on real tables; it prints the tables of ``docs/benchmarks.md``.
 
 ::
 

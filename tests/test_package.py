@@ -54,25 +54,6 @@ def test_import_is_quick_and_loads_nothing_heavy():
     assert min(float(run.stdout) for run in runs) < 0.2
 
 
-def test_the_code_of_the_readme_runs(folder, capsys):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    assert len(blocks) >= 3
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(
-            compile(block.replace("timeout=15", "n_trials=8, n_jobs=1, progress=False"), "README.md", "exec"),
-            names,
-        )
-    assert "leaderboard" not in capsys.readouterr().err
-    assert len(names["X"]) == 569
-
-
-def test_the_space_of_the_readme_is_valid(tmp_path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    (tmp_path / "mine.yaml").write_text(block)
-    assert automl.load_space(tmp_path / "mine.yaml").name == "mine"
-
-
 @pytest.mark.parametrize("example", ["quickstart", "regression"])
 def test_examples_run(example, folder, monkeypatch, capsys):
     brief = {"timeout": None, "n_trials": 8, "n_jobs": 1, "progress": False}
