@@ -22,8 +22,8 @@ import automl
 from automl.cli import main
 from automl.descent import OPTIMIZERS
 from automl.errors import SpaceError
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "mlruns/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
@@ -83,7 +83,9 @@ class PageRunner:
             for line in block.text.splitlines():
                 self._command(shlex.split(line, comments=True))
         else:
-            raise AssertionError(f"{self.page.name}:{block.line}: blocks of kind {block.kind!r} cannot be run")
+            raise AssertionError(
+                f"{self.page.name}:{block.line}: blocks of kind {block.kind!r} cannot be run"
+            )
 
     def _python(self, block: Block) -> None:
         if ">>>" not in block.text:
@@ -122,7 +124,9 @@ class PageRunner:
                 assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
             case ["pip", "install", *targets]:
                 assert all(re.fullmatch(r"\.|\.\[\w+\]", target) for target in targets)
-                assert {extra for target in targets for extra in re.findall(r"\[(\w+)\]", target)} <= {*EXTRAS}
+                assert {extra for target in targets for extra in re.findall(r"\[(\w+)\]", target)} <= {
+                    *EXTRAS
+                }
             case ["python", "-m", module, *_]:
                 assert importlib.util.find_spec(module), module
             case ["python", script, *options]:
@@ -150,7 +154,8 @@ class PageRunner:
         """Return the newest run of a search, or for `replay` of a complete trial."""
         wanted = ("automl.state", "complete") if command == "replay" else ("automl.kind", "search")
         files = sorted(
-            [*self.folder.glob("*.db"), *self.folder.glob("mlruns/mlflow.db")], key=lambda file: file.stat().st_mtime
+            [*self.folder.glob("*.db"), *self.folder.glob("mlruns/mlflow.db")],
+            key=lambda file: file.stat().st_mtime,
         )
         for file in reversed(files):
             with sqlite3.connect(file) as store:
