@@ -13,6 +13,7 @@ MOVED = {
     # written by 0.1.0
     "automl.descent.estimators.GradientDescentClassifier": "automl.descent.sklearn.GradientDescentClassifier",
     "automl.descent.estimators.GradientDescentRegressor": "automl.descent.sklearn.GradientDescentRegressor",
+    "automl.families.labels.ByCodes": "automl.families.label_encoding.LabelEncodedClassifier",
     "automl.table.transformers.NormalScores": "automl.table.transformers.GaussianRank",
     "automl.table.transformers.Words": "automl.table.transformers.TextColumns",
 }
