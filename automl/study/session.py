@@ -19,6 +19,7 @@ from automl.space import Space
 from automl.study.attributes import CONFIGURATION, key, proposed_with, read_search, records_of, save_search
 from automl.study.grid_sampler import Points
 from automl.study.history import COHORT, History, cohort_of, family, leader_of
+from automl.study.journal import batched_writes
 from automl.study.peers import ProcessLease
 from automl.study.pending import Drafts
 from automl.study.study_overlay import as_complete, as_proposed, rewritten, view
@@ -300,13 +301,8 @@ class Session:
         if self._search.several:
             return set()
         cohort = self._cohorts[next(iter(scores))]
-        for number, score in scores.items():
-            trial, value = cohort.trials[number], self._value(score)
-            before = {step: said for step, said in trial.intermediate_values.items() if step < rung}
-            trial.intermediate_values = {**before, rung: value}
-            stored = self._storage.get_trial(trial._trial_id)
-            if stored.state == TrialState.RUNNING and rung not in stored.intermediate_values:
-                self._storage.set_trial_intermediate_value(trial._trial_id, rung, value)
+        with batched_writes(self.study):
+            self._write_scores(cohort, rung, scores)
         own = family(next(iter(cohort.trials.values())).params)
         cohorts = self._cohorts.values() if cohort.sees is None else ()
         others = [trial for one in cohorts if one is not cohort for trial in one.trials.values()]
@@ -324,6 +320,15 @@ class Session:
                     pruned.add(number)
                 cohort.trials[number] = self._view.shown[number]
         return pruned
+
+    def _write_scores(self, cohort: _Cohort, rung: int, scores: Mapping[int, float]) -> None:
+        for number, score in scores.items():
+            trial, value = cohort.trials[number], self._value(score)
+            before = {step: said for step, said in trial.intermediate_values.items() if step < rung}
+            trial.intermediate_values = {**before, rung: value}
+            stored = self._storage.get_trial(trial._trial_id)
+            if stored.state == TrialState.RUNNING and rung not in stored.intermediate_values:
+                self._storage.set_trial_intermediate_value(trial._trial_id, rung, value)
 
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
         """Call back in Optuna's form for a trial that has ended; return whether the study was asked to stop."""
@@ -343,6 +348,12 @@ class Session:
             self._duplicates.pop(record.number, None)
             self._remote[record.number] = record.configuration
             return False
+        with batched_writes(self.study):
+            self._write_result(record, trial_id)
+        self._history.add(self._storage.get_trial(trial_id))
+        return True
+
+    def _write_result(self, record: TrialRecord, trial_id: int) -> None:
         if self._duplicates.pop(record.number, None) is not None:
             if not self._search.several:
                 for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
@@ -356,8 +367,6 @@ class Session:
                 self._storage.set_trial_system_attr(trial_id, name, value)
         self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))
         self._end(record)
-        self._history.add(self._storage.get_trial(trial_id))
-        return True
 
     def _value(self, score: float) -> float:
         """Return a score as the study has it: with the direction of its only or first objective."""

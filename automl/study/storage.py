@@ -1,31 +1,21 @@
-"""Where studies are kept: a journal file each by default, or any storage of Optuna."""
+"""The storage of studies: a journal file for each by default, or any storage of Optuna."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
 import warnings
-import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from typing_extensions import override
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
+from optuna.storages import BaseStorage, JournalStorage
 
 from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
 from automl.metrics import Direction
+from automl.study.journal import Journal
+from automl.study.optuna_private import Database
 
 __all__ = [
     "STUDIES",
@@ -39,24 +29,6 @@ __all__ = [
 
 STUDIES = Path("mlruns") / "studies"  # one journal file a study
 _SUFFIX = ".journal"
-_SYNC = 1.0  # seconds between two waits for the disk
-_STALE = 2.0  # seconds that nobody holds a journal's lock for; whoever seems to is dead
-
-
-def _free(lock: Path) -> None:
-    """Remove the lock of a process that was killed while it wrote; Optuna would wait half a minute."""
-    seen, since = _age(lock), time.monotonic()
-    while seen is not None and _age(lock) == seen:
-        if time.monotonic() - since > _STALE:
-            lock.unlink(missing_ok=True)
-        time.sleep(0.05)
-
-
-def _age(lock: Path) -> int | None:
-    try:
-        return lock.lstat().st_ctime_ns
-    except FileNotFoundError:
-        return None
 
 
 def create_study(
@@ -68,25 +40,25 @@ def create_study(
     resume: bool = False,
     directions: Sequence[Direction] = ("maximize",),
 ) -> optuna.Study:
-    """Create a study, or open it to go on with it.
+    """Create a study, or open an existing one to resume it.
 
     Parameters
     ----------
     study_name : str
-        Its name, new in the storage.
+        The name; new in the storage unless ``resume``.
     storage : str, path, BaseStorage or None
-        None keeps it in ``mlruns/studies/NAME.journal``; a path is a journal file; a URL or an object is Optuna's.
+        None: ``mlruns/studies/NAME.journal``; a path: a journal file; a URL or an object: a storage of Optuna.
     sampler, pruner : optuna objects
-        What proposes and what prunes.
+        The sampler and the pruner of the study.
     resume : bool
-        Whether the study may be there already.
+        Whether the study may exist.
     directions : sequence of {"maximize", "minimize"}
-        Where the value of each objective should go.
+        The direction of each objective.
 
     Raises
     ------
     SettingError
-        If the storage already holds a study of that name that is not to be resumed, or the name cannot be a file's.
+        If the study exists and ``resume`` is false, or the name is not valid as a file name.
     StoreError
         If the storage cannot be opened or written.
     """
@@ -101,7 +73,7 @@ def create_study(
                 load_if_exists=resume,
             )
         except optuna.exceptions.DuplicatedStudyError as error:
-            advice = "Choose another name, or leave out resume=False to go on with it."
+            advice = "Choose another name, or leave out resume=False to resume it."
             raise SettingError(
                 Fault("study_name", "must be new in its storage", f'"{study_name}"', advice)
             ) from error
@@ -114,12 +86,12 @@ def create_study(
 def load_study(
     study_name: str | None = None, storage: str | Path | BaseStorage | None = None
 ) -> optuna.Study:
-    """Open a study to read it; the newest one if no name is given.
+    """Open a study to read it; the newest one without a name.
 
     Raises
     ------
     SettingError
-        If there is no such study.
+        If the study does not exist.
     """
     names = known_studies(storage)
     if not names:
@@ -147,7 +119,7 @@ def load_study(
 
 
 def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
-    """Return the names of the studies a storage holds, oldest first where their age is known."""
+    """Return the names of the studies in a storage; of journal files, oldest first."""
     if storage is None:
         files = sorted(STUDIES.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
         return [file.name.removesuffix(_SUFFIX) for file in files]
@@ -162,27 +134,27 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     if isinstance(storage, BaseStorage):
         return storage
     if isinstance(storage, str) and "://" in storage:
-        return _Database(_with_driver(storage))
+        return Database(_with_driver(storage))
     file = journal_file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif not file.is_file():
         raise FileNotFoundError(f"there is no journal file {file}")
-    return JournalStorage(_Journal(str(file)))
+    return JournalStorage(Journal(str(file)))
 
 
 def is_file(storage: str | Path | BaseStorage | None) -> bool:
-    """Return whether a study is kept in a journal file."""
+    """Return whether a storage is a journal file."""
     return not isinstance(storage, BaseStorage) and "://" not in str(storage)
 
 
 def journal_file(study_name: str, storage: str | Path | BaseStorage | None) -> Path:
-    """Return a study's journal file.
+    """Return the journal file of a study.
 
     Raises
     ------
     SettingError
-        If the name cannot be a file's.
+        If the name is not valid as a file name.
     """
     file = STUDIES / f"{study_name}{_SUFFIX}" if storage is None else Path(str(storage))
     if storage is None and file.parent != STUDIES:
@@ -193,107 +165,28 @@ def journal_file(study_name: str, storage: str | Path | BaseStorage | None) -> P
 
 
 def _with_driver(url: str) -> str:
-    """Name the driver of a PostgreSQL server, where none is named and Optuna's own choice is not installed."""
+    """Add the installed driver to a PostgreSQL URL that names none."""
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres") and find_spec("psycopg2") is None:
         return f"postgresql+psycopg://{rest}"
     return url
 
 
-class _Database(RDBStorage):
-    """Optuna's database, for spaces that may become wider.
-
-    Optuna compares every value with what its parameter could be in the first trial that has it; here whoever proposes
-    knows better.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        weakref.finalize(self, self.engine.dispose)  # its connections do not close by themselves
-
-    @override
-    def _set_trial_param_without_commit(
-        self,
-        session: Any,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
-        distribution: BaseDistribution,
-        previous_distribution: BaseDistribution | None = None,
-    ) -> None:
-        super()._set_trial_param_without_commit(
-            session, trial_id, param_name, param_value_internal, distribution, distribution
-        )
-
-
-class _Journal(JournalFileBackend):
-    """Optuna's journal file, without waiting for the disk at every line.
-
-    What a process has written is in the file even if the process is killed the moment after; waiting for the disk
-    guards against a power cut alone. Optuna waits some ten times a trial, which costs a search more than proposing
-    does; once a second is enough.
-    """
-
-    def __init__(self, file: str) -> None:
-        self._file, self._mine = file, JournalFileSymlinkLock(file)
-        self._synced = 0.0
-        super().__init__(file, self._mine)
-
-    @override
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
-        with open(self._file, "rb+") as journal, self._alone(journal):
-            _cut_unfinished(journal)
-            journal.write(lines.encode())
-            journal.flush()
-            if time.monotonic() - self._synced > _SYNC:
-                os.fsync(journal.fileno())
-                self._synced = time.monotonic()
-
-    @contextmanager
-    def _alone(self, journal: BinaryIO) -> Iterator[None]:
-        """Hold off other writers: ours by a lock that goes with its holder, other programs by Optuna's.
-
-        Who has the first knows that the second, if it is there, is of another program or was left behind by the dead.
-        """
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(journal, fcntl.LOCK_EX)
-                _free(Path(f"{self._file}.lock"))
-        self._mine.acquire()
-        try:
-            yield
-        finally:
-            self._mine.release()
-
-
-def _cut_unfinished(journal: BinaryIO) -> None:
-    """Go to the end of a journal, without the half line that a process may have left that died as it wrote."""
-    end = journal.seek(0, os.SEEK_END)
-    if not end:
-        return
-    journal.seek(end - 1)
-    if journal.read(1) != b"\n":
-        journal.seek(0)
-        journal.truncate(journal.read().rfind(b"\n") + 1)
-        journal.seek(0, os.SEEK_END)
-
-
 def store_error(storage: object, error: Exception) -> StoreError:
-    """Return what to tell of a storage that cannot be opened or written."""
+    """Return the error for a storage that cannot be opened or written."""
     place = STUDIES if storage is None else storage
     advice = "Give a folder you may write to, or another storage."
     if isinstance(error, ImportError):
         advice = "Install its driver; for PostgreSQL: pip install 'automl-orchestrator[postgres]'."
-    said = str(error).strip().splitlines() or [type(error).__name__]
+    message = str(error).strip().splitlines() or [type(error).__name__]
     return StoreError(
-        f"storage: must be a place where the study can be kept; got {place}, which says: {said[0]}. {advice}"
+        f"storage: must be a place where the study can be kept; got {place}, which says: {message[0]}. {advice}"
     )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna's greetings and warnings about its experimental parts are not for our users."""
+    """Silence Optuna's log messages and its warnings about experimental parts."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

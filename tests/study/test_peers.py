@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from automl.study import create_study, load_study, make_pruner, make_sampler, open_lease
-from automl.study.peers import _LATELY, _SEAT, ProcessLease
+from automl.study.peers import _EXPIRY, _LEASE, ProcessLease
 
 
 @pytest.fixture(params=["journal", "sqlite"])
@@ -66,7 +66,7 @@ def test_a_process_that_is_killed_is_known_to_be_dead_at_once(storage, study, el
         process.wait()
         assert not lease.is_alive(token)
         assert not lease.is_alive(token)  # and stays dead once its lock is gone
-    assert load_study("s", storage).user_attrs[_SEAT + token] == 0
+    assert load_study("s", storage).user_attrs[_LEASE + token] == 0
     assert not list(tmp_path.glob("*.seat"))
 
 
@@ -91,11 +91,11 @@ def test_a_process_of_another_machine_lives_as_long_as_it_says_so(tmp_path, monk
     study = create_study("s", url, sampler=make_sampler(None, 0), pruner=make_pruner(None))
     now = 1_000.0
     monkeypatch.setattr("automl.study.peers.time.time", lambda: now)
-    study.set_user_attr(f"{_SEAT}0-far-1", now)
+    study.set_user_attr(f"{_LEASE}0-far-1", now)
     with open_lease("s", url) as lease:
         lease.register(study)
         assert lease.others() == ["0-far-1"]
-        now += _LATELY + 1
+        now += _EXPIRY + 1
         assert lease.others() == []
         assert lease.is_alive(lease.token)
 

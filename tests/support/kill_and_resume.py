@@ -30,7 +30,7 @@ import automl
 from automl.records import TrialRecord
 from automl.search import Search
 from automl.study import load_study, read_records
-from automl.study.storage import _Journal
+from automl.study.journal import Journal
 from tests.support.tables import small
 
 SPACE = {
@@ -85,14 +85,14 @@ def forked(n_trials: int, jobs: int = 1, way: str = "", seconds: float = 0.0) ->
 
 def befall(mishap: Callable[[], None], seconds: float) -> None:
     """Let a mishap come over this process at its first write to the study after so many seconds."""
-    append, due = _Journal.append_logs, time.monotonic() + seconds
+    append, due = Journal.append_logs, time.monotonic() + seconds
 
-    def write(journal: _Journal, logs: list[dict[str, Any]]) -> None:
+    def write(journal: Journal, logs: list[dict[str, Any]]) -> None:
         if time.monotonic() > due:
             mishap()
         append(journal, logs)
 
-    _Journal.append_logs = write  # type: ignore[method-assign]
+    Journal.append_logs = write  # type: ignore[method-assign]
 
 
 def fill() -> None:
