@@ -1,4 +1,4 @@
-"""Search in the shortest way: is a tumour malignant? About 15 seconds."""
+"""Search for a classifier: is a tumour malignant? It takes about 15 seconds."""
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
@@ -13,5 +13,5 @@ if __name__ == "__main__":
     search = automl.Search(space="quick", timeout=15, random_state=0).fit(X_train, y_train)
 
     print(search.leaderboard_[["trial", "family", "score", "accuracy"]].head())
-    print(f"ROC AUC on rows it never saw: {search.score(X_test, y_test):.4f}")
+    print(f"ROC AUC on test rows: {search.score(X_test, y_test):.4f}")
     print(search.predict(X_test.head(3)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
 import subprocess
 import sys
 
 import pytest
 
 import automl
-from tests.support import ROOT
 
 PUBLIC = {
     "automl": [
@@ -51,20 +49,3 @@ def test_import_is_quick_and_loads_nothing_heavy():
     ]
     assert all(len(run.stdout.split()) == 1 for run in runs), runs[0].stdout
     assert min(float(run.stdout) for run in runs) < 0.2
-
-
-@pytest.mark.parametrize("example", ["quickstart", "regression"])
-def test_examples_run(example, folder, monkeypatch, capsys):
-    brief = {"timeout": None, "n_trials": 8, "n_jobs": 1, "progress": False}
-    make = automl.Search
-    monkeypatch.setattr(automl, "Search", lambda *args, **settings: make(*args, **{**settings, **brief}))
-    runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
-    assert "never saw" in capsys.readouterr().out
-
-
-def test_the_flights_of_the_demo_hold_nothing_from_after_departure():
-    flights = runpy.run_path(str(ROOT / "examples" / "flights.py"))
-    X, y = flights["load_flights"]()
-    assert X.shape == (327_346, 9)
-    assert not {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"} & set(X)
-    assert 0.2 < y.mean() < 0.3

@@ -55,7 +55,7 @@ def blocks(page: Path) -> list[Block]:
             following[2] if following and following[1] == "text" else "",
         )
         for match, following in zip(found, [*found[1:], None], strict=False)
-        if match[1] != "text"
+        if match[1] != "text"  # a `text` block alone is a drawing
     ]
 
 
