@@ -16,13 +16,12 @@ _TASKS = ("binary", "multiclass", "regression")
 _HEAD = """\
 # Families and their parameters
 
-Every family that a space may name, every parameter, what it may be, and what it is where a space says nothing. The page
-is written from the tables that spaces and estimators are checked by; [spaces.md](spaces.md) tells how to search them.
+This page lists every family of a space, with each parameter, its valid values and its default. It is generated from the
+tables that check spaces and estimators. [The space language](spaces.md) explains how to search them.
 
-Parameters of a kind, such as an optimizer's, stand behind its name: `optimizer.adam.beta1` is written
-`optimizer: {adam: {beta1: 0.9}}`.
+A parameter of an option follows the option's name: `optimizer.adam.beta1` is written `optimizer: {adam: {beta1: 0.9}}`.
 """
-_TABLE = "| parameter | must be | default | |\n|---|---|---|---|"
+_TABLE = "| parameter | valid values | default | meaning |\n|---|---|---|---|"
 
 
 def reference() -> str:
