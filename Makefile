@@ -1,14 +1,18 @@
-# The two commands: `make demo` and `make test`. Both make .venv first, and again only when what it holds changes.
+# `make help` lists the commands. Each creates .venv first, and updates it when the dependencies change.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A venv that an older run left behind must not lean on packages outside it.
+# Ignore packages outside the virtual environment.
 export PYTHONNOUSERSITE := 1
 export PYTHONPATH :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint types imports pytest clean help
+# Two processes side by side: one thread each, and files of one group in one process.
+JOBS ?= 2
+PARALLEL := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+.PHONY: demo test check lint types imports pytest quick clean help
 
 help:  ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -18,6 +22,8 @@ demo: $(VENV)/demo.stamp  ## Search for late flights, show the leaderboard
 
 test: lint types imports pytest  ## Run every check
 
+check: lint types imports quick  ## Run every check, without the slow tests
+
 lint: $(VENV)/dev.stamp  ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -25,11 +31,15 @@ lint: $(VENV)/dev.stamp  ## Style
 types: $(VENV)/dev.stamp  ## Types
 	$(BIN)/mypy
 
-imports: $(VENV)/dev.stamp  ## Which room may import which
+imports: $(VENV)/dev.stamp  ## Which package may import which
 	$(BIN)/lint-imports
 
-pytest: $(VENV)/dev.stamp  ## Tests, doctests, the README's code
-	$(BIN)/python -m pytest
+pytest: $(VENV)/dev.stamp  ## Tests, doctests, the code in the docs
+	$(PARALLEL) -m "not serial" --durations=25
+	$(BIN)/python -m pytest -m serial --durations=10
+
+quick: $(VENV)/dev.stamp  ## The tests of `make pytest` that are fast
+	$(PARALLEL) -m "not slow and not serial"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -7,35 +7,60 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from automl.tracking import Tracker
+from tests.support import ROOT
 from tests.support.postgres import postgres
 
 __all__ = ["postgres"]
 
-# Programs that tests start elsewhere shall run this checkout too, whatever is installed.
-os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+# Subprocesses import this checkout, whatever is installed.
+os.environ["PYTHONPATH"] = str(ROOT)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests that share a server or must not overlap; start the slow ones first."""
+    for item in items:
+        for group in ("postgres", "serial"):
+            if item.get_closest_marker(group) is not None:
+                item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)
-def _hears_ctrl_c() -> Iterator[None]:
-    """The command line ends deaf to Ctrl-C; tests, and the programs they start, are to hear it again."""
+def _restore_sigint() -> Iterator[None]:
+    """Restore the Ctrl-C handler, which the command line replaces."""
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database; creating one takes seconds, copying it none."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Tracker(f"sqlite:///{file}", experiment_name="made once").close("finished")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a temporary folder that all pytest-xdist workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def empty_store(shared_folder: Path) -> Path:
+    """Return an MLflow database to copy: creating one takes seconds."""
+    file = shared_folder / "store" / "mlflow.db"
+    with FileLock(shared_folder / "store.lock"):
+        if not file.exists():
+            making = shared_folder / "store-in-progress" / "mlflow.db"
+            making.parent.mkdir()
+            Tracker(f"sqlite:///{making}", experiment_name="made once").close("finished")
+            making.parent.rename(file.parent)
     return file
 
 
 @pytest.fixture
 def folder(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder in which searches find a database already made."""
+    """Work in an empty folder that holds an empty MLflow database."""
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_store, tmp_path / "mlruns" / "mlflow.db")
     monkeypatch.chdir(tmp_path)
