@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Curve", "Proposal", "SearchRecord", "State", "Task", "TrialRecord"]
+__all__ = ["Curve", "TrialSpec", "SearchRecord", "State", "Task", "TrialRecord"]
 
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
@@ -19,7 +19,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-class Proposal(_Record):
+class TrialSpec(_Record):
     """A trial before it is trained.
 
     Parameters
@@ -79,7 +79,7 @@ class TrialRecord(_Record):
     Parameters
     ----------
     number, configuration, params, seed, blas_threads
-        As in the `Proposal`.
+        As in the `TrialSpec`.
     state : {"complete", "stopped", "pruned", "failed"}
         How it ended: at its last rung; cut short because the time was up or the user had enough; given up by the
         pruner, or because it took longer than a trial may; or with an error.
@@ -139,7 +139,7 @@ class TrialRecord(_Record):
         """Whether it was cut short before it had seen all rows, so that its score tells little."""
         return self.state == "stopped" and 0 < self.curve.epochs < 1
 
-    def repeated(self, proposal: Proposal) -> TrialRecord:
+    def repeated(self, proposal: TrialSpec) -> TrialRecord:
         """Return the record of an equal configuration proposed later: this result, at no cost.
 
         The seed stays the one that led to the result.

@@ -15,8 +15,8 @@ import mlflow
 import optuna
 import pandas as pd
 
-from automl.plan import make_plan
-from automl.records import Proposal, TrialRecord
+from automl.records import TrialRecord, TrialSpec
+from automl.search import make_plan
 from automl.workers import Cohort, limit_threads, threads_per_job
 from automl.workers.evaluate import evaluate
 from automl.workers.prepared import PreparedFolds
@@ -59,7 +59,7 @@ def by_hand(
             return {trial.number} if pruned else set()
 
         params = plan.space.params(configuration)
-        proposal = Proposal(
+        proposal = TrialSpec(
             number=trial.number, configuration=configuration, params=params, seed=trial.number
         )
         with mlflow.start_run(nested=True) if tracked else nullcontext():

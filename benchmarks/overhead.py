@@ -35,10 +35,10 @@ from typing import Any
 import optuna
 
 from automl.families import Problem, incompatibility_check, load_space, rung_levels
-from automl.loop import Loop
 from automl.metrics import metric_for
-from automl.records import Curve, Proposal, SearchRecord, TrialRecord
-from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.records import Curve, SearchRecord, TrialRecord, TrialSpec
+from automl.search import Budget, Loop
+from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.tracking import NullProgress, Tracker
 from automl.workers import Cohort, Event, Finished, RungReached, Workers
 
@@ -63,7 +63,7 @@ def curve(params: dict[str, Any]) -> list[float]:
     return [best - 0.3 * math.exp(-epoch * rate * 20) for epoch in range(1, EPOCHS + 1)]
 
 
-def record(proposal: Proposal, state: Any = "complete", rung: int = EPOCHS) -> TrialRecord:
+def record(proposal: TrialSpec, state: Any = "complete", rung: int = EPOCHS) -> TrialRecord:
     scores = tuple(curve(proposal.params)[:rung])
     return TrialRecord(
         **proposal.model_dump(),
@@ -103,7 +103,7 @@ class Instant(Workers):
         """Nothing is left to stop."""
 
     def _run(self, cohort: Cohort, sent: bytes) -> None:
-        at_work = {proposal.number: curve(proposal.params) for proposal in pickle.loads(sent).proposals}
+        at_work = {proposal.number: curve(proposal.params) for proposal in pickle.loads(sent).trials}
         ended = {}
         for rung in sorted({*rung_levels(EPOCHS), EPOCHS}):
             scores = {number: by_epoch[rung - 1] for number, by_epoch in at_work.items()}
@@ -115,7 +115,7 @@ class Instant(Workers):
                 ended[number] = rung
         records = [
             record(one, "pruned", ended[one.number]) if one.number in ended else record(one)
-            for one in cohort.proposals
+            for one in cohort.trials
         ]
         self._events.put(Finished(cohort, pickle.loads(pickle.dumps(records))))
 
@@ -327,7 +327,7 @@ def peer(name: str) -> dict[str, Any]:
 
 def limits(n: int = 100) -> list[dict[str, Any]]:
     """Return what a run costs MLflow alone, and what its rows cost SQLite alone."""
-    proposal = Proposal(
+    proposal = TrialSpec(
         number=0,
         configuration={},
         params={"model.linear.learning_rate": 0.01, "model.linear.l2": 0.0},

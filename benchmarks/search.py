@@ -71,9 +71,8 @@ from threadpoolctl import threadpool_limits
 import automl
 from automl.descent import Training
 from automl.families.descent import DescentFamily
-from automl.plan import make_plan
 from automl.records import SearchRecord, TrialRecord
-from automl.running import Running
+from automl.search import CohortRun, make_plan
 from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.tracking import Tracker
 
@@ -271,7 +270,7 @@ def noted(limit: bool) -> Iterator[Found]:
     """Note the best score whenever trials are judged, of those that have ended well or go on; and all training."""
     found = Found(limit)
     scores: dict[int, float] = {}
-    judged, advance = Running.judged, Training.advance
+    judged, advance = CohortRun.judged, Training.advance
 
     def advancing(self: Training, *to: Any) -> None:
         began, epochs = time.perf_counter(), self.epoch + self.part
@@ -281,7 +280,7 @@ def noted(limit: bool) -> Iterator[Found]:
             found.training += time.perf_counter() - began
             found.products += products(self, self.epoch + self.part - epochs) / peak()
 
-    def judging(self: Running, rung: int, said: dict[int, float], judge: Any) -> set[int]:
+    def judging(self: CohortRun, rung: int, said: dict[int, float], judge: Any) -> set[int]:
         pruned = judged(self, rung, said, judge)
         scores.update(said)
         found.steps.append((found.now(), max(scores.values())))
@@ -290,7 +289,7 @@ def noted(limit: bool) -> Iterator[Found]:
         return pruned
 
     with (
-        mock.patch.object(Running, "judged", judging),
+        mock.patch.object(CohortRun, "judged", judging),
         mock.patch.object(Training, "advance", advancing),
     ):
         yield found

@@ -8,14 +8,12 @@ from automl.study.attributes import (
     save_run,
     save_settings,
 )
-from automl.study.budget import Budget
 from automl.study.peers import ProcessLease, open_lease
 from automl.study.samplers import make_pruner, make_sampler
 from automl.study.session import RemoteUpdates, Session
 from automl.study.storage import create_study, known_studies, load_study
 
 __all__ = [
-    "Budget",
     "RemoteUpdates",
     "ProcessLease",
     "Session",

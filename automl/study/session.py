@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from automl.metrics import to_score
-from automl.records import Proposal, SearchRecord, TrialRecord
+from automl.records import SearchRecord, TrialRecord, TrialSpec
 from automl.space import Space
 from automl.study.attributes import CONFIGURATION, key, proposed_with, read_search, records_of, save_search
 from automl.study.grid_sampler import Points
@@ -54,13 +54,13 @@ class RemoteUpdates:
     ----------
     records : tuple of TrialRecord
         Trials of other processes that have ended.
-    orphaned : tuple of tuple of Proposal
+    orphaned : tuple of tuple of TrialSpec
         Cohorts that were at work when their process died, and are to be trained here. Those of their trials that were
         told already are among them: trained together, the others come out as they would have.
     """
 
     records: tuple[TrialRecord, ...] = ()
-    orphaned: tuple[tuple[Proposal, ...], ...] = ()
+    orphaned: tuple[tuple[TrialSpec, ...], ...] = ()
 
 
 @dataclass
@@ -210,7 +210,7 @@ class Session:
 
     def _taken_over(
         self, trials: Sequence[FrozenTrial], left: Sequence[FrozenTrial]
-    ) -> list[tuple[Proposal, ...]]:
+    ) -> list[tuple[TrialSpec, ...]]:
         """Take over trials that were at work when their process died, and return their cohorts."""
         leaders = set()
         for trial in left:
@@ -244,7 +244,7 @@ class Session:
             found.append(tuple(self._filled(proposals, leader, cohort)))
         return found
 
-    def propose(self, size: Callable[[Proposal], int], sees: int | None = None) -> tuple[Proposal, ...]:
+    def propose(self, size: Callable[[TrialSpec], int], sees: int | None = None) -> tuple[TrialSpec, ...]:
         """Return the next cohort: a leader, and others that share its structure; nobody where a grid is at its end.
 
         Parameters
@@ -436,7 +436,7 @@ class Session:
         self._met = trial.number + 1
         return trial
 
-    def _filled(self, proposals: list[Proposal], leader: FrozenTrial, cohort: _Cohort) -> list[Proposal]:
+    def _filled(self, proposals: list[TrialSpec], leader: FrozenTrial, cohort: _Cohort) -> list[TrialSpec]:
         """Return a cohort with all the trials it is to have."""
         size = cohort_of(leader).get("size", 1)
         params = self._history.rewritten.get(leader.number, leader).params
@@ -475,7 +475,7 @@ class Session:
             else:
                 self._meet(trials[: trial.number + 1])
 
-    def _begin(self, trial: FrozenTrial, configuration: dict[str, Any]) -> Proposal:
+    def _begin(self, trial: FrozenTrial, configuration: dict[str, Any]) -> TrialSpec:
         """Take a trial of the study as one that is to be told."""
         self._live[trial.number] = trial._trial_id
         first = self._first.setdefault(key(configuration), trial.number)
@@ -487,7 +487,7 @@ class Session:
         """Return whether a trial was told what an equal one had come to."""
         return self._first.get(key(record.configuration), record.number) != record.number
 
-    def _again(self, trial: FrozenTrial, record: TrialRecord | None) -> Proposal:
+    def _again(self, trial: FrozenTrial, record: TrialRecord | None) -> TrialSpec:
         """Return the proposal that a trial was."""
         configuration = proposed_with(trial, self._space) if record is None else record.configuration
         return self._proposal(trial.number, configuration or {})
@@ -500,8 +500,8 @@ class Session:
         self._view.part, self._view.shown = None, {}
         self._judging.tell(record.number, values, state=_STATES[record.state])
 
-    def _proposal(self, number: int, configuration: dict[str, Any]) -> Proposal:
-        return Proposal(
+    def _proposal(self, number: int, configuration: dict[str, Any]) -> TrialSpec:
+        return TrialSpec(
             number=number,
             configuration=configuration,
             params=self._space.params(configuration),

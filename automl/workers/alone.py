@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automl.records import Proposal, TrialRecord
+from automl.records import TrialRecord, TrialSpec
 from automl.workers.blas import limit_threads
 from automl.workers.evaluate import Cohort, evaluate
 from automl.workers.prepared import PreparedFolds, WorkerContext
@@ -10,14 +10,14 @@ from automl.workers.prepared import PreparedFolds, WorkerContext
 __all__ = ["train_single"]
 
 
-def train_single(assignment: WorkerContext, proposal: Proposal, last_rung: int | None = None) -> TrialRecord:
+def train_single(assignment: WorkerContext, proposal: TrialSpec, last_rung: int | None = None) -> TrialRecord:
     """Train a trial in this process, without neighbours and without limits.
 
     Parameters
     ----------
     assignment : WorkerContext
         Table, folds, scoring.
-    proposal : Proposal
+    proposal : TrialSpec
         The trial.
     last_rung : int or None
         Where to stop; None for its own last.

@@ -11,7 +11,7 @@ import numpy as np
 
 from automl.families import Array, Fold, Trainer, family_of
 from automl.metrics import Metric, Predictions, final_metrics, objectives_for, to_score
-from automl.records import Curve, Proposal, State, TrialRecord
+from automl.records import Curve, State, TrialRecord, TrialSpec
 from automl.workers.measurements import CostMeter, excess
 from automl.workers.prepared import PreparedFold, PreparedFolds, WorkerContext
 
@@ -29,7 +29,7 @@ class Cohort:
     ----------
     id : int
         Its number in the search, from 0.
-    proposals : tuple of Proposal
+    trials : tuple of TrialSpec
         The trials.
     deadline : float
         When training must have stopped, seconds since 1970.
@@ -38,14 +38,14 @@ class Cohort:
     """
 
     id: int
-    proposals: tuple[Proposal, ...]
+    trials: tuple[TrialSpec, ...]
     deadline: float = float("inf")
     trial_timeout: float = float("inf")
 
     @property
     def blas_threads(self) -> int:
         """Threads of the linear algebra that its trials may have."""
-        return self.proposals[0].blas_threads
+        return self.trials[0].blas_threads
 
     @property
     def too_long(self) -> str:
@@ -57,7 +57,7 @@ class Cohort:
 class _Trial:
     """What is known of a trial so far."""
 
-    proposal: Proposal
+    proposal: TrialSpec
     last_rung: int
     rungs: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
@@ -113,8 +113,8 @@ def evaluate(
         run.charge(run.open())
         raised = run.open()
         run.end(raised, "failed", traceback.format_exc())
-        if run.folds and len(cohort.proposals) > 1:
-            single = {i: replace(cohort, proposals=(cohort.proposals[i],)) for i in raised}
+        if run.folds and len(cohort.trials) > 1:
+            single = {i: replace(cohort, trials=(cohort.trials[i],)) for i in raised}
             again = {
                 i: evaluate(assignment, prepared, one, judge, stop, costs)[0] for i, one in single.items()
             }
@@ -139,12 +139,12 @@ class _Run:
             assignment.scoring, assignment.directions, problem.task, problem.n_classes
         )
         self.asked = dict.fromkeys([*self.objectives.costs, *assignment.constraints])
-        self.family, _, self.preprocess = family_of(cohort.proposals[0].configuration)
-        self.params = [family_of(proposal.configuration)[1] for proposal in cohort.proposals]
+        self.family, _, self.preprocess = family_of(cohort.trials[0].configuration)
+        self.params = [family_of(proposal.configuration)[1] for proposal in cohort.trials]
         self.epoch_steps = assignment.epoch_steps
         self.trials = [
             _Trial(proposal, self.family.last_rung(params, self.epoch_steps))
-            for proposal, params in zip(cohort.proposals, self.params, strict=True)
+            for proposal, params in zip(cohort.trials, self.params, strict=True)
         ]
         self.folds: list[PreparedFold] = []
         self.trainers: list[Trainer] = []

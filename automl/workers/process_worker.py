@@ -216,7 +216,7 @@ class _Job:
 
         Trials that train together end by themselves, unless they are stuck; waiting at rungs is not their time.
         """
-        n = len(self.cohort.proposals)
+        n = len(self.cohort.trials)
         return self.begun + (n if n == 1 else 1.5 * n) * self.cohort.trial_timeout + _GRACE
 
 

@@ -2,9 +2,9 @@
 
 from itertools import count
 
-from automl.loop import Loop
-from automl.records import Curve, Proposal, TrialRecord
-from automl.study import Budget, RemoteUpdates
+from automl.records import Curve, TrialRecord, TrialSpec
+from automl.search import Budget, Loop
+from automl.study import RemoteUpdates
 from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached, Workers
 
@@ -40,7 +40,9 @@ class ScriptedSession:
     def proposal(self):
         params = {"max_epochs": EPOCHS} if self.family == "linear" else {}
         number = next(self.numbers)
-        return Proposal(number=number, configuration={"model": {self.family: params}}, params={}, seed=number)
+        return TrialSpec(
+            number=number, configuration={"model": {self.family: params}}, params={}, seed=number
+        )
 
     exhausted, prunes = False, False
 
@@ -113,11 +115,11 @@ def record(proposal, seconds=0.5, score=0.5):
 
 
 def finished(cohort, seconds=0.5):
-    yield Finished(cohort, [record(proposal, seconds) for proposal in cohort.proposals])
+    yield Finished(cohort, [record(proposal, seconds) for proposal in cohort.trials])
 
 
 def at_rung(cohort, rung, replies=None):
-    scores = {proposal.number: 0.1 * rung for proposal in cohort.proposals}
+    scores = {proposal.number: 0.1 * rung for proposal in cohort.trials}
     return RungReached(cohort, rung, scores, (replies if replies is not None else []).append)
 
 

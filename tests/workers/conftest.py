@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automl.families import Problem
-from automl.records import Proposal
+from automl.records import TrialSpec
 from automl.table import TypedColumns, make_folds
 from automl.workers import Cohort, RungReached, WorkerContext
 
@@ -32,7 +32,7 @@ def assignment():
 def _cohort(*models, number=0, deadline=float("inf")):
     """Return a cohort of linear models, or of whatever stands in ``models``; numbers count from 10 times its own."""
     proposals = tuple(
-        Proposal(
+        TrialSpec(
             number=10 * number + i,
             configuration={"model": model if "decision_tree" in model else {"linear": model}},
             params={},

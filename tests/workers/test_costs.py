@@ -214,7 +214,7 @@ def test_workers_measure_in_their_own_processes(measured, cohort, drive):
     workers = open_workers(measured("roc_auc", mine, "model_bytes"), 2)
     try:
         first = cohort(*MODELS)
-        workers.submit(Cohort(0, first.proposals))
+        workers.submit(Cohort(0, first.trials))
         (finished,) = [event for event in drive(workers, 1) if hasattr(event, "records")]
     finally:
         workers.close()

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from automl.descent import Training
 from automl.families import FAMILIES, Fold, rung_levels
 from automl.metrics import metric_for
-from automl.records import Proposal
+from automl.records import TrialSpec
 from automl.workers import Cohort
 from automl.workers import prepared as prepared_module
 from automl.workers.evaluate import evaluate
@@ -199,7 +199,7 @@ def test_fractions_of_the_first_epoch_are_rungs_of_a_large_table_and_change_no_c
 
 @pytest.mark.parametrize("model", ["decision_tree", "random_forest"])
 def test_models_without_epochs_begin_with_samples_of_a_large_table(run, cohort, model):
-    proposal = Proposal(number=0, configuration={"model": {model: {}}}, params={}, seed=0)
+    proposal = TrialSpec(number=0, configuration={"model": {model: {}}}, params={}, seed=0)
     (record,) = run(Cohort(0, (proposal,)), epoch_steps=16)
     (plain,) = run(Cohort(0, (proposal,)))
     trees = {"decision_tree": (), "random_forest": (64, 208)}[model]

@@ -12,7 +12,7 @@ import pytest
 
 from automl.errors import SettingError
 from automl.families import FAMILIES
-from automl.records import Proposal
+from automl.records import TrialSpec
 from automl.workers import Cohort, Finished, Killed, ProcessWorkers, ThreadWorkers, cohort_bytes, open_workers
 from automl.workers.memory import parse_bytes, process_tree_rss
 
@@ -46,7 +46,7 @@ def greedy(tmp_path, monkeypatch):
 
     def cohort(number=0, trial_timeout=float("inf"), **params):
         model = {"greedy": {"estimator": "greedy.Greedy", **params}}
-        proposal = Proposal(number=number, configuration={"model": model}, params={}, seed=0)
+        proposal = TrialSpec(number=number, configuration={"model": model}, params={}, seed=0)
         return Cohort(number, (proposal,), trial_timeout=trial_timeout)
 
     yield cohort

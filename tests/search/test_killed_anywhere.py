@@ -5,9 +5,9 @@ import random
 import pytest
 
 from automl.families import load_space
-from automl.loop import Loop
 from automl.records import Curve, SearchRecord, TrialRecord
-from automl.study import Budget, Session, create_study, load_study, make_pruner, make_sampler
+from automl.search import Budget, Loop
+from automl.study import Session, create_study, load_study, make_pruner, make_sampler
 from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached
 from tests.support.scripted import ScriptedTracker, ScriptedWorkers
@@ -51,7 +51,7 @@ def score(proposal, rung):
 
 def train(cohort, chance):
     """Train nothing, but pause, ask and end as cohorts do."""
-    alive = {proposal.number: proposal for proposal in cohort.proposals}
+    alive = {proposal.number: proposal for proposal in cohort.trials}
     curves, replies = {number: [] for number in alive}, []
     ends = {number: one.params.get("model.linear.max_epochs", 1) for number, one in alive.items()}
     records = {}
@@ -74,7 +74,7 @@ def train(cohort, chance):
                 )
         if not alive:
             break
-    yield Finished(cohort, [records[proposal.number] for proposal in cohort.proposals])
+    yield Finished(cohort, [records[proposal.number] for proposal in cohort.trials])
 
 
 def search(journal, *, pruner, slots=1, seed=0, lives=None):

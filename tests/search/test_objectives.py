@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 import automl
 from automl.cli import main
-from automl.resume import sync
+from automl.search import sync
 from automl.study import load_study, read_records
 from automl.workers import model_bytes
 from tests.support.tables import cancer, small

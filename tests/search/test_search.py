@@ -15,7 +15,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 import automl
-from automl.study import Budget, read_records
+from automl.search import Budget
+from automl.study import read_records
 from tests.support.tables import cancer, diabetes, penguins, small
 
 SPACE = {
@@ -206,7 +207,7 @@ def test_a_time_limit_ends_the_search(folder, monkeypatch):
         late[0] += 3600 * (trial.state == TrialState.COMPLETE)
 
     clock = partial(Budget, clock=lambda: time.monotonic() + late[0])
-    monkeypatch.setattr("automl.search.Budget", clock)
+    monkeypatch.setattr("automl.search.estimator.Budget", clock)
     search = make(n_trials=None, timeout=3600, n_jobs=1, callbacks=[an_hour_passes]).fit(*small())
     assert search.leaderboard_.state.eq("complete").any()
     assert late[0] >= 3600  # nothing else would have ended it
@@ -269,7 +270,7 @@ def test_an_interrupt_before_any_score_leaves_a_killed_run(folder, monkeypatch):
     def interrupted(loop):
         loop.interrupted = True
 
-    monkeypatch.setattr("automl.loop.Loop.run", interrupted)
+    monkeypatch.setattr("automl.search.loop.Loop.run", interrupted)
     search = make(TREE, n_trials=2)
     with pytest.raises(automl.NoModelError, match="no trial came to a score"):
         search.fit(*small())

@@ -17,9 +17,9 @@ import typer
 from rich.console import Console
 
 from automl import __version__
-from automl.cli_show import leaderboard_table, predictions_table
-from automl.cli_spaces import AllowImport
-from automl.cli_spaces import app as spaces_app
+from automl.cli.render import leaderboard_table, predictions_table
+from automl.cli.spaces import AllowImport
+from automl.cli.spaces import app as spaces_app
 from automl.errors import AutomlError, Fault, InputError, SettingError
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def resume(
       automl resume churn-20260102-120000-000
       automl resume churn-20260102-120000-000 --timeout 300
     """
-    from automl.resume import settings_of
+    from automl.search import settings_of
     from automl.study import load_study
 
     about, settings = settings_of(load_study(study_name, storage))
@@ -286,7 +286,7 @@ def sync(
     experiment_name: ExperimentName = None,
 ) -> None:
     """Bring MLflow level with a study: missing runs are written, unfinished ones ended."""
-    from automl.resume import sync as level
+    from automl.search import sync as level
 
     name, run_id, n_trials = level(study, storage, tracking_uri, experiment_name)
     _say(f"{name}: {n_trials} trials in run {run_id}")
@@ -333,7 +333,7 @@ def replay(
 
     The table must hold the values it held then. A trial that was pruned is trained to the rung it had come to.
     """
-    from automl.replay import replay_run
+    from automl.search import replay_run
     from automl.table import read_table
     from automl.tracking import read_trial
 
@@ -489,7 +489,3 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-if __name__ == "__main__":
-    main()

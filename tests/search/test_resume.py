@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold
 import automl
 from automl.cli import main
 from automl.records import SearchRecord
-from automl.resume import sync
+from automl.search import sync
 from automl.study import load_study, read_records
 from automl.tracking import Tracker
 from tests.support import ROOT

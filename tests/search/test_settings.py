@@ -8,7 +8,7 @@ from unittest import mock
 import joblib
 import pytest
 
-from automl.settings import SETTINGS, workers_for
+from automl.search.settings import SETTINGS, workers_for
 
 
 @pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (-1, 6), (1, 1), (4, 4), (9, 9)])
@@ -26,6 +26,6 @@ def test_a_process_that_may_have_no_children_has_one_job(n_jobs):
 
 def jobs_of(n_jobs):
     opened = []
-    with mock.patch("automl.settings.open_workers", lambda assignment, n, **limits: opened.append(n)):
+    with mock.patch("automl.search.settings.open_workers", lambda assignment, n, **limits: opened.append(n)):
         workers_for(None, {name: rule.default for name, rule in SETTINGS.items()} | {"n_jobs": n_jobs})
     return opened[0]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SettingError
-from automl.plan import Plan, make_plan
-from automl.records import Proposal, SearchRecord, TrialRecord
+from automl.records import SearchRecord, TrialRecord, TrialSpec
+from automl.search.plan import Plan, make_plan
 from automl.table import read_table
 from automl.tracking import read_trial
 from automl.workers import WorkerContext, train_single
@@ -68,7 +68,7 @@ def replay_trial(assignment: WorkerContext, record: TrialRecord) -> Replay:
     if record.score is None and record.state != "failed":
         came = f"trial {record.number}, which had none when it was {record.state}: {record.reason}"
         raise SettingError(Fault("trial", "must have come to a score", came))
-    proposal = Proposal(**record.model_dump(include=set(Proposal.model_fields)))
+    proposal = TrialSpec(**record.model_dump(include=set(TrialSpec.model_fields)))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
     return Replay(record, train_single(assignment, proposal, last))
 
@@ -124,7 +124,7 @@ def replay_run(
         X, y = read_table(_file(about), target=about.target)
     if cv is None and groups is None and about.cv == "object":
         rule = "must be handed in where the splits were a program's own"
-        raise SettingError(Fault("cv", rule, "none", "Call automl.replay.replay_run with cv or groups."))
+        raise SettingError(Fault("cv", rule, "none", "Call automl.search.replay_run with cv or groups."))
     asked = list(about.objectives) if scoring is None else scoring
     plan = make_plan(
         X,

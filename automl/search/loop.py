@@ -12,10 +12,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from automl.families import Family, family_of, params_at_stop
-from automl.records import Proposal, State, TrialRecord
-from automl.running import Running
+from automl.records import State, TrialRecord, TrialSpec
+from automl.search.budget import Budget
+from automl.search.cohort_run import CohortRun
 from automl.select import best_record
-from automl.study import Budget, Session
+from automl.study import Session
 from automl.workers import (
     Cohort,
     Crashed,
@@ -132,9 +133,9 @@ class Loop:
         self._epoch_steps, self._fidelity = epoch_steps, fidelity or {}
         self._repeatable = budget.n_trials is not None
         self._ahead = max(_AHEAD, workers.slots) if self._repeatable else workers.slots
-        self._running: dict[int, Running] = {}  # in the order of their proposals
+        self._running: dict[int, CohortRun] = {}  # in the order of their proposals
         self._ended = {record.number: record for record in known}
-        self._repeats: dict[int, list[Proposal]] = {}  # by the trial at work that has their configuration
+        self._repeats: dict[int, list[TrialSpec]] = {}  # by the trial at work that has their configuration
         self._cohorts = self._passed_over = 0
         self._best: TrialRecord | None = None
         self._without = 0  # trials since the best one so far
@@ -166,7 +167,7 @@ class Loop:
             running.abandon("stopped", reason)
             self._tell(running)
         for proposals in list(self._repeats.values()):  # of trials that another process still has at work
-            waiting = Running(Cohort(self._cohorts, tuple(proposals), time.time()))
+            waiting = CohortRun(Cohort(self._cohorts, tuple(proposals), time.time()))
             waiting.abandon("stopped", reason)
             for record in waiting.records:
                 self._tell_trial(record)
@@ -180,10 +181,9 @@ class Loop:
     def _search(self) -> None:
         while not self.interrupted and self._error is None:
             self._look_around()
-            self._keep_up()
+            held_up = self._keep_up() and not self._over
             left = self._time_left() + _GRACE
             awaited = self._budget.trials_left < 1 and self._session.remote_trials
-            held_up = self._behind() and not self._over
             if not (self._running or awaited or held_up) or left < 0:
                 break
             event = self._workers.next(timeout=min(_WAIT, max(0.05, left)))
@@ -218,9 +218,7 @@ class Loop:
 
     def _finishing(self) -> float:
         """Return the seconds that the end of the search takes: the winner's refit and what is to be written."""
-        backlog = self._tracker.backlog(
-            sum(len(running.cohort.proposals) for running in self._running.values())
-        )
+        backlog = self._tracker.backlog(sum(len(running.cohort.trials) for running in self._running.values()))
         best = self._best
         if not self._refit:
             return self._slowness * _WRITING + backlog
@@ -251,10 +249,12 @@ class Loop:
             self._take(proposals)
         self._budget.elsewhere = self._session.remote_trials
 
-    def _keep_up(self) -> None:
-        """Propose, tell and start as far as the schedule allows; where it allows both, it is to propose first."""
+    def _keep_up(self) -> bool:
+        """Propose, tell and start as far as the schedule allows; return whether proposals wait for the log."""
         while True:
-            if len(self._running) < self._ahead and not self._behind() and self._goes_on():
+            room = len(self._running) < self._ahead
+            behind = room and self._behind()
+            if room and not behind and self._goes_on():
                 self._propose()
             elif (ended := self._due()) is not None:
                 self._tell(ended)
@@ -264,9 +264,12 @@ class Loop:
             at_work = sum(other.at_work is not None for other in self._running.values())
             if running.waiting and at_work < self._workers.slots:
                 self._start(running)
+        return behind
 
     def _behind(self) -> bool:
-        """Return whether so much waits to be written that the end of the time would go to it."""
+        """Return whether the backlog would take the end of the time; a repeatable search never waits for it."""
+        if self._repeatable:
+            return False
         return self._tracker.backlog() > max(_BACKLOG, _BEHIND * self._budget.remaining)
 
     def _goes_on(self) -> bool:
@@ -275,19 +278,19 @@ class Loop:
         self._over = self._over or self._without >= self._patience
         return not self._over
 
-    def _due(self) -> Running | None:
+    def _due(self) -> CohortRun | None:
         """Return a cohort to be told now."""
         eligible = list(self._running.values())[: 1 if self._repeatable else None]
         return next((running for running in eligible if running.ended), None)
 
     def _propose(self) -> None:
-        at_work = (proposal for running in self._running.values() for proposal in running.cohort.proposals)
+        at_work = (proposal for running in self._running.values() for proposal in running.cohort.trials)
         known = min((proposal.number for proposal in at_work), default=1 + max(self._ended, default=-1))
         proposals = self._session.propose(self._size, known if self._repeatable else None)
         self._over = self._over or not proposals
         self._take(proposals)
 
-    def _take(self, proposals: Sequence[Proposal]) -> None:
+    def _take(self, proposals: Sequence[TrialSpec]) -> None:
         """Have a cohort trained as soon as there is room for it."""
         proposals = self._new_ones(proposals)
         if not proposals:
@@ -296,7 +299,7 @@ class Loop:
         span = self._span(family, params, len(proposals))
         cohort = Cohort(self._cohorts, proposals, time.time() + span, self._trial_timeout)
         self._cohorts += 1
-        running = self._running[cohort.id] = Running(cohort, self._epoch_steps, self._measured)
+        running = self._running[cohort.id] = CohortRun(cohort, self._epoch_steps, self._measured)
         refused = self._refused(cohort, span)
         self._passed_over = self._passed_over + 1 if refused else 0
         self._over = self._over or self._passed_over > _PASSED_OVER
@@ -316,7 +319,7 @@ class Loop:
 
     def _refused(self, cohort: Cohort, span: float) -> tuple[State, str] | None:
         """Return how trials end that cannot start, for want of memory or time, and why."""
-        family, params, preprocess = family_of(cohort.proposals[0].configuration)
+        family, params, preprocess = family_of(cohort.trials[0].configuration)
         needs, has = (
             self._memory([params], family, self._is_prepared(preprocess, cohort)),
             self._workers.memory_per_worker(),
@@ -334,7 +337,7 @@ class Loop:
             return None
         return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
 
-    def _new_ones(self, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    def _new_ones(self, proposals: Sequence[TrialSpec]) -> tuple[TrialSpec, ...]:
         """Return the proposals that need training; the others have the result of an equal one, once it is there."""
         self._budget.proposed |= {proposal.number for proposal in proposals}
         new = []
@@ -348,14 +351,14 @@ class Loop:
                 self._repeats.setdefault(first, []).append(proposal)
         return tuple(new) if any(proposal.number not in self._ended for proposal in new) else ()
 
-    def _start(self, running: Running) -> None:
+    def _start(self, running: CohortRun) -> None:
         part = running.start()
-        n = len(part.proposals)
-        family, _, _ = family_of(part.proposals[0].configuration)
+        n = len(part.trials)
+        family, _, _ = family_of(part.trials[0].configuration)
         self._progress.training(f"{n} x {family.name}" if n > 1 else family.name, n)
         self._workers.submit(part)
 
-    def _size(self, leader: Proposal) -> int:
+    def _size(self, leader: TrialSpec) -> int:
         """Return how many trials train together: what the family allows, but several cohorts to a search."""
         family, params, preprocess = family_of(leader.configuration)
         few = float("inf") if self._budget.n_trials is None else max(1, self._budget.n_trials // 8)
@@ -372,7 +375,7 @@ class Loop:
     def _is_prepared(self, preprocess: dict[str, Any], but: Cohort | None = None) -> bool:
         """Return whether a cohort of another worker needs the same matrices, so that this one adds none."""
         others = [running.cohort for running in self._running.values() if running.cohort is not but]
-        alike = (family_of(other.proposals[0].configuration)[2] == preprocess for other in others)
+        alike = (family_of(other.trials[0].configuration)[2] == preprocess for other in others)
         return self._workers.slots > 1 and any(alike)
 
     def _memory(self, params: Sequence[dict[str, object]], family: Family, shared: bool) -> float:
@@ -396,10 +399,10 @@ class Loop:
             case Killed(_, "memory_limit", reason, seconds):
                 running.lost(reason, again=False, seconds=seconds)
             case Killed(_, _, reason, seconds):
-                self._learn_least([one.configuration for one in running.at_work.proposals], seconds)
+                self._learn_least([one.configuration for one in running.at_work.trials], seconds)
                 running.give_up("pruned", reason, seconds)
 
-    def _judge(self, running: Running, rung: int, scores: dict[int, float]) -> set[int]:
+    def _judge(self, running: CohortRun, rung: int, scores: dict[int, float]) -> set[int]:
         """Return which trials of a cohort to prune.
 
         None is before the least that the space grants it, nor before its scores tell how it will end.
@@ -407,7 +410,7 @@ class Loop:
         pruned = self._session.report(rung, scores)
         rows = int(self._n_rows * self._training_share() / self._n_folds)
         kept = set()
-        for proposal in running.cohort.proposals:
+        for proposal in running.cohort.trials:
             family, params, _ = family_of(proposal.configuration)
             here = f"model.{family.name}."
             lows = self._fidelity.items()
@@ -438,7 +441,7 @@ class Loop:
             work = sum(family.cost(one, rows, self._n_columns) for one in params)
             self._budget.observe(family.name, work, seconds)
 
-    def _tell(self, running: Running) -> None:
+    def _tell(self, running: CohortRun) -> None:
         """Let everybody know how a cohort ended."""
         del self._running[running.cohort.id]
         for record in running.records:

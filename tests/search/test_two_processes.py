@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from automl.errors import SettingError
-from automl.resume import sync
+from automl.search import sync
 from automl.study import known_studies, load_study, read_records
 from tests.support import ROOT
 from tests.support.kill_and_resume import check_mlflow
@@ -29,7 +29,7 @@ from tests.support import ROOT
 trained, evaluate = [], thread.evaluate
 
 def noted(assignment, prepared, cohort, *more):
-    trained.extend(proposal.number for proposal in cohort.proposals)
+    trained.extend(proposal.number for proposal in cohort.trials)
     return evaluate(assignment, prepared, cohort, *more)
 
 thread.evaluate = noted

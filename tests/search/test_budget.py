@@ -1,6 +1,6 @@
 import pytest
 
-from automl.study import Budget
+from automl.search import Budget
 
 
 class Clock:

@@ -14,10 +14,9 @@ import pandas as pd
 import pytest
 
 from automl.families import FAMILIES, Problem, load_space
-from automl.loop import Loop
 from automl.records import Curve, SearchRecord
-from automl.running import Running
-from automl.study import Budget, Session, create_study, make_pruner, make_sampler
+from automl.search import Budget, CohortRun, Loop
+from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import NullProgress
 from automl.workers import (
@@ -68,7 +67,7 @@ def test_with_a_number_of_trials_cohorts_are_as_large_whatever_training_costs_an
         clock = Clock()
 
         def script(cohort, clock=clock, seconds=seconds):
-            clock.now += seconds * len(cohort.proposals)
+            clock.now += seconds * len(cohort.trials)
             yield from finished(cohort, seconds)
 
         session = ScriptedSession(family)
@@ -82,7 +81,7 @@ def test_no_cohort_is_proposed_once_the_time_is_up():
     clock = Clock()
 
     def eighth_of_a_second_each(cohort):
-        clock.now += len(cohort.proposals) / 8
+        clock.now += len(cohort.trials) / 8
         yield from finished(cohort, seconds=1 / 8)
 
     session = ScriptedSession()
@@ -118,7 +117,7 @@ def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead
 
     def quick(cohort):
         asked.append(clock.now)
-        clock.now += 0.01 * len(cohort.proposals)
+        clock.now += 0.01 * len(cohort.trials)
         yield from finished(cohort, seconds=0.01)
 
     class Waiting(ScriptedWorkers):
@@ -167,7 +166,7 @@ def test_the_first_cohort_leaves_time_to_refit_one_of_it(family, part):
     given = []
 
     def endless(cohort):
-        given.append((len(cohort.proposals), cohort.deadline - time.time()))
+        given.append((len(cohort.trials), cohort.deadline - time.time()))
         yield from finished(cohort)
 
     search = loop(ScriptedWorkers(endless), ScriptedSession(family), timeout=600, n_trials=64, refit=True)
@@ -197,7 +196,7 @@ def test_a_fit_that_cannot_be_stopped_does_not_start_in_vain():
 
     def slow(cohort):
         clock.now += 20
-        yield Finished(cohort, [record(proposal, seconds=20) for proposal in cohort.proposals])
+        yield Finished(cohort, [record(proposal, seconds=20) for proposal in cohort.trials])
 
     session = ScriptedSession("decision_tree")
     search = loop(ScriptedWorkers(slow), session, timeout=30, clock=clock)
@@ -336,7 +335,7 @@ def test_equal_configurations_train_once_and_are_told_what_is_known():
     trained = []
 
     def script(cohort):
-        trained.extend(one.number for one in cohort.proposals)
+        trained.extend(one.number for one in cohort.trials)
         yield from finished(cohort)
 
     session = ScriptedSession()
@@ -374,8 +373,8 @@ def test_when_nothing_new_is_left_only_a_number_of_trials_goes_on(limits):
 
 def best_at(number):
     def script(cohort):
-        scores = {one.number: 0.9 if one.number == number else 0.5 for one in cohort.proposals}
-        yield Finished(cohort, [record(one, score=scores[one.number]) for one in cohort.proposals])
+        scores = {one.number: 0.9 if one.number == number else 0.5 for one in cohort.trials}
+        yield Finished(cohort, [record(one, score=scores[one.number]) for one in cohort.trials])
 
     return script
 
@@ -488,7 +487,7 @@ def deadly(*numbers, tried):
     """Return a script of cohorts whose worker dies at rung 2 wherever one of these trials is among them."""
 
     def script(cohort):
-        members = tuple(one.number for one in cohort.proposals)
+        members = tuple(one.number for one in cohort.trials)
         tried.append(members)
         yield at_rung(cohort, 1)
         if set(numbers) & set(members):
@@ -531,7 +530,7 @@ def test_a_trial_that_was_pruned_before_its_worker_died_stays_so():
         if cohort.id:
             yield from finished(cohort)
             return
-        yield RungReached(cohort, 1, {one.number: 0.4 for one in cohort.proposals}, gone)
+        yield RungReached(cohort, 1, {one.number: 0.4 for one in cohort.trials}, gone)
         yield Crashed(cohort, "killed by SIGKILL")
 
     search = loop(ScriptedWorkers(script), ScriptedSession(prune={1}), n_trials=16)
@@ -561,8 +560,8 @@ def test_a_cohort_too_large_for_its_worker_is_halved_at_once():
     tried = []
 
     def script(cohort):
-        tried.append(len(cohort.proposals))
-        if len(cohort.proposals) > 2 or cohort.proposals[-1].number == 4:
+        tried.append(len(cohort.trials))
+        if len(cohort.trials) > 2 or cohort.trials[-1].number == 4:
             yield Killed(cohort, "memory_limit", "its worker had 3.0 GB of memory, and may have 2.0 GB", 9.0)
         else:
             yield from finished(cohort)
@@ -595,7 +594,7 @@ def test_a_cohort_that_takes_too_long_is_pruned_and_not_tried_again():
 class SmallWorkers(ScriptedWorkers):
     has = float("inf")
 
-    def share(self):
+    def memory_per_worker(self):
         return self.has
 
 
@@ -633,7 +632,7 @@ def test_a_cohort_that_time_cuts_keeps_what_it_said_at_rungs():
     clock = Clock()
 
     def script(cohort):
-        first, second, *_ = (proposal.number for proposal in cohort.proposals)
+        first, second, *_ = (proposal.number for proposal in cohort.trials)
         yield RungReached(cohort, 1, {first: 0.1, second: 0.2}, lambda pruned: None)
         yield RungReached(cohort, EPOCHS, {first: 0.7}, lambda pruned: None)
         while True:
@@ -731,7 +730,7 @@ def test_what_will_not_come_to_its_end_has_a_part_of_the_time():
             cohort,
             [
                 record(proposal, seconds=40).model_copy(update={"curve": curve, "state": state})
-                for proposal in cohort.proposals
+                for proposal in cohort.trials
             ],
         )
 
@@ -882,7 +881,7 @@ def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
 
 def test_where_workers_measure_trials_none_is_complete_without_their_word():
     for measured, state in ((False, "complete"), (True, "stopped")):
-        running = Running(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
+        running = CohortRun(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
         running.start()
         running.judged(EPOCHS, {0: 0.7}, lambda rung, scores: set())
         running.abandon("stopped", "the time was up")

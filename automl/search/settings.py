@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 
-from automl.callbacks import callback_faults
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
+from automl.search.callbacks import callback_faults
 from automl.workers import (
     MIN_WORKER_MEMORY,
     WorkerContext,

@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 import automl
 from automl.cli import main
 from automl.records import Curve
-from automl.replay import Replay, replay_run, replay_trial
+from automl.search import Replay, replay_run, replay_trial
 from tests.support.tables import cancer, small
 
 SPACE = {

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from automl.families import family_of
-from automl.records import Curve, Proposal, State, TrialRecord
+from automl.records import Curve, State, TrialRecord, TrialSpec
 from automl.workers import Cohort
 
-__all__ = ["Running"]
+__all__ = ["CohortRun"]
 
 _ATTEMPTS = 2  # how often a cohort is tried whole whose worker dies; it may not have been its own fault
 
@@ -19,7 +19,7 @@ Judge = Callable[[int, dict[int, float]], set[int]]
 
 
 @dataclass
-class Running:
+class CohortRun:
     """A cohort at work, whole or in parts.
 
     Where its worker dies it is tried once more, then in two halves, and so on down to single trials: what kills
@@ -58,12 +58,12 @@ class Running:
     @property
     def ended(self) -> bool:
         """Whether the end of all its trials is known."""
-        return len(self._records) == len(self.cohort.proposals)
+        return len(self._records) == len(self.cohort.trials)
 
     @property
     def records(self) -> list[TrialRecord]:
         """The trials that have ended, in the order of their proposals."""
-        numbers = (proposal.number for proposal in self.cohort.proposals)
+        numbers = (proposal.number for proposal in self.cohort.trials)
         return [self._records[number] for number in numbers if number in self._records]
 
     def start(self) -> Cohort:
@@ -90,26 +90,26 @@ class Running:
         if part is None:
             return
         self._attempts += 1
-        n = len(part.proposals)
+        n = len(part.trials)
         if again and part is self.cohort and self._attempts < _ATTEMPTS:
             self._waiting.appendleft(part)
         elif n > 1:
-            halves = part.proposals[: n // 2], part.proposals[n // 2 :]
-            self._waiting.extendleft(replace(part, proposals=half) for half in reversed(halves))
+            halves = part.trials[: n // 2], part.trials[n // 2 :]
+            self._waiting.extendleft(replace(part, trials=half) for half in reversed(halves))
         else:
-            self._give_up(part.proposals, "failed", reason, seconds)
+            self._give_up(part.trials, "failed", reason, seconds)
         self.at_work = None
 
     def give_up(self, state: State, reason: str, seconds: float) -> None:
         """End the part at work, which trained for ``seconds``, with what it said at rungs."""
         if self.at_work is not None:
-            self._give_up(self.at_work.proposals, state, reason, seconds)
+            self._give_up(self.at_work.trials, state, reason, seconds)
             self.at_work = None
 
     def abandon(self, state: State, reason: str) -> None:
         """End what no worker will finish, with what it said at rungs."""
         self._give_up(
-            [proposal for proposal in self.cohort.proposals if proposal.number not in self._records],
+            [proposal for proposal in self.cohort.trials if proposal.number not in self._records],
             state,
             reason,
         )
@@ -117,7 +117,7 @@ class Running:
         self._waiting.clear()
 
     def _give_up(
-        self, proposals: Sequence[Proposal], state: State, reason: str, seconds: float | None = None
+        self, proposals: Sequence[TrialSpec], state: State, reason: str, seconds: float | None = None
     ) -> None:
         started = self.started or time.time()
         share = (time.time() - started if seconds is None else seconds) / max(1, len(proposals))
@@ -125,7 +125,7 @@ class Running:
             self._records[proposal.number] = self._record(proposal, state, reason, started, share)
 
     def _record(
-        self, proposal: Proposal, state: State, reason: str, started: float, seconds: float
+        self, proposal: TrialSpec, state: State, reason: str, started: float, seconds: float
     ) -> TrialRecord:
         family, params, _ = family_of(proposal.configuration)
         last, rung = family.last_rung(params, self.epoch_steps), self.pruned.get(proposal.number)

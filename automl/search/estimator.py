@@ -11,17 +11,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.callbacks import one_form
 from automl.errors import NoModelError, without_passwords
-from automl.limits import warn_of_winner
-from automl.loop import Loop
 from automl.metrics import Direction, Scorer
-from automl.plan import make_plan
 from automl.records import TrialRecord
-from automl.replay import Replay, replay_number
-from automl.resume import PATIENCE, check_same, finish, mirror
-from automl.select import leaderboard, pareto_front
-from automl.settings import (
+from automl.search.budget import Budget
+from automl.search.callbacks import one_form
+from automl.search.limits import warn_of_winner
+from automl.search.loop import Loop
+from automl.search.plan import make_plan
+from automl.search.replay import Replay, replay_number
+from automl.search.resume import PATIENCE, check_same, finish, mirror
+from automl.search.settings import (
     blas_threads,
     check_memory,
     check_settings,
@@ -30,8 +30,9 @@ from automl.settings import (
     shown_settings,
     workers_for,
 )
+from automl.search.winner import Winner, best_of
+from automl.select import leaderboard, pareto_front
 from automl.study import (
-    Budget,
     Session,
     create_study,
     make_pruner,
@@ -41,7 +42,6 @@ from automl.study import (
     save_settings,
 )
 from automl.tracking import NullProgress, Progress, Tracker
-from automl.winner import Winner, best_of
 
 if TYPE_CHECKING:
     from automl.space import Space

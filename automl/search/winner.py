@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
 from automl.families import family_of, params_at_stop
-from automl.limits import warn_of_refitted
 from automl.metrics import Predictions
-from automl.plan import Plan
 from automl.records import SearchRecord, TrialRecord
+from automl.search.limits import warn_of_refitted
+from automl.search.plan import Plan
+from automl.search.settings import plain_name
 from automl.select import best_record
-from automl.settings import plain_name
 from automl.workers import limit_threads
 
 if TYPE_CHECKING:

@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m automl.cli``."""
+
+from automl.cli.app import main
+
+main()
