@@ -1,0 +1,164 @@
+"""Size of modules, imports between them, and access to private attributes."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from statistics import median
+
+import optuna
+import pytest
+
+from tests.support import ROOT
+from tests.support.source import (
+    cycles,
+    import_graph,
+    modules,
+    package_graph,
+    private_access,
+    private_names,
+)
+
+MAX_LINES = 400
+OWNERS = {"optuna": "automl.study", "mlflow": "automl.tracking"}
+PRIVATE_MODULE = "automl.study.optuna_private"
+
+
+@pytest.fixture(scope="module")
+def package():
+    return modules(ROOT)
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_modules_have_at_most_400_lines(package):
+    assert {name: one.n_lines for name, one in package.items() if one.n_lines > MAX_LINES} == {}
+
+
+def test_modules_median_length_is_100_to_200_lines(package):
+    assert 100 <= median(one.n_lines for one in package.values() if not one.is_package) <= 200
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_imports_have_no_cycle(package):
+    assert cycles(import_graph(package)) == []
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_packages_have_no_cycle(package):
+    graph = package_graph(package)
+    graph.pop("automl", None)  # its lazy names are annotated below TYPE_CHECKING
+    assert cycles({name: targets - {"automl"} for name, targets in graph.items()}) == []
+
+
+def test_cycles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "e"}, "e": set()}
+    assert cycles(graph) == [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("library", OWNERS)
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_library_is_imported_by_one_package(package, library):
+    found = {
+        f"{name}:{one.line}"
+        for name, module in package.items()
+        for one in module.imports()
+        if one.target.partition(".")[0] == library and module.package != OWNERS[library]
+    }
+    assert found == set()
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_optuna_private_attributes_are_in_one_module(package):
+    private = private_names(Path(optuna.__file__).parent)
+    found = {
+        f"{name}:{line} {attribute}"
+        for name, module in package.items()
+        if module.package == "automl.study" and name != PRIVATE_MODULE
+        for line, attribute in private_access(module)
+        if attribute in private
+    }
+    found |= {
+        f"{name}:{one.line} {one.target}"
+        for name, module in package.items()
+        if name != PRIVATE_MODULE
+        for one in module.imports()
+        if one.target.startswith("optuna.") and "._" in one.target
+    }
+    assert found == set()
+
+
+def test_private_names_stay_in_their_package(package):
+    found = {
+        f"{name}:{one.line} {one.target}"
+        for name, module in package.items()
+        for one in module.imports()
+        if one.target.startswith("automl.")
+        and any(part.startswith("_") and not part.startswith("__") for part in one.target.split("."))
+        and ".".join(one.target.split(".")[:2]) != module.package
+    }
+    assert found == set()
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_packages_are_used_through_their_init(package):
+    found = {
+        f"{name}:{one.line} {one.target}"
+        for name, module in package.items()
+        for one in module.imports()
+        if (target := _module_of(one.target, package)) is not None
+        and target.count(".") >= 2
+        and package[target].package != module.package
+    }
+    assert found == set()
+
+
+def _module_of(target: str, package: dict[str, object]) -> str | None:
+    if target in package:
+        return target
+    parent = target.rpartition(".")[0]
+    return parent if parent in package else None
+
+
+UNIX_MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty"}
+UNIX_NAMES = {
+    "os.fork", "os.getuid", "os.geteuid", "os.killpg", "os.setsid", "os.getpgid", "os.sched_getaffinity", "os.nice",
+    "signal.SIGKILL", "signal.SIGHUP", "signal.SIGUSR1", "signal.SIGUSR2", "signal.SIGALRM", "signal.setitimer",
+    "signal.pthread_sigmask", "signal.pthread_kill", "time.tzset",
+}  # fmt: skip
+GUARDS = ("sys.platform", "os.name", "hasattr(", "platform.system(", "is not None", "WINDOWS", "POSIX")
+
+
+def _unguarded(node: ast.AST, guarded: bool = False):
+    """Yield what exists on Unix alone and is used outside `try` and platform checks."""
+    if isinstance(node, ast.Try):
+        guarded = guarded or bool(node.handlers)
+    elif isinstance(node, ast.If | ast.IfExp | ast.BoolOp):
+        guarded = guarded or any(guard in ast.unparse(node) for guard in GUARDS)
+    if not guarded:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, one.name) for one in node.names if one.name in UNIX_MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in UNIX_MODULES:
+            yield node.lineno, node.module
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in UNIX_NAMES:
+            yield node.lineno, ast.unparse(node)
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/proc")
+        ):
+            yield node.lineno, node.value
+    for child in ast.iter_child_nodes(node):
+        yield from _unguarded(child, guarded)
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_unix_features_have_a_fallback(package):
+    found = {
+        f"{name}:{line} {what}" for name, module in package.items() for line, what in _unguarded(module.tree)
+    }
+    assert found == set()
+
+
+def test_unix_features_without_a_fallback_are_found():
+    code = (
+        "import fcntl\nif hasattr(os, 'fork'):\n    os.fork()\nos.kill(1, signal.SIGKILL)\nopen('/proc/self')"
+    )
+    assert [line for line, _ in _unguarded(ast.parse(code))] == [1, 4, 5]
