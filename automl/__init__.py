@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from automl.version import __version__
+
 if TYPE_CHECKING:
     from automl.errors import (
         AutomlError,
@@ -43,8 +45,6 @@ __all__ = [
     "load_space",
     "read_table",
 ]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "AutomlError": "automl.errors",

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from rich.console import Console
 
-from automl import __version__
 from automl.cli.render import leaderboard_table, predictions_table
 from automl.cli.spaces import AllowImport
 from automl.cli.spaces import app as spaces_app
 from automl.errors import AutomlError, Fault, InputError, SettingError
+from automl.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -209,7 +209,7 @@ def _read(folder: Path) -> dict[str, Any]:
 def _compare_versions(flavor: dict[str, Any], metadata: dict[str, Any]) -> None:
     import sklearn
 
-    from automl import __version__
+    from automl.version import __version__
 
     for name, written, here in (
         ("scikit-learn", flavor.get("sklearn_version"), sklearn.__version__),

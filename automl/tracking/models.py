@@ -114,7 +114,7 @@ def _write(
 ) -> None:
     import skops.io
 
-    from automl import __version__
+    from automl.version import __version__
 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.skops"
@@ -173,7 +173,7 @@ def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
 
 def _requirements(trusted: Sequence[str]) -> list[str]:
     """Return what must be installed for a model to be loaded, the packages of foreign classes included."""
-    from automl import __version__
+    from automl.version import __version__
 
     known = [f"{name}=={version(name)}" for name in ("numpy", "pandas", "scikit-learn", "skops", "mlflow")]
     packages = {name.partition(".")[0] for name in trusted} - {*_TRUSTED_PACKAGES}

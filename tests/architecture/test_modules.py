@@ -12,6 +12,7 @@ import pytest
 from tests.support import ROOT
 from tests.support.source import (
     cycles,
+    executed_files,
     import_graph,
     modules,
     package_graph,
@@ -53,6 +54,13 @@ def test_packages_have_no_cycle(package):
 def test_cycles_are_found():
     graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "e"}, "e": set()}
     assert cycles(graph) == [["a", "b", "c"]]
+
+
+@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
+def test_training_step_runs_at_most_10_files_and_2000_lines():
+    step, _ = executed_files(ROOT)
+    assert len(step) <= 10, step
+    assert sum(path.read_text(encoding="utf-8").count("\n") for path in step) <= 2000
 
 
 @pytest.mark.parametrize("library", OWNERS)

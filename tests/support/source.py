@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +15,40 @@ from pathlib import Path
 
 WORDS = (Path(__file__).parent / "words.txt").read_text().split("\n")
 PATTERN = re.compile(rf"\b({'|'.join(filter(None, WORDS))})\b", re.IGNORECASE)
+
+# Functions of a step are those that more epochs call more often.
+TRACE = """
+import json, sys
+from collections import Counter
+import numpy as np
+from automl.descent import GradientDescentClassifier
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(64, 4)).astype(np.float32)
+y = (X[:, 0] > 0).astype(int)
+
+def calls(epochs):
+    count = Counter()
+    def note(frame, event, arg):
+        if event == "call":
+            count[frame.f_code.co_filename, frame.f_code.co_name] += 1
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=(8,), dropout=0.1, optimizer="adam", schedule="cosine", batch_size=16,
+        max_epochs=epochs, random_state=0,
+    )
+    sys.setprofile(note)
+    try:
+        model.fit(X, y)
+    finally:
+        sys.setprofile(None)
+    return count
+
+calls(1)
+few, many = calls(3), calls(6)
+fit = {file for file, _ in many if "automl" in file and "site-packages" not in file}
+step = {file for (file, name), n in many.items() if file in fit and n > few[file, name]}
+print(json.dumps([sorted(step), sorted(fit)]))
+"""
 
 
 @dataclass(frozen=True)
@@ -157,3 +195,18 @@ def word_hits(path: Path) -> list[tuple[int, str]]:
     """Return line and word of each match of the words to avoid."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [(i, match.group()) for i, line in enumerate(lines, 1) for match in PATTERN.finditer(line)]
+
+
+def executed_files(checkout: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files that a step of a network's training runs, with NumPy kernels, and those of a fit."""
+    environment = os.environ | {"PYTHONPATH": str(checkout), "AUTOML_NUMBA": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", TRACE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=checkout,
+    )
+    step, fit = json.loads(done.stdout)
+    return [Path(file) for file in step], [Path(file) for file in fit]
