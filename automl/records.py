@@ -1,40 +1,73 @@
-"""What travels between rooms: small frozen records, without references, JSON both ways."""
+"""Frozen records that travel between packages: no references, JSON both ways."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Curve", "TrialSpec", "SearchRecord", "State", "Task", "TrialRecord"]
+from automl.constraints import named
+
+__all__ = [
+    "Curve",
+    "Model",
+    "SearchRecord",
+    "State",
+    "Task",
+    "TrialRecord",
+    "TrialSpec",
+    "model_of",
+]
 
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
 
 
+class Model(NamedTuple):
+    """The model that a configuration describes.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family.
+    estimator : str or None
+        Import path of the class, for a family that the space names by one.
+    params : dict
+        Parameters of the family.
+    preprocess : dict
+        The preprocessing.
+    """
+
+    family: str
+    estimator: str | None
+    params: dict[str, Any]
+    preprocess: dict[str, Any]
+
+
+def model_of(configuration: Mapping[str, Any]) -> Model:
+    """Return the family, its parameters and the preprocessing of a configuration.
+
+    Examples
+    --------
+    >>> model_of({"model": {"tree": {"max_depth": 3}}, "preprocess": {"numeric": {"scale": "robust"}}})
+    Model(family='tree', estimator=None, params={'max_depth': 3}, preprocess={'numeric': {'scale': 'robust'}})
+    """
+    family, params = named(configuration["model"])
+    preprocess = params.pop("preprocess", configuration.get("preprocess", {}))
+    return Model(family, params.pop("estimator", None), params, preprocess)
+
+
 class _Record(BaseModel):
-    """``model_dump_json`` and ``model_validate_json`` go both ways, infinities and NaN included."""
+    """A frozen record; ``model_dump_json`` and ``model_validate_json`` keep infinities and NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-class TrialSpec(_Record):
-    """A trial before it is trained.
-
-    Parameters
-    ----------
-    number : int
-        The trial's number in its study, from 0.
-    configuration : dict
-        A point of the space: nested, plain values.
-    params : dict
-        The same point flat, ``{"model.linear.learning_rate": 0.01, ...}``.
-    seed : int
-        The trial's own seed (initial weights, bootstraps), derived from the search's.
-    blas_threads : int
-        Threads of the linear algebra that it may have: another number gives other last bits.
-    """
+class _Trial(_Record):
+    """The part of a trial that is known before it is trained."""
 
     number: int
     configuration: dict[str, Any]
@@ -42,9 +75,47 @@ class TrialSpec(_Record):
     seed: int
     blas_threads: int = 1
 
+    @cached_property
+    def model(self) -> Model:
+        """The configuration, parsed once."""
+        return model_of(self.configuration)
+
+    @property
+    def family_params(self) -> dict[str, Any]:
+        """Parameters of the family."""
+        return self.model.params
+
+    @property
+    def preprocess(self) -> dict[str, Any]:
+        """The preprocessing."""
+        return self.model.preprocess
+
+
+class TrialSpec(_Trial):
+    """A trial before it is trained.
+
+    Parameters
+    ----------
+    number : int
+        Number of the trial in its study, from 0.
+    configuration : dict
+        A point of the space: nested, plain values.
+    params : dict
+        The same point flat, ``{"model.linear.learning_rate": 0.01, ...}``.
+    seed : int
+        Seed of the trial (initial weights, bootstraps), derived from the search's seed.
+    blas_threads : int
+        Threads for linear algebra; another number changes the last bits of a result.
+    """
+
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+        return self.model.family
+
 
 class Curve(_Record):
-    """A trial's history, means over the folds.
+    """The history of a trial, means over the folds.
 
     Parameters
     ----------
@@ -53,11 +124,11 @@ class Curve(_Record):
     learning_rates : tuple of float
         Learning rate at the end of epoch 1, 2, ....
     rungs : tuple of int
-        Steps at which the trial was judged.
+        Steps at which the trial was scored.
     scores : tuple of float
         Validation score at each rung.
     epoch_steps : int
-        Steps of an epoch; those below were judged by a sample of the rows.
+        Steps of an epoch. Earlier rungs are scored on a sample of the rows.
     """
 
     losses: tuple[float, ...] = ()
@@ -68,126 +139,128 @@ class Curve(_Record):
 
     @property
     def epochs(self) -> float:
-        """How far the trial came: a part of an epoch, or so many."""
+        """Epochs trained: a fraction below 1, else a whole number."""
         reached = max(len(self.losses), max(self.rungs, default=0) / self.epoch_steps)
         return int(reached) if reached >= 1 else reached
 
 
-class TrialRecord(_Record):
-    """A trial as it ended.
+class TrialRecord(_Trial):
+    """A trial that has ended.
 
     Parameters
     ----------
     number, configuration, params, seed, blas_threads
-        As in the `TrialSpec`.
+        As in `TrialSpec`.
     state : {"complete", "stopped", "pruned", "failed"}
-        How it ended: at its last rung; cut short because the time was up or the user had enough; given up by the
-        pruner, or because it took longer than a trial may; or with an error.
+        How it ended: at its last rung; cut short by the time limit or the user; by the pruner or by ``trial_timeout``;
+        with an error.
     family : str
-        The model family's name.
+        Name of the model family.
     score : float or None
-        Mean validation score over the folds, greater is better; None where it failed.
+        Mean validation score over the folds, greater is better; None if it failed.
     fold_scores : tuple of float
-        The score of each fold.
+        Score of each fold.
     metrics : dict
         Final metrics by plain name (``accuracy``, ``rmse``, ...), means over the folds.
     values : dict
-        The objectives' values by name, where there are several, and what was measured for limits: as people read
-        them, means over the folds.
-    excess : dict
-        For each limit the part of it by which the measured value is above it: 0.5 is half as much again, and what is
-        not above 0 is within it. Empty without limits, and where nothing could be measured.
+        Values of several objectives, and of everything that has a limit, by name: in their natural sign, means over
+        the folds.
+    violation : dict
+        For each limit, the share by which the measured value exceeds it: 0.5 is half as much again, 0 or less is
+        within the limit. Empty without limits and without measurements. In JSON it is ``excess``.
     curve : Curve
         The history.
     started : float
-        When its cohort started, seconds since 1970.
+        Start of its cohort, seconds since 1970.
     seconds : float
-        Its share of its cohort's training time.
+        Its share of the cohort's training time.
     reason : str
-        Why it was stopped, pruned or failed; empty where it completed.
+        Reason for a state other than complete.
     """
 
-    number: int
-    configuration: dict[str, Any]
-    params: dict[str, Any]
-    seed: int
-    blas_threads: int = 1
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
     state: State
     family: str
     score: float | None = None
     fold_scores: tuple[float, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
-    excess: dict[str, float] = Field(default_factory=dict)
+    violation: dict[str, float] = Field(default_factory=dict, alias="excess")
     curve: Curve = Curve()
     started: float = 0.0
     seconds: float = 0.0
     reason: str = ""
 
     @property
-    def overrun(self) -> float:
-        """By how much limits are broken, all together; 0 where none is known to be."""
-        return sum(excess for excess in self.excess.values() if excess > 0)
+    def total_violation(self) -> float:
+        """Sum of all violated limits; 0 if none is known to be violated."""
+        return sum(share for share in self.violation.values() if share > 0)
 
     @property
     def lasting(self) -> bool:
-        """Whether to train it again would tell nothing new; not so where time or the user cut it short."""
+        """Whether training it again would give the same result: not after a time limit or an interrupt."""
         return self.state != "stopped"
 
     @property
     def early(self) -> bool:
-        """Whether it was cut short before it had seen all rows, so that its score tells little."""
+        """Whether it was cut short in its first epoch, so that its score means little."""
         return self.state == "stopped" and 0 < self.curve.epochs < 1
 
-    def repeated(self, proposal: TrialSpec) -> TrialRecord:
-        """Return the record of an equal configuration proposed later: this result, at no cost.
+    @property
+    def spec(self) -> TrialSpec:
+        """The trial before it was trained."""
+        return TrialSpec(**self.model_dump(include=set(TrialSpec.model_fields)))
+
+    def repeated(self, spec: TrialSpec) -> TrialRecord:
+        """Return this result as the record of a later trial with the same configuration, at no cost.
 
         The seed stays the one that led to the result.
         """
         reason = f"same configuration as trial {self.number}"
-        changed = {"number": proposal.number, "started": time.time(), "seconds": 0.0, "reason": reason}
+        changed = {"number": spec.number, "started": time.time(), "seconds": 0.0, "reason": reason}
         return self.model_copy(update=changed)
 
 
 class SearchRecord(_Record):
-    """What a search is about; the same for all its trials.
+    """The facts of a search that its study and its MLflow run keep.
 
     Parameters
     ----------
     study_name : str
-        The Optuna study's name.
+        Name of the Optuna study.
     task : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        Kind of the target.
     target : str
-        The target's name.
+        Name of the target.
     scoring : str
-        The scikit-learn scorer that ranks the trials; or all objectives, it first, with commas between.
+        Names of the objectives, separated by commas; the first ranks the trials.
     directions : tuple of {"maximize", "minimize"}
-        Where the value of each objective should go.
+        Direction of each objective.
     constraints : dict of str to float
-        Limits on what is measured of a trial.
+        Upper limits on measured values of a trial.
     space : str
-        The space's name.
+        Name of the space.
     space_digest : str
-        Its fingerprint.
+        Fingerprint of the space.
     n_rows, n_columns, n_folds : int
-        Size of the table and of its split.
+        Size of the table and number of folds.
     epoch_steps : int
         Steps of an epoch, the scale of all rungs.
     random_state : int
-        The seed everything else is derived from.
+        Seed of the search.
     columns : dict of str to str
-        Kind of each column.
+        Type of each column.
     left_out : tuple of str
-        What of the space and the table is not used, each with the reason.
+        Excluded columns and values of the space, each with the reason.
     content, folds : str
-        Fingerprints of the table's values with the target, and of the split; empty in records of older versions.
+        Fingerprints of the table with its target, and of the folds; empty in records of older versions.
     file : str
-        Where the table was read from; empty for one that was made in memory.
+        File of the table; empty for a table made in memory.
     cv : int, "object" or None
-        The folds that were asked for; "object" where a program handed in splits or groups of its own.
+        The requested folds; "object" for splits or groups handed in by a program.
     blas_threads : int
-        Threads of the linear algebra that its next trials may have.
+        Threads for linear algebra of the next trials.
     """
 
     study_name: str
@@ -218,5 +291,5 @@ class SearchRecord(_Record):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """The names of the objectives."""
+        """Names of the objectives."""
         return tuple(self.scoring.split(", "))

@@ -1,7 +1,7 @@
 """Model families: a configuration becomes something that trains."""
 
 from automl.families.base import Array, Family, Fold, Problem, Trainer, epoch_steps, rung_levels
-from automl.families.catalog import FAMILIES, family_of, params_at_stop, structural, vocabulary
+from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
 from automl.families.reference import reference
 from automl.families.spaces import incompatibility_check, load_space, smoke_test
 
@@ -14,6 +14,7 @@ __all__ = [
     "Trainer",
     "epoch_steps",
     "family_of",
+    "get_family",
     "incompatibility_check",
     "rung_levels",
     "load_space",

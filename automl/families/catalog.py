@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union, Variants, named
+from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union, Variants
 from automl.families.base import Family
 from automl.families.descent import DescentFamily
 from automl.families.sklearn import EstimatorFamily, Growth, SklearnFamily
-from automl.records import TrialRecord
+from automl.records import Model, TrialRecord, TrialSpec, model_of
 from automl.table import PREPROCESS
 
-__all__ = ["FAMILIES", "family_of", "params_at_stop", "structural", "vocabulary"]
+__all__ = ["FAMILIES", "family_of", "get_family", "params_at_stop", "structural", "vocabulary"]
 
 _WHOLE = Number(1, integer=True)
 _SHARE = Number(0, 1, open_low=True)
@@ -183,18 +183,27 @@ def family_of(configuration: Mapping[str, Any]) -> tuple[Family, dict[str, Any],
     >>> family.name, params
     ('mine', {'C': 2.0})
     """
-    name, params = named(configuration["model"])
-    preprocess = params.pop("preprocess", configuration.get("preprocess", {}))
-    path = params.pop("estimator", None)
-    return FAMILIES[name] if path is None else EstimatorFamily(name, path), params, preprocess
+    model = model_of(configuration)
+    return _family(model), model.params, model.preprocess
+
+
+def get_family(trial: TrialSpec | TrialRecord) -> Family:
+    """Return the family of a trial, without parsing its configuration again."""
+    return _family(trial.model)
+
+
+def _family(model: Model) -> Family:
+    if model.estimator is None:
+        return FAMILIES[model.family]
+    return EstimatorFamily(model.family, model.estimator)
 
 
 def params_at_stop(record: TrialRecord) -> dict[str, Any]:
-    """Return the model's parameters of a training on all rows that ends where a trial did."""
-    family, params, _ = family_of(record.configuration)
+    """Return the family's parameters for a training on all rows that ends where the trial ended."""
+    params = record.family_params
     if record.state == "complete" or not record.curve.rungs:
         return params
-    return family.truncated_params(params, record.curve.rungs[-1], record.curve.epoch_steps)
+    return get_family(record).truncated_params(params, record.curve.rungs[-1], record.curve.epoch_steps)
 
 
 def structural(path: str) -> bool:

@@ -20,11 +20,11 @@ __all__ = ["warn_of_refitted", "warn_of_winner"]
 
 def warn_of_winner(best: TrialRecord, limits: Mapping[str, float]) -> None:
     """Warn if the winner is not known to be within the limits, which is so only where no trial is."""
-    if best.overrun:
+    if best.total_violation:
         warnings.warn(
-            f"No trial is within the limits; the best is {describe_violations(best.excess)}.", stacklevel=3
+            f"No trial is within the limits; the best is {describe_violations(best.violation)}.", stacklevel=3
         )
-    elif len(best.excess) < len(limits):
+    elif len(best.violation) < len(limits):
         warnings.warn("No trial is known to be within the limits: none was measured.", stacklevel=3)
 
 
@@ -44,7 +44,7 @@ def warn_of_refitted(
     best : TrialRecord
         The winning trial.
     """
-    if best.overrun:
+    if best.total_violation:
         return
     measured: dict[str, float] = {}
     if "model_bytes" in limits:

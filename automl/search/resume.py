@@ -209,7 +209,7 @@ def _conclude(
     if about.several:
         metrics["n_front"] = float(len(front))
     if about.constraints:
-        metrics["n_over_limits"] = float(sum(record.overrun > 0 for record in records))
+        metrics["n_over_limits"] = float(sum(record.total_violation > 0 for record in records))
     if best is not None and best.score is not None:
         metrics = {"best_score": best.score, **best.metrics, **best.values, **metrics}
     tracker.log_best(None if best is None else best.number, metrics, front=front)

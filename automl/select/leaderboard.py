@@ -39,7 +39,13 @@ def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> 
     def place(record: TrialRecord) -> tuple[int, bool, float, tuple[float, ...], int]:
         values = _scores(record, search)
         scores = tuple(-score for score in values or (record.score or 0.0,))
-        return _group(record, search), record.number not in front, record.overrun, scores, record.number
+        return (
+            _group(record, search),
+            record.number not in front,
+            record.total_violation,
+            scores,
+            record.number,
+        )
 
     return sorted(records, key=place)
 
@@ -92,9 +98,9 @@ def _group(record: TrialRecord, search: SearchRecord | None) -> int:
     limits = search.constraints if search is not None else {}
     if record.score is None:
         return _FAILED if record.state == "failed" else _WITHOUT_SCORE
-    if limits and record.excess.keys() != limits.keys():
+    if limits and record.violation.keys() != limits.keys():
         return _NOT_MEASURED
-    if record.overrun > 0:
+    if record.total_violation > 0:
         return _OVER_A_LIMIT
     if record.state == "pruned" or record.early:
         return _PRUNED
@@ -159,7 +165,7 @@ def leaderboard(
             "family": record.family,
             **({"front": record.number in front} if objectives else {}),
             "score": np.nan if record.score is None else record.score,
-            **({"excess": record.overrun if record.excess else np.nan} if limits else {}),
+            **({"excess": record.total_violation if record.violation else np.nan} if limits else {}),
             **dict.fromkeys([*objectives, *limits], np.nan),
             **record.values,
             "score_std": float(np.std(record.fold_scores)) if record.fold_scores else np.nan,

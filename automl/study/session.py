@@ -360,9 +360,9 @@ class Session:
                     self._storage.set_trial_intermediate_value(trial_id, rung, self._value(score))
         elif not record.lasting:
             self._first.pop(key(record.configuration), None)
-        if record.excess:
+        if record.violation:
             # What Optuna notes in a trial whose constraints are set.
-            notes = create_trial(value=0.0, constraints=record.excess).system_attrs
+            notes = create_trial(value=0.0, constraints=record.violation).system_attrs
             for name, value in notes.items():
                 self._storage.set_trial_system_attr(trial_id, name, value)
         self._storage.set_trial_user_attr(trial_id, "record", record.model_dump(mode="json"))

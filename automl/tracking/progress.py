@@ -109,7 +109,7 @@ class Progress:
             record.state in ("complete", "stopped")
             and record.score is not None
             and record.score > self._best_score
-            and not record.overrun
+            and not record.total_violation
         ):
             self._best, self._best_score = record, record.score
         if self._live is None and time.monotonic() - self._last_line >= _LINE_SECONDS:

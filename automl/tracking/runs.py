@@ -141,8 +141,11 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     }
     if record.curve.rungs:
         tags |= {"automl.rung": record.curve.rungs[-1]}
-    if record.excess:
-        tags |= {"automl.feasible": "false" if record.overrun > 0 else "true", "automl.excess": record.excess}
+    if record.violation:
+        tags |= {
+            "automl.feasible": "false" if record.total_violation > 0 else "true",
+            "automl.excess": record.violation,
+        }
     if record.reason:
         tags |= {"automl.reason": record.reason, "mlflow.note.content": record.reason}
     started = record.started or time.time()

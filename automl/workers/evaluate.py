@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from automl.families import Array, Fold, Trainer, family_of
+from automl.families import Array, Fold, Trainer, get_family
 from automl.metrics import Metric, Predictions, final_metrics, objectives_for, to_score
 from automl.records import Curve, State, TrialRecord, TrialSpec
 from automl.workers.measurements import CostMeter, excess
@@ -139,8 +139,8 @@ class _Run:
             assignment.scoring, assignment.directions, problem.task, problem.n_classes
         )
         self.asked = dict.fromkeys([*self.objectives.costs, *assignment.constraints])
-        self.family, _, self.preprocess = family_of(cohort.trials[0].configuration)
-        self.params = [family_of(proposal.configuration)[1] for proposal in cohort.trials]
+        self.family, self.preprocess = get_family(cohort.trials[0]), cohort.trials[0].preprocess
+        self.params = [spec.family_params for spec in cohort.trials]
         self.epoch_steps = assignment.epoch_steps
         self.trials = [
             _Trial(proposal, self.family.last_rung(params, self.epoch_steps))

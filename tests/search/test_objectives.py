@@ -233,7 +233,7 @@ def test_where_nothing_is_within_the_nearest_wins_and_it_is_said(folder):
         UserWarning, match=r"No trial is within the limits; the best is \d+% over model_bytes\."
     ):
         search = make(limited(model_bytes=1000), n_trials=6, refit=False).fit(X, y)
-    assert search.best_trial_.overrun == search.leaderboard_.excess.min() > 0
+    assert search.best_trial_.total_violation == search.leaderboard_.excess.min() > 0
     assert search.pareto_front_ == ()
 
 
@@ -269,7 +269,7 @@ def test_limits_and_objectives_go_together(folder):
     search = make(limited(model_bytes=limit), scoring=["roc_auc", "accuracy"], refit=False).fit(X, y)
     front = {record.number for record in search.pareto_front_}
     assert front == {trial.number for trial in search.study_.best_trials}
-    assert all(record.overrun == 0 for record in search.pareto_front_)
+    assert all(record.total_violation == 0 for record in search.pareto_front_)
     columns = search.leaderboard_.columns[3:8].tolist()
     assert columns == ["front", "score", "excess", "roc_auc", "accuracy"]
 

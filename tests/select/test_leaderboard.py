@@ -178,7 +178,7 @@ def test_what_breaks_a_limit_stands_below_all_that_does_not_by_how_far():
 
 
 def test_it_is_the_best_only_where_no_other_is_within():
-    broken = [one for one in LIMITS if one.overrun or not one.excess]
+    broken = [one for one in LIMITS if one.total_violation or not one.violation]
     assert best_record(broken, LIMITED).number == 6
     assert pareto_front(broken, LIMITED) == ()
 

@@ -98,7 +98,7 @@ def test_every_trial_of_a_cohort_has_values_of_its_own(cohort, measured):
         assert record.values["neg_log_loss"] == pytest.approx(-record.metrics["log_loss"], rel=1e-5)
         assert 0 < record.values["fit_seconds"] < record.seconds
         assert 0 < record.values["predict_seconds"] < 1
-        assert record.excess == {}
+        assert record.violation == {}
     assert long.values["fit_seconds"] > short.values["fit_seconds"]
     # two moments a parameter and what is written about them; sgd keeps none
     assert short.values["model_bytes"] > long.values["model_bytes"]
@@ -133,11 +133,11 @@ def test_limits_say_how_far_a_trial_is_from_them(cohort, measured):
     assigned = measured("roc_auc", model_bytes=50_000, predict_seconds=1e-6)
     (record,) = train(assigned, cohort(MODELS[0]))
     assert tuple(record.values) == ("model_bytes", "predict_seconds")
-    assert record.excess == {
+    assert record.violation == {
         "model_bytes": record.values["model_bytes"] / 50_000 - 1,
         "predict_seconds": record.values["predict_seconds"] / 1e-6 - 1,
     }
-    assert record.overrun >= record.excess["predict_seconds"] > 0
+    assert record.total_violation >= record.violation["predict_seconds"] > 0
 
 
 def test_nothing_is_measured_that_nobody_asked_for(cohort, assignment, monkeypatch):
@@ -169,7 +169,7 @@ def test_preparing_is_measured_once_for_each_way_of_it(cohort, measured, monkeyp
 def test_a_trial_that_was_pruned_or_cut_short_is_measured_under_a_limit(cohort, measured):
     assigned = measured("roc_auc", model_bytes=1)
     (pruned,) = train(assigned, cohort({"max_epochs": 4}), judge=lambda rung, scores: set(scores))
-    assert (pruned.state, list(pruned.excess)) == ("pruned", ["model_bytes"])
+    assert (pruned.state, list(pruned.violation)) == ("pruned", ["model_bytes"])
     asked = []
 
     def judge(rung, scores):
@@ -178,9 +178,9 @@ def test_a_trial_that_was_pruned_or_cut_short_is_measured_under_a_limit(cohort, 
 
     (stopped,) = train(assigned, cohort({"max_epochs": 4}), stop=lambda: len(asked) > 1, judge=judge)
     assert (stopped.state, stopped.curve.rungs) == ("stopped", (1, 2))
-    assert stopped.overrun > 0
+    assert stopped.total_violation > 0
     (unborn,) = train(assigned, cohort({"max_epochs": 4}), stop=lambda: True)
-    assert (unborn.state, unborn.excess) == ("stopped", {})
+    assert (unborn.state, unborn.violation) == ("stopped", {})
 
 
 def test_an_objective_that_cannot_be_had_fails_the_trial_alone(cohort, measured):
