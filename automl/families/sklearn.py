@@ -17,9 +17,17 @@ from automl.constraints import Parameter, Section, Union
 from automl.families.base import Array, Family, Fold, Problem, Trainer, predictions_from, rung_levels
 from automl.families.label_encoding import LabelEncodedClassifier, accepts_labels
 from automl.metrics import Metric, Predictions
-from automl.space import ITERATIONS, estimator_section
+from automl.space import estimator_section
 
-__all__ = ["EstimatorFamily", "Growth", "SklearnFamily"]
+__all__ = ["ITERATIONS", "EstimatorFamily", "Growth", "SklearnFamily"]
+
+ITERATIONS = frozenset(
+    {
+        *("n_estimators", "max_iter", "iterations", "n_iter", "num_iterations", "num_boost_round"),
+        *("num_trees", "epochs", "max_epochs", "n_epochs"),
+    }
+)
+"""Parameters of classes that count iterations."""
 
 _RATIO = 4  # from rung to rung: a sample that is fitted anew should be small beside the next
 _AT_ONCE = (

@@ -1,4 +1,4 @@
-"""Spaces read by the vocabulary of the families, and held against what the families can do."""
+"""Search spaces with the vocabulary and the checks of the families."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
 from automl.families.sklearn import EstimatorFamily
-from automl.families.tryout import Tryout
+from automl.families.smoke_test import SmokeTest
 from automl.metrics import COSTS, Metric
-from automl.space import Fits, Space, Tries
+from automl.space import Incompatibility, Space
+from automl.space import SmokeTest as Test
 from automl.space import load_space as load
 
 __all__ = ["incompatibility_check", "load_space", "smoke_test"]
@@ -32,11 +33,10 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     Parameters
     ----------
     source : str, path, dict or Space
-        The name of a space that ships (``"tabular"``), a YAML file, YAML text, the same as a dict, or a space
-        already read.
+        The name of a shipped space (``"tabular"``), a YAML file, YAML text, the same as a dict, or a loaded space.
     allow_imports : str or iterable of str
-        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may name
-        classes of. To import a package is to run it: allow those you trust.
+        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may import classes
+        from. An import runs the package: allow only packages that you trust.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     Raises
     ------
     SpaceError
-        With every fault that the space has.
+        With every fault of the space.
 
     Examples
     --------
@@ -59,30 +59,30 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
         limits=COSTS,
         allow_imports=allow_imports,
         structural=structural,
-        fits=lambda task, family, params: _unfit(family, params, _PROBLEMS[task], None),
-        tries=Tryout(_PROBLEMS),
+        incompatibility=lambda task, family, params: _reason(family, params, _PROBLEMS[task], None),
+        smoke_test=SmokeTest(_PROBLEMS),
     )
 
 
-def incompatibility_check(problem: Problem, *metrics: Metric) -> Fits:
-    """Return ``fits(task, family, params)`` that says why a family's parameters cannot serve; empty if they can."""
+def incompatibility_check(problem: Problem, *metrics: Metric) -> Incompatibility:
+    """Return ``check(task, family, params)``: why a family or a parameter is not for a problem; empty if it is."""
 
-    def fits(task: str, family: str, params: Mapping[str, Any]) -> str:
-        reasons = (_unfit(family, params, problem, metric) for metric in metrics)
+    def check(task: str, family: str, params: Mapping[str, Any]) -> str:
+        reasons = (_reason(family, params, problem, metric) for metric in metrics)
         return next(filter(None, reasons), "")
 
-    return fits
+    return check
 
 
-def _unfit(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
-    """Return why a family cannot serve; a branch with ``estimator`` is asked about its class alone."""
+def smoke_test(problem: Problem, metric: Metric) -> Test:
+    """Return the test of `Space.specialise` for a problem: the error of a tiny fit of a configuration."""
+    small = replace(problem, n_classes=min(problem.n_classes, 3), least=float(np.sign(problem.least)))
+    return SmokeTest({problem.task: small}, metric)
+
+
+def _reason(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
+    """Return why a family is not for a problem; a branch with ``estimator`` is checked by its class alone."""
     if name in FAMILIES:
         return FAMILIES[name].incompatibility(dict(params), problem, metric)
     path = params.get("estimator")
     return EstimatorFamily(name, path).incompatibility({}, problem, metric) if path else ""
-
-
-def smoke_test(problem: Problem, metric: Metric) -> Tries:
-    """Return ``tries(task, configuration)`` that fits a configuration to next to nothing; see `Space.specialise`."""
-    small = replace(problem, n_classes=min(problem.n_classes, 3), least=float(np.sign(problem.least)))
-    return Tryout({problem.task: small}, metric)

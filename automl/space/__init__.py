@@ -1,27 +1,27 @@
-"""The space language: say what may be tried, and be told at once if it makes no sense."""
+"""The space language: declares what a search may try, and reports mistakes before the first trial."""
 
 from automl.space.builders import Branch, Choice, Float, Int
 from automl.space.diff import Change
-from automl.space.estimators import estimator_section
 from automl.space.files import shipped_folder, shipped_names
-from automl.space.grid import Size
+from automl.space.foreign import SmokeTest, estimator_section
 from automl.space.load import load_space
-from automl.space.restrict import Fits
 from automl.space.schema import json_schema
 from automl.space.space import Space
-from automl.space.tryout import ITERATIONS, Tries
+from automl.space.specialise import Incompatibility
+from automl.space.syntax import FAMILY_PARAM
+from automl.space.tree import Size
 
 __all__ = [
-    "ITERATIONS",
+    "FAMILY_PARAM",
     "Branch",
     "Change",
     "Choice",
-    "Fits",
     "Float",
+    "Incompatibility",
     "Int",
     "Size",
+    "SmokeTest",
     "Space",
-    "Tries",
     "estimator_section",
     "json_schema",
     "load_space",

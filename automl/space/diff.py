@@ -1,4 +1,4 @@
-"""What changed between two spaces, and what it means for trials that were run in the first."""
+"""The changes between two spaces, and whether trials of the first are valid in the second."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from automl.space.describe import words
-from automl.space.index import takes
-from automl.space.nodes import Branches, Choices, Constant, Group, Node, Range, canonical, join
-from automl.space.raw import show
+from automl.space.containers import Conditional
+from automl.space.nodes import Container, Node
+from automl.space.syntax import join, show
 
 __all__ = ["Change", "changes", "limit_changes"]
-
-_FEW = 10_000
 
 
 @dataclass(frozen=True)
 class Change:
-    """One difference.
+    """One change.
 
     Parameters
     ----------
     kind : {"came", "went", "widened", "narrowed", "changed"}
-        What happened. ``changed`` is any change that neither only adds nor only takes away.
+        The kind of change: added, removed, more values, fewer values, or another change.
     path : str
-        Where.
+        The path of the parameter.
     before, after : str
-        What stood there, and what stands there now; empty for nothing.
+        The old and the new node in one line; empty where there is none.
     keeps : bool
-        Whether every value of before may still be taken, so that this change alone leaves old trials valid.
+        Whether every old value is still allowed, so that this change alone leaves old trials valid.
     """
 
     kind: Literal["came", "went", "widened", "narrowed", "changed"]
@@ -44,40 +41,32 @@ class Change:
 
 
 def changes(old: Node, new: Node, path: str = "") -> Iterator[Change]:
-    """Yield the differences between two trees, from the top down."""
-    if canonical(old) == canonical(new):
+    """Yield the changes between two trees, from the top down."""
+    if old.canonical() == new.canonical():
         return
-    if isinstance(old, Group) and isinstance(new, Group):
-        for key in {**old.children, **new.children}:
+    if isinstance(old, Container) and isinstance(new, Container) and type(old) is type(new):
+        for key in {**old.below, **new.below}:
             here = join(path, key)
-            if key not in old.children:
-                yield Change("came", here, "", words(new.children[key]), False)
-            elif key not in new.children:
-                yield Change("went", here, words(old.children[key]), "", False)
+            if key not in old.below:
+                yield Change("came", here, "", new.below[key].summary(), new.keeps_old)
+            elif key not in new.below:
+                yield Change("went", here, old.below[key].summary(), "", False)
             else:
-                yield from changes(old.children[key], new.children[key], here)
+                yield from changes(old.below[key], new.below[key], here)
+        if isinstance(old, Conditional) and isinstance(new, Conditional):
+            same = old.options.keys() == new.options.keys()
+            if same and old.weights != new.weights:
+                before, after = f"weights {old.weights}", f"weights {new.weights}"
+                yield Change("changed", path, before, after, True)
         return
-    if isinstance(old, Branches) and isinstance(new, Branches):
-        for name in {**old.options, **new.options}:
-            here = join(path, name)
-            if name not in old.options:
-                yield Change("came", here, "", words(new.options[name]), True)
-            elif name not in new.options:
-                yield Change("went", here, words(old.options[name]), "", False)
-            else:
-                yield from changes(old.options[name], new.options[name], here)
-        if old.options.keys() == new.options.keys() and old.weights != new.weights:
-            yield Change("changed", path, f"weights {old.weights}", f"weights {new.weights}", True)
-        return
-    wider, narrower = _covers(new, old), _covers(old, new)
-    same = wider == narrower
-    yield Change(
-        "changed" if same else "widened" if wider else "narrowed", path, words(old), words(new), wider
-    )
+    wider, narrower = old.is_within(new), new.is_within(old)
+    kind: Literal["changed", "widened", "narrowed"] = "widened" if wider else "narrowed"
+    kind = "changed" if wider == narrower else kind
+    yield Change(kind, path, old.summary(), new.summary(), wider)
 
 
 def limit_changes(old: Mapping[str, float], new: Mapping[str, float]) -> Iterator[Change]:
-    """Yield the differences between two sets of limits on what is measured; configurations stay valid with any."""
+    """Yield the changes between two sets of limits on the result; configurations stay valid with any limits."""
     for name in {**old, **new}:
         before, after = old.get(name), new.get(name)
         if before == after:
@@ -85,27 +74,5 @@ def limit_changes(old: Mapping[str, float], new: Mapping[str, float]) -> Iterato
         kind: Literal["came", "went", "widened", "narrowed"] = "came" if before is None else "went"
         if before is not None and after is not None:
             kind = "widened" if after > before else "narrowed"
-        shown = ("" if limit is None else show(limit) for limit in (before, after))
-        yield Change(kind, f"constraints.{name}", next(shown), next(shown), True)
-
-
-def _covers(outer: Node, inner: Node) -> bool:
-    """Whether every value of ``inner`` may be taken from ``outer``."""
-    if isinstance(inner, Choices):
-        return all(_covers(outer, option) for option in inner.options)
-    if isinstance(inner, Constant):
-        return takes(outer, inner.value)
-    if not isinstance(inner, Range) or isinstance(outer, Group | Branches):
-        return False
-    if isinstance(outer, Choices) and any(_covers(option, inner) for option in outer.options):
-        return True
-    if isinstance(outer, Range) and not outer.integer and not outer.step:
-        return outer.low <= inner.low and inner.high <= outer.high
-    if inner.points is None:
-        return False
-    if isinstance(outer, Range) and outer.integer and not outer.step and inner.integer:
-        return outer.low <= inner.low and inner.last <= outer.high
-    step = inner.step or 1
-    return inner.points <= _FEW and all(
-        takes(outer, inner.low + step * index) for index in range(inner.points)
-    )
+        texts = ["" if limit is None else show(limit) for limit in (before, after)]
+        yield Change(kind, f"constraints.{name}", *texts, True)

@@ -1,172 +1,240 @@
-"""The tree a space is: constants, ranges, choices, branches and groups of them."""
+"""What every node of a space's tree can do; a new kind of node is one class with these methods.
+
+::
+
+    Node
+    ├── Leaf                 a parameter with plain values (leaves.py)
+    │   ├── Constant         one value
+    │   ├── Range            numbers between two ends
+    │   └── Categorical      one of several constants and ranges
+    └── Container            nodes below it (containers.py)
+        ├── Conditional      one of several named branches
+        └── Section          keys side by side
+"""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
-from typing import Any, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-__all__ = ["Branches", "Choices", "Constant", "Group", "Node", "Range", "canonical", "join", "leaves"]
+from typing_extensions import override
+
+from automl.errors import Fault
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+__all__ = [
+    "Container",
+    "Decision",
+    "Leaf",
+    "Node",
+    "ParamRef",
+    "Reason",
+    "Scalar",
+    "ValueSource",
+    "escaped",
+    "normalised",
+    "shares",
+    "total",
+    "weighted",
+]
+
+Scalar: TypeAlias = None | bool | int | float | str
+Reason: TypeAlias = Callable[[Any], str | None]
+"""From a value to the reason against it; nothing where it is allowed."""
+
+
+class ValueSource(Protocol):
+    """Chooses the values when a configuration is instantiated."""
+
+    def option(self, path: str, labels: Sequence[Scalar], weights: tuple[float, ...] | None) -> int:
+        """Return the position of one of the options."""
+
+    def number(self, path: str, node: Any) -> float:
+        """Return a number of a `Range`."""
 
 
 @dataclass(frozen=True)
-class Constant:
-    """One plain value."""
+class Decision:
+    """One value of a configuration: its path, its node and, for a choice, the position of the option."""
 
+    path: str
     value: Any
+    node: Node
+    option: int = 0
 
 
 @dataclass(frozen=True)
-class Range:
-    """Numbers from ``low`` to ``high``, both included.
+class ParamRef:
+    """A parameter of the tree.
 
     Parameters
     ----------
-    low, high : float or int
-        The ends.
-    log : bool
-        Whether equal ratios are equally likely, rather than equal differences.
-    step : float or int, optional
-        Distance between the values that may be taken, counted from ``low``.
-    integer : bool
-        Whether only whole numbers are taken.
-    fidelity : bool
-        Whether it says how long to train: a trial is given ``high``, and may be stopped from ``low`` on.
+    path : str
+        Its dotted path.
+    node : Node
+        The node at this path.
+    needs : mapping
+        The branches that must be chosen for the parameter to exist, by path.
     """
 
-    low: float
-    high: float
-    log: bool = False
-    step: float | None = None
-    integer: bool = False
-    fidelity: bool = False
+    path: str
+    node: Node
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, key: str) -> bool:
+        """Return whether ``key`` is the path or the end of it."""
+        return self.path == key or self.path.endswith(f".{key}")
+
+    def contains(self, value: Any) -> bool:
+        """Return whether the parameter can have this value."""
+        return self.node.contains(value)
+
+
+class Node(ABC):
+    """A node of the tree."""
 
     @property
-    def points(self) -> int | None:
-        """How many values may be taken; None where there is no end of them."""
-        if self.step:
-            return self._steps + 1
-        return int(self.high) - int(self.low) + 1 if self.integer else None
+    @abstractmethod
+    def n_points(self) -> int | None:
+        """Number of configurations below the node; None where infinite."""
 
     @property
-    def last(self) -> float:
-        """The greatest value that may be taken."""
-        return self.nth(self._steps) if self.step else self.high
+    @abstractmethod
+    def n_dimensions(self) -> int:
+        """Number of searched values below the node."""
 
-    def nth(self, index: int) -> float:
-        """Return the value ``index`` steps above ``low``, as written rather than as floats add up."""
-        number = Decimal(str(self.low)) + Decimal(str(self.step or 1)) * index
-        return int(number) if self.integer else float(number)
+    @abstractmethod
+    def contains(self, value: Any) -> bool:
+        """Return whether the node can have this value; for branches, their names."""
+
+    @abstractmethod
+    def instantiate(self, path: str, source: ValueSource) -> Any:
+        """Return a value of the node, chosen by ``source``."""
+
+    @abstractmethod
+    def trace(self, value: Any, path: str) -> Iterator[Decision | Fault]:
+        """Yield the decisions that lead to ``value``, and a fault for each part outside the node."""
+
+    @abstractmethod
+    def grid(self, resolution: int) -> Iterator[Any]:
+        """Yield all values, with ``resolution`` numbers for each range."""
+
+    @abstractmethod
+    def canonical_form(self) -> Any:
+        """Return plain values that two nodes share exactly if they mean the same."""
+
+    @abstractmethod
+    def to_plain(self) -> Any:
+        """Return the node in the language, as plain values."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Return one line that describes the node."""
+
+    @abstractmethod
+    def draw(self, above: Tree, label: str) -> None:
+        """Add the node to a tree of rich."""
+
+    @abstractmethod
+    def params(self, path: str = "", needs: Mapping[str, str] | None = None) -> Iterator[ParamRef]:
+        """Yield the parameters from this node down, parents first."""
+
+    @abstractmethod
+    def is_within(self, other: Node) -> bool:
+        """Return whether ``other`` can have every value of this node."""
+
+    def encode(self, path: str, value: Any) -> dict[str, Any]:
+        """Return the Optuna parameters of a value; empty where Optuna is not asked."""
+        return {}
+
+    def filtered(self, reason: Reason) -> tuple[Node | None, dict[str, str]]:
+        """Return the node without the values that ``reason`` rejects, and why each of them is rejected."""
+        return self, {}
+
+    def canonical(self) -> str:
+        """Return a text that two nodes share exactly if they mean the same.
+
+        The order of keys and choices does not count, nor does 1 differ from 1.0.
+        """
+        return json.dumps(self.canonical_form(), sort_keys=True)
+
+
+class Leaf(Node):
+    """A parameter with plain values."""
 
     @property
-    def _steps(self) -> int:
-        # In decimals, as Optuna counts: 0.1 to 0.3 by 0.1 are two steps.
-        low, high, step = (Decimal(str(number)) for number in (self.low, self.high, self.step))
-        return int((high - low) // step)
+    def alternatives(self) -> Sequence[Leaf]:
+        """The options of a choice; otherwise the node itself."""
+        return (self,)
 
-    def holds(self, value: Any) -> bool:
-        """Return whether ``value`` may be taken."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return False
-        if not self.low <= value <= self.high or (self.integer and value != int(value)):
-            return False
-        if not self.step:
-            return True
-        steps = (value - self.low) / self.step
-        return abs(steps - round(steps)) < 1e-6
+    @abstractmethod
+    def fault(self, value: Any, path: str) -> Fault | None:
+        """Return the fault of a value outside the node, or None."""
 
+    @override
+    def trace(self, value: Any, path: str) -> Iterator[Decision | Fault]:
+        yield self.fault(value, path) or Decision(path, value, self)
 
-@dataclass(frozen=True)
-class Choices:
-    """One of several values or ranges, written as a list."""
+    @override
+    def params(self, path: str = "", needs: Mapping[str, str] | None = None) -> Iterator[ParamRef]:
+        yield ParamRef(path, self, needs or {})
 
-    options: tuple[Constant | Range, ...]
-    weights: tuple[float, ...] | None = None
-
-    @cached_property
-    def in_order(self) -> list[int]:
-        """Positions of the options in an order that does not depend on how they were written."""
-        return sorted(range(len(self.options)), key=lambda index: canonical(self.options[index]))
+    @override
+    def draw(self, above: Tree, label: str) -> None:
+        above.add(f"{escaped(label)}  [green]{escaped(self.summary())}[/]")
 
 
-@dataclass(frozen=True)
-class Branches:
-    """One of several named branches, each with a subtree of its own."""
+class Container(Node):
+    """A node with other nodes below it."""
 
-    options: Mapping[str, Group]
-    weights: tuple[float, ...] | None = None
+    keeps_old: ClassVar[bool]
+    """Whether configurations stay valid when a child is added."""
 
+    @property
+    @abstractmethod
+    def below(self) -> Mapping[str, Node]:
+        """The nodes below, by key."""
 
-@dataclass(frozen=True)
-class Group:
-    """Everything that stands side by side in a section."""
-
-    children: Mapping[str, Node]
-
-
-Node: TypeAlias = Constant | Range | Choices | Branches | Group
+    @override
+    def is_within(self, other: Node) -> bool:
+        return False
 
 
-def join(path: str, key: str) -> str:
-    """Return the dotted path of ``key`` under ``path``."""
-    return f"{path}.{key}" if path else key
-
-
-def leaves(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
-    """Yield every node but the groups with its dotted path, parents first."""
-    if isinstance(node, Group):
-        for key, child in node.children.items():
-            yield from leaves(child, join(path, key))
-        return
-    yield path, node
-    if isinstance(node, Branches):
-        for name, branch in node.options.items():
-            yield from leaves(branch, join(path, name))
-
-
-def canonical(node: Node) -> str:
-    """Return a text that two nodes share exactly if they mean the same.
-
-    Neither the order of keys nor the order of choices counts, nor whether 1 was written as 1.0.
-    """
-    return json.dumps(_canonical(node), sort_keys=True)
-
-
-def _canonical(node: Node) -> Any:
-    match node:
-        case Constant(value):
-            return {"value": _number(value)}
-        case Range():
-            ends: dict[str, Any] = {"low": _number(node.low), "high": _number(node.high)}
-            flags = {"log": node.log, "integer": node.integer, "fidelity": node.fidelity}
-            return ends | {"step": _number(node.step)} | flags
-        case Choices(options, weights):
-            pairs = zip(options, _shares(weights, len(options)), strict=True)
-            return {"values": sorted([canonical(option), share] for option, share in pairs)}
-        case Branches(branches, weights):
-            shares = zip(branches.items(), _shares(weights, len(branches)), strict=True)
-            return {"choice": {name: [_canonical(group), share] for (name, group), share in shares}}
-        case Group(children):
-            return {"group": {key: _canonical(child) for key, child in children.items()}}
-
-
-def _shares(weights: tuple[float, ...] | None, count: int) -> list[float]:
-    return (
-        [round(weight / sum(weights), 12) for weight in weights]
-        if weights
-        else [round(1 / count, 12)] * count
-    )
-
-
-def _number(value: Any) -> Any:
+def normalised(value: Any) -> Any:
+    """Return a plain value with whole floats as integers."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [_number(item) for item in value]
+        return [normalised(item) for item in value]
     if isinstance(value, dict):
-        return {key: _number(item) for key, item in value.items()}
+        return {key: normalised(item) for key, item in value.items()}
     return value
+
+
+def escaped(text: str) -> str:
+    """Return a text that rich prints as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def shares(weights: tuple[float, ...] | None, count: int) -> list[float]:
+    """Return the share of each option, from 0 to 1."""
+    weights = weights or (1.0,) * count
+    return [round(weight / sum(weights), 12) for weight in weights]
+
+
+def total(counts: Iterator[int | None]) -> int | None:
+    """Return the sum; None where one of the counts is infinite."""
+    known = list(counts)
+    return None if None in known else sum(count or 0 for count in known)
+
+
+def weighted(text: str, weight: float | None) -> str:
+    """Return a text with its weight, if it has one."""
+    return text if weight is None else f"{text} (weight {weight:g})"

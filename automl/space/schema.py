@@ -1,4 +1,4 @@
-"""The language as a JSON Schema, so that editors complete and check while one writes."""
+"""The language as a JSON Schema, for completion and checks in editors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from automl.constraints import (
     Union,
     Variants,
 )
-from automl.space.words import TASKS, VERSION
-from automl.space.yaml_text import EXPONENT
+from automl.space.syntax import EXPONENT, FAMILY_PARAM, TASKS, VERSION
 
 __all__ = ["json_schema"]
 
@@ -48,22 +47,22 @@ _USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["u
 
 
 def json_schema(vocabulary: Section, limits: Section | None = None) -> Schema:
-    """Return a JSON Schema (draft 2020-12) of the files that `load_space` takes.
+    """Return a JSON Schema (draft 2020-12) of the files that `load_space` reads.
 
-    A schema knows no arithmetic and no names defined elsewhere, so `load_space` checks more than it does.
+    A schema has no arithmetic and cannot resolve names, so `load_space` checks more.
 
     Parameters
     ----------
     vocabulary : Section
-        What keys there are, and what they may be.
+        The keys and their rules.
     limits : Section, optional
-        What of a trial's result may be limited; nothing by default.
+        The limits that ``constraints`` may set; none by default.
     """
     return _Writer().document(vocabulary, limits or Section({}))
 
 
 class _Writer:
-    """Writes every schema that stands in several places once, under ``$defs``."""
+    """Writes each repeated schema once, under ``$defs``."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
@@ -71,16 +70,16 @@ class _Writer:
 
     def document(self, vocabulary: Section, limits: Section) -> Schema:
         keys = {key: self.parameter(rule) for key, rule in vocabulary.parameters.items()}
-        model = vocabulary.parameters.get("model")
+        model = vocabulary.parameters.get(FAMILY_PARAM)
         if model is not None and isinstance(model.constraint, Variants):
-            shared = {key: schema for key, schema in keys.items() if key != "model"}
+            shared = {key: schema for key, schema in keys.items() if key != FAMILY_PARAM}
             path = {"type": "string", "description": "Path of a class, such as sklearn.svm.SVC."}
             estimator = {
                 "type": "object",
                 "properties": {"estimator": path, **shared},
                 "required": ["estimator"],
             }
-            keys["model"] = {**self.variants(model.constraint, estimator), "description": model.about}
+            keys[FAMILY_PARAM] = {**self.variants(model.constraint, estimator), "description": model.about}
         rules = {"type": "array", "items": {"type": "object", "minProperties": 1}}
         properties = {
             "version": {"const": VERSION},

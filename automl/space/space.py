@@ -1,4 +1,4 @@
-"""A checked search space, and what can be asked of it."""
+"""A checked search space and its operations."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.errors import Fault, SpaceError
-from automl.space.choosers import RandomChooser, TrialChooser, encode
-from automl.space.describe import tree
+from automl.space.containers import Section
 from automl.space.diff import Change, changes, limit_changes
-from automl.space.grid import Size, grid, size
-from automl.space.index import spots
-from automl.space.nodes import Constant, Group, Range, canonical, leaves
-from automl.space.raw import Faults, from_python
-from automl.space.restrict import Fits, held, restricted, settled, without
-from automl.space.rules import Rule, Start, read_start
-from automl.space.tryout import Tries, untrainable
-from automl.space.walk import Decision, build, follow
-from automl.space.words import TASKS, VERSION
-from automl.space.write import plain, to_yaml
+from automl.space.foreign import SmokeTest, broken_branches
+from automl.space.leaves import Constant, Range
+from automl.space.nodes import escaped
+from automl.space.rules import Forbidden, InitialPoint, read_initial_point
+from automl.space.source import Reporter, from_python
+from automl.space.specialise import (
+    Incompatibility,
+    with_preprocessing,
+    without_families,
+    without_incompatible,
+    without_preprocessing,
+)
+from automl.space.syntax import PREPROCESS_PARAM, TASKS, VERSION, show
+from automl.space.tree import Size, decisions, grid, instantiate, params_of, size
+from automl.space.value_sources import RandomSource, TrialSource
+from automl.space.yaml_io import to_yaml
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -42,34 +47,34 @@ def _always(path: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """What may be tried; made by `load_space`.
+    """A search space; made by `load_space`.
 
     Parameters
     ----------
     name, about : str
-        What people call it, and one line for them.
+        Its name, and one line about it.
     tasks : tuple of str
-        The tasks it is for.
-    root : Group
+        Its tasks.
+    root : Section
         The tree.
-    forbid : tuple of Rule
-        What must not meet.
-    enqueue : tuple of Start
-        Known good starts.
+    forbid : tuple of Forbidden
+        Forbidden combinations.
+    enqueue : tuple of InitialPoint
+        Good configurations to try first.
     constraints : mapping of str to float
-        Limits on what is measured of a trial.
+        Limits on the results of a trial.
     structural : callable
-        ``structural(path)`` tells whether the value of this path must be equal for trials to train together.
+        ``structural(path)`` returns whether the value of this path must be equal for trials to train together.
     excluded : tuple of str
-        What `specialise` has left out, each with the reason.
+        The families and values that `specialise` and its like have excluded, each with the reason.
     """
 
     name: str
     about: str
     tasks: tuple[str, ...]
-    root: Group
-    forbid: tuple[Rule, ...] = ()
-    enqueue: tuple[Start, ...] = ()
+    root: Section
+    forbid: tuple[Forbidden, ...] = ()
+    enqueue: tuple[InitialPoint, ...] = ()
     constraints: Mapping[str, float] = field(default_factory=dict)
     structural: Callable[[str], bool] = _always
     excluded: tuple[str, ...] = ()
@@ -86,25 +91,27 @@ class Space:
         return hash(self.digest())
 
     def suggest(self, trial: Any) -> Configuration:
-        """Return the configuration an Optuna trial proposes; see `forbidden` before training it.
+        """Return the configuration that an Optuna trial proposes; it may be `forbidden`.
 
         Parameters
         ----------
         trial : optuna.trial.BaseTrial
-            Anything with ``suggest_categorical``, ``suggest_float`` and ``suggest_int``.
+            A trial, or an object with ``suggest_categorical``, ``suggest_float`` and ``suggest_int``.
         """
-        return build(self.root, TrialChooser(trial))
+        return instantiate(self.root, TrialSource(trial))
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Return a random configuration that is not forbidden, weights and logarithms kept."""
+        """Return a random configuration that is not forbidden, by the weights and logarithms of the space."""
         for _ in range(_MAX_DRAWS):
-            configuration = build(self.root, RandomChooser(rng))
+            configuration = instantiate(self.root, RandomSource(rng))
             if not self.forbid or not self.forbidden(configuration):
                 return configuration
-        raise SpaceError(Fault(f"space {self.name}", "must have room beside what it forbids", "none found"))
+        raise SpaceError(
+            Fault(f"space {self.name}", "must have configurations that are not forbidden", "none found")
+        )
 
     def grid(self, resolution: int = 5) -> Iterator[Configuration]:
-        """Yield every configuration of a grid with ``resolution`` numbers a range, but for forbidden ones."""
+        """Yield the allowed configurations of a grid with ``resolution`` numbers for each range."""
         for configuration in grid(self.root, resolution):
             if not self.forbid or not self.forbidden(configuration):
                 yield deepcopy(configuration)
@@ -115,7 +122,7 @@ class Space:
         Raises
         ------
         SpaceError
-            Everything by which it leaves the space.
+            With every fault.
         """
         rule = self.forbidden(configuration)
         if rule:
@@ -123,76 +130,86 @@ class Space:
 
     def params(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         """Return a configuration flat: every value by its dotted path, constants too."""
-        return {decision.path: decision.value for decision in self._decisions(configuration)}
+        return params_of(self.root, configuration)
 
     def forbidden(self, configuration: Mapping[str, Any]) -> str:
-        """Return the rule that forbids a configuration; empty where none does."""
+        """Return the rule that forbids a configuration; empty if it is allowed."""
         params = self.params(configuration)
         return next((str(rule) for rule in self.forbid if rule.forbids(params)), "")
 
     def structure(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what must be equal for trials to train together, by path."""
+        """Return the values that must be equal for trials to train together, by path."""
         return {path: value for path, value in self.params(configuration).items() if self.structural(path)}
 
     def to_trial(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of the Optuna trial that `suggest` makes this configuration of."""
+        """Return the parameters of the Optuna trial for which `suggest` returns this configuration."""
         found: dict[str, Any] = {}
-        for decision in self._decisions(configuration):
-            found |= encode(decision.node, decision.path, decision.value)
+        for decision in decisions(self.root, configuration):
+            found |= decision.node.encode(decision.path, decision.value)
         return found
 
     @property
     def initial_params(self) -> tuple[dict[str, Any], ...]:
-        """The known good starts as Optuna's parameters, for ``study.enqueue_trial``; they may be partial."""
-        nodes = dict(leaves(self.root))
+        """The initial points as Optuna's parameters, for ``study.enqueue_trial``; they may be partial."""
+        nodes = {ref.path: ref.node for ref in self.root.params()}
         return tuple(
             {
                 name: part
-                for path, value in start.values.items()
-                for name, part in encode(nodes[path], path, value).items()
+                for path, value in point.values.items()
+                for name, part in nodes[path].encode(path, value).items()
             }
-            for start in self.enqueue
+            for point in self.enqueue
         )
 
     @property
     def fidelity(self) -> dict[str, tuple[float, float]]:
-        """The least and the full amount of training, by path, where the space gives a range of it."""
+        """The least and the full training length by path, where the space has a range of it."""
         return {
-            path: (node.low, node.last)
-            for path, node in leaves(self.root)
-            if isinstance(node, Range) and node.fidelity
+            ref.path: (ref.node.low, ref.node.last)
+            for ref in self.root.params()
+            if isinstance(ref.node, Range) and ref.node.fidelity
         }
 
     def offers(self, key: str, value: Any) -> bool:
-        """Return whether some configuration has this value under a key, be it a path or the end of one."""
-        return any(spot.answers(key) and spot.takes(value) for spot in spots(self.root))
+        """Return whether some configuration has this value under a key: a path or the end of one."""
+        return any(ref.matches(key) and ref.contains(value) for ref in self.root.params())
 
     def size(self) -> Size:
-        """Return how many points there are, and how many dimensions each family has."""
+        """Return the number of points, and the dimensions of each family."""
         return size(self.root)
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that spaces of the same points share.
 
-        Names, remarks and starts do not count, nor does the order or the form in which it was written.
+        Names, remarks and initial points do not count, nor does the order or the form of the source.
         """
         rules = sorted(rule.canonical() for rule in self.forbid)
         limits = [dict(sorted(self.constraints.items()))] if self.constraints else []
-        text = json.dumps([sorted(self.tasks), canonical(self.root), rules, *limits])
+        text = json.dumps([sorted(self.tasks), self.root.canonical(), rules, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self) -> Tree:
         """Return the space as a tree that `rich.print` shows."""
-        return tree(self.root, f"{self.name} for {', '.join(self.tasks)}", self.about, self.constraints)
+        from rich.tree import Tree
+
+        title = f"[bold]{escaped(self.name)} for {', '.join(self.tasks)}[/]"
+        about = f"\n[dim]{escaped(self.about)}[/]" if self.about else ""
+        top = Tree(title + about, guide_style="dim")
+        self.root.draw_below(top)
+        if self.constraints:
+            below = top.add("[bold]constraints[/] [dim]on the result[/]")
+            for name, limit in self.constraints.items():
+                below.add(f"{escaped(name)}  [green]at most {show(limit)}[/]")
+        return top
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the space in the language, as plain values; parts and included files stand written out."""
+        """Return the space in the language, as plain values, with definitions and included files inserted."""
         document: dict[str, Any] = {"version": VERSION, "name": self.name}
         document |= {"about": self.about} if self.about else {}
         document |= {"task": list(self.tasks)} if self.tasks != TASKS else {}
-        document["space"] = plain(self.root)
-        document |= {"forbid": [rule.plain() for rule in self.forbid]} if self.forbid else {}
-        document |= {"enqueue": [dict(start.written) for start in self.enqueue]} if self.enqueue else {}
+        document["space"] = self.root.to_plain()
+        document |= {"forbid": [rule.to_plain() for rule in self.forbid]} if self.forbid else {}
+        document |= {"enqueue": [dict(point.written) for point in self.enqueue]} if self.enqueue else {}
         return document | ({"constraints": dict(self.constraints)} if self.constraints else {})
 
     def to_yaml(self) -> str:
@@ -200,9 +217,9 @@ class Space:
         return to_yaml(self.to_dict())
 
     def diff(self, other: Space) -> tuple[Change, ...]:
-        """Return what came, went, widened, narrowed or changed on the way to another space.
+        """Return the changes from this space to another.
 
-        Whether a trial of this space is a point of the other is ``other.accepts(configuration)``.
+        Whether a trial of this space is valid in the other: ``other.accepts(configuration)``.
         """
         found = list(changes(self.root, other.root))
         old, new = ({rule.canonical(): str(rule) for rule in space.forbid} for space in (self, other))
@@ -211,26 +228,28 @@ class Space:
         return (*found, *limit_changes(self.constraints, other.constraints))
 
     def accepts(self, configuration: Mapping[str, Any]) -> bool:
-        """Return whether a configuration, perhaps of an older space, is a point of this one."""
+        """Return whether a configuration, perhaps of an older space, is a point of this space."""
         try:
             self.validate(configuration)
         except SpaceError:
             return False
         return True
 
-    def specialise(self, task: str, fits: Fits | None = None, tries: Tries | None = None) -> Space:
-        """Return what is left of the space for one task; its ``excluded`` says what is not.
+    def specialise(
+        self, task: str, incompatibility: Incompatibility | None = None, smoke_test: SmokeTest | None = None
+    ) -> Space:
+        """Return the space for one task, without the families and values that are not for it.
 
         Parameters
         ----------
         task : {"binary", "multiclass", "regression"}
             The task.
-        fits : callable, optional
-            ``fits(task, family, params)`` says why a family, alone or with one parameter, is not for the
-            task; what it speaks against is left out.
-        tries : callable, optional
-            ``tries(task, configuration)`` fits one to next to nothing and says what there is against it; values of
-            an ``estimator:`` branch that do not train together are forbidden.
+        incompatibility : callable, optional
+            ``incompatibility(task, family, params)`` returns why a family, alone or with one parameter, is not for
+            the task; such families and values are excluded.
+        smoke_test : callable, optional
+            ``smoke_test(task, configuration)`` makes a tiny fit and returns its error; families whose default
+            configuration does not train are excluded.
 
         Raises
         ------
@@ -240,53 +259,50 @@ class Space:
         if task not in self.tasks:
             came = f"a space for {', '.join(self.tasks)}"
             raise SpaceError(Fault(f"space {self.name}", f"must be for {task}", came, "Change its `task`."))
-        root, excluded = restricted(self.root, task, fits or (lambda task, family, params: None))
-        tried = untrainable(root, self.forbid, (task,), tries) if root and tries else []
-        excluded += tuple(
-            f"{misfit.family} with {misfit.came}: {misfit.reason}"
-            if misfit.rule
-            else f"{misfit.family}: {misfit.reason}"
-            for misfit in tried
-        )
-        if root is not None:
-            root = without(root, {misfit.family for misfit in tried if misfit.rule is None})
+        check = incompatibility or (lambda task, family, params: None)
+        root, excluded = without_incompatible(self.root, task, check)
+        if root is not None and smoke_test is not None:
+            broken = broken_branches(root, self.forbid, (task,), smoke_test)
+            excluded += tuple(f"{branch.family}: {branch.error}" for branch in broken)
+            root = without_families(root, {branch.family for branch in broken})
         if root is None:
             came = "; ".join(excluded)
             raise SpaceError(Fault(f"space {self.name}", f"must have a family for {task}", came))
-        forbid = (*self.forbid, *(misfit.rule for misfit in tried if misfit.rule is not None))
-        space = replace(self._left(root, forbid, excluded), tasks=(task,))
+        space = replace(self._reduced(root, self.forbid, excluded), tasks=(task,))
         if space.forbid:
             space.sample(np.random.default_rng(0))
         return space
 
     def require(self, path: str, value: Any, reason: str) -> Space:
-        """Return what is left of the space where preprocessing must have one value; ``excluded`` says what is not.
+        """Return the space with one value of the preprocessing alone.
+
+        Families with other values, and sections without this path, are excluded.
 
         Parameters
         ----------
         path : str
-            What of the preprocessing must have it, in the shared section or a family's own: ``"text.encode"``.
+            A parameter of the preprocessing, in the shared section or a family's own: ``"text.encode"``.
         value : str or float
             The value.
         reason : str
-            Why others, families that have others alone, and sections that name none are left out.
+            Why other values are excluded.
 
         Raises
         ------
         SpaceError
             If no family is left.
         """
-        root, excluded = held(self.root, path, value, reason)
+        root, excluded = with_preprocessing(self.root, path, value, reason)
         if root is None:
             rule = f"must have a family with {path}: {value}"
-            remedy = "Write it under `preprocess`."
+            remedy = f"Write it under `{PREPROCESS_PARAM}`."
             raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(excluded), remedy))
-        return self._left(root, self.forbid, excluded)
+        return self._reduced(root, self.forbid, excluded)
 
     def drop_irrelevant(self, path: str, reason: str) -> Space:
-        """Return the space with nothing to choose of the preprocessing under ``path``, as all of it comes to the same.
+        """Return the space without the choices of a part of the preprocessing that makes no difference.
 
-        Rules that name it go with it, starts keep what else they name, and ``excluded`` says so.
+        Rules that name it are dropped; initial points keep their other values.
 
         Parameters
         ----------
@@ -295,53 +311,45 @@ class Space:
         reason : str
             Why it makes no difference.
         """
-        root = settled(self.root, path)
-        known = list(spots(root))
-        left = {spot.path for spot in known}
+        root = without_preprocessing(self.root, path)
+        known = list(root.params())
+        left = {ref.path for ref in known}
         gone = [
-            spot for spot in spots(self.root) if spot.path not in left and not isinstance(spot.node, Constant)
+            ref for ref in self.root.params() if ref.path not in left and not isinstance(ref.node, Constant)
         ]
         if not gone:
             return self
-
-        def takes(key: str, value: Any) -> bool:
-            return any(spot.answers(key) and spot.takes(value) for spot in known)
-
-        def possible(rule: Rule) -> bool:
-            conditions = rule.conditions
-            return all(
-                any(spot.answers(one.key) and one.possible(spot) for spot in known) for one in conditions
+        rules = tuple(
+            rule
+            for rule in self.forbid
+            if all(
+                any(ref.matches(one.key) and one.possible(ref) for ref in known) for one in rule.conditions
             )
+        )
+        points = tuple(
+            replace(
+                point,
+                written={
+                    key: value
+                    for key, value in point.written.items()
+                    if any(ref.matches(key) and ref.contains(value) for ref in known)
+                },
+            )
+            for point in self.enqueue
+        )
+        excluded = tuple(f"{ref.path}: {reason}" for ref in gone)
+        return replace(self, enqueue=points)._reduced(root, rules, excluded)
 
-        written = (
-            {key: value for key, value in start.written.items() if takes(key, value)}
-            for start in self.enqueue
-        )
-        starts = tuple(
-            replace(start, written=some) for start, some in zip(self.enqueue, written, strict=True)
-        )
-        rules = tuple(rule for rule in self.forbid if possible(rule))
-        return replace(self, enqueue=starts)._left(
-            root, rules, tuple(f"{spot.path}: {reason}" for spot in gone)
-        )
-
-    def _left(self, root: Group, forbid: tuple[Rule, ...], excluded: tuple[str, ...]) -> Space:
-        """Return the space that has come down to this, without the starts that are no longer in it."""
-        known = list(spots(root))
-        starts = (
-            read_start(from_python(start.written, Faults()), known, "", lambda *fault: None)
-            for start in self.enqueue
+    def _reduced(self, root: Section, forbid: tuple[Forbidden, ...], excluded: tuple[str, ...]) -> Space:
+        """Return the space with a smaller tree, without the initial points that are no longer in it."""
+        known, ignored = list(root.params()), Reporter()
+        points = (
+            read_initial_point(from_python(point.written, ignored), known, "", ignored)
+            for point in self.enqueue
         )
         kept = tuple(
-            start
-            for start in starts
-            if start is not None and not any(rule.forbids(start.values) for rule in forbid)
+            point
+            for point in points
+            if point is not None and not any(rule.forbids(point.values) for rule in forbid)
         )
         return replace(self, root=root, forbid=forbid, enqueue=kept, excluded=(*self.excluded, *excluded))
-
-    def _decisions(self, configuration: Mapping[str, Any]) -> list[Decision]:
-        found = list(follow(self.root, configuration))
-        faults = [item for item in found if isinstance(item, Fault)]
-        if faults:
-            raise SpaceError(faults)
-        return [item for item in found if isinstance(item, Decision)]
