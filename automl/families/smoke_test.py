@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -77,7 +80,8 @@ class SmokeTest:
     ) -> str:
         short = {**params, **_few_iterations(params, family)}
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings(), redirect_stdout(StringIO()):
+                warnings.simplefilter("ignore")
                 frame, types, y = _make_table(problem, table)
                 prepare = preprocessor(preprocess, types, task=problem.task)
                 X = np.ascontiguousarray(prepare.fit_transform(frame, y), dtype=np.float32)
@@ -87,9 +91,9 @@ class SmokeTest:
         except Exception as error:  # the class may raise any error
             return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         metric = self._metric
-        if metric is not None and metric.n_classes and metric.needs_probabilities():
-            if predictions.probabilities is None:
-                return f"it gives no probabilities, which {metric.name} needs"
+        needed = metric is not None and metric.n_classes > 0 and metric.needs_probabilities()
+        if metric is not None and needed and predictions.probabilities is None:
+            return f"it gives no probabilities, which {metric.name} needs"
         return ""
 
 

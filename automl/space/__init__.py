@@ -1,6 +1,7 @@
 """The space language: declares what a search may try, and reports mistakes before the first trial."""
 
 from automl.space.builders import Branch, Choice, Float, Int
+from automl.space.conflicts import Conflicts
 from automl.space.diff import Change
 from automl.space.files import shipped_folder, shipped_names
 from automl.space.foreign import SmokeTest, estimator_section
@@ -16,6 +17,7 @@ __all__ = [
     "Branch",
     "Change",
     "Choice",
+    "Conflicts",
     "Float",
     "Incompatibility",
     "Int",

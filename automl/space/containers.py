@@ -114,8 +114,8 @@ class Conditional(Container):
 
     @override
     def canonical_form(self) -> Any:
-        shares = zip(self.options.items(), shares(self.weights, len(self.options)), strict=True)
-        return {"choice": {name: [branch.canonical_form(), share] for (name, branch), share in shares}}
+        pairs = zip(self.options.items(), shares(self.weights, len(self.options)), strict=True)
+        return {"choice": {name: [branch.canonical_form(), share] for (name, branch), share in pairs}}
 
     @override
     def to_plain(self) -> Any:

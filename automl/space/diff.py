@@ -74,5 +74,5 @@ def limit_changes(old: Mapping[str, float], new: Mapping[str, float]) -> Iterato
         kind: Literal["came", "went", "widened", "narrowed"] = "came" if before is None else "went"
         if before is not None and after is not None:
             kind = "widened" if after > before else "narrowed"
-        texts = ["" if limit is None else show(limit) for limit in (before, after)]
-        yield Change(kind, f"constraints.{name}", *texts, True)
+        old_text, new_text = ("" if limit is None else show(limit) for limit in (before, after))
+        yield Change(kind, f"constraints.{name}", old_text, new_text, True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -23,8 +23,9 @@ import numpy as np
 from automl.constraints import Anything, Constraint, Number, Parameter, Section, Union
 from automl.space import containers
 from automl.space.leaves import Constant
+from automl.space.nodes import ValueSource
 from automl.space.rules import Forbidden
-from automl.space.syntax import FAMILY_PARAM, PREPROCESS_PARAM, join, show
+from automl.space.syntax import FAMILY_PARAM, join, show
 from automl.space.tree import by_family, families, instantiate, params_of
 from automl.space.value_sources import DefaultSource, RandomSource
 
@@ -184,7 +185,7 @@ def broken_branches(
             if error == "":
                 break
         if errors and all(errors):
-            found.append(BrokenBranch(family, _own_params(part, family, configuration), errors[0]))
+            found.append(BrokenBranch(family, _as_text(part, family, configuration), errors[0]))
     return found
 
 
@@ -195,22 +196,19 @@ def _default_configuration(
     above = join(FAMILY_PARAM, family)
     path = families(part)[family].children.get("estimator")
     defaults = _section(path.value).defaults() if isinstance(path, Constant) else {}
-    source = DefaultSource({join(above, key): value for key, value in defaults.items()})
-    drawn = repeat(RandomSource(np.random.default_rng(0)), _MAX_DRAWS if forbid else 0)
-    for configuration in (instantiate(part, one) for one in chain([source], drawn)):
+    source: ValueSource = DefaultSource({join(above, key): value for key, value in defaults.items()})
+    drawn: Iterator[ValueSource] = repeat(RandomSource(np.random.default_rng(0)), _MAX_DRAWS if forbid else 0)
+    for configuration in (instantiate(part, one) for one in chain((source,), drawn)):
         params = params_of(part, configuration)
         if not any(rule.forbids(params) for rule in forbid):
             return configuration
     return None
 
 
-def _own_params(part: containers.Section, family: str, configuration: Mapping[str, Any]) -> str:
-    """Return the parameters of the class in a configuration as text, without those of the preprocessing."""
-    above = f"{join(FAMILY_PARAM, family)}."
-    params = {
-        path.removeprefix(above): value
-        for path, value in params_of(part, configuration).items()
-        if path.startswith(above)
-    }
-    shown = {key: value for key, value in params.items() if not key.startswith(f"{PREPROCESS_PARAM}.")}
-    return ", ".join(f"{key}: {show(value)}" for key, value in shown.items())
+def _as_text(part: containers.Section, family: str, configuration: Mapping[str, Any]) -> str:
+    """Return a configuration as text: the parameters of the branch first, then the shared preprocessing."""
+    above = join(FAMILY_PARAM, family)
+    params = {path: value for path, value in params_of(part, configuration).items() if path != FAMILY_PARAM}
+    own = {path.removeprefix(f"{above}."): value for path, value in params.items() if path.startswith(above)}
+    shared = {path: value for path, value in params.items() if not path.startswith(above)}
+    return ", ".join(f"{key}: {show(value)}" for key, value in {**own, **shared}.items())

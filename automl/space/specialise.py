@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from automl.space.containers import Conditional, Section
 from automl.space.leaves import Constant
-from automl.space.nodes import Node
+from automl.space.nodes import Node, Reason
 from automl.space.syntax import FAMILY_PARAM, PREPROCESS_PARAM, join
 from automl.space.tree import families
 
@@ -41,7 +42,7 @@ def incompatible(
             yield path, family, why
             continue
         for key, child in branch.children.items():
-            _, rejected = child.filtered(lambda value, key=key, check=of_all_tasks: check({key: value}))
+            _, rejected = child.filtered(_of_parameter(of_all_tasks, key))
             for value, why in rejected.items():
                 yield join(path, key), value, why
 
@@ -57,9 +58,7 @@ def without_incompatible(
         children: dict[str, Node] = {}
         gone: list[str] = []
         for key, child in branch.children.items():
-            left, rejected = child.filtered(
-                lambda value, key=key, family=family: reason(task, family, {key: value})
-            )
+            left, rejected = child.filtered(_of_parameter(partial(reason, task, family), key))
             if left is not None:
                 children[key] = left
                 gone += [f"{family} with {key}: {value}: {why_not}" for value, why_not in rejected.items()]
@@ -109,6 +108,11 @@ def without_families(root: Section, names: Container[str]) -> Section | None:
     """Return the tree without some families; None where none is left."""
     kept = {family: branch for family, branch in families(root).items() if family not in names}
     return _with_families(root, kept)
+
+
+def _of_parameter(reason: Callable[[Mapping[str, Any]], str | None], key: str) -> Reason:
+    """Return the reason against a value of one parameter."""
+    return lambda value: reason({key: value})
 
 
 def _with_families(root: Section, kept: Mapping[str, Section]) -> Section | None:

@@ -102,7 +102,7 @@ class DefaultSource:
     def number(self, path: str, node: Range) -> float:
         """Return the default, or the low end."""
         default = self.defaults.get(path)
-        return default if node.contains(default) else node.low
+        return node.low if default is None or not node.contains(default) else default
 
 
 def weighted_categories(labels: Sequence[Scalar], weights: tuple[float, ...] | None) -> dict[Scalar, int]:

@@ -7,10 +7,10 @@ import yaml
 
 from automl.errors import SpaceError
 from automl.families import Problem
-from automl.families.tryout import Tryout
+from automl.families.smoke_test import SmokeTest
 
 FAULTY = Path(__file__).parent / "faulty"
-TRIES = Tryout(
+SMOKE_TEST = SmokeTest(
     {
         "binary": Problem("binary", 2),
         "multiclass": Problem("multiclass", 3),
@@ -33,14 +33,14 @@ def fits(task, family, params):
 @pytest.mark.parametrize("name", sorted(path.stem for path in FAULTY.glob("*.yaml")))
 def test_the_error_says_what_is_wrong(load, name):
     with pytest.raises(SpaceError) as caught:
-        load(FAULTY / f"{name}.yaml", fits=fits, tries=TRIES)
+        load(FAULTY / f"{name}.yaml", incompatibility=fits, smoke_test=SMOKE_TEST)
     said = str(caught.value).replace(f"{FAULTY}/", "")
     assert said == (FAULTY / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
 
 
 @pytest.mark.parametrize("name", ["binary_rubbish", "broken_yaml", "tabs", "many_at_once", "tag_of_python"])
 def test_the_words_are_the_same_without_libyaml(load, name, monkeypatch):
-    monkeypatch.setattr("automl.space.yaml_text._LOADER", yaml.SafeLoader)
+    monkeypatch.setattr("automl.space.yaml_io._LOADER", yaml.SafeLoader)
     test_the_error_says_what_is_wrong(load, name)
 
 

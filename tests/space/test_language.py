@@ -236,7 +236,7 @@ enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: 
         space.specialise("regression", lambda task, family, params: "too small")
     ruled = load(text[: text.index("enqueue")] + "forbid: [{loss: squared}, {model: mlp}]\n")
     assert ruled.specialise("binary").forbid == ruled.forbid
-    with pytest.raises(SpaceError, match="must have room beside what it forbids"):
+    with pytest.raises(SpaceError, match="must have configurations that are not forbidden"):
         ruled.specialise("regression", fits)
 
 
