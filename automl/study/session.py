@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from automl.metrics import to_score
 from automl.records import SearchRecord, TrialRecord, TrialSpec
-from automl.space import Space
+from automl.space import Conflicts, Space
 from automl.study.attributes import CONFIGURATION, key, proposed_with, read_search, records_of, save_search
 from automl.study.grid_sampler import Points
 from automl.study.history import COHORT, History, cohort_of, family, leader_of
@@ -126,6 +126,9 @@ class Session:
         self._cohorts: dict[int, _Cohort] = {}
         trials = study.get_trials(deepcopy=False)
         self.records = records_of(trials)
+        self._conflicts = Conflicts(space)
+        for record in self.records:
+            self._learn(record)
         drawn = {one.number: known for one in trials if (known := one.user_attrs.get(CONFIGURATION))}
         drawn |= {record.number: record.configuration for record in self.records}
         self._history = History(self._seed, study.directions, rewritten(trials, drawn, space))
@@ -182,6 +185,8 @@ class Session:
         """Know no more of another process's trial but how it ended, if that is known."""
         configuration = self._remote.pop(trial.number)
         records = records_of([trial])
+        for record in records:
+            self._learn(record)
         if not trial.state.is_finished():  # killed between two lines
             self._end(records[0])
         if configuration is not None and not any(record.lasting for record in records):
@@ -351,7 +356,13 @@ class Session:
         with batched_writes(self.study):
             self._write_result(record, trial_id)
         self._history.add(self._storage.get_trial(trial_id))
+        self._learn(record)
         return True
+
+    def _learn(self, record: TrialRecord) -> None:
+        """Add the outcome of a trial to the known conflicts."""
+        if record.state == "failed" or record.score is not None:
+            self._conflicts.add(record.configuration, record.reason if record.state == "failed" else "")
 
     def _write_result(self, record: TrialRecord, trial_id: int) -> None:
         if self._duplicates.pop(record.number, None) is not None:
@@ -378,21 +389,28 @@ class Session:
             point = self._point()
             return point and ({}, *point)
         if self._repeated >= _REPEATED and not self.exhausted:
-            rng = self._rng()
-            draws = (self._space.sample(rng) for _ in range(_DRAWS))
-            new = next((draw for draw in draws if key(draw) not in self._first), None)
+            new = next((draw for draw in self._samples() if key(draw) not in self._first), None)
             self.exhausted = new is None
             if new is not None:
                 return {}, *self._drafts.draw(self._space.to_trial(new))
         lead = self._leads.pop(0) if self._leads else {}
-        drawn = self._draw(lead) or self._drafts.draw(self._space.to_trial(self._space.sample(self._rng())))
-        return lead, *drawn
+        drawn = self._draw(lead)
+        if drawn is None:
+            sample = next(self._samples(), None)
+            drawn = None if sample is None else self._drafts.draw(self._space.to_trial(sample))
+        return drawn and (lead, *drawn)
+
+    def _samples(self) -> Iterator[dict[str, Any]]:
+        """Yield random configurations that are neither forbidden nor known to fail."""
+        rng = self._rng()
+        draws = (self._space.sample(rng) for _ in range(_DRAWS))
+        return (draw for draw in draws if not self._conflicts.reason(draw))
 
     def _point(self, like: Mapping[str, Any] | None = None) -> tuple[FrozenTrial, dict[str, Any]] | None:
         """Draw the next point of a grid that is not known yet; None where there is none, or none like that."""
         while self._points and (point := self._points.take(like)) is not None:
             draft, configuration = self._drafts.draw(point)
-            if key(configuration) not in self._first:
+            if key(configuration) not in self._first and not self._conflicts.reason(configuration):
                 return draft, configuration
         return None
 
@@ -406,7 +424,7 @@ class Session:
         refused, self._refused = self._refused, 0
         while refused < _REFUSED:
             draft, configuration = self._drafts.draw(fixed, leads=leads)
-            rule = self._space.forbidden(configuration)
+            rule = self._space.forbidden(configuration) or self._conflicts.reason(configuration)
             if not rule:
                 return draft, configuration
             refused += 1

@@ -277,14 +277,24 @@ def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch,
     assert "FILE: must be named for a study whose table came from no file" in capsys.readouterr().err
 
 
-def test_trials_that_failed_do_not_hinder_what_forbids_them_since(folder, monkeypatch):
+def test_search_does_not_repeat_what_failed(folder):
     X, y = penguins()
     branch = {"estimator": "sklearn.linear_model.LogisticRegression", "solver": ["liblinear", "lbfgs"]}
     of = {"space": {"model": {"choice": {"mine": {**branch, "C": {"low": 0.1, "high": 10}}}}}}
-    with monkeypatch.context() as patch:  # a slow machine finds out nothing in time
-        patch.setattr("automl.space.space.untrainable", lambda *args: [])
-        first = make(6, of=of).fit(X, y)
-    assert "failed" in set(first.leaderboard_["state"])
-    second = make(10, of=of).fit(X, y)
-    assert second.left_out_[-1].startswith("mine with solver: liblinear")
-    assert set(second.leaderboard_.query("trial >= 6")["state"]) == {"complete"}
+    first = make(8, of=of).fit(X, y)  # liblinear is for two classes, penguins have three
+    failed = first.leaderboard_.query("state == 'failed'")
+    assert len(failed) == 2
+    second = make(14, of=of).fit(X, y)
+    assert len(second.leaderboard_) == 14
+    assert set(second.leaderboard_.query("trial > @failed.trial.max()")["state"]) == {"complete"}
+
+
+def test_search_ends_when_every_configuration_failed(folder):
+    X, y = penguins()
+    branch = {"estimator": "sklearn.neighbors.KNeighborsClassifier", "n_neighbors": [390, 400]}  # of 275 rows
+    of = {"space": {"model": {"choice": {"mine": {**branch, "weights": ["uniform", "distance"]}}}}}
+    with pytest.raises(automl.NoModelError):
+        make(20, of=of).fit(X, y)
+    records = read_records(load_study("s"))
+    assert {record.state for record in records} == {"failed"}
+    assert sum(record.reason.startswith("Traceback") for record in records) == 4
