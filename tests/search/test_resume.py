@@ -53,8 +53,8 @@ def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()  # orphans print too
-    told = next(line for line in lines if line.startswith("{'kill': 30, "))
-    assert "the same 450 trials: {'complete'" in told
+    summary = next(line for line in lines if line.startswith("{'kill': 30, "))
+    assert "the same 450 trials: {'complete'" in summary
 
 
 def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):

@@ -44,15 +44,12 @@ SPACE = {
     },
     "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
 }
-A_KILL = 15  # trials of the search for each kill
-LONGEST = 1 / 10  # of the time that an undisturbed search takes, until something happens
-WAYS = ("kill", "kill", "fill", "kill", "kill", "kill", "kill", "forbid", "kill", "kill")
-NOBODY = 65534
+TRIALS_PER_KILL = 15
+MAX_DELAY = 1 / 10  # of the duration of an undisturbed search
+FAULTS = ("kill", "kill", "disk full", "kill", "kill", "kill", "kill", "read-only", "kill", "kill")
+UNPRIVILEGED_USER = 65534
 JOURNAL = Path("mlruns/studies/s.journal")
 STORE = "sqlite:///mlruns/mlflow.db"
-
-
-MISHAPS: dict[str, Callable[[], None]] = {"fill": lambda: fill(), "forbid": lambda: forbid()}
 
 
 def search(n_trials: int, jobs: int = 1, storage: str | None = None, **more: Any) -> Search:
@@ -62,20 +59,20 @@ def search(n_trials: int, jobs: int = 1, storage: str | None = None, **more: Any
     ).fit(*small())  # fmt: skip
 
 
-def forked(n_trials: int, jobs: int = 1, way: str = "", seconds: float = 0.0) -> int:
-    """Search in a child that something happens to after so many seconds; return its exit status."""
+def forked(n_trials: int, jobs: int = 1, fault: str = "", delay: float = 0.0) -> int:
+    """Search in a child process, inject a fault after a delay in seconds, and return the exit status."""
     child = os.fork()
     if not child:
         try:
-            if way in MISHAPS:
-                befall(MISHAPS[way], seconds)
+            if fault in WRITE_FAULTS:
+                inject_at_write(WRITE_FAULTS[fault], delay)
             search(n_trials, jobs)
         except BaseException as error:
             print(repr(error), file=sys.stderr)
             os._exit(1)
         os._exit(0)
-    if way == "kill":
-        time.sleep(seconds)
+    if fault == "kill":
+        time.sleep(delay)
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     if JOURNAL.exists():
@@ -83,34 +80,37 @@ def forked(n_trials: int, jobs: int = 1, way: str = "", seconds: float = 0.0) ->
     return status
 
 
-def befall(mishap: Callable[[], None], seconds: float) -> None:
-    """Let a mishap come over this process at its first write to the study after so many seconds."""
-    append, due = Journal.append_logs, time.monotonic() + seconds
+def fill_disk() -> None:
+    """Limit the file size to half a line more than the study has."""
+    limit = JOURNAL.stat().st_size + 40 if JOURNAL.exists() else 40
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
-    def write(journal: Journal, logs: list[dict[str, Any]]) -> None:
+
+def forbid_writing() -> None:
+    """Make the study read-only; as root, change to an unprivileged user, because root may always write."""
+    if JOURNAL.exists() and not os.geteuid():
+        os.chmod(JOURNAL, 0o444)
+        os.seteuid(UNPRIVILEGED_USER)
+    elif JOURNAL.exists() and JOURNAL.stat().st_uid == os.geteuid():
+        os.chmod(JOURNAL, 0o444)
+
+
+WRITE_FAULTS: dict[str, Callable[[], None]] = {"disk full": fill_disk, "read-only": forbid_writing}
+
+
+def inject_at_write(fault: Callable[[], None], delay: float) -> None:
+    """Inject a fault at the first write to the study after a delay in seconds."""
+    append, due = Journal.append_logs, time.monotonic() + delay
+
+    def write(journal: Any, logs: list[dict[str, Any]]) -> None:
         if time.monotonic() > due:
-            mishap()
+            fault()
         append(journal, logs)
 
     Journal.append_logs = write  # type: ignore[method-assign]
 
 
-def fill() -> None:
-    """Leave room for half a line."""
-    room = JOURNAL.stat().st_size + 40 if JOURNAL.exists() else 40
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-def forbid() -> None:
-    """Take the permission to write away; from root too, who needs none."""
-    if JOURNAL.exists() and not os.geteuid():
-        os.chmod(JOURNAL, 0o444)
-        os.seteuid(NOBODY)
-    elif JOURNAL.exists() and JOURNAL.stat().st_uid == os.geteuid():
-        os.chmod(JOURNAL, 0o444)
-
-
-def ended() -> dict[int, TrialRecord]:
+def finished_trials() -> dict[int, TrialRecord]:
     try:
         return {record.number: record for record in read_records(load_study("s"))}
     except (automl.AutomlError, KeyError):
@@ -118,33 +118,33 @@ def ended() -> dict[int, TrialRecord]:
 
 
 def board() -> list[tuple[object, ...]]:
-    """Return what must not depend on whether anybody was killed."""
+    """Return the facts of all trials that must not depend on faults."""
     return [
         (number, one.params, one.seed, one.state, one.score, one.fold_scores, one.curve.scores)
-        for number, one in ended().items()
+        for number, one in finished_trials().items()
     ]
 
 
 def check_study(known: dict[int, TrialRecord]) -> None:
-    now = ended()
+    now = finished_trials()
     assert all(now[number].model_dump_json() == record.model_dump_json() for number, record in known.items())
 
 
 def check_end() -> Counter[str]:
-    study, records = load_study("s"), ended()
+    study, records = load_study("s"), finished_trials()
     trials = study.get_trials()
     assert [trial.number for trial in trials] == sorted(records)
     assert all(trial.state.is_finished() for trial in trials)
     lines = Path("mlruns/studies/s.journal").read_text().splitlines()
     logs = [json.loads(line) for line in lines]
-    told = Counter(
+    times = Counter(
         log["trial_id"]
         for log in logs
         if log["op_code"] == JournalOperation.SET_TRIAL_STATE_VALUES
         and TrialState(log["state"]).is_finished()
     )
-    assert set(told.values()) == {1}
-    assert len(told) == len(trials)
+    assert set(times.values()) == {1}
+    assert len(times) == len(trials)
     check_mlflow(study.user_attrs["run_id"], records)
     return Counter(record.state for record in records.values())
 
@@ -171,7 +171,7 @@ def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
 
 
 def histories(record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
-    """Return what a run must hold of its trial's curve, by metric: steps and values, each once."""
+    """Return the steps and values that a run has for each metric, each once."""
     curve = record.curve
     return {
         "score": list(zip(curve.rungs, curve.scores, strict=True)),
@@ -182,36 +182,36 @@ def histories(record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
 
 
 def main(kills: int, seed: int) -> None:
-    chance = random.Random(seed)
-    n_trials = A_KILL * kills
-    Path("calm").mkdir()
-    Path("killed").mkdir()
-    os.chdir("calm")
+    rng = random.Random(seed)
+    n_trials = TRIALS_PER_KILL * kills
+    for name in ("undisturbed", "killed"):
+        Path(name).mkdir()
+    os.chdir("undisturbed")
     started = time.monotonic()
     assert forked(n_trials) == 0
-    longest = LONGEST * (time.monotonic() - started)
+    max_delay = MAX_DELAY * (time.monotonic() - started)
     expected = board()
     os.chdir("../killed")
     known: dict[int, TrialRecord] = {}
-    deaths: Counter[str] = Counter()
-    at_work = 0
+    faults: Counter[str] = Counter()
+    during_trials = 0
     for i in range(10 * kills):
-        way = WAYS[i % len(WAYS)]
-        status = forked(n_trials, 1 + i // len(WAYS) % 2, way, chance.uniform(0, longest))
-        assert status in (0, signal.SIGKILL if way == "kill" else 1 << 8), (way, status)
-        deaths[way] += status != 0
+        fault = FAULTS[i % len(FAULTS)]
+        status = forked(n_trials, 1 + i // len(FAULTS) % 2, fault, rng.uniform(0, max_delay))
+        assert status in (0, signal.SIGKILL if fault == "kill" else 1 << 8), (fault, status)
+        faults[fault] += status != 0
         check_study(known)
-        known = ended()
-        at_work += status != 0 and len(known) < n_trials
-        if deaths["kill"] == kills:
+        known = finished_trials()
+        during_trials += status != 0 and len(known) < n_trials
+        if faults["kill"] == kills:
             break
-    assert deaths["kill"] == kills
-    assert kills < len(WAYS) or (deaths["fill"] and deaths["forbid"])
-    assert at_work > kills // 2
+    assert faults["kill"] == kills
+    assert kills < len(FAULTS) or (faults["disk full"] and faults["read-only"])
+    assert during_trials > kills // 2
     assert forked(n_trials) == 0
     check_study(known)
     assert board() == expected
-    print(f"{dict(deaths)}, {at_work} at work, the same {n_trials} trials:", dict(check_end()))
+    print(f"{dict(faults)}, {during_trials} during trials, the same {n_trials} trials:", dict(check_end()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a folder of its own, from the programs that this machine has."""
+"""A temporary PostgreSQL server, started from the installed programs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-PASSWORD = "open%40sesame"  # of `automl`; the server knows it as open@sesame
+PASSWORD = "open%40sesame"  # open@sesame, quoted for a URL
 
 
 def programs() -> Path | None:
-    """Return the folder of the server's programs, the newest where there are several; None where there are none."""
+    """Return the folder of the newest installed server, or None."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: float(file.parts[-3]))
     on_path = shutil.which("initdb")
     return found[-1].parent if found else None if on_path is None else Path(on_path).resolve().parent
 
 
 def ordinary_user() -> dict[str, Any]:
-    """Return whom the server is to run as: it refuses to be root."""
+    """Return the user that runs the server, which refuses to run as root."""
     if os.geteuid():
         return {}
     import pwd
@@ -35,7 +35,7 @@ def ordinary_user() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Return the URL of an empty database on a server that runs."""
+    """Return the URL of an empty database on a running server."""
     bin_folder = programs()
     if bin_folder is None:
         assert not os.environ.get("CI"), (

@@ -19,7 +19,7 @@ class Clock:
 
 
 class ScriptedSession:
-    """Numbers its proposals, remembers what it was asked and told, prunes what it is told to."""
+    """Proposes numbered trials, records each call, and prunes the trials that the test names."""
 
     def __init__(self, family="linear", prune=()):
         self.log, self.prune, self.family = [], set(prune), family
@@ -69,7 +69,7 @@ class ScriptedSession:
 
 
 class ScriptedWorkers(Workers):
-    """Gives the events that ``script(cohort)`` makes of a cohort, of one cohort at work after the other."""
+    """Yields the events of ``script(cohort)``; ``choose`` picks the cohort that reports next."""
 
     def __init__(self, script, slots=1, choose=min):
         super().__init__(slots)
@@ -94,7 +94,7 @@ class ScriptedWorkers(Workers):
 
 
 class ScriptedTracker:
-    """Stands where the tracker does."""
+    """Records the numbers of the logged trials."""
 
     def __init__(self):
         self.written = []

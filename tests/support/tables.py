@@ -29,7 +29,7 @@ def diabetes() -> tuple[pd.DataFrame, pd.Series]:
 
 
 def small(n: int = 60) -> tuple[pd.DataFrame, pd.Series]:
-    """Binary and easy, for tests that are about something else."""
+    """Binary and easy to learn."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.choice(["x", "y"], size=n)})
     return X, (X["a"] + rng.normal(scale=0.3, size=n) > 0).rename("up")
