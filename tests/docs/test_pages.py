@@ -18,7 +18,8 @@ AVOIDED = re.compile(
 
 
 # Pages that other parts of the redesign still change.
-PENDING = ["docs/architecture.md", "docs/families.md", "CONTRIBUTING.md"]
+PENDING = ["docs/families.md", "CONTRIBUTING.md"]
+RECIPES = "docs/recipes.md"  # applied by test_recipes
 
 
 def name(page):
@@ -26,7 +27,7 @@ def name(page):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page) and name(page) not in PENDING], ids=name
+    "page", [page for page in PAGES if blocks(page) and name(page) not in [*PENDING, RECIPES]], ids=name
 )
 def test_page_blocks_run(page, folder, monkeypatch, capsys):
     runner = PageRunner(page, folder, monkeypatch)

@@ -1,0 +1,124 @@
+"""Each recipe of the page changes one file and one table row of a copy of the package, and then works."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+from tests.support.pages import sample_table
+
+PAGE = ROOT / "docs" / "recipes.md"
+HEAD = """
+import automl
+from tests.support.pages import shortened
+Search = automl.Search
+automl.Search = lambda *args, **settings: Search(*args, **shortened(settings))
+X, y = automl.read_table("customers.csv", target="churn")
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The code goes to a file, the row to a table in the same file or another one."""
+
+    title: str
+    file: str
+    code: str
+    table: str
+    table_file: str
+    row: str
+    trial: str
+
+
+def read_recipes() -> list[Recipe]:
+    found = []
+    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        files = re.findall(r"`(automl/[\w/.]+)`", section)
+        code, row, trial = re.findall(r"^```python\n(.*?)^```$", section, flags=re.DOTALL | re.MULTILINE)
+        (table,) = re.findall(r"a row to `(\w+)`", section)
+        found.append(Recipe(section.splitlines()[0], files[0], code, table, files[-1], row, trial))
+    return found
+
+
+def apply(recipe: Recipe, root: Path) -> None:
+    """Write the code before the table, or to a new file, and the row into the table; imports go to the top."""
+    file, table_file = root / recipe.file, root / recipe.table_file
+    lines = recipe.row.splitlines(keepends=True)
+    imports = [line for line in lines if re.match(r"from|import", line)]
+    row = "".join(line for line in lines if line not in imports and line.strip())
+    text = table_file.read_text(encoding="utf-8")
+    start = re.search(rf"^{recipe.table}\b.*= [{{(\[]\n", text, flags=re.MULTILINE)
+    assert start, f"{recipe.table_file} has no table {recipe.table}"
+    before, after = text[: start.start()], text[start.start() :]
+    head = start[0]
+    key = re.match(r'    "\w+": ', row)
+    if key and (old := re.search(rf"^{re.escape(key[0])}.*\n", after, flags=re.MULTILINE)):  # the row changes
+        after = after.replace(old[0], row, 1)
+    else:
+        after = head + row + after.removeprefix(head)
+    if imports:
+        before = re.sub(
+            r"^(from automl\..*\n)", "".join(imports) + r"\1", before, count=1, flags=re.MULTILINE
+        )
+    if file == table_file:
+        before += recipe.code + "\n\n"
+    else:
+        assert not file.exists()
+        file.write_text(recipe.code, encoding="utf-8")
+    table_file.write_text(before + after, encoding="utf-8")
+
+
+def changed_files(root: Path) -> list[str]:
+    """Return the files of the copy that differ from the package's."""
+    return [
+        str(file.relative_to(root))
+        for file in sorted((root / "automl").rglob("*.py"))
+        if not (old := ROOT / file.relative_to(root)).exists() or old.read_bytes() != file.read_bytes()
+    ]
+
+
+@pytest.mark.parametrize("recipe", read_recipes(), ids=lambda recipe: recipe.title.replace(" ", "_"))
+def test_recipe_works_with_one_file_and_one_row(recipe, tmp_path, folder):
+    root = tmp_path / "copy"
+    shutil.copytree(ROOT / "automl", root / "automl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "search_spaces", root / "search_spaces")
+    apply(recipe, root)
+
+    assert set(changed_files(root)) == {recipe.file, recipe.table_file}
+    old, new = ((top / recipe.table_file).read_text(encoding="utf-8") for top in (ROOT, root))
+    removed = [line for line in difflib.ndiff(old.splitlines(), new.splitlines()) if line.startswith("- ")]
+    assert len(removed) <= 1  # the row that changes, if the recipe changes one
+
+    X, y = sample_table()
+    X.assign(churn=y).to_csv(folder / "customers.csv", index=False)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{HEAD}{recipe.trial}\nassert automl.__file__.startswith({str(root)!r})"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+
+
+def test_page_command_writes_families_page(tmp_path):
+    (command,) = re.findall(r"^```sh\n(.*?)\n```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "docs").mkdir()
+    command = command.replace("python", sys.executable, 1)
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    written = (tmp_path / "docs" / "families.md").read_text(encoding="utf-8")
+    assert written == (ROOT / "docs" / "families.md").read_text(encoding="utf-8")
+
+
+def test_page_has_eight_recipes():
+    assert len(read_recipes()) == 8
