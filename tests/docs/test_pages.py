@@ -18,7 +18,8 @@ AVOIDED = re.compile(
 
 
 # Pages that other parts of the redesign still change.
-PENDING = ["docs/families.md", "CONTRIBUTING.md"]
+PENDING = ["docs/families.md"]
+SLOW = ["README.md", *(f"docs/{stem}.md" for stem in ("mlflow", "parallel", "resuming", "running", "spaces"))]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
 
@@ -26,9 +27,16 @@ def name(page):
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page) and name(page) not in [*PENDING, RECIPES]], ids=name
-)
+def with_blocks():
+    """Return the pages with blocks; those with several searches are slow."""
+    pages = [page for page in PAGES if blocks(page) and name(page) not in (*PENDING, RECIPES)]
+    return [
+        pytest.param(page, id=name(page), marks=[pytest.mark.slow] if name(page) in SLOW else [])
+        for page in pages
+    ]
+
+
+@pytest.mark.parametrize("page", with_blocks())
 def test_page_blocks_run(page, folder, monkeypatch, capsys):
     runner = PageRunner(page, folder, monkeypatch)
     for block in blocks(page):

@@ -29,7 +29,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 SHORT = {"timeout": None, "n_jobs": 1, "progress": False}
-N_TRIALS = 6
+N_TRIALS = 4
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
