@@ -36,8 +36,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from automl.descent import OPTIMIZERS, SCHEDULES, Architecture, TrainConfig, Training
-from automl.descent.accelerated import SWITCH, uses_numba
-from automl.descent.model import Network
+from automl.descent.kernels import SWITCH, uses_numba
 
 REPEATS = 5
 
@@ -259,7 +258,7 @@ def compiling() -> dict[str, Any]:
 def memory(case: Case) -> float:
     """Return the peak of what training allocates over the training matrix, weights and optimizer state."""
     X, _ = case.table
-    size = Network(case.architecture, case.d, case.outputs).size
+    size = case.architecture.make_model(case.d, case.outputs).size
     # Adam keeps two means beside the weights
     floor = X.nbytes + 3 * 4 * case.k * size
     tracemalloc.start()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_configuration, parameters
-from automl.descent.layers.activation import ACTIVATIONS
-from automl.descent.layers.normalization import NORMALIZATIONS
+from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.parquet import ParquetMatrix
@@ -24,6 +23,7 @@ __all__ = [
     "ACTIVATIONS",
     "DEFAULT_LOSSES",
     "ESTIMATOR_PARAMETERS",
+    "INPUT_LAYERS",
     "LOSSES",
     "NORMALIZATIONS",
     "OPTIMIZERS",

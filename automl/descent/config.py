@@ -1,15 +1,17 @@
-"""What a trial is: the architecture its cohort shares, its own config, and the rules of both as data."""
+"""Settings of a trial: the architecture that its cohort shares, its own config, and the rules of both as data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from automl.constraints import Constraint, ListOf, Number, OneOf, Parameter, Section, Union, Variants, named
-from automl.descent.layers.activation import ACTIVATIONS
-from automl.descent.layers.normalization import NORMALIZATIONS
-from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.kernels import Ops
+from automl.descent.kernels import numpy as numpy_ops
+from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS, build_layers
+from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
+from automl.descent.model import Model
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.schedules import SCHEDULES
 from automl.errors import Fault, InputError, nearest
@@ -36,29 +38,32 @@ def _ruled(constraint: Constraint, default: Any, about: str) -> Any:
     return field(default=default, metadata={"rule": Parameter(constraint, default, about)})
 
 
-def _kinds(table: Mapping[str, Any]) -> Variants:
+class _Sections(Mapping[str, Section]):
+    """The rows of a table as sections; a row added later is there at once."""
+
+    def __init__(self, table: Mapping[str, Any], fits: Callable[[Any], bool]) -> None:
+        self._table, self._fits = table, fits
+
+    def __getitem__(self, name: str) -> Section:
+        if name not in self._table or not self._fits(self._table[name]):
+            raise KeyError(name)
+        return Section(self._table[name].parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, row in self._table.items() if self._fits(row))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _rows(table: Mapping[str, Any], fits: Callable[[Any], bool] = lambda row: True) -> Variants:
     """Return the choice of a row of a table, each with parameters of its own."""
-    return Variants({name: Section(row.parameters) for name, row in table.items()})
+    return Variants(_Sections(table, fits))
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What must be equal within a cohort; `RULES` tells the meaning and the range of each field.
-
-    Parameters
-    ----------
-    loss : str
-        A key of `LOSSES`.
-    hidden_layer_sizes : tuple of int
-        Units of each hidden layer; none: a linear model.
-    normalization : {"layer", "batch"}, optional
-        What stands between a hidden layer and its activation.
-    loss_params : mapping
-        The loss's own parameters.
-    embeddings : tuple of (int, int)
-        For each of the last columns of the rows, which then hold codes from 0: how many codes there are, and
-        the length of the vectors that are learned for them.
-    """
+    """Settings that must be equal within a cohort; `RULES` has the meaning and the range of each field."""
 
     loss: str
     hidden_layer_sizes: tuple[int, ...] = _ruled(
@@ -68,21 +73,40 @@ class Architecture:
         OneOf((None, *NORMALIZATIONS)), None, "of hidden units: each row over its units, or by batch"
     )
     loss_params: Mapping[str, Any] = field(default_factory=dict)
-    embeddings: tuple[tuple[int, int], ...] = _ruled(
-        ListOf(ListOf(_COUNT, min_length=2)),
-        (),
-        "codes and length of learned vectors, for each of the last columns, which hold codes from 0",
+    input_layer: str = _ruled(
+        _rows(INPUT_LAYERS), "none", "layer before the first dense one; embedding if categories are embedded"
     )
+    input_layer_params: Mapping[str, Any] = field(default_factory=dict)
+    categories: tuple[int, ...] = _ruled(
+        ListOf(_COUNT), (), "number of codes of each of the last columns, for an embedding"
+    )
+
+    def make_loss(self, ops: Ops = numpy_ops) -> Loss:
+        """Return the loss."""
+        return LOSSES[self.loss](ops, **self.loss_params)
+
+    def make_model(self, d: int, c: int) -> Model:
+        """Return the model for ``d`` columns and ``c`` outputs."""
+        layers = build_layers(
+            d,
+            c,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            normalization=self.normalization,
+            input_layer=self.input_layer,
+            input_layer_params=self.input_layer_params,
+            categories=self.categories,
+        )
+        return Model(layers, d, c)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What varies freely within a cohort; `RULES` tells the meaning and the range of each field."""
+    """Settings that vary freely within a cohort; `RULES` has the meaning and the range of each field."""
 
-    optimizer: str = _ruled(_kinds(OPTIMIZERS), "adam", "how a gradient becomes a step")
+    optimizer: str = _ruled(_rows(OPTIMIZERS), "adam", "rule that turns a gradient into a step")
     optimizer_params: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = _ruled(_POSITIVE, 1e-3, "size of a step")
-    schedule: str = _ruled(_kinds(SCHEDULES), "constant", "how the learning rate changes by epoch")
+    schedule: str = _ruled(_rows(SCHEDULES), "constant", "how the learning rate changes by epoch")
     schedule_params: Mapping[str, Any] = field(default_factory=dict)
     warmup: float = _ruled(_STRENGTH, 0.0, "epochs over which the learning rate rises from zero")
     batch_size: int | str = _ruled(
@@ -106,13 +130,13 @@ class TrainConfig:
     seed: int = _ruled(
         Number(0, integer=True),
         0,
-        "what initial weights are derived from, and dropout, with the order of rows",
+        "seed of initial weights and, with the order of rows, of dropout",
     )
 
 
 def _rules(task: str | None = None) -> dict[str, Parameter]:
-    fitting = {name: loss for name, loss in LOSSES.items() if task is None or task in loss.tasks}
-    rules = {"loss": Parameter(_kinds(fitting), DEFAULT_LOSSES[task or "binary"], "what is minimised")}
+    losses = _rows(LOSSES, lambda loss: task is None or task in loss.tasks)
+    rules = {"loss": Parameter(losses, DEFAULT_LOSSES[task or "binary"], "function to minimise")}
     known = (item for kind in (Architecture, TrainConfig) for item in fields(kind))
     return rules | {item.name: item.metadata["rule"] for item in known if "rule" in item.metadata}
 
@@ -122,9 +146,9 @@ RULES: dict[str, Parameter] = _rules()
 
 
 def parameters(task: str | None = None) -> dict[str, Parameter]:
-    """Return what a search may try of a model, by name: its rule, its default and a line about it.
+    """Return the parameters of a model that a search may vary: rule, default and a line about each.
 
-    The seed is the search's, and embeddings follow from the table: both are left out.
+    The seed comes from the search and the categories from the table.
 
     Parameters
     ----------
@@ -138,14 +162,14 @@ def parameters(task: str | None = None) -> dict[str, Parameter]:
     >>> parameters()["optimizer"].constraint.accepts({"momentum": {"momentum": 0.5}})
     True
     """
-    return {name: rule for name, rule in _rules(task).items() if name not in ("embeddings", "seed")}
+    return {name: rule for name, rule in _rules(task).items() if name not in ("categories", "seed")}
 
 
 PARAMETERS: dict[str, Parameter] = parameters()
 
 
 def _faults(values: Mapping[str, Any], rules: Mapping[str, Parameter], where: str = "") -> list[Fault]:
-    """Return every rule that values break; those without a rule pass."""
+    """Return a fault for every rule that values break; values without a rule pass."""
     found: list[Fault] = []
     for name, rule in rules.items():
         if name not in values:
@@ -180,6 +204,10 @@ def _unknown(given: Iterable[str], rules: Mapping[str, Parameter], where: str, o
 def check(architecture: Architecture, configs: Iterable[TrainConfig]) -> None:
     """Raise one `InputError` with every rule that an architecture and its configs break."""
     found = _faults(vars(architecture), RULES)
+    if not found and architecture.categories and not INPUT_LAYERS[architecture.input_layer].reads_codes:
+        known = ", ".join(name for name, row in INPUT_LAYERS.items() if row.reads_codes)
+        rule = "must read the codes of categories"
+        found = [Fault("input_layer", rule, repr(architecture.input_layer), f"Choose one of {known}.")]
     for i, config in enumerate(configs):
         found += _faults(vars(config), RULES, f"configs[{i}].")
     if found:
@@ -194,12 +222,12 @@ def build(
     Parameters
     ----------
     values : mapping
-        Fields of both records and possibly others; variants spread over two, ``optimizer`` and
-        ``optimizer_params``. What is left out takes its default.
+        Fields of both records and possibly others; a variant takes two, such as ``optimizer`` and
+        ``optimizer_params``. Missing ones take their defaults.
     rules : mapping of str to Parameter
-        What the values must keep.
+        Rules of the values.
     seed : int
-        The config's seed.
+        Seed of the config.
     known : iterable of Fault
         Faults found before.
     """
@@ -215,19 +243,20 @@ def build(
 
 
 def from_configuration(
-    configuration: Mapping[str, Any], task: str, seed: int = 0
+    configuration: Mapping[str, Any], task: str, seed: int = 0, categories: Sequence[int] = ()
 ) -> tuple[Architecture, TrainConfig]:
     """Return the architecture and the config of a configuration with the keys of `parameters`.
 
     Parameters
     ----------
     configuration : mapping
-        Plain values; variants as a name or ``{name: {parameter: value}}``; what is left out takes its
-        default.
+        Plain values; variants as a name or ``{name: {parameter: value}}``. Missing ones take their defaults.
     task : {"binary", "multiclass", "regression"}
         Decides the default loss.
     seed : int
-        The config's seed.
+        Seed of the config.
+    categories : sequence of int
+        Number of codes of each of the last columns. Their default layer is the embedding.
 
     Raises
     ------
@@ -241,8 +270,11 @@ def from_configuration(
     ('logistic', 'momentum', {'momentum': 0.5})
     """
     rules = parameters(task)
-    values: dict[str, Any] = {"loss": DEFAULT_LOSSES[task], **configuration}
-    for name in ("loss", "optimizer", "schedule"):
-        if isinstance(values.get(name), Mapping) and len(values[name]) == 1:
+    values: dict[str, Any] = {"loss": DEFAULT_LOSSES[task], **configuration, "categories": tuple(categories)}
+    if categories:
+        values.setdefault("input_layer", next(name for name, row in INPUT_LAYERS.items() if row.reads_codes))
+    for name, rule in rules.items():
+        is_variant = isinstance(rule.constraint, Variants) and isinstance(values.get(name), Mapping)
+        if is_variant and len(values[name]) == 1:
             values[name], values[f"{name}_params"] = named(values[name])
     return build(values, rules, seed, _unknown(configuration, rules, "", "the model"))

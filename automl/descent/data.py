@@ -1,4 +1,4 @@
-"""Rows in their order: the shared order of an epoch, chunks of whole batches, and the gathering of both."""
+"""Rows in the order of an epoch, gathered in chunks of whole batches."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from typing import Any
 
 import numpy as np
 
-from automl.descent.accelerated import fastest
-from automl.descent.arrays import Array
+from automl.descent.kernels import Array, Ops
+from automl.descent.kernels import numpy as numpy_ops
 
-__all__ = ["CHUNK_ROWS", "ArrayRows", "Rows", "StreamedRows", "chunks", "fill", "pick", "rows_of"]
+__all__ = [
+    "CHUNK_ROWS",
+    "ArrayRows",
+    "Rows",
+    "StreamedRows",
+    "chunks",
+    "copy_rows",
+    "make_rows",
+    "sample_rows",
+]
 
 CHUNK_ROWS = 2048
-"""Rows that pass through the layers at once, at most; larger batches add up their gradients."""
+"""Most rows that pass through the layers at once; larger batches sum the gradients of several chunks."""
 
 _GATHER_FLOATS = 1 << 18
-_PICKED = 512
-"""Rows that are looked up before they are copied to where they belong: few enough for the cache."""
-
+_SAMPLED_ROWS = 2048
+_SAMPLED_BLOCKS = 16
 _WINDOW_FLOATS = 1 << 24
 _MAPPED_BYTES = 1 << 30
-"""Memory maps from this size on are read block by block: row by row they would be read from the disk."""
+"""Memory maps of this size or more are read block by block; row by row they would be read from the disk."""
 
 
 def chunks(start: int, stop: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
-    """Yield ``(start, stop)``: chunks of whole batches, or, where batches are large, parts of one batch.
+    """Yield ``(start, stop)`` of chunks of whole batches or, where batches are large, of parts of one batch.
 
     Examples
     --------
@@ -56,23 +64,27 @@ class Rows(ABC):
     weight : ndarray of shape (n,) or None
         Row weights of mean one.
     seed : sequence of int
-        What every order is derived from, together with the epoch.
+        Seed of the orders; each also depends on the epoch.
+    ops : module
+        Kernels.
     """
 
-    def __init__(self, X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> None:
+    def __init__(
+        self, X: Any, y: Array, weight: Array | None, seed: Sequence[int], ops: Ops = numpy_ops
+    ) -> None:
         self.n, self.d = X.shape
-        # a view where rows lie in one piece, memory maps included; other layouts are slow to gather rows from
+        # a view of rows in C order, memory maps included; rows of other layouts are slow to gather
         self._X = np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X
-        self._y, self._weight, self._seed = y, weight, seed
+        self._y, self._weight, self._seed, self._ops = y, weight, seed, ops
         self._buffer = np.empty((0, self.d + 1), np.float32)
 
     @abstractmethod
     def begin(self, epoch: int) -> None:
-        """Set out on an epoch: its order is a function of the seed and the epoch."""
+        """Start an epoch; its order is a function of the seed and the epoch."""
 
     @abstractmethod
     def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
-        """Write the rows at these positions into ``x`` and return where in ``X`` they are."""
+        """Write the rows at these positions into ``x`` and return their indices in ``X``."""
 
     def gather(self, start: int, end: int, shuffled: bool) -> tuple[Array, Array, Array]:
         """Return rows ``(m, d + 1)``, valid until the next call, their targets and their weights ``(m,)``.
@@ -82,7 +94,7 @@ class Rows(ABC):
         start, end : int
             Positions in the order of the epoch.
         shuffled : bool
-            Whether the order matters; it does not where one batch holds all rows.
+            Whether the order matters; it does not if one batch holds all rows.
         """
         m = end - start
         if m > len(self._buffer):
@@ -94,38 +106,37 @@ class Rows(ABC):
 
 
 class ArrayRows(Rows):
-    """Rows at hand: any of them can be read at any time."""
+    """Rows in memory, or cheap to read in any order."""
 
     def begin(self, epoch: int) -> None:
-        """Set out on an epoch: a new permutation of all rows, made when first asked for."""
+        """Start an epoch with a new permutation of all rows, made when first needed."""
         self._epoch = epoch
         self._order: Array | None = None
-        self._pick = fastest(pick)
 
     def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
         if not shuffled:
-            fill(x, self._X[start:end])
+            copy_rows(self._X[start:end], x)
             return slice(start, end)
         if self._order is None:
             self._order = np.random.default_rng([*self._seed, self._epoch]).permutation(self.n)
         which: Array = self._order[start:end]
         if isinstance(self._X, np.ndarray) and self._X.dtype == np.float32:
-            self._pick(self._X, which, x)
+            self._ops.gather(self._X, which, x)
         else:
-            fill(x, self._X[which])
+            copy_rows(self._X[which], x)
         return which
 
 
 class StreamedRows(Rows):
     """Rows read in blocks, for matrices that do not fit into memory.
 
-    The order of the blocks is random, and that of the rows within a window of some blocks; so memory is
-    bounded and the disk is read in long stretches. ``X.blocks``, a list of ``(start, stop)``, tells which
-    stretches are cheap to read at once, such as the row groups of a Parquet file.
+    The order of the blocks is random, and so is that of the rows within a window of some blocks: memory is bounded
+    and the disk is read in long stretches. ``X.blocks``, a list of ``(start, stop)``, gives the stretches that are
+    cheap to read at once, such as the row groups of a Parquet file.
     """
 
     def begin(self, epoch: int) -> None:
-        """Set out on an epoch: a new order of the blocks."""
+        """Start an epoch with a new order of the blocks."""
         self._epoch = epoch
         blocks = getattr(self._X, "blocks", None) or self._even_blocks()
         rng = np.random.default_rng([*self._seed, epoch])
@@ -157,7 +168,7 @@ class StreamedRows(Rows):
             begin = self._starts[window]
             stop = min(end, self._starts[window + 1])
             own = self._order[position - begin : stop - begin]
-            fill(x[position - start : stop - start], self._rows[own])
+            copy_rows(self._rows[own], x[position - start : stop - start])
             which[position - start : stop - start] = self._index[own]
             position = stop
         return which
@@ -170,7 +181,7 @@ class StreamedRows(Rows):
         at = 0
         for start, stop in blocks:
             rows = self._X[start:stop]
-            self._rows[at : at + stop - start] = rows.toarray() if hasattr(rows, "toarray") else rows
+            self._rows[at : at + stop - start] = _dense(rows)
             at += stop - start
         self._index = np.concatenate([np.arange(start, stop) for start, stop in blocks])
         rng = np.random.default_rng([*self._seed, self._epoch, window])
@@ -178,23 +189,27 @@ class StreamedRows(Rows):
         self._loaded = window
 
 
-def rows_of(X: Any, y: Array, weight: Array | None, seed: Sequence[int]) -> Rows:
-    """Return the rows of ``X``: streamed where it has ``blocks`` or is a large memory map, else at hand."""
+def make_rows(X: Any, y: Array, weight: Array | None, seed: Sequence[int], ops: Ops = numpy_ops) -> Rows:
+    """Return the rows of ``X``, streamed if it has ``blocks`` or is a large memory map."""
     streams = hasattr(X, "blocks") or (isinstance(X, np.memmap) and X.nbytes >= _MAPPED_BYTES)
-    return (StreamedRows if streams else ArrayRows)(X, y, weight, seed)
+    return (StreamedRows if streams else ArrayRows)(X, y, weight, seed, ops)
 
 
-def pick(X: Array, which: Array, x: Array) -> None:
-    """Write rows ``which`` ``(m,)`` of ``X`` ``(n, d)`` and a column of ones into ``x`` ``(m, d + 1)``."""
-    scratch = np.empty((min(len(which), _PICKED), X.shape[1]), X.dtype)
-    for start in range(0, len(which), _PICKED):
-        some = which[start : start + _PICKED]
-        # "clip" spares the copy that checking the indices would need
-        rows = np.take(X, some, axis=0, out=scratch[: len(some)], mode="clip")
-        fill(x[start : start + _PICKED], rows)
+def sample_rows(X: Any) -> Array:
+    """Return some of the rows ``(m, d)`` of ``X``, evenly spread, dense."""
+    n = X.shape[0]
+    if hasattr(X, "blocks"):
+        size = _SAMPLED_ROWS // _SAMPLED_BLOCKS
+        blocks = X.blocks[:: -(-len(X.blocks) // _SAMPLED_BLOCKS)]
+        return np.concatenate([_dense(X[start : min(stop, start + size)]) for start, stop in blocks])
+    return np.asarray(_dense(X[:: -(-n // _SAMPLED_ROWS)]))
 
 
-def fill(x: Array, rows: Any) -> None:
-    """Write rows ``(m, d)``, dense or sparse, and a column of ones into ``x`` ``(m, d + 1)``."""
-    x[:, :-1] = rows.toarray() if hasattr(rows, "toarray") else rows
-    x[:, -1] = 1
+def copy_rows(rows: Any, out: Array) -> None:
+    """Write rows ``(m, d)``, dense or sparse, and a column of ones into ``out`` ``(m, d + 1)``."""
+    out[:, :-1] = _dense(rows)
+    out[:, -1] = 1
+
+
+def _dense(rows: Any) -> Any:
+    return rows.toarray() if hasattr(rows, "toarray") else rows

@@ -1,46 +1,68 @@
-"""Losses: value and derivative for whole cohorts, the link to predictions, the domain of the target.
+"""Losses for whole cohorts: value, derivative, link to predictions and domain of the target.
 
-Every loss is a mean over rows of ``w_i * loss(z_i, y_i)``; penalties are not part of it. Regression targets
-are standardised inside (`Loss.scale`), so values and parameters in the target's unit (Huber's ``delta``, the
-insensitive ``epsilon``) count in standard deviations of the target.
+Every loss is a mean over rows of ``w_i * loss(z_i, y_i)``, without penalties. Regression targets are
+standardised inside (`Loss.scale`): values and parameters in the target's unit (Huber's ``delta``, the insensitive
+``epsilon``) count in standard deviations of the target.
 
-A step wants the derivative; the value is for people. So `Loss.backward` leaves behind, by row, what the value
-follows from (a residual, a margin), and `Loss.total` adds it up for many steps at once.
+A step needs only the derivative. `Loss.backward` therefore stores, by row, what the value follows from, such as
+a residual, and `Loss.total` sums it up for many steps at once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from automl.constraints import Number, Parameter
-from automl.descent.arrays import Array
+from automl.descent.kernels import Array, Ops
+from automl.descent.kernels import numpy as numpy_ops
 
 __all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss", "Targets"]
 
-Targets = Sequence[Array]
+Targets = tuple[Array, ...]
 
 _POSITIVE = Number(0, open_low=True)
 
 
 class Loss(ABC):
-    """A loss over raw outputs ``(k, c, n)``; its own parameters are attributes set by keyword."""
+    """A loss over raw outputs ``(k, c, n)``; its own parameters are attributes set by keyword.
+
+    Parameters
+    ----------
+    ops : module
+        Kernels.
+    **params
+        Values of the loss's own parameters.
+
+    Attributes
+    ----------
+    tasks : frozenset of str
+        Tasks it is for.
+    parameters : mapping
+        Name, rule and default of each parameter.
+    probabilities : bool
+        Whether the link gives probabilities.
+    linear_steps : str or None
+        Name of the kernel that does all steps of a linear model, where there is one.
+    """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     probabilities: ClassVar[bool] = False
+    linear_steps: ClassVar[str | None] = None
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, ops: Ops = numpy_ops, **params: Any) -> None:
+        self.ops = ops
         for name, parameter in self.parameters.items():
             setattr(self, name, params.pop(name, parameter.default))
         if params:
             raise TypeError(f"{type(self).__name__} has no parameter {', '.join(params)}")
 
-    def fault(self, y: Array) -> str:
-        """Return which rule of the target's domain ``y`` breaks, or nothing."""
+    def target_error(self, y: Array) -> str:
+        """Return the rule of the target's domain that ``y`` breaks, or an empty string."""
         return "" if np.isfinite(y).all() else "must be finite"
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
@@ -48,21 +70,21 @@ class Loss(ABC):
         return 0.0, 1.0
 
     @abstractmethod
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         """Return the constant raw output ``(c,)`` to start from, for targets ``y`` with row weights of mean one.
 
-        The best one where it has a formula; else one near by, as the median is for Huber's loss, or zero.
+        The best constant where it has a formula; else a good one, such as the median for Huber's loss, or zero.
         """
 
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
-        """Return what `backward` wants to know of the rows: arrays whose last axis is the rows.
+        """Return what `backward` needs of the rows: arrays whose last axis is the rows.
 
-        ``weight`` ``(n,)`` is the weight of each row, the division by the number of rows included.
+        ``weight`` ``(n,)`` holds row weights divided by the number of rows.
         """
         return y, weight
 
     @abstractmethod
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
         """Turn raw outputs into the derivative of the weighted sum of the loss.
 
         Parameters
@@ -71,46 +93,53 @@ class Loss(ABC):
             Raw outputs; overwritten by the derivative.
         targets : sequence of ndarray
             From `targets`, the same rows.
-        left : ndarray of shape (k, n)
+        per_row : ndarray of shape (k, n)
             Receives what `total` needs.
         smoothing : ndarray of shape (k,), optional
             Label smoothing of each trial, for losses with probabilities.
         """
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        """Return the weighted sums of the loss ``(..., k)`` from what `backward` left, which it may overwrite.
+    def total(self, per_row: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        """Return the weighted sums of the loss ``(..., k)``, possibly of several steps at once.
 
-        ``left`` is ``(..., k, n)``, ``y`` and ``weight`` are ``(..., n)``: several steps at once.
+        Parameters
+        ----------
+        per_row : ndarray of shape (..., k, n)
+            As `backward` filled it; may be overwritten.
+        y, weight : ndarray of shape (..., n)
+            Targets and row weights.
+        smoothing : ndarray of shape (k,), optional
+            Label smoothing of each trial.
         """
-        return _dot(left, weight)
+        return _dot(per_row, weight)
 
     def value(self, z: Array, y: Array, weight: Array) -> Array:
         """Return the weighted sums of the loss ``(k,)`` of raw outputs ``(k, c, n)``, which it overwrites."""
-        left = np.empty((len(z), z.shape[2]), z.dtype)
-        self.backward(z, self.targets(y, weight, z.shape[1]), left)
-        return self.total(left, y, weight)
+        per_row = np.empty((len(z), z.shape[2]), z.dtype)
+        self.backward(z, self.targets(y, weight, z.shape[1]), per_row)
+        return self.total(per_row, y, weight)
 
     def link(self, z: Array) -> Array:
         """Return predictions ``(k, n)`` or probabilities ``(k, n, classes)`` for outputs ``(k, n, c)``."""
         return z[..., 0]
 
-    def restore(self, z: Array, shift: float, factor: float) -> Array:
+    def unscale(self, z: Array, shift: float, factor: float) -> Array:
         """Return raw outputs in the target's own units (in place)."""
         return z
 
 
 class _Residual(Loss):
-    """Losses of the residual ``r = z - t``, which is what they leave: a slope and a cost of it."""
+    """Losses of the residual ``r = z - t``: a slope and a cost."""
 
     quantile: float = 0.5
-    """Training starts from this quantile of the target."""
+    """Quantile of the target that training starts from."""
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
         mean = float(np.average(y, weights=weight))
         spread = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
         return mean, spread if spread > 1e-12 * max(abs(mean), 1e-300) else 1.0
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([_quantile(y, weight, self.quantile)])
 
     @abstractmethod
@@ -118,19 +147,19 @@ class _Residual(Loss):
         """Return the derivative of the cost."""
 
     def _cost(self, r: Array) -> Array:
-        """Return the loss of each residual, which it may overwrite; here that of straight lines from zero."""
+        """Return the loss of each residual; may overwrite them. By default straight lines from zero."""
         r *= self._slope(r)
         return r
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
         t, weight = targets
-        np.subtract(z[:, 0], t, out=left)
-        np.multiply(self._slope(left), weight, out=z[:, 0])
+        np.subtract(z[:, 0], t, out=per_row)
+        np.multiply(self._slope(per_row), weight, out=z[:, 0])
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        return _dot(self._cost(left), weight)
+    def total(self, per_row: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        return _dot(self._cost(per_row), weight)
 
-    def restore(self, z: Array, shift: float, factor: float) -> Array:
+    def unscale(self, z: Array, shift: float, factor: float) -> Array:
         z *= z.dtype.type(factor)
         z += z.dtype.type(shift)
         return z
@@ -139,7 +168,7 @@ class _Residual(Loss):
 class Squared(_Residual):
     """``r^2 / 2``: predicts the mean."""
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.average(y, weights=weight)])
 
     def _slope(self, r: Array) -> Array:
@@ -153,7 +182,9 @@ class Huber(_Residual):
     """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964): robust to outliers."""
 
     parameters = {
-        "delta": Parameter(_POSITIVE, 1.35, "where it turns absolute, in standard deviations of the target")
+        "delta": Parameter(
+            _POSITIVE, 1.35, "residual from which it is absolute, in standard deviations of the target"
+        )
     }
     delta: float
 
@@ -202,43 +233,43 @@ class Poisson(Loss):
     Predicts a positive mean by its logarithm.
     """
 
-    def fault(self, y: Array) -> str:
+    def target_error(self, y: Array) -> str:
         known = np.isfinite(y).all() and (y >= 0).all() and (y > 0).any()
         return "" if known else "must be finite and at least 0, not all 0"
 
     def scale(self, y: Array, weight: Array) -> tuple[float, float]:
         return 0.0, float(np.average(y, weights=weight))
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         return np.array([np.log(np.average(y, weights=weight))])
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
         t, weight = targets
-        np.copyto(left, z[:, 0])
+        np.copyto(per_row, z[:, 0])
         np.exp(z, out=z)
         z -= t
         z *= weight
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+    def total(self, per_row: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
         y = y[..., None, :]
         constant = y * np.log(np.where(y > 0, y, 1)) - y
-        return _dot(np.exp(left) - y * left + constant, weight)
+        return _dot(np.exp(per_row) - y * per_row + constant, weight)
 
     def link(self, z: Array) -> Array:
         return np.asarray(np.exp(z[..., 0]))
 
-    def restore(self, z: Array, shift: float, factor: float) -> Array:
+    def unscale(self, z: Array, shift: float, factor: float) -> Array:
         z += z.dtype.type(np.log(factor))
         return z
 
 
-def _dot(left: Array, weight: Array) -> Array:
+def _dot(per_row: Array, weight: Array) -> Array:
     """Return the weighted sums over rows ``(..., k)``."""
-    return np.asarray(np.matmul(left, weight[..., None])[..., 0])
+    return np.asarray(np.matmul(per_row, weight[..., None])[..., 0])
 
 
 def _quantile(y: Array, weight: Array, q: float) -> float:
-    """Return the smallest value with at least the share ``q`` of the weight up to it."""
+    """Return the smallest value up to which at least the share ``q`` of the weight lies."""
     order = np.argsort(y)
     share = np.cumsum(weight[order], dtype=float)
     return float(y[order[np.searchsorted(share, q * share[-1] * (1 - 1e-12))]])
@@ -247,7 +278,7 @@ def _quantile(y: Array, weight: Array, q: float) -> float:
 class _Classification(Loss):
     tasks = frozenset({"binary", "multiclass"})
 
-    def fault(self, y: Array) -> str:
+    def target_error(self, y: Array) -> str:
         known = np.isfinite(y).all() and (y >= 0).all() and (y == np.floor(y)).all()
         return "" if known else "must be class codes 0, 1, 2, ..."
 
@@ -257,36 +288,20 @@ class Logistic(_Classification):
 
     tasks = frozenset({"binary"})
     probabilities = True
+    linear_steps = "logistic_linear_steps"
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         share = float(np.clip(np.average(y, weights=weight), 1e-6, 1 - 1e-6))
         return np.array([np.log(share / (1 - share))])
 
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
-        half = 0.5 * weight
-        return half, (half - y * weight).astype(weight.dtype)
+        return (0.5 * weight).astype(weight.dtype), (1 - 2 * y).astype(weight.dtype)
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
-        half, centred = targets
-        # 1 / (1 + e^-z) - t = tanh(z / 2) / 2 + (1/2 - t), which cannot overflow; what is left is z / 2
-        row = z[:, 0]
-        np.multiply(row, 0.5, out=left)
-        np.tanh(left, out=row)
-        row *= half
-        row += centred if smoothing is None else centred * (1 - smoothing[:, None])
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
+        self.ops.logistic_backward(z, targets, smoothing, per_row)
 
-    def total(self, left: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
-        # log(1 + e^z) - t z = log(1 + e^-|z|) + |z| / 2 + (1/2 - t) z
-        centred = ((1 - 2 * y) * weight).astype(weight.dtype)
-        sums = _dot(left, centred)
-        if smoothing is not None:
-            sums *= 1 - smoothing
-        np.abs(left, out=left)
-        sums += _dot(left, weight)
-        left *= -2
-        np.exp(left, out=left)
-        left += 1
-        return np.asarray(sums + _dot(np.log(left, out=left), weight))
+    def total(self, per_row: Array, y: Array, weight: Array, smoothing: Array | None = None) -> Array:
+        return np.asarray(self.ops.logistic_total(per_row, y, weight, smoothing))
 
     def link(self, z: Array) -> Array:
         p = 0.5 * np.tanh(0.5 * z[..., 0]) + 0.5
@@ -298,36 +313,18 @@ class Softmax(_Classification):
 
     tasks = frozenset({"multiclass"})
     probabilities = True
+    linear_steps = "softmax_linear_steps"
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         share = np.bincount(y.astype(np.intp), weights=weight, minlength=c) / weight.sum()
         logs = np.log(np.clip(share, 1e-6, None))
         return np.asarray(logs - logs.mean())
 
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
-        codes = y.astype(np.intp)
-        onehot = np.zeros((c, len(y)), weight.dtype)
-        onehot[codes, np.arange(len(y))] = weight
-        return onehot, weight, codes
+        return tuple(self.ops.softmax_targets(y.astype(np.intp), weight, c))
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
-        onehot, weight, codes = targets
-        k, c, n = z.shape
-        z -= z.max(axis=1, keepdims=True)
-        own = np.take(z.reshape(k, c * n), codes * n + np.arange(n), axis=1)
-        if smoothing is not None:
-            own *= 1 - smoothing[:, None]
-            own += z.mean(axis=1) * smoothing[:, None]
-        np.exp(z, out=z)
-        total = z.sum(axis=1)
-        np.subtract(np.log(total), own, out=left)
-        np.divide(weight, total, out=total)
-        z *= total[:, None]
-        if smoothing is None:
-            z -= onehot
-        else:
-            ease = smoothing[:, None, None]
-            z -= onehot * (1 - ease) + ease / z.dtype.type(c) * weight
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
+        self.ops.softmax_backward(z, targets, smoothing, per_row)
 
     def link(self, z: Array) -> Array:
         p = np.exp(z - z.max(axis=-1, keepdims=True))
@@ -340,7 +337,7 @@ class Hinge(_Classification):
     With several classes the sum over one against the rest.
     """
 
-    def start(self, y: Array, weight: Array, c: int) -> Array:
+    def init(self, y: Array, weight: Array, c: int) -> Array:
         return np.zeros(c)
 
     def targets(self, y: Array, weight: Array, c: int) -> Targets:
@@ -348,25 +345,25 @@ class Hinge(_Classification):
         sign = np.where(positive, weight.dtype.type(1), weight.dtype.type(-1))
         return sign, -sign * weight
 
-    def backward(self, z: Array, targets: Targets, left: Array, smoothing: Array | None = None) -> None:
+    def backward(self, z: Array, targets: Targets, per_row: Array, smoothing: Array | None = None) -> None:
         sign, slope = targets
         z *= sign
         np.subtract(1, z, out=z)
         np.maximum(z, 0, out=z)
-        self._of_margins(z, left)
+        self._of_margins(z, per_row)
         z *= slope
 
-    def _of_margins(self, z: Array, left: Array) -> None:
-        """Sum up the loss of ``max(0, 1 - s z)`` and put its derivative in the place of that."""
-        np.sum(z, axis=1, out=left)
+    def _of_margins(self, z: Array, per_row: Array) -> None:
+        """Sum up the loss of ``z = max(0, 1 - s z)`` and replace ``z`` by its derivative."""
+        np.sum(z, axis=1, out=per_row)
         np.sign(z, out=z)
 
 
 class SquaredHinge(Hinge):
     """``max(0, 1 - s z)^2``, the smooth hinge; several classes: the sum over one against the rest."""
 
-    def _of_margins(self, z: Array, left: Array) -> None:
-        np.sum(np.square(z), axis=1, out=left)
+    def _of_margins(self, z: Array, per_row: Array) -> None:
+        np.sum(np.square(z), axis=1, out=per_row)
         z *= 2
 
 

@@ -1,10 +1,12 @@
 """Optimizers: pairs of functions over the parameters of several trials at once, in one table.
 
-``init(theta)`` returns the state, a dict of arrays whose first axis is the trials. ``update(g, state, h)``
-turns the gradient ``g`` ``(k, p)``, in place, into the direction to go down; ``h`` holds the optimizer's
-parameters, ``(k, 1)``. ``denominator(state, h)`` tells, after an update, what the average gradient was
-divided by to become that direction: a number, ``(k, 1)`` or ``(k, p)``. The proximal step of l1 wants it:
-taken in the optimizer's own metric, it ends at the same optimum for all of them.
+``init(theta)`` returns the state, a dict of arrays whose first axis is the trials. ``update(g, state, h)`` turns
+the gradient ``g`` ``(k, p)``, in place, into the direction to descend; ``h`` holds the optimizer's parameters,
+``(k, 1)``. ``denominator(state, h)`` returns, after an update, the number by which the average gradient was
+divided: a scalar, ``(k, 1)`` or ``(k, p)``. The proximal step of l1 uses it: taken in the optimizer's own metric,
+it ends at the same optimum for all of them.
+
+Names in the state that begin with an underscore are scratch arrays, which no snapshot contains.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from automl.constraints import Boolean, Number, Parameter
-from automl.descent.arrays import Array
+from automl.descent.kernels import Array
 
-__all__ = ["OPTIMIZERS", "Optimizer", "Params", "State", "adam", "corrections"]
+__all__ = ["OPTIMIZERS", "Optimizer", "Params", "State"]
 
 State = dict[str, Array]
 Params = Mapping[str, Array]
@@ -32,17 +34,22 @@ class Optimizer:
     init : callable
         ``theta (k, p) -> state``.
     update : callable
-        ``(g, state, h)``; ``g`` becomes the direction in place.
+        ``(g, state, h)``; turns ``g`` into the direction, in place.
     parameters : mapping
-        Name, rule and default of each parameter. ``weight_decay`` adds to the config's own.
+        Name, rule and default of each parameter. ``weight_decay`` adds to that of the config.
     denominator : callable
-        ``(state, h) -> what the average gradient was divided by``.
+        ``(state, h) -> divisor of the average gradient``.
+    fused : bool
+        Whether the kernel ``fused_step`` does the same update. It has the arrays ``sum``, ``squares``,
+        ``power1`` and ``power2`` and the parameters ``beta1`` (or ``momentum``), ``beta2``, ``epsilon`` and
+        ``nesterov``.
     """
 
     init: Callable[[Array], State]
     update: Callable[[Array, State, Params], None]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     denominator: Callable[[State, Params], Array | float] = lambda state, h: 1.0
+    fused: bool = False
 
 
 def _state(*zeros: str, ones: tuple[str, ...] = ()) -> Callable[[Array], State]:
@@ -61,7 +68,7 @@ def _sgd(g: Array, state: State, h: Params) -> None:
 
 def _momentum(g: Array, state: State, h: Params) -> None:
     """Heavy ball (Polyak 1964), or Nesterov's look-ahead ``g + mu v`` (Sutskever et al. 2013)."""
-    velocity, mu, nesterov = state["velocity"], h["momentum"], h["nesterov"]
+    velocity, mu, nesterov = state["sum"], h["momentum"], h["nesterov"]
     velocity *= mu
     velocity += g
     if nesterov.any():
@@ -74,18 +81,18 @@ def _momentum(g: Array, state: State, h: Params) -> None:
 
 def _adagrad(g: Array, state: State, h: Params) -> None:
     """Adagrad (Duchi et al. 2011): by the root of the sum of squares."""
-    state["square"] += np.multiply(g, g, out=state["scratch"])
+    state["square"] += np.multiply(g, g, out=state["_scratch"])
     _divide(g, state, h)
 
 
 def _rmsprop(g: Array, state: State, h: Params) -> None:
     """RMSprop (Hinton 2012): by the root of the mean of squares."""
-    _average(state["square"], g, h["decay"], state["scratch"])
+    _average(state["square"], g, h["decay"], state["_scratch"])
     _divide(g, state, h)
 
 
 def _average(mean: Array, g: Array, decay: Array, scratch: Array) -> None:
-    """Let ``mean`` be ``decay * mean + (1 - decay) * g^2``."""
+    """Replace ``mean`` by ``decay * mean + (1 - decay) * g^2``."""
     mean *= decay
     np.multiply(g, g, out=scratch)
     scratch *= 1 - decay
@@ -93,24 +100,24 @@ def _average(mean: Array, g: Array, decay: Array, scratch: Array) -> None:
 
 
 def _divide(g: Array, state: State, h: Params) -> None:
-    """Divide the gradient by the root of its squares, which stays in ``scratch``."""
-    root = np.sqrt(state["square"], out=state["scratch"])
+    """Divide the gradient by the root of its squares, which stays in ``_scratch``."""
+    root = np.sqrt(state["square"], out=state["_scratch"])
     root += h["epsilon"]
     g /= root
 
 
 def _adadelta(g: Array, state: State, h: Params) -> None:
     """Adadelta (Zeiler, arXiv 1212.5701); its own learning rate is 1."""
-    _average(state["square"], g, h["decay"], state["scratch"])
-    state["root"] = np.sqrt((state["square"] + h["epsilon"]) / (state["square_step"] + h["epsilon"]))
-    g /= state["root"]
-    _average(state["square_step"], g, h["decay"], state["scratch"])
+    _average(state["square"], g, h["decay"], state["_scratch"])
+    state["_root"] = np.sqrt((state["square"] + h["epsilon"]) / (state["square_step"] + h["epsilon"]))
+    g /= state["_root"]
+    _average(state["square_step"], g, h["decay"], state["_scratch"])
 
 
-def corrections(state: State, h: Params) -> tuple[Array, Array]:
-    """Count one more step and return what divides each decaying sum ``(k, 1)`` to an unbiased average.
+def _corrections(state: State, h: Params) -> tuple[Array, Array]:
+    """Count one step and return the divisors ``(k, 1)`` that make unbiased averages of both decaying sums.
 
-    A sum ``b s + g`` is ``1 / (1 - b)`` times the usual mean ``b m + (1 - b) g``, and a pass shorter.
+    A sum ``b s + g`` is ``1 / (1 - b)`` times the usual mean ``b m + (1 - b) g``, and one pass cheaper.
     """
     state["power1"] *= h["beta1"]
     state["power2"] *= h["beta2"]
@@ -118,26 +125,26 @@ def corrections(state: State, h: Params) -> tuple[Array, Array]:
 
 
 def _moments(g: Array, state: State, h: Params) -> tuple[Array, Array]:
-    """Add the gradient and its square to the decaying sums; return their `corrections`."""
-    sums, squares, scratch = state["sum"], state["squares"], state["scratch"]
+    """Add the gradient and its square to the decaying sums; return their `_corrections`."""
+    sums, squares, scratch = state["sum"], state["squares"], state["_scratch"]
     sums *= h["beta1"]
     sums += g
     squares *= h["beta2"]
     np.multiply(g, g, out=scratch)
     squares += scratch
-    return corrections(state, h)
+    return _corrections(state, h)
 
 
 def _root(square: Array, first: Array, second: Array, state: State, h: Params) -> Array:
     """Return ``first * (sqrt(square / second) + epsilon)``: both corrections in the denominator."""
-    root = state["scratch"]
+    root = state["_scratch"]
     np.sqrt(square, out=root)
     root *= (first / np.sqrt(second)).astype(root.dtype)
     root += (first * h["epsilon"]).astype(root.dtype)
     return root
 
 
-def adam(g: Array, state: State, h: Params) -> None:
+def _adam(g: Array, state: State, h: Params) -> None:
     """Adam (Kingma and Ba, arXiv 1412.6980), or AdamW (Loshchilov and Hutter, arXiv 1711.05101) by its own decay."""
     first, second = _moments(g, state, h)
     np.divide(state["sum"], _root(state["squares"], first, second, state, h), out=g)
@@ -145,7 +152,7 @@ def adam(g: Array, state: State, h: Params) -> None:
 
 def _adam_denominator(state: State, h: Params) -> Array:
     correction = (1 - h["beta1"]) / (1 - state["power1"])
-    return np.asarray(state["scratch"] * correction.astype(h["beta1"].dtype))
+    return np.asarray(state["_scratch"] * correction.astype(h["beta1"].dtype))
 
 
 def _amsgrad(g: Array, state: State, h: Params) -> None:
@@ -167,8 +174,8 @@ def _nadam(g: Array, state: State, h: Params) -> None:
 
 
 def _lion(g: Array, state: State, h: Params) -> None:
-    """Lion (Chen et al., arXiv 2302.06675): steps of one size, so l1 has no metric to follow."""
-    mean, scratch = state["mean"], state["scratch"]
+    """Lion (Chen et al., arXiv 2302.06675): all steps have the same size, so l1 has no metric to follow."""
+    mean, scratch = state["mean"], state["_scratch"]
     np.subtract(mean, g, out=scratch)
     scratch *= h["beta1"]
     scratch += g
@@ -192,8 +199,7 @@ def _betas(beta2: float) -> dict[str, Parameter]:
     }
 
 
-# In single precision a gradient that should be zero is some 1e-8, which a smaller epsilon would blow up into
-# a step.
+# In single precision a gradient that should be zero is about 1e-8, and a smaller epsilon would make a step of it.
 _ADAM = _betas(0.999) | _epsilon(1e-7)
 
 _VELOCITY = {
@@ -204,31 +210,33 @@ _OWN_DECAY = {"weight_decay": Parameter(Number(0), 0.01, "decay of weights, time
 
 
 def _scratch(state: State, h: Params) -> Array:
-    return state["scratch"]
+    return state["_scratch"]
 
 
-_adam_init = _state("sum", "squares", "scratch", ones=("power1", "power2"))
-_largest_init = _state("sum", "squares", "largest", "scratch", ones=("power1", "power2"))
+_adam_init = _state("sum", "squares", "_scratch", ones=("power1", "power2"))
+_largest_init = _state("sum", "squares", "largest", "_scratch", ones=("power1", "power2"))
 
 OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer(_state(), _sgd),
-    "momentum": Optimizer(_state("velocity"), _momentum, _VELOCITY, lambda state, h: 1 - h["momentum"]),
-    "adagrad": Optimizer(_state("square", "scratch"), _adagrad, _epsilon(1e-7), _scratch),
+    "sgd": Optimizer(_state(), _sgd, fused=True),
+    "momentum": Optimizer(
+        _state("sum"), _momentum, _VELOCITY, lambda state, h: 1 - h["momentum"], fused=True
+    ),
+    "adagrad": Optimizer(_state("square", "_scratch"), _adagrad, _epsilon(1e-7), _scratch),
     "adadelta": Optimizer(
-        _state("square", "square_step", "root", "scratch"),
+        _state("square", "square_step", "_root", "_scratch"),
         _adadelta,
         {"decay": Parameter(_DECAY, 0.9, "decay of both means of squares")} | _epsilon(1e-6),
-        lambda state, h: state["root"],
+        lambda state, h: state["_root"],
     ),
     "rmsprop": Optimizer(
-        _state("square", "scratch"),
+        _state("square", "_scratch"),
         _rmsprop,
         {"decay": Parameter(_DECAY, 0.9, "decay of the mean of squares")} | _epsilon(1e-7),
         _scratch,
     ),
-    "adam": Optimizer(_adam_init, adam, _ADAM, _adam_denominator),
+    "adam": Optimizer(_adam_init, _adam, _ADAM, _adam_denominator, fused=True),
     "amsgrad": Optimizer(_largest_init, _amsgrad, _ADAM, _adam_denominator),
     "nadam": Optimizer(_adam_init, _nadam, _ADAM, _adam_denominator),
-    "adamw": Optimizer(_adam_init, adam, _ADAM | _OWN_DECAY, _adam_denominator),
-    "lion": Optimizer(_state("mean", "scratch"), _lion, _betas(0.99)),
+    "adamw": Optimizer(_adam_init, _adam, _ADAM | _OWN_DECAY, _adam_denominator, fused=True),
+    "lion": Optimizer(_state("mean", "_scratch"), _lion, _betas(0.99)),
 }

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from automl.descent.arrays import Array
+from automl.descent.kernels import Array
 
 __all__ = ["ParquetMatrix"]
 
 
 class ParquetMatrix:
-    """Numeric columns of a Parquet file as float32 rows, to hand to `Training` as ``X``.
+    """Numeric columns of a Parquet file as float32 rows: an ``X`` for `Training`.
 
-    Its row groups are the blocks that are read at once: with groups of some ten thousand rows shuffling is
-    good and memory small.
+    Its row groups are the blocks that are read at once. Groups of about ten thousand rows give good shuffling at
+    little memory.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class ParquetMatrix:
         self._last: tuple[int, Array] = (-1, np.empty((0, len(columns)), np.float32))
 
     def column(self, name: str) -> Array:
-        """Return a column ``(n,)`` whole, such as the target."""
+        """Return a whole column ``(n,)``, such as the target."""
         return np.concatenate([self._read(i, name) for i in range(len(self.blocks))])
 
     def _read(self, i: int, name: str) -> Array:

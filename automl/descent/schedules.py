@@ -1,8 +1,11 @@
 """Learning-rate schedules: a factor by fractional epoch, for many trials at once, in one table.
 
-``factor(t, total, h)`` takes times ``t`` ``(s, k)`` in epochs since the end of the warm-up, the trials'
-``total`` ``(k,)`` epochs after it, and parameters ``h`` by name, ``(k,)`` each (lists: ``(k, m)``, filled up
-with infinity); it returns ``(s, k)`` factors of the learning rate.
+``factor(t, total, h)`` takes times ``t`` ``(s, k)`` in epochs since the end of the warm-up, the trials' ``total``
+``(k,)`` epochs after it, and parameters ``h`` by name, ``(k,)`` each (lists: ``(k, m)``, padded with infinity).
+It returns factors ``(s, k)`` of the learning rate.
+
+A stateful schedule also has ``state``, the numbers a trial starts with, and ``observe(state, loss, h)``, which
+returns the numbers after an epoch with that training loss. The first number multiplies the factor.
 """
 
 from __future__ import annotations
@@ -15,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from automl.constraints import ListOf, Number, Parameter
-from automl.descent.arrays import Array
+from automl.descent.kernels import Array
 
-__all__ = ["SCHEDULES", "Plateau", "Schedule"]
+__all__ = ["SCHEDULES", "LearningRates", "Schedule"]
 
 Params = Mapping[str, Array]
+State = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -32,75 +36,99 @@ class Schedule:
         ``(t, total, h) -> factors``.
     parameters : mapping
         Name, rule and default of each parameter.
-    watches : bool
-        Whether the factor also falls with the trial's `Plateau`, made from the same parameters.
+    state : tuple of float
+        Initial state of a trial; empty for a schedule without state.
+    observe : callable
+        ``(state, loss, h) -> state``, called after each epoch; ``h`` holds plain values.
     """
 
     factor: Callable[[Array, Array, Params], Array]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    watches: bool = False
+    state: State = ()
+    observe: Callable[[State, float, Mapping[str, Any]], State] = lambda state, loss, h: state
 
-    def columns(self, given: Sequence[Mapping[str, object]]) -> dict[str, Array]:
-        """Return the parameters of several trials as arrays, defaults filled in."""
-        columns = {}
+    def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of one trial, with defaults."""
+        return {name: params.get(name, rule.default) for name, rule in self.parameters.items()}
+
+    def columns(self, params: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        """Return the parameters of several trials as arrays, with defaults."""
+        rows, columns = [self.values(one) for one in params], {}
         for name, rule in self.parameters.items():
-            values: list[Any] = [params.get(name, rule.default) for params in given]
+            values: list[Any] = [row[name] for row in rows]
             if isinstance(rule.constraint, ListOf):
                 values = list(zip(*zip_longest(*values, fillvalue=np.inf), strict=True))
             columns[name] = np.array(values, float)
         return columns
 
 
-class Plateau:
-    """Divides a trial's learning rate when its training loss stops falling.
+class LearningRates:
+    """The learning rates of several trials, warm-up included.
 
     Parameters
     ----------
-    factor : float
-        Factor at each reduction.
-    patience : int
-        Epochs without a new best loss that are borne.
-    threshold : float
-        Share of the best loss by which a new one must be lower.
-
-    Attributes
-    ----------
-    state : tuple of float
-        The factor so far, the best loss and the epochs since.
+    configs : sequence of TrainConfig
+        Settings of the trials.
+    states : sequence of tuple of float, optional
+        State of each trial's schedule; default: the initial ones.
     """
 
-    def __init__(self, factor: float, patience: int, threshold: float) -> None:
-        self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.state = 1.0, np.inf, 0.0
+    def __init__(self, configs: Sequence[Any], states: Sequence[State] | None = None) -> None:
+        self._configs = list(configs)
+        self._rows = [SCHEDULES[config.schedule] for config in configs]
+        self.states = [row.state for row in self._rows] if states is None else list(states)
+        self._base = np.array([config.learning_rate for config in configs])
+        self._warmup = np.array([config.warmup for config in configs], float)
+        self._total = np.maximum(np.array([config.max_epochs for config in configs]) - self._warmup, 0)
+        self._groups: list[tuple[Schedule, slice | list[int], dict[str, Array]]] = []
+        for name in sorted({config.schedule for config in configs}):
+            trials = [i for i, config in enumerate(configs) if config.schedule == name]
+            columns = SCHEDULES[name].columns([configs[i].schedule_params for i in trials])
+            every = len(trials) == len(configs)
+            self._groups.append((SCHEDULES[name], slice(None) if every else trials, columns))
 
-    @property
-    def level(self) -> float:
-        """The factor so far."""
-        return self.state[0]
+    def select(self, mask: Array) -> LearningRates:
+        """Return those of the trials where ``mask`` ``(k,)`` is true."""
+        kept = np.flatnonzero(mask).tolist()
+        return LearningRates([self._configs[i] for i in kept], [self.states[i] for i in kept])
 
-    def observe(self, loss: float) -> None:
-        """Take note of the loss of one more epoch."""
-        level, best, waited = self.state
-        if loss < best * (1 - self.threshold):
-            best, waited = loss, 0.0
-        elif waited < self.patience:
-            waited += 1
-        else:
-            level, waited = level * self.factor, 0.0
-        self.state = level, best, waited
+    def at(self, times: Array, width: float) -> Array:
+        """Return the rates ``(s, k)`` of steps that begin at ``times`` ``(s,)`` epochs, ``width`` apart."""
+        since = times[:, None] - self._warmup
+        early, since = since < 0, np.maximum(since, 0)
+        rates = np.empty((len(times), len(self._configs)))
+        for schedule, trials, columns in self._groups:
+            factor = schedule.factor(since[:, trials], self._total[trials], columns)
+            rates[:, trials] = factor * self._base[trials]
+        if self._warmup.any():
+            ramp = (times[:, None] + width) / np.where(self._warmup > 0, self._warmup, 1)
+            rates *= np.where(early, np.minimum(ramp, 1), 1)
+        rates = rates.astype(np.float32)
+        if any(self.states):
+            rates *= [state[0] if state else 1.0 for state in self.states]
+        return rates
+
+    def observe(self, losses: Array) -> None:
+        """Update the states after an epoch with training losses ``(k,)``."""
+        self.states = [
+            row.observe(state, loss, row.values(config.schedule_params)) if state else state
+            for row, state, loss, config in zip(
+                self._rows, self.states, losses.tolist(), self._configs, strict=True
+            )
+        ]
 
 
 def _done(t: Array, total: Array) -> Array:
     return np.clip(t / np.maximum(total, 1e-9), 0, 1)
 
 
-def _fall(done: Array, final: Array | float) -> Array:
+def _half_cosine(done: Array, final: Array | float) -> Array:
     """Return half a cosine from 1 at 0 to ``final`` at 1 (Loshchilov and Hutter, arXiv 1608.03983)."""
     return np.asarray(final + (1 - final) * 0.5 * (1 + np.cos(np.pi * done)))
 
 
 def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
-    """Return half cosines, each cycle starting anew (Loshchilov and Hutter, arXiv 1608.03983)."""
+    """Return half cosines, restarted after each cycle (Loshchilov and Hutter, arXiv 1608.03983)."""
     period, growth = h["period"], h["growth"]
     grows = growth > 1
     base = np.where(grows, growth, 2.0)
@@ -109,14 +137,24 @@ def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
     cycle = np.floor(cycle + 1e-9)
     begin = np.where(grows, period * (base**cycle - 1) / (base - 1), period * cycle)
     length = np.where(grows, period * base**cycle, period)
-    return _fall(np.clip((t - begin) / length, 0, 1), h["final"])
+    return _half_cosine(np.clip((t - begin) / length, 0, 1), h["final"])
 
 
 def _one_cycle(t: Array, total: Array, h: Params) -> Array:
     """Return half cosines from ``start`` up to 1, then down to ``final`` (Smith and Topin, arXiv 1708.07120)."""
     done, rise = _done(t, total), h["rise"]
-    up = 1 - _fall(np.minimum(done / rise, 1), 0.0) * (1 - h["start"])
-    return np.where(done < rise, up, _fall(np.maximum(done - rise, 0) / (1 - rise), h["final"]))
+    up = 1 - _half_cosine(np.minimum(done / rise, 1), 0.0) * (1 - h["start"])
+    return np.where(done < rise, up, _half_cosine(np.maximum(done - rise, 0) / (1 - rise), h["final"]))
+
+
+def _plateau(state: State, loss: float, h: Mapping[str, Any]) -> State:
+    """Reduce the factor when the training loss stops falling; the state is factor, best loss, epochs since."""
+    level, best, waited = state
+    if loss < best * (1 - h["threshold"]):
+        return level, loss, 0.0
+    if waited < h["patience"]:
+        return level, best, waited + 1
+    return level * h["factor"], best, 0.0
 
 
 _FRACTION = Number(0, 1)
@@ -151,12 +189,12 @@ SCHEDULES: dict[str, Schedule] = {
         lambda t, total, h: h["final"] + (1 - h["final"]) * (1 - _done(t, total)) ** h["power"],
         {"power": Parameter(Number(0, open_low=True), 2.0, "1 is a line")} | _FINAL,
     ),
-    "cosine": Schedule(lambda t, total, h: _fall(_done(t, total), h["final"]), _FINAL),
+    "cosine": Schedule(lambda t, total, h: _half_cosine(_done(t, total), h["final"]), _FINAL),
     "cosine_restarts": Schedule(
         _cosine_restarts,
         {
             "period": Parameter(Number(0, open_low=True), 10, "epochs of the first cycle"),
-            "growth": Parameter(Number(1), 2.0, "each cycle is so many times longer"),
+            "growth": Parameter(Number(1), 2.0, "factor by which each cycle is longer than the one before"),
         }
         | _FINAL,
     ),
@@ -172,9 +210,10 @@ SCHEDULES: dict[str, Schedule] = {
         lambda t, total, h: np.ones_like(t),
         {
             "factor": Parameter(_FACTOR, 0.5, "factor at each reduction"),
-            "patience": Parameter(Number(0, integer=True), 5, "epochs without progress that are borne"),
+            "patience": Parameter(Number(0, integer=True), 5, "epochs without progress before a reduction"),
             "threshold": Parameter(_OPEN, 1e-4, "share of the best loss that counts as progress"),
         },
-        watches=True,
+        state=(1.0, np.inf, 0.0),
+        observe=_plateau,
     ),
 }

@@ -17,12 +17,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from typing_extensions import override
 
 from automl.constraints import Anything, Boolean, Number, Parameter
-from automl.descent.arrays import Array
 from automl.descent.batch_group import Snapshot
 from automl.descent.config import RULES, Architecture, TrainConfig, build, parameters
-from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
-from automl.descent.model import Network
-from automl.descent.training import Training
+from automl.descent.kernels import Array
+from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.training import Training, unscaled
 from automl.errors import Fault, InputError
 
 __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"]
@@ -30,14 +29,14 @@ __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescent
 _OPEN = Number(0, 1, open_low=True, open_high=True)
 
 ESTIMATOR_PARAMETERS: dict[str, Parameter] = {
-    "embeddings": RULES["embeddings"],
+    "categories": RULES["categories"],
     "early_stopping": Parameter(Boolean(), False, "stop when the loss on held-out rows no longer falls"),
     "validation_fraction": Parameter(_OPEN, 0.1, "share of the rows held out for early stopping"),
-    "patience": Parameter(Number(1, integer=True), 10, "epochs without a new best that are borne"),
+    "patience": Parameter(Number(1, integer=True), 10, "epochs without a new best before training stops"),
     "warm_start": Parameter(Boolean(), False, "start from the weights of the fit before"),
     "random_state": Parameter(Anything(), None, "seed of initial weights, dropout, held-out rows and order"),
 }
-"""What the estimators take beyond `automl.descent.PARAMETERS`."""
+"""Parameters of the estimators beyond `automl.descent.PARAMETERS`."""
 
 
 @dataclass(eq=False, repr=False)
@@ -48,7 +47,9 @@ class _GradientDescent(BaseEstimator, ABC):
     hidden_layer_sizes: Sequence[int] = ()
     activation: str = "relu"
     normalization: str | None = None
-    embeddings: Sequence[tuple[int, int]] = ()
+    input_layer: str = "none"
+    input_layer_params: Mapping[str, Any] | None = None
+    categories: Sequence[int] = ()
     optimizer: str = "adam"
     optimizer_params: Mapping[str, Any] | None = None
     learning_rate: float = 1e-3
@@ -76,13 +77,14 @@ class _GradientDescent(BaseEstimator, ABC):
         return tags
 
     def _plan(self, task: str) -> tuple[Architecture, TrainConfig]:
-        """Return what the constructor's arguments mean, or raise all their faults."""
+        """Return the records that the constructor's arguments describe, or raise all their faults."""
         values = self.get_params(deep=False)
         values["loss"] = DEFAULT_LOSSES[task] if self.loss is None else self.loss
-        for name in ("loss_params", "optimizer_params", "schedule_params"):
-            values[name] = {} if values[name] is None else values[name]
-        values["hidden_layer_sizes"] = np.atleast_1d(self.hidden_layer_sizes).tolist()
-        values["embeddings"] = [tuple(pair) for pair in self.embeddings]
+        for name in values:
+            if name.endswith("_params") and values[name] is None:
+                values[name] = {}
+        for name in ("hidden_layer_sizes", "categories"):
+            values[name] = np.atleast_1d(values[name]).astype(int).tolist()
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31 - 1)
@@ -94,7 +96,7 @@ class _GradientDescent(BaseEstimator, ABC):
 
     @abstractmethod
     def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool, partial: bool = False) -> Self:
-        """Check what was handed in and train; ``first``: columns and classes are those of these rows."""
+        """Check the data and train; ``first``: columns and classes are those of these rows."""
 
     def _checked(self, X: Any, y: Any, sample_weight: Any, first: bool) -> tuple[Any, Array, Array | None]:
         X, y = validate_data(
@@ -113,11 +115,12 @@ class _GradientDescent(BaseEstimator, ABC):
             (X, y, weight), held = self._hold_out(X, y, weight, task, config.seed)
         epochs = len(earlier) + 1 if partial else config.max_epochs
         if earlier:
-            # a call past the last epoch still trains: the schedule then stays at its end
+            # a call after the last epoch still trains, with the schedule at its end
             config = replace(config, seed=self.seed_, max_epochs=max(config.max_epochs, epochs))
         resume = None
         if known:
-            resume = [Snapshot(**self.snapshot_) if partial else Snapshot(self.theta_)]
+            continues = partial and hasattr(self, "state_")
+            resume = [Snapshot(**self.state_) if continues else Snapshot(self.theta_)]
         training = Training(
             architecture,
             [config],
@@ -135,11 +138,15 @@ class _GradientDescent(BaseEstimator, ABC):
         for failure in training.failures.values():
             why = f"training ended in epoch {failure.epoch}: {failure.reason}"
             raise FloatingPointError(f"{why}. Lower learning_rate or set clip_norm.")
-        self._keep(training, 0, theta, earlier)
+        self._store(training, 0, theta, earlier)
+        if partial:
+            self.state_: dict[str, Any] = dict(vars(training.snapshot(0)))
+        elif hasattr(self, "state_"):
+            del self.state_
         return self
 
     def _hold_out(self, X: Any, y: Array, weight: Array | None, task: str, seed: int) -> Any:
-        """Return ``(X, y, weight)`` to train on and the same to stop by."""
+        """Return ``(X, y, weight)`` to train on and the same for early stopping."""
         parts = train_test_split(
             np.arange(len(y)),
             test_size=self.validation_fraction,
@@ -149,7 +156,7 @@ class _GradientDescent(BaseEstimator, ABC):
         return [(X[rows], y[rows], None if weight is None else weight[rows]) for rows in parts]
 
     def _advance(self, training: Training, epochs: int, held: Any) -> Array | None:
-        """Train; with held-out rows until ``patience`` epochs brought no new best there, whose weights are returned."""
+        """Train; return the best weights on held-out rows, or None without such rows."""
         if held is None:
             training.advance(epochs)
             return None
@@ -166,56 +173,88 @@ class _GradientDescent(BaseEstimator, ABC):
         return theta
 
     def adopt(self, training: Training, i: int) -> Self:
-        """Become what config ``i`` of a cohort is by now, as if fitted alone; classes are the codes 0, 1, ...."""
+        """Take over config ``i`` of a cohort as trained so far, as if fitted alone; classes are 0, 1, ...."""
         self.n_features_in_ = training.shape[0]
         self.validation_curve_ = []
-        self._keep(training, i)
+        self._store(training, i)
         return self
 
-    def _keep(
+    def _store(
         self, training: Training, i: int, theta: Array | None = None, earlier: Sequence[float] = ()
     ) -> None:
-        """Take over what a training learned of config ``i``, as plain values."""
+        """Store the fitted model as plain values, without the state of its optimizer."""
         self.n_outputs_ = training.shape[1]
-        self.loss_ = training.architecture.loss
-        snapshot = training.snapshot(i)
-        if theta is not None:
-            snapshot = replace(snapshot, theta=theta, mean=None, count=0)
-        self.snapshot_: dict[str, Any] = dict(vars(snapshot))
+        self.architecture_: dict[str, Any] = dict(vars(training.architecture))
+        self.config_: dict[str, Any] = dict(vars(training.configs[i]))
         self.theta_ = training.theta(i) if theta is None else theta
         self.target_shift_, self.target_factor_ = training.target_scale
-        self.seed_: int = training.configs[i].seed
         self.loss_curve_ = [*earlier, *training.history(i)[0]]
         self.n_iter_ = len(self.loss_curve_)
-        self.coefs_, self.intercepts_ = map(list, zip(*training.weights(i, self.theta_), strict=True))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "snapshot_" not in state:
+            return
+        # written by version 0.1, which also stored the optimizer's state and the weights twice more
+        loss, seed = state["loss_"], state["seed_"]
+        for name in ("snapshot_", "coefs_", "intercepts_", "embeddings", "loss_", "seed_"):
+            self.__dict__.pop(name, None)
+        architecture, config = self._plan(next(iter(LOSSES[loss].tasks)))
+        self.architecture_ = {**vars(architecture), "loss": loss}
+        self.config_ = {**vars(config), "seed": seed}
+
+    @property
+    def loss_(self) -> str:
+        """Name of the loss."""
+        return str(self.architecture_["loss"])
+
+    @property
+    def seed_(self) -> int:
+        """Seed of the training."""
+        return int(self.config_["seed"])
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights ``(n_in, n_out)`` of each dense layer."""
+        return [weight for weight, _ in self._coefficients()]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases ``(n_out,)`` of each dense layer."""
+        return [bias for _, bias in self._coefficients()]
+
+    def _coefficients(self) -> list[tuple[Array, Array]]:
+        architecture = Architecture(**self.architecture_)
+        model = architecture.make_model(self.n_features_in_, self.n_outputs_)
+        scale = self.target_shift_, self.target_factor_
+        return unscaled(model.coefficients(self.theta_), architecture.make_loss(), scale)
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs ``(n, c)`` in the target's own unit."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32, accept_sparse="csr")
-        sizes = tuple(np.atleast_1d(self.hidden_layer_sizes).astype(int).tolist())
-        architecture = Architecture(self.loss_, sizes, self.normalization, embeddings=tuple(self.embeddings))
-        network = Network(architecture, X.shape[1], self.n_outputs_)
-        z = network.outputs(self.theta_[None], [self.activation], X)[0]
-        return self._fitted_loss().restore(z, self.target_shift_, self.target_factor_)
+        architecture, config = Architecture(**self.architecture_), TrainConfig(**self.config_)
+        z = architecture.make_model(X.shape[1], self.n_outputs_).outputs(self.theta_[None], [config], X)[0]
+        return architecture.make_loss().unscale(z, self.target_shift_, self.target_factor_)
 
-    def _fitted_loss(self) -> Loss:
-        return LOSSES[self.loss_](**(self.loss_params or {}))
+    def _link(self, z: Array) -> Array:
+        return Architecture(**self.architecture_).make_loss().link(z)
 
     def _linear(self) -> tuple[Array, Array]:
         """Return ``(W, b)`` of a fitted model without hidden layers."""
-        if len(getattr(self, "coefs_", ())) != 1:
+        found = self._coefficients() if hasattr(self, "theta_") else []
+        if len(found) != 1:
             raise AttributeError("coef_ and intercept_ belong to a fitted model without hidden layers")
-        return self.coefs_[0], self.intercepts_[0]
+        return found[0]
 
 
 @dataclass(eq=False, repr=False)
 class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
     """A linear classifier or multilayer perceptron by gradient descent.
 
-    The arguments are those of `automl.descent.PARAMETERS` and `ESTIMATOR_PARAMETERS`, with ``loss_params``,
-    ``optimizer_params`` and ``schedule_params`` for the parameters of what was chosen. The default loss is
-    logistic for two classes and softmax for more.
+    The arguments are those of `automl.descent.PARAMETERS` and `ESTIMATOR_PARAMETERS`; ``loss_params``,
+    ``optimizer_params``, ``schedule_params`` and ``input_layer_params`` hold the parameters of the choice.
+    The default loss is logistic for two classes and softmax for more.
 
     Parameters
     ----------
@@ -227,11 +266,11 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
     classes_ : ndarray of shape (c,)
         The labels.
     coef_, intercept_ : ndarray of shape (1 or c, d) and (1 or c,)
-        Where there is no hidden layer.
+        Weights and biases of a linear model.
     coefs_, intercepts_ : list of ndarray
         Weights ``(d, h)`` and biases ``(h,)`` of each layer.
     loss_curve_ : list of float
-        Training loss by epoch, penalties left out.
+        Training loss by epoch, without penalties.
     validation_curve_ : list of float
         Loss on the held-out rows by epoch; empty without early stopping.
     n_iter_ : int
@@ -255,7 +294,7 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
         return super().adopt(training, i)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train one epoch on these rows; ``classes`` names all labels, at the first call at least."""
+        """Train one epoch on these rows; the first call needs ``classes``, all labels."""
         first = not hasattr(self, "theta_")
         if first and classes is None:
             raise InputError(Fault("classes", "must be given at the first call of partial_fit", "None"))
@@ -298,9 +337,9 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """Return probabilities ``(n, c)``; only for losses that have them."""
+        """Return probabilities ``(n, c)``; only for losses with probabilities."""
         z = self._raw(X)
-        return self._fitted_loss().link(z)
+        return self._link(z)
 
     @property
     def coef_(self) -> Array:
@@ -317,18 +356,19 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
 class GradientDescentRegressor(RegressorMixin, _GradientDescent):
     """A linear regression or multilayer perceptron by gradient descent.
 
-    The arguments are those of `automl.descent.PARAMETERS` and `ESTIMATOR_PARAMETERS`, with ``loss_params``,
-    ``optimizer_params`` and ``schedule_params`` for the parameters of what was chosen. The default loss is
-    squared. The target is standardised inside, so learning rates and penalties do not depend on its unit.
+    The arguments are those of `automl.descent.PARAMETERS` and `ESTIMATOR_PARAMETERS`; ``loss_params``,
+    ``optimizer_params``, ``schedule_params`` and ``input_layer_params`` hold the parameters of the choice.
+    The default loss is squared. The target is standardised inside, so learning rates and penalties do not depend on
+    its unit.
 
     Attributes
     ----------
     coef_, intercept_ : ndarray of shape (d,) and float
-        Where there is no hidden layer, in the target's own unit (Poisson: of the logarithm).
+        Weights and bias of a linear model, in the target's own unit (Poisson: of the logarithm).
     coefs_, intercepts_ : list of ndarray
         Weights ``(d, h)`` and biases ``(h,)`` of each layer.
     loss_curve_ : list of float
-        Training loss by epoch on the standardised target, penalties left out.
+        Training loss by epoch on the standardised target, without penalties.
     validation_curve_ : list of float
         Loss on the held-out rows by epoch; empty without early stopping.
     n_iter_ : int
@@ -343,7 +383,7 @@ class GradientDescentRegressor(RegressorMixin, _GradientDescent):
     """
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train one epoch on these rows; the first call's targets set the scale."""
+        """Train one epoch on these rows; the targets of the first call set the scale."""
         return self._learn(X, y, sample_weight, first=not hasattr(self, "theta_"), partial=True)
 
     @override
@@ -353,7 +393,7 @@ class GradientDescentRegressor(RegressorMixin, _GradientDescent):
     def predict(self, X: Any) -> Array:
         """Return predictions ``(n,)`` for rows ``X`` ``(n, d)``."""
         z = self._raw(X)
-        return self._fitted_loss().link(z)
+        return self._link(z)
 
     @property
     def coef_(self) -> Array:

@@ -1,4 +1,4 @@
-"""The loop: a cohort trained on one fold, epoch by epoch."""
+"""The training loop: a cohort on one fold, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from automl.descent.accelerated import fastest
-from automl.descent.arrays import Array
 from automl.descent.batch_group import BatchGroup, Snapshot
 from automl.descent.config import Architecture, TrainConfig, check
-from automl.descent.data import rows_of
-from automl.descent.losses import LOSSES, Loss
-from automl.descent.model import Network
+from automl.descent.data import make_rows, sample_rows
+from automl.descent.kernels import Array, ops
+from automl.descent.layers import ACTIVATIONS
+from automl.descent.losses import Loss
 from automl.errors import Fault, InputError
 
-__all__ = ["Failure", "Snapshot", "Training"]
+__all__ = ["Failure", "Snapshot", "Training", "unscaled"]
 
 DIVERGENCE_FACTOR = 1000.0
-"""A trial whose loss is this many times that of the constant prediction it starts from has diverged."""
+"""A trial has diverged when its loss exceeds that of a constant prediction by this factor."""
 
 DIVERGING: dict[str, Any] = {"all": "ignore"}
-"""What NumPy does where numbers overflow: a trial that diverges is found out afterwards, and is no error."""
+"""NumPy's error state while training: divergence is detected afterwards and ends the trial, not the cohort."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Failure:
     Parameters
     ----------
     reason : str
-        In words.
+        Reason.
     epoch : int
-        The epoch in which it happened, from 1.
+        Epoch in which it happened, from 1.
     """
 
     reason: str
@@ -45,21 +44,20 @@ class Failure:
 class Training:
     """A cohort being trained on one fold.
 
-    Every trial trains as it would alone (but for rounding), whoever its neighbours are and whenever they are
-    dropped. The order of rows is a function of ``order_seed`` and the epoch; initial weights, of each config's
-    seed; dropout, of both.
+    Every trial trains as it would alone, except for rounding: neighbours make no difference, nor does dropping
+    them. The order of rows is a function of ``order_seed`` and the epoch, initial weights are a function of each
+    config's seed, and dropout of both.
 
     Regression targets are standardised inside (Poisson-like losses: divided by their mean), so that learning
-    rates, penalties and the parameters of losses mean the same whatever the target's unit. `decision`,
-    `predict` and `weights` are in the target's own unit; the losses of `history` are not: 0.5 is the squared
-    loss of the mean.
+    rates, penalties and the parameters of losses do not depend on the target's unit. `decision`, `predict` and
+    `weights` are in the target's own unit. The losses of `history` are not: 0.5 is the squared loss of the mean.
 
     Parameters
     ----------
     architecture : Architecture
-        What the trials share.
+        Settings shared by the trials.
     configs : sequence of TrainConfig
-        The trials.
+        Settings of each trial.
     X : array of shape (n, d)
         Features, best float32 in C order (another order is copied); may be read-only, memory-mapped or a
         sparse array; never written to. Large memory maps and matrices with ``blocks`` (`ParquetMatrix`) are
@@ -67,15 +65,15 @@ class Training:
     y : array of shape (n,)
         Regression targets, or class codes 0, 1, ....
     n_outputs : int
-        1 for regression and two classes; the number of classes for more of them.
+        1 for regression and two classes; otherwise the number of classes.
     sample_weight : array of shape (n,), optional
         Row weights; only their proportions count.
     order_seed : int or sequence of int
-        What the order of rows is derived from, and, with each config's seed, what is dropped.
+        Seed of the order of rows and, with each config's seed, of dropout.
     resume : sequence of Snapshot, optional
-        One for each config: go on from there.
+        Snapshots to continue from, one for each config.
     epoch : int
-        Epochs done before; where training resumes.
+        Epochs done before, when resuming.
     target_scale : tuple of float, optional
         The ``(shift, factor)`` of an earlier training; default: from ``y``.
 
@@ -84,16 +82,16 @@ class Training:
     epoch : int
         Epochs done.
     part : float
-        How much of the next one is done; below 1.
+        Share of the next epoch that is done; below 1.
     failures : dict
-        TrainConfig position to its `Failure`; failed trials have left the arrays.
+        Position of a config to its `Failure`; failed trials have left the arrays.
     target_scale : tuple of float
         ``(shift, factor)``: training sees ``(y - shift) / factor``.
 
     Raises
     ------
     InputError
-        Where a config, the architecture or the data breaks a rule.
+        If a config, the architecture or the data breaks a rule.
 
     Examples
     --------
@@ -127,7 +125,8 @@ class Training:
     ) -> None:
         check(architecture, configs)
         self.architecture, self.configs = architecture, list(configs)
-        self.loss: Loss = fastest(LOSSES[architecture.loss])(**architecture.loss_params)
+        self._ops = ops()
+        self.loss = architecture.make_loss(self._ops)
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
         _check_data(self.loss, architecture, X, y, sample_weight, n_outputs)
@@ -135,22 +134,25 @@ class Training:
         self.target_scale = target_scale or self.loss.scale(y, weight)
         y = self._scaled(y)
         seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
-        self._rows = rows_of(X, y, None if sample_weight is None else weight.astype(np.float32), seed)
-        intercept = self.loss.start(y, weight, n_outputs)
+        row_weight = None if sample_weight is None else weight.astype(np.float32)
+        self._rows = make_rows(X, y, row_weight, seed, self._ops)
+        intercept = self.loss.init(y, weight, n_outputs)
         self._limit = DIVERGENCE_FACTOR * self._constant_loss(y, intercept)
-        self._network = Network(architecture, X.shape[1], n_outputs)
-        self._groups, self._rested = self._start_groups(intercept, seed), list[BatchGroup]()
+        self._model = architecture.make_model(X.shape[1], n_outputs)
+        self._groups, self._complete = self._make_groups(sample_rows(X), intercept, seed), list[BatchGroup]()
         self._losses: list[list[float]] = [[] for _ in self.configs]
         self._rates: list[list[float]] = [[] for _ in self.configs]
-        self.epoch, self.part, self._under_way = epoch, 0.0, False
+        self.epoch, self.part, self._in_epoch = epoch, 0.0, False
         self.failures: dict[int, Failure] = {}
         if resume is not None:
             self._resume(resume)
 
     def _resume(self, snapshots: Sequence[Snapshot]) -> None:
         sizes = [snapshot.theta.shape for snapshot in snapshots]
-        if sizes != [(self._network.size,)] * len(self.configs):
-            rule = f"must be a snapshot of {self._network.size} parameters for each of {len(self.configs)} configs"
+        if sizes != [(self._model.size,)] * len(self.configs):
+            rule = (
+                f"must be a snapshot of {self._model.size} parameters for each of {len(self.configs)} configs"
+            )
             remedy = "Columns, outputs and layers must be those of the training it was taken from."
             raise InputError(Fault("resume", rule, f"shapes {sizes}", remedy))
         for group in self._groups:
@@ -169,71 +171,75 @@ class Training:
         weight = np.full(len(some), 1 / len(some), np.float32)
         return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
-    def _start_groups(self, intercept: Array, seed: Sequence[int]) -> list[BatchGroup]:
-        n, groups = self._rows.n, []
-        batches = np.array([n if r.batch_size == "full" else min(int(r.batch_size), n) for r in self.configs])
+    def _make_groups(self, sample: Array, intercept: Array, seed: Sequence[int]) -> list[BatchGroup]:
+        n, model, groups = self._rows.n, self._model, []
+        batches = np.array([n if c.batch_size == "full" else min(int(c.batch_size), n) for c in self.configs])
         for batch in np.unique(batches).tolist():
             positions = np.flatnonzero(batches == batch).tolist()
-            own = [self.configs[i] for i in positions]
-            theta = np.stack([self._network.start(r.seed, intercept, r.activation) for r in own])
-            groups.append(BatchGroup(self._network, self.loss, self.configs, positions, theta, batch, seed))
+            theta = [
+                model.init(config.seed, ACTIVATIONS[config.activation].gain, sample, intercept)
+                for config in (self.configs[i] for i in positions)
+            ]
+            groups.append(
+                BatchGroup(model, self.loss, self.configs, positions, np.stack(theta), batch, seed, self._ops)
+            )
         return groups
 
     @property
     def trials(self) -> Array:
-        """Positions, in the configs, of the trials still in the arrays, ascending ``(k,)``."""
-        return np.sort(_positions(self._groups + self._rested))
+        """Positions of the trials still in the arrays, ascending ``(k,)``."""
+        return np.sort(_positions(self._groups + self._complete))
 
     @property
     def updated(self) -> Array:
-        """Which of `trials` have done a step ``(k,)``: not so full batches before the end of the first epoch."""
-        groups = [group for group in self._groups + self._rested if self.epoch or group.position]
+        """Which of `trials` have done a step ``(k,)``; large batches may not have, within the first epoch."""
+        groups = [group for group in self._groups + self._complete if self.epoch or group.position]
         return np.isin(self.trials, _positions(groups))
 
     def advance(self, epoch: float, stop: Callable[[], bool] | None = None) -> None:
-        """Train on until ``epoch``.
+        """Train until ``epoch``.
 
         Parameters
         ----------
         epoch : float
-            Trials whose ``max_epochs`` is reached before stay at their weights. Within an epoch training pauses
-            once that share of the rows has passed, in whole batches: a trial with larger ones has not begun. A
-            curve is the same with and without pauses.
+            Trials that reach their ``max_epochs`` before keep their weights. Within an epoch training pauses
+            when that share of the rows has passed, in whole batches; a trial with larger batches does no step.
+            A learning curve is the same with and without pauses.
         stop : callable, optional
-            Asked between epochs and now and then within; when it says yes the method returns. An epoch cut
-            short is neither counted nor in the history, but its steps so far are in the weights, and another
-            call goes on from there.
+            Asked between epochs and from time to time within; the method returns when the answer is true. An
+            interrupted epoch is neither counted nor in the history, but its steps are in the weights, and the
+            next call continues from there.
         """
         stop = stop or (lambda: False)
         while self.epoch + self.part < epoch:
-            if not self._under_way:
-                self._begin()
+            if not self._in_epoch:
+                self._start_epoch()
             if stop():
                 return
             part = min(1.0, epoch - self.epoch)
             with np.errstate(**DIVERGING):
                 if not all(group.train(self._rows, int(part * self._rows.n), stop) for group in self._groups):
                     return
-                self._take_note(part)
+                self._finish_part(part)
 
-    def _begin(self) -> None:
-        """Set out on an epoch, without the trials that have reached their last."""
+    def _start_epoch(self) -> None:
+        """Start an epoch, without the trials that are complete."""
         for group in self._groups:
             done = np.array([config.max_epochs <= self.epoch for config in group.configs])
             if done.any():
-                self._rested.append(group.split(done))
-        self._leave()
+                self._complete.append(group.split(done))
+        self._remove_empty()
         self._rows.begin(self.epoch)
         for group in self._groups:
-            group.begin(self.epoch, self._rows.n)
-        self._under_way = True
+            group.start_epoch(self.epoch, self._rows.n)
+        self._in_epoch = True
 
-    def _take_note(self, part: float) -> None:
-        """Take note that a part of the epoch is done, or all of it; let trials leave that are beyond repair."""
+    def _finish_part(self, part: float) -> None:
+        """Record that a part of the epoch is done, or all of it, and remove diverged trials."""
         for group in self._groups:
             losses = np.zeros(len(group.positions))
             if part == 1:
-                losses, rates = group.finish(self._rows.n)
+                losses, rates = group.finish_epoch(self._rows.n)
                 for i, loss, rate in zip(group.positions, losses.tolist(), rates.tolist(), strict=True):
                     self._losses[i].append(loss)
                     self._rates[i].append(rate)
@@ -246,45 +252,44 @@ class Training:
                     reason = f"loss {loss:.3g} is above {factor:g} times that of a constant prediction"
                 self.failures[int(group.positions[slot])] = Failure(reason, self.epoch + 1)
             group.select(~broken)
-        self._leave()
+        self._remove_empty()
         self.epoch, self.part = (self.epoch + 1, 0.0) if part == 1 else (self.epoch, part)
-        self._under_way = part < 1
+        self._in_epoch = part < 1
 
     def select(self, mask: Any) -> None:
-        """Drop the trials of `trials` where ``mask`` ``(k,)`` is false."""
+        """Keep those of `trials` where ``mask`` ``(k,)`` is true."""
         trials, mask = self.trials, np.asarray(mask, bool)
         if mask.shape != trials.shape:
             raise InputError(Fault("mask", f"must have shape {trials.shape}", str(mask.shape)))
-        for group in self._groups + self._rested:
+        for group in self._groups + self._complete:
             group.select(np.isin(group.positions, trials[mask]))
-        self._leave()
+        self._remove_empty()
 
-    def _leave(self) -> None:
-        """Forget the groups that all trials have left."""
+    def _remove_empty(self) -> None:
         self._groups = [group for group in self._groups if len(group.positions)]
-        self._rested = [group for group in self._rested if len(group.positions)]
+        self._complete = [group for group in self._complete if len(group.positions)]
 
     def decision(self, X: Any) -> Array:
         """Return raw outputs ``(k, n, c)`` for rows ``(n, d)``, in the order of `trials`.
 
-        Rows pass in chunks, so that nothing but the result grows with them.
+        Rows pass in chunks: only the result grows with their number.
         """
-        return self.loss.restore(self._outputs(X), *self.target_scale)
+        return self.loss.unscale(self._outputs(X), *self.target_scale)
 
     def _outputs(self, X: Any) -> Array:
         """Return raw outputs as training sees them."""
-        if X.shape[1] != self._network.d:
-            raise InputError(Fault("X", f"must have {self._network.d} columns", str(X.shape[1])))
+        if X.shape[1] != self._model.d:
+            raise InputError(Fault("X", f"must have {self._model.d} columns", str(X.shape[1])))
         trials = self.trials
-        out = np.empty((len(trials), X.shape[0], self._network.c), np.float32)
-        for group in self._groups + self._rested:
-            out[np.searchsorted(trials, group.positions)] = self._network.outputs(
-                group.weights, [config.activation for config in group.configs], X
+        out = np.empty((len(trials), X.shape[0], self._model.c), np.float32)
+        for group in self._groups + self._complete:
+            out[np.searchsorted(trials, group.positions)] = self._model.outputs(
+                group.weights, group.configs, X, self._ops
             )
         return out
 
     def loss_on(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
-        """Return the mean loss ``(k,)`` on other rows, in the sense of `history`: without penalties."""
+        """Return the mean loss ``(k,)`` on other rows, without penalties, as in `history`."""
         y = self._scaled(np.asarray(y))
         weight = (_mean_one(sample_weight, len(y)) / len(y)).astype(np.float32)
         z = np.ascontiguousarray(self._outputs(X).transpose(0, 2, 1))
@@ -297,7 +302,7 @@ class Training:
         Raises
         ------
         InputError
-            Where the loss has no probabilities (hinge); `decision` has its outputs.
+            If the loss has no probabilities (hinge); use `decision`.
         """
         if "regression" not in self.loss.tasks and not self.loss.probabilities:
             came = self.architecture.loss
@@ -305,16 +310,16 @@ class Training:
         return self.loss.link(self.decision(X))
 
     def history(self, i: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return training losses and learning rates by epoch of config ``i``, also after it left."""
+        """Return training losses and learning rates by epoch of config ``i``, even after the trial ended."""
         return tuple(self._losses[i]), tuple(self._rates[i])
 
     def snapshot(self, i: int) -> Snapshot:
-        """Return what config ``i`` needs to go on from here in another `Training`."""
+        """Return everything that another `Training` needs to continue config ``i``."""
         group, slot = self._find(i)
         return group.snapshot(slot)
 
     def _find(self, i: int) -> tuple[BatchGroup, int]:
-        for group in self._groups + self._rested:
+        for group in self._groups + self._complete:
             for slot in np.flatnonzero(group.positions == i).tolist():
                 return group, slot
         raise InputError(Fault("i", "must be a trial still in the arrays", str(i)))
@@ -322,23 +327,25 @@ class Training:
     @property
     def shape(self) -> tuple[int, int]:
         """``(d, c)``: columns and raw outputs."""
-        return self._network.d, self._network.c
+        return self._model.d, self._model.c
 
     def theta(self, i: int) -> Array:
-        """Return the flat parameters ``(p,)`` of config ``i``, as trained."""
+        """Return the flat parameters ``(p,)`` of config ``i``, in the units of training."""
         group, slot = self._find(i)
         return np.asarray(group.weights[slot].copy())
 
-    def weights(self, i: int, theta: Array | None = None) -> list[tuple[Array, Array]]:
-        """Return ``(W (d, h), b (h,))`` of each dense layer of config ``i``, the last in the target's unit.
+    def weights(self, i: int) -> list[tuple[Array, Array]]:
+        """Return ``(W (n_in, n_out), b (n_out,))`` of each dense layer of config ``i``, as `unscaled` does."""
+        return unscaled(self._model.coefficients(self.theta(i)), self.loss, self.target_scale)
 
-        ``theta`` ``(p,)`` are other parameters to read, such as the best of an earlier epoch.
-        """
-        layers = self._network.weights(self.theta(i) if theta is None else theta)
-        weight, bias = layers[-1]
-        zero, one = self.loss.restore(np.array([0, 1], np.float32), 0.0, self.target_scale[1])
-        layers[-1] = weight * (one - zero), self.loss.restore(bias, *self.target_scale)
-        return layers
+
+def unscaled(
+    layers: list[tuple[Array, Array]], loss: Loss, target_scale: tuple[float, float]
+) -> list[tuple[Array, Array]]:
+    """Return the coefficients of dense layers with the last one in the target's unit."""
+    *hidden, (weight, bias) = layers
+    zero, one = loss.unscale(np.array([0, 1], np.float32), 0.0, target_scale[1])
+    return [*hidden, (weight * (one - zero), loss.unscale(bias, *target_scale))]
 
 
 def _positions(groups: Sequence[BatchGroup]) -> Array:
@@ -359,14 +366,14 @@ def _check_data(
     if getattr(X, "ndim", 0) != 2:
         raise InputError(Fault("X", "must have two dimensions", str(getattr(X, "shape", type(X).__name__))))
     found, n, codes = [], X.shape[0], max(2, n_outputs)
-    if len(architecture.embeddings) > X.shape[1]:
-        rule = f"must have a column for each of {len(architecture.embeddings)} embeddings"
+    if len(architecture.categories) > X.shape[1]:
+        rule = f"must have a column for each of {len(architecture.categories)} categories"
         found.append(Fault("X", rule, f"{X.shape[1]} columns"))
     if y.shape != (n,) or not n:
         found.append(Fault("y", f"must have one value for each of {n} rows, at least one", str(y.shape)))
     elif y.dtype.kind not in "iuf":
         found.append(Fault("y", "must be numbers", str(y.dtype)))
-    elif rule := loss.fault(y):
+    elif rule := loss.target_error(y):
         found.append(Fault("y", rule, f"values from {y.min()} to {y.max()}"))
     elif "regression" not in loss.tasks and y.max() >= codes:
         found.append(Fault("y", f"must be codes below {codes}", str(y.max())))

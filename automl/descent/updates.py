@@ -2,185 +2,193 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import groupby
+from typing import Any
 
 import numpy as np
-from typing_extensions import override
 
-from automl.descent.accelerated import fastest
-from automl.descent.arrays import Array
-from automl.descent.config import TrainConfig
+from automl.descent.kernels import Array, Ops
 from automl.descent.optimizers import OPTIMIZERS, State
 
-__all__ = ["OneKind", "Stepper", "given", "stepper_of", "steppers"]
+__all__ = ["FUSED_SETTINGS", "Updater", "updaters"]
 
-
-_NOTHING = 1e-30
-_SETTLE = 128  # steps after which what has decayed to nothing is set to zero
+_TINY = 1e-30
+_FLUSH_STEPS = 128  # steps after which numbers that have decayed to almost nothing become zero
 _CACHED_FLOATS = 1 << 15
 
+FUSED_SETTINGS = np.dtype(
+    [(name, np.float32) for name in ("beta1", "beta2", "epsilon", "nesterov", "l1", "l2", "decay", "clip")]
+    + [("adapts", np.bool_)]
+)
+"""Settings of a trial as the kernel ``fused_step`` reads them."""
 
-class Stepper(ABC):
-    """Steps the parameters of neighbouring trials.
+
+class Updater:
+    """Steps the parameters of neighbouring trials: one optimizer, or several that ``fused_step`` steps together.
 
     Parameters
     ----------
+    configs : sequence of TrainConfig
+        Settings of the trials.
     theta : ndarray of shape (k, p)
-        Their parameters, to shape the state after.
+        Their parameters, which give the shape of the state.
+    ops : module
+        Kernels.
 
     Attributes
     ----------
+    trials : slice
+        Which trials of the batch group these are.
+    fused_arrays : tuple of ndarray
+        Arguments of ``fused_step`` after the rates; empty where it is not used.
     steps : int
         Steps done.
     """
 
-    def __init__(self, theta: Array) -> None:
-        self.part, self.steps = slice(0, len(theta)), 0
-        self.state = self.start(theta)
+    def __init__(self, configs: Sequence[Any], theta: Array, ops: Ops) -> None:
+        self._ops, self._optimizer = ops, OPTIMIZERS[configs[0].optimizer]
+        self._fused = self._optimizer.fused and ops.fused_step is not None
+        # Adam's state is that of all fused optimizers
+        self._state = OPTIMIZERS["adam"].init(theta) if self._fused else self._optimizer.init(theta)
+        self.trials, self.steps = slice(0, len(theta)), 0
+        self.fused_arrays: tuple[Array, ...] = ()
 
-    @abstractmethod
-    def start(self, theta: Array) -> State:
-        """Return the state before the first step: arrays whose first axis is the trials."""
+    def bind(self, first: int, configs: Sequence[Any], theta: Array, gradient: Array, mask: Array) -> None:
+        """Use the rows from ``first`` of a batch group's parameters and gradients ``(k, p)`` from now on.
 
-    @abstractmethod
-    def follow(self, configs: Sequence[TrainConfig], mask: Array) -> None:
-        """Lay out what the configs of the bound trials say; ``mask`` as in `bind`."""
+        ``mask`` ``(p,)`` tells which parameters penalties act on.
+        """
+        self.trials = slice(first, first + self.trials.stop - self.trials.start)
+        self._configs, self._theta = list(configs[self.trials]), theta[self.trials]
+        build = self._fused_step if self._fused else self._plain_step
+        self._apply = build(gradient[self.trials], mask.astype(np.float32))
 
-    @abstractmethod
     def step(self, rates: Array) -> None:
-        """Go down the gradient with a group's learning rates ``(k, 1)``, or the same spread out ``(k, p)``.
-
-        The gradient is used up.
-        """
-
-    def names(self, i: int) -> Mapping[str, str]:
-        """Return the names that the optimizer of one of the trials has for its state, and those in `state`."""
-        return {name: name for name in self.state}
-
-    def state_of(self, i: int) -> State:
-        """Return a copy of the state of one of the trials."""
-        return {name: self.state[own][i].copy() for name, own in self.names(i).items()}
-
-    def restore(self, i: int, state: State) -> None:
-        """Go on with one of the trials from there; what is missing stays."""
-        for name, own in self.names(i).items():
-            if name in state:
-                self.state[own][i] = state[name]
-
-    def select(self, mask: Array) -> None:
-        """Keep the trials where ``mask`` ``(k,)`` is true."""
-        self.state = {name: array[mask] for name, array in self.state.items()}
-        self.part = slice(0, int(mask.sum()))
-
-    def bind(
-        self, first: int, configs: Sequence[TrainConfig], theta: Array, gradient: Array, mask: Array
-    ) -> None:
-        """Work on the slots from ``first`` of a group's arrays ``(k, p)`` from here on.
-
-        ``mask`` ``(p,)`` tells which parameters are penalised.
-        """
-        self.part = part = slice(first, first + self.part.stop - self.part.start)
-        self.theta, self.gradient = theta[part], gradient[part]
-        self.follow(configs[part], mask)
-
-    @property
-    def due(self) -> int:
-        """Steps until `count` sets to zero what has decayed to nothing."""
-        return _SETTLE - self.steps % _SETTLE
-
-    def count(self, steps: int) -> None:
-        """Take note of steps, at most as many as are `due`.
-
-        A weight that is penalised, and the averages of one whose gradient is zero, such as those of a dead unit, end
-        below the normal range of single precision, stay there, and make every pass over them many times slower.
-        """
-        self.steps += steps
-        if self.steps % _SETTLE == 0:
-            for array in (self.theta, *self.state.values()):
-                array[np.abs(array) < _NOTHING] = 0
-
-
-class OneKind(Stepper):
-    """Steps trials of one optimizer, a key of `OPTIMIZERS`."""
-
-    def __init__(self, kind: str, theta: Array) -> None:
-        self._optimizer = OPTIMIZERS[kind]
-        super().__init__(theta)
-
-    @override
-    def start(self, theta: Array) -> State:
-        return self._optimizer.init(theta)
-
-    @override
-    def follow(self, configs: Sequence[TrainConfig], mask: Array) -> None:
-        self._scratch = np.empty_like(self.theta)
-        rows = [given(config) for config in configs]
-        self._params = {
-            name: np.array([row[name] for row in rows], np.float32)[:, None]
-            for name in self._optimizer.parameters
-        }
-        self._l1 = _penalty([config.l1 for config in configs], mask)
-        self._l2 = _penalty([config.l2 for config in configs], mask)
-        decays = [
-            config.weight_decay + row.get("weight_decay", 0)
-            for config, row in zip(configs, rows, strict=True)
-        ]
-        self._decay = _penalty(decays, mask)
-        clip = np.array([np.inf if r.clip_norm is None else r.clip_norm for r in configs], np.float32)
-        self._clip = clip[:, None] if np.isfinite(clip).any() else None
-
-    @override
-    def step(self, rates: Array) -> None:
-        theta, gradient, scratch, rate = self.theta, self.gradient, self._scratch, rates[self.part]
-        if self._clip is not None:
-            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
-            gradient *= np.minimum(self._clip / np.maximum(norm, np.float32(1e-30)), 1)
-        if self._l2 is not None:
-            np.multiply(theta, self._l2, out=scratch)
-            gradient += scratch
-        if self._decay is not None:
-            np.multiply(theta, self._decay, out=scratch)
-            scratch *= rate
-            theta -= scratch
-        self._optimizer.update(gradient, self.state, self._params)
-        gradient *= rate
-        theta -= gradient
-        if self._l1 is not None:
-            denominator = self._optimizer.denominator(self.state, self._params)
-            _shrink(theta, self._l1 * rate / denominator)
+        """Step with the group's learning rates ``(k, 1)``, or the same repeated ``(k, p)``; uses up the gradient."""
+        self._apply(rates[self.trials])
         self.count(1)
 
+    def _fused_step(self, gradient: Array, mask: Array) -> Callable[[Array], None]:
+        rows = []
+        for config in self._configs:
+            h = _optimizer_params(config)
+            clip = np.inf if config.clip_norm is None else config.clip_norm
+            own = h.get("beta1", h.get("momentum", 0)), h.get("beta2", 0), h.get("epsilon", 0)
+            penalties = config.l1, config.l2, _decay(config)
+            rows.append((*own, h.get("nesterov", 0), *penalties, clip, "beta2" in h))
+        state = (self._state[name] for name in ("sum", "squares", "power1", "power2"))
+        arrays = self._theta, gradient, mask, np.array(rows, FUSED_SETTINGS), *state
+        self.fused_arrays = arrays
+        return lambda rates: self._ops.fused_step(rates, *arrays)
 
-@cache
-def stepper_of(optimizer: str) -> Callable[[Array], Stepper]:
-    """Return what makes a stepper for parameters ``(k, p)``; optimizers with the same one go together."""
-    return partial(OneKind, optimizer)
+    def _plain_step(self, gradient: Array, mask: Array) -> Callable[[Array], None]:
+        configs, theta, optimizer, state = self._configs, self._theta, self._optimizer, self._state
+        scratch, rows = np.empty_like(theta), [_optimizer_params(config) for config in configs]
+        h = {
+            name: np.array([row[name] for row in rows], np.float32)[:, None] for name in optimizer.parameters
+        }
+        l1, l2 = (_penalty([getattr(c, name) for c in configs], mask) for name in ("l1", "l2"))
+        decay = _penalty([_decay(config) for config in configs], mask)
+        clip = np.array([[np.inf if c.clip_norm is None else c.clip_norm] for c in configs], np.float32)
+        clips = np.isfinite(clip).any()
+
+        def step(rate: Array) -> None:
+            if clips:
+                norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
+                np.multiply(gradient, np.minimum(clip / np.maximum(norm, np.float32(_TINY)), 1), out=gradient)
+            if l2 is not None:
+                np.multiply(theta, l2, out=scratch)
+                np.add(gradient, scratch, out=gradient)
+            if decay is not None:
+                np.multiply(theta, decay, out=scratch)
+                np.multiply(scratch, rate, out=scratch)
+                np.subtract(theta, scratch, out=theta)
+            optimizer.update(gradient, state, h)
+            np.multiply(gradient, rate, out=gradient)
+            np.subtract(theta, gradient, out=theta)
+            if l1 is not None:
+                _shrink(theta, l1 * rate / optimizer.denominator(state, h))
+
+        return step
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters of one trial."""
+        return int(self._theta.shape[1])
+
+    @property
+    def steps_to_flush(self) -> int:
+        """Steps until `count` flushes."""
+        return _FLUSH_STEPS - self.steps % _FLUSH_STEPS
+
+    def count(self, steps: int) -> None:
+        """Count steps, at most `steps_to_flush`, and set tiny numbers to zero every `_FLUSH_STEPS` steps.
+
+        A penalised weight, and the averages of one whose gradient is zero, decay below the normal range of single
+        precision and stay there, where they make every pass over them many times slower.
+        """
+        self.steps += steps
+        if self.steps % _FLUSH_STEPS == 0:
+            for array in (self._theta, *self._state.values()):
+                array[np.abs(array) < _TINY] = 0
+
+    def select(self, mask: Array) -> Updater | None:
+        """Return an updater of the trials where ``mask`` ``(k,)`` is true; None if there are none."""
+        if not mask.any():
+            return None
+        chosen = copy(self)
+        chosen._state = {name: array[mask] for name, array in self._state.items()}
+        chosen.trials = slice(0, int(mask.sum()))
+        return chosen
+
+    def state_of(self, i: int) -> State:
+        """Return a copy of the state of trial ``i`` of these."""
+        return {name: self._state[name][i].copy() for name in self._state_names(i)}
+
+    def load_state(self, i: int, state: State) -> None:
+        """Continue trial ``i`` of these from a state; missing arrays keep their values."""
+        for name in self._state_names(i):
+            if name in state:
+                self._state[name][i] = state[name]
+
+    def _state_names(self, i: int) -> list[str]:
+        own = OPTIMIZERS[self._configs[i].optimizer].init(np.empty((0, 0), np.float32))
+        return [name for name in own if not name.startswith("_")]
 
 
-def steppers(configs: Sequence[TrainConfig], theta: Array) -> Iterator[Stepper]:
-    """Yield a stepper for each run of like optimizers among the configs of ``theta`` ``(k, p)``.
+def updaters(configs: Sequence[Any], theta: Array, ops: Ops) -> Iterator[Updater]:
+    """Yield an updater for each run of neighbouring trials that can be stepped together.
 
-    Of large models each has only as many trials as stay in the cache with their state.
+    For large models each has only as many trials as stay in the cache with their state.
     """
-    most, start, stepper = max(1, _CACHED_FLOATS // theta.shape[1]), 0, fastest(stepper_of)
-    for make, run in groupby(stepper(config.optimizer) for config in configs):
+    most, start = max(1, _CACHED_FLOATS // theta.shape[1]), 0
+
+    def kind(config: Any) -> str:
+        fused = OPTIMIZERS[config.optimizer].fused and ops.fused_step is not None
+        return "fused" if fused else str(config.optimizer)
+
+    for _, run in groupby(configs, kind):
         stop = start + len(list(run))
         for first in range(start, stop, most):
-            yield make(theta[first : min(first + most, stop)])
+            trials = slice(first, min(first + most, stop))
+            yield Updater(configs[trials], theta[trials], ops)
         start = stop
 
 
-def given(config: TrainConfig) -> dict[str, float]:
-    """Return the parameters of a config's optimizer, defaults filled in."""
+def _optimizer_params(config: Any) -> dict[str, float]:
+    """Return the parameters of a config's optimizer, with defaults."""
     rules = OPTIMIZERS[config.optimizer].parameters
     return {name: config.optimizer_params.get(name, rule.default) for name, rule in rules.items()}
 
 
+def _decay(config: Any) -> float:
+    return float(config.weight_decay + _optimizer_params(config).get("weight_decay", 0))
+
+
 def _shrink(theta: Array, threshold: Array) -> None:
-    """Move ``theta`` towards zero by ``threshold`` and stop there: the proximal step of l1."""
+    """Move ``theta`` towards zero by ``threshold`` but not past it: the proximal step of l1."""
     size = np.abs(theta)
     size -= threshold
     np.maximum(size, 0, out=size)
@@ -188,7 +196,7 @@ def _shrink(theta: Array, threshold: Array) -> None:
 
 
 def _penalty(strengths: list[float], mask: Array) -> Array | None:
-    """Return strengths ``(k, p)``, zero outside the mask, or None where all are zero."""
+    """Return strengths ``(k, p)``, zero outside the mask; None if all are zero."""
     if not np.any(strengths):
         return None
-    return np.asarray(np.array(strengths, np.float32)[:, None] * mask.astype(np.float32))
+    return np.asarray(np.array(strengths, np.float32)[:, None] * mask)

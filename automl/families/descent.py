@@ -33,7 +33,7 @@ _SHARED = 20_000  # products of a row and all trials, beyond which a step is lit
 # Of a training, before which a fast start is worth more than a good end: what has a large rate to decay starts badly.
 _TELLING_ROWS, _TELLING_PART = 300_000, 1 / 8
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
-_OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout")
+_OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout", "input_layer")
 
 
 class _CohortTrainer(Trainer):
@@ -110,7 +110,7 @@ class DescentFamily(Family):
             )
         # What the loss is left to when it is not named depends on the task.
         rules["loss"] = Parameter(
-            rules["loss"].constraint, None, "what is minimised; by the task if left out"
+            rules["loss"].constraint, None, "function to minimise; the default depends on the task"
         )
         self.section = Section(rules)
         self.shared_params = frozenset({field.name for field in fields(Architecture)} & rules.keys())
@@ -131,7 +131,7 @@ class DescentFamily(Family):
         loss = LOSSES[name]
         if problem.task not in loss.tasks:
             return f"loss {name} is for {', '.join(sorted(loss.tasks))}, not for {problem.task}"
-        if problem.task == "regression" and (rule := loss().fault(np.array([1.0, problem.least]))):
+        if problem.task == "regression" and (rule := loss().target_error(np.array([1.0, problem.least]))):
             return f"of loss {name} the target {rule}"
         if metric is None or not problem.n_classes or loss.probabilities:
             return ""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from automl.descent import Training, training
-from automl.descent.accelerated import SWITCH
+from automl.descent.kernels import SWITCH
 
 # The scripts there need optax and PyTorch, which the tests do not.
 collect_ignore = ["golden"]

@@ -48,14 +48,14 @@ def epoch_of(rows: data.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.nda
 def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch):
     monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
     source = X if block is None else Blocks(block)
-    rows = data.rows_of(source, np.arange(N), None, [3])
+    rows = data.make_rows(source, np.arange(N), None, [3])
     first, matrix = epoch_of(rows, 0, size)
     assert np.array_equal(np.sort(first), np.arange(N))
     assert np.array_equal(matrix[:, :-1], X[first])
     assert (matrix[:, -1] == 1).all()
     second, _ = epoch_of(rows, 1, size)
     assert not np.array_equal(first, second)
-    again, _ = epoch_of(data.rows_of(source, np.arange(N), None, [3]), 0, size)
+    again, _ = epoch_of(data.make_rows(source, np.arange(N), None, [3]), 0, size)
     assert np.array_equal(first, again)
 
 
@@ -114,7 +114,7 @@ def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", matrix)
     y, configs = matrix[:, 0] > 0, [TrainConfig(batch_size=32, max_epochs=2)]
     source = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert isinstance(data.rows_of(source, y, None, [0]), data.StreamedRows)
+    assert isinstance(data.make_rows(source, y, None, [0]), data.StreamedRows)
     # what is compiled or imported at the first training is no part of the second's memory
     for _ in range(2):
         tracemalloc.start()

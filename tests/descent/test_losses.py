@@ -71,10 +71,10 @@ def test_every_loss_with_probabilities_has_a_smoothed_hand_value():
 
 @pytest.mark.parametrize(("loss", "z", "y", "smoothing", "value", "derivative"), SMOOTHED)
 def test_smoothed_hand_values(loss, z, y, smoothing, value, derivative):
-    row, raw, left = LOSSES[loss](), np.array(z)[None, :, None], np.empty((1, 1))
+    row, raw, per_row = LOSSES[loss](), np.array(z)[None, :, None], np.empty((1, 1))
     codes, weight, share = np.array([y]), np.ones(1), np.array([smoothing])
-    row.backward(raw, row.targets(codes, weight, len(z)), left, share)
-    assert row.total(left, codes, weight, share) == pytest.approx([value])
+    row.backward(raw, row.targets(codes, weight, len(z)), per_row, share)
+    assert row.total(per_row, codes, weight, share) == pytest.approx([value])
     assert raw[0, :, 0] == pytest.approx(derivative)
 
 
@@ -87,7 +87,7 @@ def test_the_order_of_rows_makes_no_difference(loss, c):
     values = row.value(z, y, weight)
     assert row.value(turned, y[order], weight[order]) == pytest.approx(values)
     assert np.allclose(turned, z[:, :, order])
-    assert np.allclose(row.start(y[order], weight[order], c), row.start(y, weight, c))
+    assert np.allclose(row.init(y[order], weight[order], c), row.init(y, weight, c))
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
@@ -127,9 +127,9 @@ def test_derivative_is_the_central_difference(loss, c, smooth):
     z = rng.normal(size=(K, c, N))
 
     def run(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        left = np.empty((K, N))
-        row.backward(z, row.targets(y, weight, c), left, smoothing)
-        return z, row.total(left, y, weight, smoothing)
+        per_row = np.empty((K, N))
+        row.backward(z, row.targets(y, weight, c), per_row, smoothing)
+        return z, row.total(per_row, y, weight, smoothing)
 
     with np.errstate(all="raise"):
         derivative, _ = run(z.copy())
@@ -172,7 +172,7 @@ def test_start_value_is_the_best_constant_or_the_stated_one(loss, c):
     def value(z: np.ndarray) -> float:
         return float(row.value(np.tile(z[None, :, None], (1, 1, N)), y, weight)[0])
 
-    start = row.start(y, weight, c)
+    start = row.init(y, weight, c)
     assert start.shape == (c,)
     if loss not in STARTS:
         near = start + rng.normal(scale=0.2, size=(200, c))

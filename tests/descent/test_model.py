@@ -1,22 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from automl.descent import ACTIVATIONS, LOSSES, NORMALIZATIONS, Architecture
-from automl.descent.layers.activation import Activated
-from automl.descent.layers.dense import Bits, Dropout, Noise, Slots, Space, product
-from automl.descent.model import Network
+from automl.descent import ACTIVATIONS, INPUT_LAYERS, LOSSES, NORMALIZATIONS, Architecture, TrainConfig
+from automl.descent.layers.activation import ActivationLayer
+from automl.descent.layers.dense import product
+from automl.descent.layers.dropout import Dropout
+from automl.descent.layers.embedding import Embedding
+from automl.descent.model import BindContext, Model, SharedBits
 
 K, N, D, C = 2, 7, 3, 2
-RELU, TANH = ["relu"] * K, ["tanh"] * K
+RELU, TANH = [TrainConfig(activation="relu")] * K, [TrainConfig(activation="tanh")] * K
+SAMPLE = np.random.default_rng(3).normal(size=(20, D))
 
 
-def stack(normalization: str | None, hidden: tuple[int, ...] = (5, 4)) -> tuple[Network, np.ndarray]:
-    network = Network(Architecture("softmax", hidden, normalization), D, C)
-    rng = np.random.default_rng(1)
-    theta = np.stack([network.start(seed, np.zeros(C), "relu") for seed in range(K)])
-    return network, theta + 0.1 * rng.normal(size=theta.shape)
+def initial(model: Model, k: int = K, gain: float = 2.0, sample: np.ndarray = SAMPLE) -> np.ndarray:
+    return np.stack([model.init(seed, gain, sample, np.zeros(model.c)) for seed in range(k)])
+
+
+def stack(normalization: str | None, hidden: tuple[int, ...] = (5, 4)) -> tuple[Model, np.ndarray]:
+    model = Architecture("softmax", hidden, normalization).make_model(D, C)
+    theta = initial(model)
+    return model, theta + 0.1 * np.random.default_rng(1).normal(size=theta.shape)
 
 
 def rows(n: int = N) -> np.ndarray:
@@ -26,72 +34,82 @@ def rows(n: int = N) -> np.ndarray:
     return x
 
 
-@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
-@pytest.mark.parametrize("kinds", [*((kind, kind) for kind in ACTIVATIONS), ("tanh", "relu")], ids=str)
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_gradient_is_the_central_difference(kinds, normalization, dropout):
-    network, theta = stack(normalization)
-    x, loss = rows(), LOSSES["softmax"]()
+def gradient_check(
+    model: Model, theta: np.ndarray, x: np.ndarray, context: Callable[[], BindContext]
+) -> None:
+    """Assert that every gradient is the central difference of the loss."""
+    loss = LOSSES["softmax"]()
     y, weight = np.arange(N) % C, np.full(N, 1 / N)
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gradient = np.full_like(parameters, np.nan)
-        noise = Noise([0.0, dropout], range(K), Bits([0]))
-        bound = network.bind(parameters.copy(), gradient, N, Slots(kinds, noise))
-        z = bound.forward(x)
-        left = np.empty((K, N))
-        loss.backward(z, loss.targets(y, weight, C), left)
+        bound = model.bind(parameters.copy(), gradient, N, context())
+        z, per_row = bound.forward(x), np.empty((K, N))
+        loss.backward(z, loss.targets(y, weight, C), per_row)
         bound.backward(z)
-        return loss.total(left, y, weight), gradient
+        return loss.total(per_row, y, weight), gradient
 
     with np.errstate(all="raise"):
         _, gradient = run(theta)
-        step = 1e-6
-        for j in range(network.size):
-            move = np.zeros(network.size)
-            move[j] = step
-            slope = (run(theta + move)[0] - run(theta - move)[0]) / (2 * step)
+        for j in range(model.size):
+            move = np.zeros(model.size)
+            move[j] = 1e-6
+            slope = (run(theta + move)[0] - run(theta - move)[0]) / 2e-6
             assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
 
 
+@pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
+@pytest.mark.parametrize("kinds", [*((kind, kind) for kind in ACTIVATIONS), ("tanh", "relu")], ids=str)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_model_gradient_is_the_central_difference(kinds, normalization, dropout):
+    model, theta = stack(normalization)
+    configs = [TrainConfig(activation=kind, dropout=dropout * i, seed=i) for i, kind in enumerate(kinds)]
+    gradient_check(model, theta, rows(), lambda: BindContext(configs, SharedBits([0])))
+
+
+def embedded(loss: str, hidden: tuple[int, ...], categories: tuple[int, ...], length: int) -> Architecture:
+    params = {"length": length}
+    return Architecture(
+        loss, hidden, input_layer="embedding", input_layer_params=params, categories=categories
+    )
+
+
 @pytest.mark.parametrize("hidden", [(), (4,)])
-def test_embeddings_are_a_dense_layer_over_indicators(hidden):
-    tables = ((3, 2), (4, 1))
-    network = Network(Architecture("softmax", hidden, embeddings=tables), 1 + 2, C)
+def test_embedding_is_a_dense_layer_over_indicators(hidden):
+    model = embedded("softmax", hidden, (3, 4), 2).make_model(1 + 2, C)
     rng = np.random.default_rng(0)
-    theta = 0.5 * rng.normal(size=(K, network.size))
+    theta = 0.5 * rng.normal(size=(K, model.size))
     x = np.column_stack([rng.normal(size=N), rng.integers(0, 3, N), rng.integers(0, 4, N), np.ones(N)])
     x.flags.writeable = False
     # the same by hand: one-hot columns times the vectors
-    first, second = theta[:, :6].reshape(K, 2, 3), theta[:, 6:10].reshape(K, 1, 4)
+    first, second = theta[:, :6].reshape(K, 2, 3), theta[:, 6:14].reshape(K, 2, 4)
     vectors = [first[:, :, x[:, 1].astype(int)], second[:, :, x[:, 2].astype(int)]]
-    plain = Network(Architecture("softmax", hidden), 4, C)
-    found = network.outputs(theta, TANH, x[:, :-1])
+    plain = Architecture("softmax", hidden).make_model(5, C)
+    found = model.outputs(theta, TANH, x[:, :-1])
     for i in range(K):
         row = np.column_stack([x[:, 0], vectors[0][i].T, vectors[1][i].T])
-        assert np.allclose(found[i], plain.outputs(theta[i : i + 1, 10:], TANH[:1], row)[0], atol=1e-5)
+        assert np.allclose(found[i], plain.outputs(theta[i : i + 1, 14:], TANH[:1], row)[0], atol=1e-5)
+    gradient_check(model, theta, x, lambda: BindContext(TANH))
 
-    loss, y, weight = LOSSES["softmax"](), np.arange(N) % C, np.full(N, 1 / N)
 
-    def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gradient = np.full_like(parameters, np.nan)
-        bound = network.bind(parameters.copy(), gradient, N, Slots(TANH))
-        z, left = bound.forward(x), np.empty((K, N))
-        loss.backward(z, loss.targets(y, weight, C), left)
-        bound.backward(z)
-        return loss.total(left, y, weight), gradient
+def test_embedding_starts_unseen_codes_at_zero():
+    sample = np.array([[0.5, 1.0], [0.1, 3.0]])
+    layer = Embedding(2, (5,), 4)
+    vectors = layer.init(np.random.default_rng(0), 1.0, sample).reshape(4, 5)
+    assert (vectors[:, [0, 2, 4]] == 0).all()
+    assert (vectors[:, [1, 3]] != 0).all()
 
-    _, gradient = run(theta)
-    for j in range(network.size):
-        move = np.zeros(network.size)
-        move[j] = 1e-6
-        slope = (run(theta + move)[0] - run(theta - move)[0]) / 2e-6
-        assert gradient[:, j] == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+def test_embedding_reads_codes_out_of_range_as_the_nearest():
+    model = embedded("squared", (), (2,), 1).make_model(1, 1)
+    theta = np.array([[5.0, 7.0, 1.0, 0.0]])
+    found = model.outputs(theta, RELU[:1], np.array([[-1.0], [0.0], [1.0], [9.0]]))
+    assert found[0, :, 0].tolist() == [5, 5, 7, 7]
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 1, 5), (3, 1, 1, 2), (3, 4, 6, 5)])
 @pytest.mark.parametrize("shared", [False, True])
-def test_products_of_one_inner_dimension(shape, shared):
+def test_product_of_one_inner_dimension(shape, shared):
     k, m, n, width = shape
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(k, m, n)), rng.normal(size=(n, width) if shared else (k, n, width))
@@ -100,18 +118,11 @@ def test_products_of_one_inner_dimension(shape, shared):
     assert np.allclose(out, np.matmul(a, b), rtol=1e-12)
 
 
-def test_codes_out_of_range_are_read_as_the_nearest():
-    network = Network(Architecture("squared", embeddings=((2, 1),)), 1, 1)
-    theta = np.array([[5.0, 7.0, 1.0, 0.0]])
-    found = network.outputs(theta, RELU[:1], np.array([[-1.0], [0.0], [1.0], [9.0]]))
-    assert found[0, :, 0].tolist() == [5, 5, 7, 7]
-
-
-def test_a_layer_by_hand():
-    network = Network(Architecture("squared", (2,)), 1, 1)
+def test_model_by_hand():
+    model = Architecture("squared", (2,)).make_model(1, 1)
     # hidden: relu(2 x + 1), relu(-x); output: 3 u - v + 0.5
     theta = np.array([[2.0, 1.0, -1.0, 0.0, 3.0, -1.0, 0.5]])
-    z = network.outputs(theta, RELU[:1], np.array([[1.0], [-2.0]]))
+    z = model.outputs(theta, RELU[:1], np.array([[1.0], [-2.0]]))
     assert z[0, :, 0].tolist() == [9.5, -1.5]
 
 
@@ -129,21 +140,22 @@ ACTIVATION_VALUES = [
     ("gelu", 1.0, 0.84119199, 1.08296408),
     ("gelu", -1.0, -0.15880801, -0.08296408),
 ]
-# at plus and at minus a large number: as it is, or so much
+# value at a large positive and a large negative number; None: the number itself
 FAR = {"relu": (None, 0.0), "tanh": (1.0, -1.0), "silu": (None, 0.0), "gelu": (None, 0.0)}
 
 
 def activated(activation: str, z: list[float], dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
     """Return values and slopes ``(n,)``."""
     a, d = np.array([[z, np.ones(len(z))]], dtype), np.ones((1, 1, len(z)), dtype)
-    bound = Activated().bind(np.empty((1, 0)), None, len(z), Slots([activation]), Space())
+    context = BindContext([TrainConfig(activation=activation)])
+    bound = ActivationLayer().bind(np.empty((1, 0)), None, len(z), context)
     out, slope = bound.forward(a), bound.backward(d)
     assert (out[:, -1] == 1).all()
     assert out.dtype == slope.dtype == dtype
     return out[0, 0], slope[0, 0]
 
 
-def test_every_activation_has_values_by_hand():
+def test_activation_tables_are_complete():
     assert {case[0] for case in ACTIVATION_VALUES} == set(FAR) == set(ACTIVATIONS)
 
 
@@ -155,7 +167,7 @@ def test_activations_by_hand(activation, z, value, slope, dtype):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activations_of_large_numbers_are_those_of_their_limits(activation):
+def test_activations_of_large_numbers(activation):
     large = [10.0**power for power in (2, 6, 10, 13, 15, 20, 25, 30, 38)]
     for sign, limit in zip((1, -1), FAR[activation], strict=True):
         z = [sign * number for number in large]
@@ -164,7 +176,7 @@ def test_activations_of_large_numbers_are_those_of_their_limits(activation):
         assert slope == pytest.approx(1.0 if limit is None else 0.0)
 
 
-# each row of the matrix `(units, rows)` or each of its columns becomes -1, 1 before gain and shift
+# matrices `(units, rows)`, and their normal values before gain and shift
 NORMALIZATION_VALUES = {
     "layer": ([[1.0, 4.0], [3.0, -2.0]], [[-1.0, 1.0], [1.0, -1.0]]),
     "batch": ([[1.0, 3.0], [4.0, -2.0]], [[-1.0, 1.0], [1.0, -1.0]]),
@@ -172,13 +184,13 @@ NORMALIZATION_VALUES = {
 
 
 def normalized(normalization: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what units ``(h, n)`` become with a gain of 2 and a shift of 3, and the derivative by them."""
+    """Return normalized units ``(h, n)`` for a gain of 2 and a shift of 3, and the derivative by the inputs."""
     h, n = z.shape
     layer = NORMALIZATIONS[normalization](h)
-    weights = layer.start(None, 1.0)[None].astype(z.dtype)
+    weights = layer.init(np.random.default_rng(0), 1.0, SAMPLE)[None].astype(z.dtype)
     weights[:, :h], weights[:, h : 2 * h] = 2, 3
     gradient = np.full_like(weights, np.nan)
-    bound = layer.bind(weights, gradient, n, Slots(RELU[:1]), Space())
+    bound = layer.bind(weights, gradient, n, BindContext(RELU[:1]))
     out = bound.forward(np.vstack([z, np.ones((1, n), z.dtype)])[None])
     assert (out[:, -1] == 1).all()
     slope = bound.backward(np.arange(h * n, dtype=z.dtype).reshape(1, h, n))
@@ -198,47 +210,45 @@ def test_normalizations_by_hand_and_of_large_numbers(normalization, size):
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 2.0**20, -(2.0**60)])
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_units_that_do_not_vary_become_the_shift(normalization, size):
+def test_normalization_of_constant_units_is_the_shift(normalization, size):
     found, slope = normalized(normalization, np.full((4, 8), size, np.float32))
     assert (found == 3).all()
     assert np.isfinite(slope).all()
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_normalized_units_do_not_see_the_scale_before(normalization):
-    network, theta = stack(normalization, (6,))
+def test_normalization_removes_the_scale(normalization):
+    model, theta = stack(normalization, (6,))
     scaled = theta.copy()
     scaled[:, : 6 * (D + 1)] *= 100
     before, after = (
-        network.bind(t, np.empty_like(t), N, Slots(TANH)).forward(rows()).copy() for t in (theta, scaled)
+        model.bind(t, np.empty_like(t), N, BindContext(TANH)).forward(rows()).copy() for t in (theta, scaled)
     )
     assert np.allclose(before, after, atol=1e-3)
 
 
 def test_batch_normalization_predicts_with_running_values():
-    network, theta = stack("batch", (4,))
+    model, theta = stack("batch", (4,))
     x = rows(50)
-    bound = network.bind(theta, np.empty_like(theta), 50, Slots(RELU))
+    bound = model.bind(theta, np.empty_like(theta), 50, BindContext(RELU))
     for _ in range(200):
         trained = bound.forward(x).copy()
-    predicted = network.outputs(theta, RELU, x[:, :-1])
+    predicted = model.outputs(theta, RELU, x[:, :-1])
     # running variances are the unbiased ones
     assert np.allclose(predicted, trained.transpose(0, 2, 1), atol=0.05)
 
 
-def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch_alone():
-    network = Network(Architecture("squared", (4000,)), 1, 1)
-    theta = np.ones((3, network.size))
-    x = np.ones((5, 2))
-    kinds = ["relu"] * 3
-    plain = network.bind(theta, np.empty_like(theta), 5, Slots(kinds)).forward(x).copy()
+def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch():
+    model = Architecture("squared", (4000,)).make_model(1, 1)
+    theta, x = np.ones((3, model.size)), np.ones((5, 2))
 
     def dropped(rates: tuple[float, ...], seeds: tuple[int, ...], epoch: int, shared: int = 0) -> np.ndarray:
-        bits = Bits([shared])
-        bits.renew(epoch)
-        slots = Slots(kinds, Noise(rates, seeds, bits))
-        return network.bind(theta, np.empty_like(theta), 5, slots).forward(x).copy()
+        bits = SharedBits([shared])
+        bits.start_epoch(epoch)
+        configs = [TrainConfig(dropout=rate, seed=seed) for rate, seed in zip(rates, seeds, strict=True)]
+        return model.bind(theta, np.empty_like(theta), 5, BindContext(configs, bits)).forward(x).copy()
 
+    plain = dropped((0.0, 0.0, 0.0), (1, 2, 3), 0)
     first = dropped((0.0, 0.5, 0.5), (1, 2, 3), 0)
     assert np.array_equal(first[0], plain[0])
     assert np.allclose(first, plain, rtol=0.1)
@@ -248,70 +258,70 @@ def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch_alone():
     assert not np.array_equal(dropped((0.0, 0.5, 0.5), (1, 2, 3), 0, shared=1)[1], first[1])
 
 
-def test_dropout_drops_its_share_of_every_unit_and_row_anew_in_every_batch():
-    network = Network(Architecture("squared", (30,)), 1, 1)
-    layer = next(one for one in network.layers if isinstance(one, Dropout))
-    bits, rates = Bits([3]), (0.0, 0.1, 0.6)
-    noise = Noise(rates, (0, 1, 2), bits)
-    step = layer.bind(np.empty((3, 0)), None, 20, Slots(["relu"] * 3, noise), Space())
-    assert step is not None
+def test_dropout_drops_its_share_of_every_unit_and_row_in_every_batch():
+    layer, bits, rates = Dropout(), SharedBits([3]), (0.0, 0.1, 0.6)
+    configs = [TrainConfig(dropout=rate, seed=i) for i, rate in enumerate(rates)]
+    bound = layer.bind(np.empty((3, 0)), None, 20, BindContext(configs, bits))
+    assert bound is not None
     kept = []
     for _ in range(400):
-        bits.next()
-        units = step.forward(np.ones((3, 31, 20), np.float32))
-        assert np.array_equal(step.backward(np.ones((3, 30, 20), np.float32)), units[:, :-1])
+        bits.next_batch()
+        units = bound.forward(np.ones((3, 31, 20), np.float32))
+        assert np.array_equal(bound.backward(np.ones((3, 30, 20), np.float32)), units[:, :-1])
         assert (units[:, -1] == 1).all()
         kept.append(units[:, :-1] > 0)
     share = np.mean(kept, axis=0)
     for i, rate in enumerate(rates):
-        # of 400 draws each, for 600 units and rows: none is 5 standard deviations off
+        # 400 draws for each of 600 units and rows: none is 5 standard deviations off
         assert np.abs(share[i] - (1 - rate)).max() <= 5 * np.sqrt(rate * (1 - rate) / 400)
-    # two batches have in common what chance gives them
+    # two batches agree as often as chance has it
     dropped = ~np.array(kept)[:, 2]
     assert np.isclose((dropped[1:] & dropped[:-1]).mean(), 0.36, atol=0.01)
 
 
-@pytest.mark.parametrize("embeddings", [(), ((3, 2),)])
+@pytest.mark.parametrize("embeds", [False, True])
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_single_precision_stays_from_rows_to_gradients(activation, normalization, embeddings):
-    architecture = Architecture("softmax", (5, 4), normalization, embeddings=embeddings)
-    network = Network(architecture, D, C)
-    theta = np.stack([network.start(seed, np.zeros(C), "relu") for seed in range(K)]).astype(np.float32)
-    slots = Slots([activation] * K, Noise((0.0, 0.5), (0, 1), Bits([0])))
-    bound = network.bind(theta, np.empty_like(theta), N, slots)
+def test_model_keeps_single_precision(activation, normalization, embeds):
+    choice = {"input_layer": "embedding", "categories": (3,)} if embeds else {}
+    model = Architecture("softmax", (5, 4), normalization, **choice).make_model(D, C)
+    theta = initial(model).astype(np.float32)
+    configs = [TrainConfig(activation=activation, dropout=0.5 * i, seed=i) for i in range(K)]
+    bound = model.bind(theta, np.empty_like(theta), N, BindContext(configs, SharedBits([0])))
     a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
-    for step in bound.passes:
-        a = step.forward(a)
+    for layer in bound.passes:
+        a = layer.forward(a)
         assert a.dtype == np.float32
-    for step in reversed(bound.passes):
-        d = step.backward(d)
+    for layer in reversed(bound.passes):
+        d = layer.backward(d)
         assert d.dtype == np.float32
-        kept = [array.dtype for array in vars(step).values() if isinstance(array, np.ndarray)]
-        assert {np.dtype(np.float32), *kept} == {np.dtype(np.float32)}
+        kept = {array.dtype for array in vars(layer).values() if isinstance(array, np.ndarray)}
+        assert kept <= {np.dtype(np.float32), np.dtype(np.uint16)}
 
 
 @pytest.mark.parametrize("hidden", [(), (5,)])
-def test_chunks_of_rows_make_no_difference(hidden, monkeypatch):
-    network, theta = stack(None, hidden)
-    whole = network.outputs(theta, RELU, rows(40)[:, :-1])
-    monkeypatch.setattr("automl.descent.model._FLOATS", 100)
-    assert np.allclose(network.outputs(theta, RELU, rows(40)[:, :-1]), whole, atol=1e-6)
+def test_outputs_do_not_depend_on_chunks(hidden, monkeypatch):
+    model, theta = stack(None, hidden)
+    whole = model.outputs(theta, RELU, rows(40)[:, :-1])
+    monkeypatch.setattr("automl.descent.model._OUTPUT_FLOATS", 100)
+    assert np.allclose(model.outputs(theta, RELU, rows(40)[:, :-1]), whole, atol=1e-6)
 
 
-def test_start_values_keep_the_variance():
-    network = Network(Architecture("squared", (400, 400)), 400, 1)
+def test_initial_weights_keep_the_variance():
+    model = Architecture("squared", (400, 400)).make_model(400, 1)
     x = np.random.default_rng(1).normal(size=(200, 400))
-    for kind, gain in (("relu", 2), ("tanh", 1)):
-        theta = network.start(0, np.zeros(1), kind)
-        first, *_, last = (weights for weights, _ in network.weights(theta))
+    for kind in ("relu", "tanh"):
+        gain = ACTIVATIONS[kind].gain
+        theta = initial(model, 1, gain, x)
+        first, *_, last = (weights for weights, _ in model.coefficients(theta[0]))
         assert 400 * first.var() == pytest.approx(gain, rel=0.05)
         assert 400 * last.var() == pytest.approx(1, rel=0.2)
-        assert 0.3 < network.outputs(theta[None], [kind], x).std() < 3
+        assert 0.3 < model.outputs(theta, [TrainConfig(activation=kind)], x).std() < 3
 
 
-def test_outputs_behind_no_hidden_layer_start_as_their_intercept():
-    for embeddings in ((), ((3, 2),)):
-        network = Network(Architecture("squared", embeddings=embeddings), 2, 1)
-        theta = network.start(0, np.full(1, 0.5), "relu")[None]
-        assert (network.outputs(theta, RELU[:1], np.ones((4, 2))) == 0.5).all()
+@pytest.mark.parametrize("input_layer", INPUT_LAYERS)
+def test_linear_outputs_start_at_the_intercept(input_layer):
+    categories = (3,) if INPUT_LAYERS[input_layer].reads_codes else ()
+    model = Architecture("squared", input_layer=input_layer, categories=categories).make_model(2, 1)
+    theta = model.init(0, 2.0, np.ones((4, 2)), np.full(1, 0.5))[None]
+    assert (model.outputs(theta, RELU[:1], np.ones((4, 2))) == 0.5).all()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from automl.descent import SCHEDULES, Architecture, TrainConfig, Training
-from automl.descent.schedules import Plateau
 
 # factors at epochs 0, 5, 10 and 20 of 20, by hand
 HAND = {
@@ -54,11 +53,11 @@ def test_restarts_grow():
 
 
 def test_plateau_waits_then_reduces():
-    plateau = Plateau(factor=0.5, patience=1, threshold=0.01)
-    levels = []
+    row, levels = SCHEDULES["plateau"], []
+    state, params = row.state, {"factor": 0.5, "patience": 1, "threshold": 0.01}
     for loss in [1.0, 0.9, 0.9, 0.895, 0.5, 0.5, 0.5]:
-        plateau.observe(loss)
-        levels.append(plateau.level)
+        state = row.observe(state, loss, params)
+        levels.append(state[0])
     assert levels == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
 
 

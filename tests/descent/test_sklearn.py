@@ -167,11 +167,14 @@ def test_embeddings_learn_a_category():
     X = np.column_stack([rng.normal(size=300), codes])
     y = X[:, 0] + np.array([0.0, 5, -3, 2, 9, 1])[codes]
     settings = {"learning_rate": 0.02, "max_epochs": 60, "random_state": 0}
-    model = GradientDescentRegressor(embeddings=[(6, 2)], **settings).fit(X, y)
+    embedding = {"input_layer": "embedding", "input_layer_params": {"length": 2}}
+    model = GradientDescentRegressor(**embedding, categories=[6], **settings).fit(X, y)
     assert model.score(X, y) > 0.99
     assert GradientDescentRegressor(**settings).fit(X, y).score(X, y) < 0.6
-    with pytest.raises(InputError, match="X: must have a column for each of 3 embeddings"):
-        GradientDescentRegressor(embeddings=[(6, 2)] * 3).fit(X, y)
+    with pytest.raises(InputError, match="X: must have a column for each of 3 categories"):
+        GradientDescentRegressor(**embedding, categories=[6] * 3).fit(X, y)
+    with pytest.raises(InputError, match="input_layer: must read the codes"):
+        GradientDescentRegressor(categories=[6]).fit(X, y)
 
 
 def test_a_diverging_fit_says_so():

@@ -1,24 +1,25 @@
-"""Normalization of hidden units before their activation, forward next to backward, in one table.
+"""Normalization of hidden units before their activation, forward beside backward, in one table.
 
-Both end in ``gain * x + shift`` by unit. Batch normalization keeps its running means and variances among the
-parameters, with a gradient of zero: so they are stacked, dropped and stored with the rest.
+Both end in ``gain * x + shift`` for each unit. Batch normalization keeps its running means and variances among
+the parameters, with a gradient of zero: they are stacked, dropped and stored with the rest.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from typing_extensions import override
 
-from automl.descent.arrays import Array
-from automl.descent.layers.dense import Layer, Pass, Slots, Space
+from automl.descent.kernels import Array
+from automl.descent.model import BindContext, Layer, Pass
 
-__all__ = ["NORMALIZATIONS", "BatchNormalization", "LayerNormalization"]
+__all__ = ["NORMALIZATIONS", "BatchNormalization", "LayerNormalization", "Normalization"]
 
 _EPSILON = 1e-5
 _MOMENTUM = 0.1
 
 
-class _Normalization(Layer):
-    """A layer of some values for each unit.
+class Normalization(Layer):
+    """A layer with a few values for each unit.
 
     Parameters
     ----------
@@ -27,41 +28,41 @@ class _Normalization(Layer):
     """
 
     values: tuple[float, ...] = (1.0, 0.0)
-    """Gain and shift, at the start."""
+    """Initial gain and shift."""
 
     def __init__(self, h: int) -> None:
         self.h, self.size = h, len(self.values) * h
 
-    def start(self, rng: np.random.Generator | None, gain: float) -> Array:
-        """Return the start values, unit by unit."""
+    @override
+    def init(self, rng: np.random.Generator, gain: float, X: Array) -> Array:
         return np.repeat(self.values, self.h)
 
 
-class LayerNormalization(_Normalization):
+class LayerNormalization(Normalization):
     """Each row's units to mean zero and variance one (Ba et al., arXiv 1607.06450)."""
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
-        """Return the pass over units."""
+    @override
+    def bind(self, weights: Array, gradient: Array | None, n: int, context: BindContext) -> Pass:
         return _NormalPass(self.h, weights, gradient)
 
 
-class BatchNormalization(_Normalization):
+class BatchNormalization(Normalization):
     """Each unit over the rows of a batch to mean zero and variance one (Ioffe and Szegedy, arXiv 1502.03167).
 
-    A batch of one row, and prediction, use the running means and variances. Of batches above
-    `automl.descent.data.CHUNK_ROWS` rows each chunk is normalized by itself.
+    A batch of one row, and prediction, use the running means and variances. A batch of more than
+    `automl.descent.data.CHUNK_ROWS` rows is normalized chunk by chunk.
     """
 
     values = (1.0, 0.0, 0.0, 1.0)
-    """Gain, shift, running mean and running variance, at the start."""
+    """Initial gain, shift, running mean and running variance."""
 
-    def bind(self, weights: Array, gradient: Array | None, n: int, slots: Slots, space: Space) -> Pass:
-        """Return the pass over rows, or that with running values where no gradient is wanted."""
+    @override
+    def bind(self, weights: Array, gradient: Array | None, n: int, context: BindContext) -> Pass:
         return _BatchPass(self.h, weights, gradient, n)
 
 
 class _NormalPass(Pass):
-    """``gain * x + shift`` of units normalized along an axis, with its gradients."""
+    """``gain * x + shift`` of units normalized along an axis."""
 
     axis = 1
 
@@ -71,10 +72,11 @@ class _NormalPass(Pass):
             self.gain_gradient, self.shift_gradient = gradient[:, :h], gradient[:, h : 2 * h]
 
     def moments(self, z: Array) -> tuple[Array, Array]:
-        """Return mean and variance, of these rows."""
+        """Return mean and variance of these rows."""
         mean = z.mean(axis=self.axis, keepdims=True)
         return mean, np.square(z - mean).mean(axis=self.axis, keepdims=True)
 
+    @override
     def forward(self, a: Array) -> Array:
         z = a[:, :-1]
         mean, variance = self.moments(z)
@@ -84,12 +86,13 @@ class _NormalPass(Pass):
         z += self.shift
         return a
 
+    @override
     def backward(self, d: Array) -> Array:
         np.vecdot(d, self.normal, out=self.gain_gradient)
         np.sum(d, axis=2, out=self.shift_gradient)
         d *= self.gain
         if self.learns:
-            # through the mean and the variance too
+            # also through the mean and the variance
             along = (d * self.normal).mean(axis=self.axis, keepdims=True)
             d -= d.mean(axis=self.axis, keepdims=True)
             d -= self.normal * along
@@ -107,6 +110,7 @@ class _BatchPass(_NormalPass):
             self.rest = gradient[:, 2 * h :]
         self.unbiased = n / max(1, n - 1)
 
+    @override
     def moments(self, z: Array) -> tuple[Array, Array]:
         if not self.learns:
             return self.running
@@ -115,10 +119,11 @@ class _BatchPass(_NormalPass):
             running += _MOMENTUM * (new * factor - running)
         return found
 
+    @override
     def backward(self, d: Array) -> Array:
-        # the optimizer turns the whole gradient into a step, so the running values' zeros are written each time
+        # the optimizer overwrites the whole gradient, so the zeros of the running values are written each time
         self.rest[...] = 0
         return super().backward(d)
 
 
-NORMALIZATIONS: dict[str, type[_Normalization]] = {"layer": LayerNormalization, "batch": BatchNormalization}
+NORMALIZATIONS: dict[str, type[Normalization]] = {"layer": LayerNormalization, "batch": BatchNormalization}
