@@ -16,9 +16,10 @@ PUBLIC = {
         "read_table",
     ],
     "automl.descent": [
-        "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "INPUT_LAYERS", "LOSSES", "NORMALIZATIONS", "OPTIMIZERS",
-        "PARAMETERS", "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier", "GradientDescentRegressor",
-        "ParquetMatrix", "TrainConfig", "Snapshot", "Training", "from_configuration", "parameters",
+        "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "INPUT_LAYERS", "LOSSES", "NORMALIZATIONS",
+        "OPTIMIZERS", "PARAMETERS", "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier",
+        "GradientDescentRegressor", "ParquetMatrix", "Snapshot", "TrainConfig", "Training", "from_configuration",
+        "parameters",
     ],
 }  # fmt: skip
 
