@@ -10,18 +10,12 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
-from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    MinMaxScaler,
-    OneHotEncoder,
-    OrdinalEncoder,
-    StandardScaler,
-    TargetEncoder,
-)
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.errors import Fault, SpaceError, TableError, nearest
+from automl.table.encoders import ENCODERS, EncoderContext
 from automl.table.transformers import DateParts, Float32, GaussianRank, SpreadScaler, TextColumns
 
 if TYPE_CHECKING:
@@ -41,8 +35,6 @@ SCALERS: dict[str, Any] = {
     "minmax": MinMaxScaler,
     "quantile": GaussianRank,
 }
-
-TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
 
 FEATURES = {
     "none": Section(),
@@ -84,7 +76,7 @@ PREPROCESS = Section(
             Section(
                 {
                     "encode": Parameter(
-                        OneOf(("onehot", "ordinal", "target")),
+                        OneOf(tuple(ENCODERS)),
                         "onehot",
                         "A column a category; a whole number a category; or the target's mean, cross-fitted.",
                     ),
@@ -323,18 +315,6 @@ def _scaler(name: str, random_state: int) -> list[Any]:
 
 
 def _categories(settings: Mapping[str, Any], scale: str, task: str | None, random_state: int) -> Any:
-    if settings["encode"] == "onehot":
-        return OneHotEncoder(
-            max_categories=settings["max_categories"],
-            handle_unknown="infrequent_if_exist",
-            sparse_output=False,
-            dtype=np.float32,
-        )
-    if settings["encode"] == "ordinal":
-        encoder = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, dtype=np.float64
-        )
-    else:
-        folds = KFold(5, shuffle=True, random_state=random_state)
-        encoder = TargetEncoder(target_type=TARGET_TYPES[task], cv=folds)
-    return _chain(encoder, *_scaler(scale, random_state))
+    row = ENCODERS[settings["encode"]]
+    encoder = row.build(EncoderContext(settings, task, random_state))
+    return _chain(encoder, *_scaler(scale, random_state)) if row.scaled else encoder
