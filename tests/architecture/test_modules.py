@@ -44,7 +44,6 @@ def test_imports_have_no_cycle(package):
     assert cycles(import_graph(package)) == []
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_packages_have_no_cycle(package):
     graph = package_graph(package)
     graph.pop("automl", None)  # its lazy names are annotated below TYPE_CHECKING

@@ -18,7 +18,6 @@ def test_folders_mirror_packages():
     assert folders - packages - EXTRA_FOLDERS == set()
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_modules_at_the_top_mirror_modules_at_the_top():
     known = {f"test_{path.stem}" for path in ROOT.glob("automl/*.py")} | NOT_MIRRORED
     assert {path.stem for path in ROOT.glob("tests/test_*.py")} - known == set()

@@ -19,7 +19,7 @@ from automl.study import known_studies, load_study, read_records
 from tests.support import ROOT
 from tests.support.kill_and_resume import check_mlflow
 
-N_TRIALS = 120
+N_TRIALS = 60
 SEARCH = """
 import json, sys
 import automl.workers.thread_worker as thread
