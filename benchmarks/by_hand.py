@@ -17,9 +17,7 @@ import pandas as pd
 
 from automl.records import TrialRecord, TrialSpec
 from automl.search import make_plan
-from automl.workers import Cohort, limit_threads, threads_per_job
-from automl.workers.evaluate import evaluate
-from automl.workers.prepared import PreparedFolds
+from automl.workers import Cohort, PreparedFolds, evaluate, limit_threads, threads_per_job
 
 __all__ = ["Steps", "by_hand"]
 
@@ -36,8 +34,8 @@ def by_hand(
     """
     plan = make_plan(X, y, space=space, scoring=None, cv=None, groups=None, random_state=seed)
     cores = threads_per_job(1)
-    assignment = plan.assignment(None, seed)
-    prepared = PreparedFolds(assignment)
+    context = plan.worker_context(seed)
+    prepared = PreparedFolds(context)
     steps: Steps = []
     scores: dict[int, float] = {}
     if tracked:
@@ -65,7 +63,7 @@ def by_hand(
         with mlflow.start_run(nested=True) if tracked else nullcontext():
             stop = start + timeout
             (record,) = evaluate(
-                assignment, prepared, Cohort(0, (proposal,)), judge, lambda: time.perf_counter() > stop
+                context, prepared, Cohort(0, (proposal,)), judge, lambda: time.perf_counter() > stop
             )
             if tracked:
                 log(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import shlex
 import signal
@@ -126,8 +127,11 @@ def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise a Ctrl-C once more that came while Python cleaned up an object, where nothing can be raised."""
     if unraisable.exc_type is KeyboardInterrupt:
         # From another thread: here it would be ignored just the same.
-        again = (threading.main_thread().ident, signal.SIGINT)
-        threading.Timer(0.05, signal.pthread_kill, again).start()
+        if hasattr(signal, "pthread_kill"):
+            main = threading.main_thread().ident
+            threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+        else:  # Windows
+            threading.Timer(0.05, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(unraisable)
 

@@ -277,11 +277,11 @@ class Search(BaseEstimator):
             grouped=groups is not None,
             blas_threads=blas_threads(settings),
         )
-        assignment = plan.assignment(self.scoring, self.random_state)
+        context = plan.worker_context(self.random_state)
         with (
             open_lease(about.study_name, self.storage) as lease,
             Progress() if self.progress else NullProgress() as progress,
-            closing(workers_for(assignment, settings)) as workers,
+            closing(workers_for(context, settings)) as workers,
         ):
             progress.stage("opening the stores")
             before = budget.elapsed
@@ -409,7 +409,7 @@ class Search(BaseEstimator):
         """
         check_is_fitted(self, "best_trial_")
         return replay_number(
-            self._winner.plan.assignment(self.scoring, self.random_state), read_records(self.study_), number
+            self._winner.plan.worker_context(self.random_state), read_records(self.study_), number
         )
 
     def export(self, path: str | Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from automl.select import describe_violations
-from automl.workers import excess, model_bytes, sample_rows, seconds_for
+from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,6 @@ def warn_of_refitted(
     if "predict_seconds" in limits:
         rows, after_typing = sample_rows(frame), pipeline[1:]
         measured["predict_seconds"] = seconds_for(lambda: after_typing.predict(rows))
-    grown = excess(measured, {name: limits[name] for name in measured})
+    grown = violations(measured, {name: limits[name] for name in measured})
     if any(share > 0 for share in grown.values()):
         warnings.warn(f"The winner, trained on all rows, is {describe_violations(grown)}.", stacklevel=4)

@@ -75,18 +75,17 @@ class Plan:
         """Steps of an epoch: the scale of all rungs."""
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
-    def assignment(self, scoring: Any, random_state: int) -> WorkerContext:
-        """Return what workers need of it."""
+    def worker_context(self, random_state: int) -> WorkerContext:
+        """Return the facts that workers need."""
         return WorkerContext(
             frame=self.frame,
             column_types=self.columns.column_types_,
             y=self.target.values,
             problem=self.problem,
             folds=self.folds,
-            scoring=scoring,
+            objectives=self.objectives,
             random_state=random_state,
             epoch_steps=self.epoch_steps,
-            directions=self.objectives.directions,
             constraints=self.space.constraints,
             columns=self.columns,
         )

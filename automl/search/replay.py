@@ -55,7 +55,7 @@ class Replay:
         return "\n".join(lines)
 
 
-def replay_trial(assignment: WorkerContext, record: TrialRecord) -> Replay:
+def replay_trial(context: WorkerContext, record: TrialRecord) -> Replay:
     """Train a trial of a search again, in this process, without neighbours and without limits.
 
     One that was pruned or stopped is trained to the rung it had come to; one that failed, until it fails or completes.
@@ -70,10 +70,10 @@ def replay_trial(assignment: WorkerContext, record: TrialRecord) -> Replay:
         raise SettingError(Fault("trial", "must have come to a score", came))
     proposal = TrialSpec(**record.model_dump(include=set(TrialSpec.model_fields)))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
-    return Replay(record, train_single(assignment, proposal, last))
+    return Replay(record, train_single(context, proposal, last))
 
 
-def replay_number(assignment: WorkerContext, records: Sequence[TrialRecord], number: int) -> Replay:
+def replay_number(context: WorkerContext, records: Sequence[TrialRecord], number: int) -> Replay:
     """Train the trial of that number again, as `replay_trial` does.
 
     Raises
@@ -85,7 +85,7 @@ def replay_number(assignment: WorkerContext, records: Sequence[TrialRecord], num
     if number not in known:
         came = f"{number}, of {len(records)} trials that ended"
         raise SettingError(Fault("number", "must be a trial of the study", came))
-    return replay_trial(assignment, known[number])
+    return replay_trial(context, known[number])
 
 
 def replay_run(
@@ -139,7 +139,7 @@ def replay_run(
         n_columns=about.n_columns,
     )
     _check(plan, about)
-    return replay_trial(plan.assignment(asked, about.random_state), record)
+    return replay_trial(plan.worker_context(about.random_state), record)
 
 
 def _file(about: SearchRecord) -> Path:

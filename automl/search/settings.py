@@ -98,7 +98,7 @@ def check_settings(values: dict[str, Any]) -> None:
         raise SettingError(faults)
 
 
-def workers_for(assignment: WorkerContext, values: dict[str, Any]) -> Workers:
+def workers_for(context: WorkerContext, values: dict[str, Any]) -> Workers:
     """Return the workers that a search with these settings trains on.
 
     Raises
@@ -107,7 +107,7 @@ def workers_for(assignment: WorkerContext, values: dict[str, Any]) -> Workers:
         If ``memory_limit`` says no number of bytes.
     """
     return open_workers(
-        assignment,
+        context,
         _jobs(values["n_jobs"]),
         memory_limit=_memory(values["memory_limit"]),
         killable=values["trial_timeout"] is not None,

@@ -1,4 +1,4 @@
-"""How many threads of the linear algebra and of scikit-learn's trees a piece of work deserves."""
+"""The number of threads for the linear algebra and for scikit-learn's trees."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from threadpoolctl import threadpool_limits
 
 __all__ = ["limit_threads", "threads_per_job"]
 
-_SMALL = 1_000_000  # values; below, threads wait for each other longer than they work
+_SMALL = 1_000_000  # values of a table, below which threads wait for each other longer than they work
 
 
 def threads_per_job(n_jobs: int) -> int:
-    """Return how many threads each of ``n_jobs`` jobs may have."""
+    """Return the number of threads for each of ``n_jobs`` jobs."""
     return max(1, int(joblib.cpu_count()) // n_jobs)
 
 
 def limit_threads(n_values: int, n_jobs: int, blas_threads: int) -> Any:
-    """Return a context for work on a table of ``n_values`` values: one thread if it is small, else a job's share.
+    """Return a context that limits threads for a table of ``n_values`` values.
 
-    Threads that wait for each other burn their cores, and where other processes want those cores too, two threads
-    can take ten times as long as one. The linear algebra has ``blas_threads`` of them: how many there are decides
-    in which order it sums, and so the last bits of a product. Trees come out the same with any number.
+    Waiting threads use their cores: if other processes need these cores, two threads can take ten times as long as one.
+    So a small table gets one thread, a large one the job's share of the cores. The linear algebra gets at most
+    ``blas_threads``, because their number decides the order of sums, and so the last bits of a product. Trees are the
+    same for any number.
     """
-    few = n_values < _SMALL
-    share = threads_per_job(n_jobs)
-    limits = {"blas": 1 if few else min(blas_threads, share), "openmp": 1 if few else share}
+    small, share = n_values < _SMALL, threads_per_job(n_jobs)
+    limits = {"blas": 1 if small else min(blas_threads, share), "openmp": 1 if small else share}
     return threadpool_limits(limits=limits)

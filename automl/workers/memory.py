@@ -1,14 +1,13 @@
-"""Memory: what the user allows, what a cohort will need, what processes have."""
+"""Memory: the user's limit, the estimate for a cohort, the use of processes."""
 
 from __future__ import annotations
 
 import ctypes
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from automl.errors import Fault, SettingError
@@ -24,21 +23,18 @@ __all__ = [
     "parse_bytes",
 ]
 
-MIN_WORKER_MEMORY = 180_000_000  # bytes of a worker process that has trained, on next to nothing
-_COPIES = (
-    10  # of the columns that are prepared together, in float64, while they pass the transformers (measured)
-)
-_TARGETS = 48  # bytes of a row's target, its places in fair and shuffled orders, and their like
-_PROC = Path("/proc")
+MIN_WORKER_MEMORY = 180_000_000  # bytes of a worker process that has trained on a tiny table
+_COPIES = 10  # float64 copies of a block of columns in the transformers (measured)
+_TARGET_BYTES = 48  # of a row: target, positions in stratified and shuffled orders
 
 
 def parse_bytes(limit: str | float) -> int:
-    """Return the bytes that a number, or a text such as ``"2GB"`` or ``"512 MiB"``, stands for.
+    """Return the bytes of a limit: a number, or a text such as ``"2GB"`` or ``"512 MiB"``.
 
     Raises
     ------
     SettingError
-        If it stands for none.
+        If it is neither.
 
     Examples
     --------
@@ -50,13 +46,13 @@ def parse_bytes(limit: str | float) -> int:
     except ValidationError:
         found = 0
     if found <= 0:
-        rule, remedy = "must be a number of bytes, or a text that says so", 'Give e.g. memory_limit="4GB".'
+        rule, remedy = "must be a number of bytes, or a text with a unit", 'Give e.g. memory_limit="4GB".'
         raise SettingError(Fault("memory_limit", rule, repr(limit), remedy))
     return found
 
 
 def format_bytes(n_bytes: float) -> str:
-    """Return a number of bytes for people.
+    """Return a number of bytes as text with a unit.
 
     Examples
     --------
@@ -75,7 +71,7 @@ def cohort_bytes(
     *,
     shared: bool = False,
 ) -> float:
-    """Return about how much memory a cohort adds in a worker: an estimate from sizes alone.
+    """Estimate the bytes that a cohort adds in a worker, from sizes alone.
 
     Parameters
     ----------
@@ -84,46 +80,50 @@ def cohort_bytes(
     params : sequence of dict
         The trials' parameters.
     n_rows, n_columns, n_folds : int
-        Size of the table, and of its split.
+        Rows, columns and folds of the table.
     shared : bool
-        Whether another worker has the same matrices, which then are there already.
+        Whether another worker has the same matrices in shared memory.
     """
     values = float(n_rows * n_columns)
     matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(BLOCK_VALUES, n_rows))
-    targets = n_folds * _TARGETS * n_rows
+    targets = n_folds * _TARGET_BYTES * n_rows
     trials = n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
     return MIN_WORKER_MEMORY + matrices + targets + trials
 
 
 def trim_memory() -> None:
-    """Give memory that is free back to the system; glibc keeps what arrays of some megabytes leave behind."""
-    with suppress(OSError, AttributeError):  # other libraries have no such call
+    """Return free memory to the system; glibc keeps that of arrays of some megabytes."""
+    with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such function
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
-    """Return the memory of each of these processes and all that they started: in RAM, and not shared with files.
+    """Return the resident memory of each of these processes and their descendants, in bytes.
 
-    Linux alone tells; elsewhere it is 0.
+    Memory shared with files is not counted, as far as the system reports it. A process counts for its nearest ancestor
+    among ``pids``.
     """
-    found = dict.fromkeys(pids, 0)
-    if not _PROC.is_dir():
-        return found
-    page = os.sysconf("SC_PAGE_SIZE")
-    parents: dict[int, int] = {}
-    sizes: dict[int, int] = {}
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                resident, shared = (entry / "statm").read_text().split()[1:3]
-            except OSError:  # it has ended meanwhile
-                continue
-            sizes[int(entry.name)] = page * (int(resident) - int(shared))
-    for pid, size in sizes.items():
-        above: int | None = pid
-        while above is not None and above not in found:
-            above = parents.get(above)
-        if above is not None:
-            found[above] += size
-    return found
+    totals = dict.fromkeys(pids, 0)
+    processes = {process.pid: process for process in psutil.process_iter()}
+    parents: dict[int, int | None] = {}
+    for pid, process in processes.items():
+        with suppress(psutil.Error):
+            parents[pid] = process.ppid()
+    for pid in parents:
+        if (root := _nearest(pid, parents, totals.keys())) is not None:
+            with suppress(psutil.Error):  # it has ended meanwhile
+                memory = processes[pid].memory_info()
+                totals[root] += memory.rss - getattr(memory, "shared", 0)
+    return totals
+
+
+def _nearest(pid: int, parents: Mapping[int, int | None], roots: Set[int]) -> int | None:
+    """Return the nearest of ``roots`` among a process and its ancestors."""
+    seen: set[int | None] = set()  # ids are used again on Windows, so ancestors can form a circle
+    current: int | None = pid
+    while current not in roots:
+        if current is None or current in seen:
+            return None
+        seen.add(current)
+        current = parents.get(current)
+    return current

@@ -1,4 +1,4 @@
-"""The protocol between a search and the places where its cohorts run."""
+"""The protocol between a search and its workers: one abstract class and four events."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from automl.records import TrialRecord
-from automl.workers.evaluate import Cohort
+from automl.workers.cohort import Cohort
 
-__all__ = ["Crashed", "Event", "Finished", "RungReached", "Killed", "Workers"]
+__all__ = ["Crashed", "Event", "Finished", "Killed", "RungReached", "Workers"]
 
 
 @dataclass(frozen=True)
 class RungReached:
-    """A cohort stands at a rung and waits for ``reply`` to be called with the numbers of trials to prune."""
+    """A cohort waits at a rung until ``reply`` is called with the numbers of the trials to prune."""
 
     cohort: Cohort
     rung: int
@@ -25,7 +25,7 @@ class RungReached:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cohort has ended, with what became of its trials."""
+    """A cohort has ended; one record per trial."""
 
     cohort: Cohort
     records: list[TrialRecord]
@@ -33,7 +33,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Crashed:
-    """The place where a cohort ran is gone."""
+    """The worker of a cohort raised or died."""
 
     cohort: Cohort
     reason: str
@@ -41,34 +41,33 @@ class Crashed:
 
 @dataclass(frozen=True)
 class Killed:
-    """A cohort went beyond a limit, and its worker was killed for it; trained the same way again, it would again."""
+    """A cohort exceeded a limit and its worker was killed; the same training would exceed it again."""
 
     cohort: Cohort
     limit: Literal["trial_timeout", "memory_limit"]
     reason: str
-    seconds: float  # that it trained
+    seconds: float  # of training
 
 
 Event = RungReached | Finished | Crashed | Killed
 
 
 class Workers(ABC):
-    """Where cohorts run, side by side up to ``slots``.
+    """Run up to ``slots`` cohorts at the same time.
 
-    Everything that happens arrives as an event, of each cohort in the order in which it happened; the caller's
-    thread alone decides what to do about it.
+    The workers send events, for each cohort in order; the caller's thread alone reacts to them.
 
     Parameters
     ----------
     slots : int
-        Cohorts that may run at the same time; the caller submits no more.
+        Cohorts that run at the same time; the caller submits no more.
     """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
 
     def memory_per_worker(self) -> float:
-        """Return the bytes that a cohort's worker may have; infinite without a limit."""
+        """Return the bytes that each worker may use; infinite without a limit."""
         return float("inf")
 
     @abstractmethod
@@ -77,8 +76,8 @@ class Workers(ABC):
 
     @abstractmethod
     def next(self, timeout: float | None = None) -> Event | None:
-        """Wait for the next event, ``timeout`` seconds at most; None where there was none."""
+        """Wait for the next event, at most ``timeout`` seconds; None if there was none."""
 
     @abstractmethod
     def close(self) -> None:
-        """Stop whatever still runs, without waiting for its result."""
+        """Stop all cohorts without waiting for their results."""

@@ -1,4 +1,4 @@
-"""Cohorts in this process, one at a time: on a thread of its own, so that the caller can be interrupted."""
+"""Run cohorts in this process, one at a time, on a thread of their own so that the caller can be interrupted."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import traceback
 from typing_extensions import override
 
 from automl.workers.blas import limit_threads
-from automl.workers.evaluate import Cohort, Judge, evaluate
+from automl.workers.cohort import Cohort
+from automl.workers.context import WorkerContext
+from automl.workers.evaluation import Report, evaluate
 from automl.workers.measurements import CostMeter
-from automl.workers.prepared import PreparedFolds, WorkerContext
+from automl.workers.prepared import PreparedFolds
 from automl.workers.protocol import Crashed, Event, Finished, RungReached, Workers
 
 __all__ = ["ThreadWorkers"]
 
-_PATIENCE = 1.0  # seconds that `close` waits for the core to notice; a fit of scikit-learn may take longer
+_CLOSE_SECONDS = 1.0  # that `close` waits for training to stop; a fit of scikit-learn may take longer
 
 
 class ThreadWorkers(Workers):
-    """One slot, nothing to start and nothing to copy.
+    """One slot in this process: no process to start, no table to copy.
 
     Parameters
     ----------
-    assignment : WorkerContext
+    context : WorkerContext
         What every cohort trains on.
     """
 
-    def __init__(self, assignment: WorkerContext) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         super().__init__(slots=1)
-        self._assignment = assignment
-        self._prepared, self._costs = PreparedFolds(assignment), CostMeter(assignment)
+        self._context = context
+        self._prepared, self._costs = PreparedFolds(context), CostMeter(context)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -56,17 +58,17 @@ class ThreadWorkers(Workers):
         self._stopped.set()
         self._replies.put(set())  # for a cohort that waits at a rung
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_CLOSE_SECONDS)
         self._prepared.clear()
 
     def _run(self, cohort: Cohort) -> None:
         try:
-            with limit_threads(self._assignment.frame.size, 1, cohort.blas_threads):
+            with limit_threads(self._context.frame.size, 1, cohort.blas_threads):
                 records = evaluate(
-                    self._assignment,
+                    self._context,
                     self._prepared,
                     cohort,
-                    self._judge(cohort),
+                    self._report(cohort),
                     self._stopped.is_set,
                     self._costs,
                 )
@@ -75,11 +77,11 @@ class ThreadWorkers(Workers):
         else:
             self._events.put(Finished(cohort, records))
 
-    def _judge(self, cohort: Cohort) -> Judge:
-        def judge(rung: int, scores: dict[int, float]) -> set[int]:
+    def _report(self, cohort: Cohort) -> Report:
+        def report(rung: int, scores: dict[int, float]) -> set[int]:
             if self._stopped.is_set():
                 return set()
             self._events.put(RungReached(cohort, rung, scores, self._replies.put))
             return self._replies.get()
 
-        return judge
+        return report

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from automl.families import FAMILIES, Problem, load_space
+from automl.metrics import objectives_for
 from automl.records import Curve, SearchRecord
 from automl.search import Budget, CohortRun, Loop
 from automl.study import Session, create_study, make_pruner, make_sampler
@@ -813,6 +814,7 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     columns = TypedColumns()
     frame = columns.fit_transform(X)
     problem, folds = Problem("binary", 2), make_folds(y, "binary", 3, 0, None)
+    objectives = objectives_for("roc_auc", None, "binary", 2)
     about = SearchRecord(
         study_name="s", task="binary", target="y", scoring="roc_auc", space="s", space_digest="0",
         n_rows=120, n_columns=4, n_folds=3, random_state=0,
@@ -821,7 +823,7 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     return Loop(
         Session(study, load_space(SPACE), about),
         open_workers(
-            WorkerContext(frame, columns.column_types_, y, problem, folds, "roc_auc", 0, epoch_steps), n_jobs
+            WorkerContext(frame, columns.column_types_, y, problem, folds, objectives, 0, epoch_steps), n_jobs
         ),
         Budget(**limits),
         ScriptedTracker(),

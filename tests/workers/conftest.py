@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 
 from automl.families import Problem
+from automl.metrics import objectives_for
 from automl.records import TrialSpec
 from automl.table import TypedColumns, make_folds
 from automl.workers import Cohort, RungReached, WorkerContext
 
 
 @pytest.fixture(scope="session")
-def assignment():
+def context():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(90, 3)), columns=["a", "b", "c"])
     X["kind"] = rng.choice(["x", "y"], size=90)
@@ -24,7 +25,7 @@ def assignment():
         y=y,
         problem=Problem("binary", 2),
         folds=make_folds(y, "binary", 3, 0, None),
-        scoring="roc_auc",
+        objectives=objectives_for("roc_auc", None, "binary", 2),
         random_state=0,
     )
 

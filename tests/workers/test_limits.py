@@ -1,4 +1,4 @@
-"""What a trial may take: seconds and memory; real processes that take more."""
+"""Limits of time and memory, with real processes that exceed them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,10 @@ class Greedy(DecisionTreeClassifier):
         return super().fit(X, y)
 """
 
-needs_proc = pytest.mark.skipif(not os.path.isdir("/proc"), reason="memory is looked up in /proc")
-
 
 @pytest.fixture
 def greedy(tmp_path, monkeypatch):
-    """Return cohorts of a class that takes as long, and as much memory, as it is told."""
+    """Return cohorts of a class with the given time and memory."""
     (tmp_path / "greedy.py").write_text(GREEDY)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -54,12 +52,12 @@ def greedy(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def processes(assignment):
+def processes(context):
     opened = []
 
     def processes(share=float("inf")):
         here = process_tree_rss([os.getpid()])[os.getpid()]
-        opened.append(ProcessWorkers(assignment, 1, here + share))
+        opened.append(ProcessWorkers(context, 1, here + share))
         return opened[-1]
 
     yield processes
@@ -71,7 +69,7 @@ def pids(workers):
     return [job.worker.pid for job in workers._busy.values()] + [worker.pid for worker in workers._idle]
 
 
-def test_a_fit_that_takes_too_long_is_killed_and_the_next_one_is_not(greedy, drive, processes):
+def test_trial_timeout_kills_one_fit(greedy, drive, processes):
     workers = processes()
     workers.submit(greedy(0, trial_timeout=30))
     assert isinstance(drive(workers, 1)[-1], Finished)  # so that nothing but the fit takes time now
@@ -90,10 +88,8 @@ def test_a_fit_that_takes_too_long_is_killed_and_the_next_one_is_not(greedy, dri
 
 
 @pytest.mark.parametrize("kind", ["thread", "process"])
-def test_a_cohort_ends_by_itself_once_each_of_its_trials_has_had_its_share(
-    assignment, cohort, drive, processes, kind
-):
-    workers = ThreadWorkers(assignment) if kind == "thread" else processes()
+def test_trial_timeout_prunes_cohort_members(context, cohort, drive, processes, kind):
+    workers = ThreadWorkers(context) if kind == "thread" else processes()
     workers.submit(replace(cohort(ENDLESS, ENDLESS, {"max_epochs": 2}), trial_timeout=1.5))
     end = drive(workers, 1)[-1]
     workers.close()
@@ -106,8 +102,7 @@ def test_a_cohort_ends_by_itself_once_each_of_its_trials_has_had_its_share(
         assert record.lasting
 
 
-@needs_proc
-def test_a_worker_that_takes_more_than_its_memory_is_killed(greedy, drive, processes):
+def test_memory_limit_kills_a_worker(greedy, drive, processes):
     workers = processes(share=300_000_000)
     workers.submit(greedy(seconds=60, takes=400_000_000))
     killed = drive(workers, 1)[-1]
@@ -118,8 +113,7 @@ def test_a_worker_that_takes_more_than_its_memory_is_killed(greedy, drive, proce
     assert isinstance(drive(workers, 1)[-1], Finished)
 
 
-@needs_proc
-def test_a_worker_that_keeps_much_makes_room_for_a_new_one(greedy, drive, processes):
+def test_worker_with_much_memory_is_replaced(greedy, drive, processes):
     workers, seen = processes(share=600_000_000), []
     for number, keeps in enumerate((0, 0, 80_000_000, 0)):  # kept by each fold
         workers.submit(greedy(number, keeps=keeps))
@@ -128,8 +122,7 @@ def test_a_worker_that_keeps_much_makes_room_for_a_new_one(greedy, drive, proces
     assert seen[0] == seen[1] == seen[2] != seen[3]
 
 
-@needs_proc
-def test_the_memory_of_what_a_process_started_is_its_own():
+def test_process_tree_rss_includes_descendants():
     script = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
     held = "held = b'x' * 200_000_000; print('there', flush=True); input()"
     with subprocess.Popen(
@@ -143,20 +136,20 @@ def test_the_memory_of_what_a_process_started_is_its_own():
     assert alone > found[process.pid]
 
 
-def test_what_must_be_killable_does_not_train_in_this_process(assignment):
+def test_open_workers_uses_processes_for_limits(context):
     for settings in ({"killable": True}, {"memory_limit": 10**10}):
-        workers = open_workers(assignment, 1, **settings)
+        workers = open_workers(context, 1, **settings)
         workers.close()
         assert isinstance(workers, ProcessWorkers)
 
 
 @pytest.mark.parametrize("wrong", ["much", "-1GB", "", 0, "0"])
-def test_memory_is_a_number_of_bytes(wrong):
+def test_parse_bytes_refuses_other_values(wrong):
     with pytest.raises(SettingError, match=r"memory_limit: must be a number of bytes.*memory_limit=\"4GB\""):
         parse_bytes(wrong)
 
 
-def test_larger_cohorts_larger_batches_and_larger_tables_need_more():
+def test_cohort_bytes_grow_with_sizes():
     mlp = FAMILIES["mlp"]
 
     def needs(k=1, n_rows=10_000, **params):
@@ -168,7 +161,7 @@ def test_larger_cohorts_larger_batches_and_larger_tables_need_more():
     assert needs(n_rows=10**6) - needs(n_rows=10**5) > 3 * 0.9 * matrix
 
 
-def test_matrices_that_another_worker_has_are_not_needed_again():
+def test_cohort_bytes_exclude_shared_matrices():
     linear = FAMILIES["linear"]
     own, shared = (cohort_bytes(linear, [{}], 10**6, 50, 1, shared=shared) for shared in (False, True))
     assert own - shared > 4 * 10**6 * 50

@@ -7,10 +7,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cloudpickle
+import psutil
 import pytest
 from threadpoolctl import threadpool_info
 
 from automl.errors import SettingError
+from automl.metrics import objectives_for
 from automl.workers import (
     Crashed,
     Finished,
@@ -27,11 +30,11 @@ MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1
 
 
 @pytest.fixture
-def processes(assignment):
+def processes(context):
     opened = []
 
-    def processes(n_jobs=1, assignment=assignment):
-        opened.append(ProcessWorkers(assignment, n_jobs))
+    def processes(n_jobs=1, context=context):
+        opened.append(ProcessWorkers(context, n_jobs))
         return opened[-1]
 
     yield processes
@@ -47,19 +50,19 @@ def until(answer, seconds=20.0):
     """Wait until ``answer()`` is true."""
     end = time.monotonic() + seconds
     while not answer():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.05)
 
 
 def alive(pid):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
 def refuses(asking):
-    """Return whether nobody is left to hear an answer."""
+    """Return whether the worker cannot receive an answer."""
     try:
         asking.reply(set())
     except OSError:
@@ -71,12 +74,12 @@ def plain(record):
     return record.model_dump(exclude={"started", "seconds"})
 
 
-def test_threads_and_processes_give_the_same_records(assignment, cohort, drive, processes):
+def test_thread_and_process_workers_give_equal_records(context, cohort, drive, processes):
     def prune(rung, scores):
         return {min(scores, key=scores.get)} if rung == 2 else set()
 
     ends, asked = [], []
-    for workers in (ThreadWorkers(assignment), processes()):
+    for workers in (ThreadWorkers(context), processes()):
         for number in range(2):
             workers.submit(cohort(*MODELS, number=number))
             *requests, end = drive(workers, 1, prune)
@@ -90,11 +93,11 @@ def test_threads_and_processes_give_the_same_records(assignment, cohort, drive, 
     assert sorted(record["state"] for record in ends[0]) == ["complete", "complete", "pruned"]
 
 
-def test_one_job_runs_in_this_process(assignment):
-    assert isinstance(open_workers(assignment, 1), ThreadWorkers)
+def test_open_workers_uses_a_thread_for_one_job(context):
+    assert isinstance(open_workers(context, 1), ThreadWorkers)
 
 
-def test_a_scorer_that_no_process_can_be_sent_is_refused_before_training(assignment):
+def test_open_workers_refuses_an_unpicklable_scorer(context):
     lock = threading.Lock()
 
     def scorer(estimator, X, y):
@@ -102,8 +105,8 @@ def test_a_scorer_that_no_process_can_be_sent_is_refused_before_training(assignm
             return 0.0
 
     with pytest.raises(SettingError, match="scoring: must be something that can be sent .*n_jobs=1"):
-        open_workers(replace(assignment, scoring=[scorer]), 2)
-    open_workers(replace(assignment, scoring=[scorer]), 1).close()
+        open_workers(replace(context, objectives=objectives_for([scorer], None, "binary", 2)), 2)
+    open_workers(replace(context, objectives=objectives_for([scorer], None, "binary", 2)), 1).close()
 
 
 def threads():
@@ -117,9 +120,7 @@ def threads():
         (10**6, 1, 1, 1), (10**6, 2, 2, 2),
     ],
 )  # fmt: skip
-def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(
-    monkeypatch, n_values, n_jobs, at_most, expected
-):
+def test_limit_threads_divides_the_cores(monkeypatch, n_values, n_jobs, at_most, expected):
     monkeypatch.setattr("joblib.cpu_count", lambda: 6)
     before = threads()
     with limit_threads(n_values, n_jobs, at_most):
@@ -128,29 +129,30 @@ def test_jobs_share_out_the_cores_and_a_small_table_has_one_thread(
 
 
 @pytest.mark.parametrize(("n_jobs", "expected"), [(1, 6), (2, 3)])
-def test_a_worker_process_starts_with_its_share_of_the_cores(
-    assignment, cohort, drive, processes, monkeypatch, n_jobs, expected
+def test_worker_process_environment_limits_threads(
+    context, cohort, drive, processes, monkeypatch, n_jobs, expected
 ):
     monkeypatch.setattr("joblib.cpu_count", lambda: 6)
 
     def scorer(estimator, X, y):
         names = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
-        (found,) = {os.environ[f"{name}_THREADS"] for name in names}
-        assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-        return float(found)
+        values = {os.environ.get(f"{name}_THREADS") for name in names}
+        if os.environ.get("OMP_WAIT_POLICY") != "PASSIVE" or len(values) != 1:
+            return 0.0
+        return float(values.pop())
 
-    workers = processes(n_jobs, type(assignment)(**{**vars(assignment), "scoring": scorer}))
+    workers = processes(n_jobs, replace(context, objectives=objectives_for(scorer, None, "binary", 2)))
     workers.submit(cohort(SHORT))
     assert drive(workers, 1)[-1].records[0].score == expected
 
 
 @pytest.mark.parametrize("kind", ["thread", "process"])
-def test_close_ends_whatever_runs_and_leaves_nothing(assignment, cohort, kind, processes):
+def test_close_stops_cohorts_and_removes_files(context, cohort, kind, processes):
     before = set(threading.enumerate())
-    workers = ThreadWorkers(assignment) if kind == "thread" else processes()
+    workers = ThreadWorkers(context) if kind == "thread" else processes()
     workers.submit(cohort(ENDLESS))
     request = workers.next(20)
-    assert isinstance(request, RungReached)  # it waits for an answer, which never comes
+    assert isinstance(request, RungReached)  # the answer never comes
     running = pids(workers) if kind == "process" else []
     start = time.monotonic()
     workers.close()
@@ -159,11 +161,11 @@ def test_close_ends_whatever_runs_and_leaves_nothing(assignment, cohort, kind, p
     assert not any(alive(pid) for pid in running)
     if kind == "process":
         assert not workers._folder.exists()
-    workers.close()  # twice is no harm
+    workers.close()
 
 
-def test_close_does_not_wait_for_an_answered_cohort(assignment, cohort):
-    workers = ThreadWorkers(assignment)
+def test_close_does_not_wait_for_training(context, cohort):
+    workers = ThreadWorkers(context)
     workers.submit(cohort(ENDLESS))
     request = workers.next(20)
     request.reply(set())
@@ -172,7 +174,7 @@ def test_close_does_not_wait_for_an_answered_cohort(assignment, cohort):
     assert time.monotonic() - start < 2
 
 
-def test_a_killed_worker_loses_its_cohort_alone(cohort, drive, processes):
+def test_killed_worker_crashes_one_cohort(cohort, drive, processes):
     workers = processes(2)
     workers.submit(cohort(ENDLESS, number=0))
     asking = workers.next(30)
@@ -189,7 +191,7 @@ def test_a_killed_worker_loses_its_cohort_alone(cohort, drive, processes):
     assert workers.next(0) is None
 
 
-def test_a_worker_that_died_idle_is_replaced(cohort, drive, processes):
+def test_dead_idle_worker_is_replaced(cohort, drive, processes):
     workers = processes()
     workers.submit(cohort(SHORT))
     (victim,) = pids(workers)
@@ -201,7 +203,7 @@ def test_a_worker_that_died_idle_is_replaced(cohort, drive, processes):
     assert isinstance(drive(workers, 1)[-1], Finished)
 
 
-def test_workers_ignore_ctrl_c_from_their_first_moment(cohort, drive, processes, capfd):
+def test_worker_processes_ignore_ctrl_c(cohort, drive, processes, capfd):
     workers = processes()
     workers.submit(cohort(SHORT))
     (pid,) = pids(workers)
@@ -212,9 +214,9 @@ def test_workers_ignore_ctrl_c_from_their_first_moment(cohort, drive, processes,
     assert capfd.readouterr().err == ""
 
 
-def test_a_scorer_that_only_this_file_knows_reaches_the_workers(assignment, cohort, drive, processes):
-    made_here = type(assignment)(**{**vars(assignment), "scoring": lambda estimator, X, y: 0.25})
-    workers = processes(assignment=made_here)
+def test_process_workers_accept_a_lambda_scorer(context, cohort, drive, processes):
+    made_here = replace(context, objectives=objectives_for(lambda estimator, X, y: 0.25, None, "binary", 2))
+    workers = processes(context=made_here)
     workers.submit(cohort(SHORT))
     assert drive(workers, 1)[-1].records[0].score == 0.25
 
@@ -222,8 +224,8 @@ def test_a_scorer_that_only_this_file_knows_reaches_the_workers(assignment, coho
 PARENT = """
 import pickle, sys
 from automl.workers import ProcessWorkers
-assignment, cohort = pickle.load(sys.stdin.buffer)
-workers = ProcessWorkers(assignment, 1)
+context, cohort = pickle.load(sys.stdin.buffer)
+workers = ProcessWorkers(context, 1)
 workers.submit(cohort)
 while True:
     event = workers.next(30)
@@ -234,10 +236,7 @@ while True:
 """
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
-def test_workers_and_their_folder_go_with_a_killed_parent(assignment, cohort):
-    import pickle
-
+def test_worker_processes_end_with_a_killed_parent(context, cohort):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT],
         stdin=subprocess.PIPE,
@@ -246,7 +245,7 @@ def test_workers_and_their_folder_go_with_a_killed_parent(assignment, cohort):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with parent:
-        parent.stdin.write(pickle.dumps((assignment, cohort(ENDLESS))))
+        parent.stdin.write(cloudpickle.dumps((context, cohort(ENDLESS))))
         parent.stdin.close()
         folder, pid = parent.stdout.readline().decode().split()
         assert alive(pid)

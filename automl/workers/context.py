@@ -1,0 +1,54 @@
+"""The facts of a search that every worker needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from automl.families import Array, Problem
+from automl.metrics import Objectives
+from automl.table import TypedColumns
+
+__all__ = ["WorkerContext"]
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What every cohort of a search trains on.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n, p)
+        The typed columns.
+    column_types : mapping of str to str
+        Type of every column.
+    y : ndarray of shape (n,)
+        Class codes or numbers.
+    problem : Problem
+        Task and number of classes.
+    folds : list of (train, valid)
+        Row numbers; fixed for the whole search.
+    objectives : Objectives
+        The scorer that ranks trials, and further objectives.
+    random_state : int
+        The search's seed. Random parts of preprocessing and the order of rows in training derive from it.
+    epoch_steps : int
+        Steps of an epoch: the unit of all rungs.
+    constraints : mapping of str to float
+        Upper limits of measured costs.
+    columns : TypedColumns or None
+        The fitted first step of every pipeline; its size is part of ``model_bytes``.
+    """
+
+    frame: pd.DataFrame
+    column_types: Mapping[str, str]
+    y: Array
+    problem: Problem
+    folds: list[tuple[Array, Array]]
+    objectives: Objectives
+    random_state: int
+    epoch_steps: int = 1
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    columns: TypedColumns | None = None

@@ -1,0 +1,274 @@
+"""Trains a cohort on all folds in lockstep, from its first rung to its last."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from automl.families import Fold, Trainer, get_family
+from automl.records import State, TrialRecord, TrialSpec
+from automl.workers.blas import limit_threads
+from automl.workers.cohort import Cohort
+from automl.workers.context import WorkerContext
+from automl.workers.measurements import CostMeter, violations
+from automl.workers.prepared import PreparedFold, PreparedFolds
+from automl.workers.progress import TimeAccount, TrialProgress
+from automl.workers.rung import RungPredictions, objective_values, report_metrics, score_trials
+
+__all__ = ["Report", "evaluate", "train_single"]
+
+# At a rung: {trial number: score} -> numbers of the trials to prune.
+Report = Callable[[int, dict[int, float]], set[int]]
+
+
+def evaluate(
+    context: WorkerContext,
+    prepared: PreparedFolds,
+    cohort: Cohort,
+    report: Report,
+    stop: Callable[[], bool],
+    costs: CostMeter | None = None,
+) -> list[TrialRecord]:
+    """Train a cohort on every fold and return how each trial ended.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        Table, folds, objectives.
+    prepared : PreparedFolds
+        The matrices of the folds.
+    cohort : Cohort
+        The trials.
+    report : callable
+        Called once a rung with the scores of all trials in training; returns those to prune.
+    stop : callable
+        Called often; training ends as soon as it returns True.
+    costs : CostMeter, optional
+        Measures trials; one used before in the same context reuses its preparations.
+
+    Returns
+    -------
+    list of TrialRecord
+        One per trial, in the cohort's order. A trial that raises has a record too. If the cohort as a whole raises,
+        each trial that has not ended is trained again alone, so that only the trials at fault fail.
+    """
+    costs = costs or CostMeter(context)
+    evaluation = _Evaluation(context, cohort, report, stop, costs)
+    try:
+        evaluation.prepare(prepared)
+        evaluation.train()
+    except Exception:
+        unfinished = evaluation.abort(traceback.format_exc())
+        if evaluation.folds and len(cohort.trials) > 1:
+            alone = {
+                i: evaluate(
+                    context,
+                    prepared,
+                    replace(cohort, trials=(cohort.trials[i],)),
+                    report,
+                    stop,
+                    costs,
+                )[0]
+                for i in unfinished
+            }
+            return [alone.get(i, record) for i, record in enumerate(evaluation.records())]
+    return evaluation.records()
+
+
+def train_single(context: WorkerContext, spec: TrialSpec, last_rung: int | None = None) -> TrialRecord:
+    """Train one trial in this process, without neighbours and without limits.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        Table, folds, objectives.
+    spec : TrialSpec
+        The trial.
+    last_rung : int or None
+        Rung to stop at; None trains to the trial's own last rung.
+    """
+
+    def report(rung: int, scores: dict[int, float]) -> set[int]:
+        return set(scores) if last_rung is not None and rung >= last_rung else set()
+
+    with limit_threads(context.frame.size, 1, spec.blas_threads):
+        (record,) = evaluate(context, PreparedFolds(context), Cohort(0, (spec,)), report, lambda: False)
+    return record
+
+
+class _Evaluation:
+    """A cohort in training; trials are known by their positions in it."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        cohort: Cohort,
+        report: Report,
+        stop: Callable[[], bool],
+        costs: CostMeter,
+    ) -> None:
+        self.context, self.cohort = context, cohort
+        self.report, self.should_stop, self.costs = report, stop, costs
+        self.measured = dict.fromkeys([*context.objectives.costs, *context.constraints])
+        self.family, self.preprocess = get_family(cohort.trials[0]), cohort.trials[0].preprocess
+        self.params = [spec.family_params for spec in cohort.trials]
+        self.trials = [
+            TrialProgress(spec, self.family.last_rung(params, context.epoch_steps))
+            for spec, params in zip(cohort.trials, self.params, strict=True)
+        ]
+        self.time = TimeAccount(self.trials, cohort.trial_timeout)
+        self.folds: list[PreparedFold] = []
+        self.trainers: list[Trainer] = []
+        self.started = time.time()
+        self.trained = 0.0  # seconds up to the last rung
+
+    def prepare(self, prepared: PreparedFolds) -> None:
+        """Prepare the folds, and measure the preparation if its time counts."""
+        folds = prepared(self.preprocess)
+        self.costs.prepare(self.measured, self.preprocess)
+        self.folds = folds
+
+    def train(self) -> None:
+        """Train all trials from rung to rung until each has ended."""
+        self.trainers = [
+            self.family.trainer(
+                self.params,
+                [trial.spec.seed for trial in self.trials],
+                self.context.problem,
+                Fold(fold.X, fold.y, (self.context.random_state, n), self.context.epoch_steps, fold.order),
+            )
+            for n, fold in enumerate(self.folds)
+        ]
+        self.time.charge(self.open())
+        last_rungs = {trial.last_rung for trial in self.trials}
+        family_rungs = self.family.rungs(max(last_rungs), self.context.epoch_steps)
+        before = 0
+        for rung in sorted(family_rungs | last_rungs):
+            training = self.open()
+            in_time = self.within_time(before, rung) and self.advance(rung)
+            self.time.charge(training, fitting=True)
+            if not in_time:
+                self.end_early(rung)
+                return
+            updated = set.intersection(*(set(trainer.updated.tolist()) for trainer in self.trainers))
+            due = [
+                i
+                for i in self.open()
+                if i in updated and (rung in family_rungs or rung == self.trials[i].last_rung)
+            ]
+            if due:
+                self.at_rung(rung, due)
+            if not self.open():
+                return
+            before = rung
+
+    def within_time(self, before: int, rung: int) -> bool:
+        """Return whether the next rung can be reached in time, if training cannot be interrupted before it."""
+        if self.family.interruptible or not before:
+            return True
+        return time.time() + self.trained * (rung / before - 1) < self.cohort.deadline
+
+    def advance(self, rung: int) -> bool:
+        """Train all folds until ``rung``; a trial that fails on one fold leaves the others too."""
+        start = time.perf_counter()
+        for trainer in self.trainers:
+            trainer.select(self.open())
+            if not trainer.advance(rung, self.stop):
+                return False
+            for position, reason in trainer.failures.items():
+                if self.trials[position].is_open:
+                    self.trials[position].end("failed", reason)
+        self.trained += time.perf_counter() - start
+        return True
+
+    def stop(self) -> bool:
+        """Return whether training must end now."""
+        return self.should_stop() or time.time() >= self.cohort.deadline or self.time.overdue()
+
+    def at_rung(self, rung: int, due: list[int]) -> None:
+        """Score and report the trials that are due, and end those that are complete or pruned."""
+        share = rung / self.context.epoch_steps
+        predictions = RungPredictions.make(self.trainers, self.folds, share, self.open(), due)
+        score_trials(self.trials, due, rung, predictions, self.context.objectives.metric)
+        scored = {self.trials[i].spec.number: i for i in due if self.trials[i].is_open}
+        self.time.charge(due)
+        if not scored:
+            return
+        pruned = self.report(rung, {number: self.trials[i].scores[-1] for number, i in scored.items()})
+        self.time.skip()  # waiting for the answer is no training
+        for number, i in scored.items():
+            last_rung = self.trials[i].last_rung
+            if rung == last_rung:
+                self.trials[i].end("complete")
+            elif number in pruned:
+                self.trials[i].end("pruned", f"pruned at rung {rung} of {last_rung}")
+        ended = [i for i in scored.values() if not self.trials[i].is_open]
+        report_metrics(self.trials, ended, predictions, self.context.problem)
+        for i in ended:
+            self.measure(i, predictions)
+        self.time.charge(list(scored.values()))
+
+    def measure(self, i: int, predictions: RungPredictions | None = None) -> None:
+        """Set the objective values and measured costs of a trial, if the search uses any."""
+        trial, objectives = self.trials[i], self.context.objectives
+        values: dict[str, float] = {}
+        try:
+            if len(objectives.names) > 1 and predictions is not None:
+                values = objective_values(objectives, predictions, i)
+            if "fit_seconds" in self.measured:
+                values["fit_seconds"] = trial.fit_seconds / len(self.trainers)
+            if self.costs.needs_model(self.measured):
+                values |= self.costs(self.measured, self.trainers[0].estimator(i), self.preprocess)
+        except Exception:
+            trial.end("failed", traceback.format_exc())
+            return
+        for name, value in values.items():
+            if not np.isfinite(value):
+                trial.end("failed", f"{name} is {value}")
+                return
+        order = dict.fromkeys([*objectives.names, *self.measured])
+        trial.values = {name: values[name] for name in order if name in values}
+        trial.violation = violations(trial.values, self.context.constraints) if trial.values else {}
+
+    def open(self) -> list[int]:
+        """Return the positions of the trials that have not ended."""
+        return [i for i, trial in enumerate(self.trials) if trial.is_open]
+
+    def end_early(self, rung: int) -> None:
+        """End all trials before ``rung``; those with a score are measured for their constraints."""
+        state: State = "stopped"
+        reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
+        if self.time.overdue():
+            state, reason = "pruned", self.cohort.timeout_reason
+        for i in self.open():
+            self.trials[i].end(state, reason)
+            if self.context.constraints and self.trials[i].rungs:
+                self.measure(i)
+
+    def abort(self, reason: str) -> list[int]:
+        """End all open trials as failed, and return their positions."""
+        unfinished = self.open()
+        self.time.charge(unfinished)
+        for i in unfinished:
+            self.trials[i].end("failed", reason)
+        return unfinished
+
+    def records(self) -> list[TrialRecord]:
+        """Return the records of all trials."""
+        return [
+            trial.record(self.family.name, self.started, self.context.epoch_steps, self.history(i))
+            for i, trial in enumerate(self.trials)
+        ]
+
+    def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return a trial's losses and learning rates by epoch: means over the folds, for the epochs of all."""
+        by_fold = [trainer.history(position) for trainer in self.trainers]
+        n = min((len(losses) for losses, _ in by_fold), default=0)
+        if not n:
+            return (), ()
+        losses: Sequence[float] = np.mean([losses[:n] for losses, _ in by_fold], axis=0).tolist()
+        return tuple(losses), by_fold[0][1][:n]

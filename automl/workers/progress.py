@@ -1,0 +1,124 @@
+"""The state of a trial while its cohort trains, and the time charged to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from automl.records import Curve, State, TrialRecord, TrialSpec
+
+__all__ = ["TimeAccount", "TrialProgress"]
+
+
+@dataclass
+class TrialProgress:
+    """Everything known of a trial so far.
+
+    Parameters
+    ----------
+    spec : TrialSpec
+        The trial.
+    last_rung : int
+        The rung at which it is complete.
+    """
+
+    spec: TrialSpec
+    last_rung: int
+    rungs: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    fold_scores: tuple[float, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    violation: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    fit_seconds: float = 0.0
+    state: State | None = None
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the trial has not ended."""
+        return self.state is None
+
+    def end(self, state: State, reason: str = "") -> None:
+        """End the trial."""
+        self.state, self.reason = state, reason
+
+    def record(
+        self,
+        family: str,
+        started: float,
+        epoch_steps: int,
+        history: tuple[tuple[float, ...], tuple[float, ...]],
+    ) -> TrialRecord:
+        """Return the record of the ended trial.
+
+        Parameters
+        ----------
+        family : str
+            The family's name.
+        started : float
+            When the cohort started, in seconds since 1970.
+        epoch_steps : int
+            Steps of an epoch.
+        history : pair of tuples of float
+            Training losses and learning rates by epoch.
+        """
+        losses, learning_rates = history
+        return TrialRecord(
+            **self.spec.model_dump(),
+            state=self.state or "failed",
+            family=family,
+            score=self.scores[-1] if self.scores and self.state != "failed" else None,
+            fold_scores=self.fold_scores,
+            metrics=self.metrics,
+            values=self.values,
+            excess=self.violation,
+            curve=Curve(
+                losses=losses,
+                learning_rates=learning_rates,
+                rungs=tuple(self.rungs),
+                scores=tuple(self.scores),
+                epoch_steps=epoch_steps,
+            ),
+            started=started,
+            seconds=self.seconds,
+            reason=self.reason,
+        )
+
+
+class TimeAccount:
+    """Divides the time of a cohort among its trials, and tells when their time limit is reached.
+
+    Parameters
+    ----------
+    trials : sequence of TrialProgress
+        The trials.
+    trial_timeout : float
+        Seconds for each of them.
+    """
+
+    def __init__(self, trials: Sequence[TrialProgress], trial_timeout: float) -> None:
+        self._trials, self._trial_timeout = trials, trial_timeout
+        self._read = time.perf_counter()
+        self._limit = float("inf")
+
+    def charge(self, positions: Sequence[int], *, fitting: bool = False) -> None:
+        """Charge the time since the last reading to these trials in equal parts."""
+        before, self._read = self._read, time.perf_counter()
+        for position in positions:
+            trial, seconds = self._trials[position], (self._read - before) / len(positions)
+            trial.seconds += seconds
+            trial.fit_seconds += seconds if fitting else 0.0
+        training = [trial for trial in self._trials if trial.is_open]
+        most = max((trial.seconds for trial in training), default=0.0)
+        self._limit = self._read + (self._trial_timeout - most) * len(training)
+
+    def skip(self) -> None:
+        """Charge the time since the last reading to no trial."""
+        self._read = time.perf_counter()
+
+    def overdue(self) -> bool:
+        """Return whether an open trial has used all its time."""
+        return time.perf_counter() >= self._limit

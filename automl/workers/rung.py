@@ -1,0 +1,118 @@
+"""The scores and metrics of trials at a rung."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl.families import Array, Problem, Trainer
+from automl.metrics import Metric, Objectives, Predictions, final_metrics, to_score
+from automl.workers.prepared import PreparedFold
+from automl.workers.progress import TrialProgress
+
+__all__ = ["RungPredictions", "objective_values", "report_metrics", "score_trials"]
+
+
+@dataclass(frozen=True)
+class RungPredictions:
+    """The predictions of trials at a rung, with the targets they are compared with.
+
+    Parameters
+    ----------
+    of : dict of int to list of Predictions
+        By position of the trial: one for each fold.
+    targets : list of ndarray
+        By fold.
+    """
+
+    of: dict[int, list[Predictions]]
+    targets: list[Array]
+
+    @classmethod
+    def make(
+        cls,
+        trainers: Sequence[Trainer],
+        folds: Sequence[PreparedFold],
+        share: float,
+        training: Sequence[int],
+        due: Sequence[int],
+    ) -> RungPredictions:
+        """Predict the validation rows that judge models of ``share`` of the training rows.
+
+        Parameters
+        ----------
+        trainers : sequence of Trainer
+            By fold.
+        folds : sequence of PreparedFold
+            By fold.
+        share : float
+            Share of the training rows that the models have seen.
+        training : sequence of int
+            Positions of the trials in training.
+        due : sequence of int
+            Positions of those to predict with.
+        """
+        samples = [fold.validation_sample(share) for fold in folds]
+        of: dict[int, list[Predictions]] = {i: [] for i in due}
+        for trainer, (X, _) in zip(trainers, samples, strict=True):
+            trainer.select(training)
+            for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
+                if i in of:
+                    of[i].append(predictions)
+        return cls(of, [y for _, y in samples])
+
+    def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions]]]:
+        """Return for each fold its targets and the predictions of these trials."""
+        return [(y, [self.of[i][fold] for i in positions]) for fold, y in enumerate(self.targets)]
+
+
+def score_trials(
+    trials: Sequence[TrialProgress],
+    due: Sequence[int],
+    rung: int,
+    predictions: RungPredictions,
+    metric: Metric,
+) -> None:
+    """Append the scores of the trials that are due; a trial without a finite score fails."""
+    try:
+        by_fold = [metric.score_batch(y, batch) for y, batch in predictions.by_fold(due)]
+    except Exception:  # a scorer of the user may raise on the predictions of one trial
+        if len(due) == 1:
+            trials[due[0]].end("failed", traceback.format_exc())
+            return
+        for i in due:
+            score_trials(trials, [i], rung, predictions, metric)
+        return
+    for i, *scores in zip(due, *by_fold, strict=True):
+        trial = trials[i]
+        trial.fold_scores = tuple(scores)
+        trial.rungs.append(rung)
+        trial.scores.append(float(np.mean(scores)))
+        if not np.isfinite(trial.scores[-1]):
+            trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
+
+
+def report_metrics(
+    trials: Sequence[TrialProgress], ended: Sequence[int], predictions: RungPredictions, problem: Problem
+) -> None:
+    """Set the final metrics of trials: means over the folds that define them."""
+    by_fold = [
+        final_metrics(problem.task, problem.n_classes, y, batch) for y, batch in predictions.by_fold(ended)
+    ]
+    for i, *reports in zip(ended, *by_fold, strict=True):
+        names = dict.fromkeys(name for report in reports for name in report)
+        trials[i].metrics = {
+            name: float(np.mean([report[name] for report in reports if name in report])) for name in names
+        }
+
+
+def objective_values(objectives: Objectives, predictions: RungPredictions, position: int) -> dict[str, float]:
+    """Return the values of a trial's scorers, means over the folds."""
+    values: dict[str, float] = {}
+    for metric in objectives.metrics:
+        scores = [metric(y, batch[0]) for y, batch in predictions.by_fold([position])]
+        values[metric.name] = to_score(float(np.mean(scores)), metric.direction)
+    return values

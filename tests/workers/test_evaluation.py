@@ -1,0 +1,231 @@
+import time
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+from automl.descent import Training
+from automl.families import FAMILIES, Fold, rung_levels
+from automl.metrics import metric_for, objectives_for
+from automl.records import TrialSpec
+from automl.workers import Cohort
+from automl.workers.evaluation import evaluate
+from automl.workers.prepared import PreparedFolds
+
+
+@pytest.fixture
+def run(context):
+    def run(cohort, report=lambda rung, scores: set(), stop=lambda: False, scoring="roc_auc", **changes):
+        objectives = objectives_for(scoring, None, "binary", 2)
+        changed = replace(context, objectives=objectives, **changes)
+        return evaluate(changed, PreparedFolds(changed), cohort, report, stop)
+
+    return run
+
+
+def test_evaluate_reports_the_whole_cohort_at_every_rung(run, cohort):
+    asked = []
+
+    def report(rung, scores):
+        asked.append((rung, sorted(scores)))
+        return {1} if rung == 4 else set()
+
+    records = run(cohort({"max_epochs": 5}, {"max_epochs": 5}, {"max_epochs": 2}), report)
+    assert asked == [(1, [0, 1, 2]), (2, [0, 1, 2]), (4, [0, 1]), (5, [0])]
+    assert [record.state for record in records] == ["complete", "pruned", "complete"]
+    assert records[1].reason == "pruned at rung 4 of 5"
+    assert [record.curve.rungs for record in records] == [(1, 2, 4, 5), (1, 2, 4), (1, 2)]
+    assert [len(record.curve.losses) for record in records] == [5, 4, 2]
+
+
+def test_evaluate_completes_a_trial_pruned_at_its_last_rung(run, cohort):
+    (record,) = run(cohort({"max_epochs": 2}), lambda rung, scores: set(scores) if rung == 2 else set())
+    assert record.state == "complete"
+
+
+def test_evaluate_scores_are_means_over_folds(run, cohort, context):
+    models = [{"max_epochs": 4, "learning_rate": rate} for rate in (0.01, 0.1)]
+    records = run(cohort(*models))
+    metric = metric_for("roc_auc", "binary", 2)
+    for model, record in zip(models, records, strict=True):
+        scores = []
+        for number, fold in enumerate(PreparedFolds(context)({})):
+            trainer = FAMILIES["linear"].trainer(
+                [model], [record.seed], context.problem, Fold(fold.X, fold.y, (0, number))
+            )
+            trainer.advance(4, lambda: False)
+            scores.append(metric(fold.y_valid, trainer.predict(fold.X_valid)[0]))
+        assert record.fold_scores == pytest.approx(scores)
+        assert record.score == pytest.approx(np.mean(scores))
+        assert record.metrics["roc_auc"] == pytest.approx(record.score)
+
+
+def test_evaluate_divides_seconds_without_waiting(run, cohort):
+    def report(rung, scores):
+        time.sleep(0.05)
+        return {1} if rung == 1 else set()
+
+    start = time.perf_counter()
+    long, short = run(
+        cohort({"max_epochs": 40, "batch_size": 2}, {"max_epochs": 40, "batch_size": 2}), report
+    )
+    passed = time.perf_counter() - start
+    assert short.seconds < long.seconds < passed - 0.05 * len(long.curve.rungs)
+
+
+def test_evaluate_records_the_traceback(run, cohort):
+    broken = {"decision_tree": {"max_depth": -1}}
+    (record,) = run(cohort(broken))
+    assert (record.state, record.score, record.family) == ("failed", None, "decision_tree")
+    assert "Traceback" in record.reason
+    assert "max_depth" in record.reason.splitlines()[-1]
+
+
+def test_evaluate_retries_each_trial_of_a_raising_cohort(run, cohort, monkeypatch):
+    predict = Training.predict
+
+    def predicting(training, X):
+        if any(config.learning_rate == 0.5 for config in training.configs):
+            raise MemoryError("too much")
+        return predict(training, X)
+
+    monkeypatch.setattr(Training, "predict", predicting)
+    asked = []
+
+    def report(rung, scores):
+        asked.append((rung, sorted(scores)))
+        return set()
+
+    rates = (0.1, 0.5, 0.2)
+    records = run(cohort(*({"max_epochs": 2, "learning_rate": rate} for rate in rates)), report)
+    assert [record.state for record in records] == ["complete", "failed", "complete"]
+    assert records[1].reason.endswith("MemoryError: too much\n")
+    assert asked == [(1, [0]), (2, [0]), (1, [2]), (2, [2])]
+    (alone,) = run(cohort({"max_epochs": 2, "learning_rate": 0.1}))
+    assert records[0].score == alone.score
+
+
+def test_evaluate_does_not_retry_preparation(run, cohort, monkeypatch):
+    prepared = []
+
+    def preparing(folds, preprocess):
+        prepared.append(preprocess)
+        raise ValueError("no such column")
+
+    monkeypatch.setattr(PreparedFolds, "__call__", preparing)
+    records = run(cohort({"max_epochs": 2}, {"max_epochs": 3}))
+    assert [record.state for record in records] == ["failed", "failed"]
+    assert len(prepared) == 1
+
+
+def test_evaluate_raising_scorer_fails_one_trial(run, cohort):
+    def scorer(estimator, X, y):
+        certain = estimator.predict_proba(X).max() > 0.9
+        if certain:
+            raise ValueError("too sure")
+        return 0.5
+
+    timid, bold = run(
+        cohort({"max_epochs": 2, "learning_rate": 1e-4}, {"max_epochs": 2, "learning_rate": 10.0}),
+        scoring=scorer,
+    )
+    assert (timid.state, timid.score) == ("complete", 0.5)
+    assert bold.state == "failed"
+    assert bold.reason.endswith("ValueError: too sure\n")
+
+
+def test_evaluate_diverging_trial_fails_alone(run, cohort):
+    wild = {"max_epochs": 4, "loss": "logistic", "learning_rate": 1e30, "optimizer": "sgd"}
+    calm = {"max_epochs": 4, "loss": "logistic", "optimizer": "sgd", "learning_rate": 0.1}
+    failed, kept = run(cohort(wild, calm))
+    (alone,) = run(cohort(calm, number=0))
+    assert failed.state == "failed"
+    assert "diverged in epoch 1" in failed.reason
+    assert kept.state == "complete"
+    assert kept.score == pytest.approx(alone.score, abs=0.02)  # other seed, same model
+
+
+def test_evaluate_nan_score_is_a_failure(run, cohort):
+    (record,) = run(cohort({"max_epochs": 2}), scoring=lambda estimator, X, y: float("nan"))
+    assert record.state == "failed"
+    assert record.reason == "score at rung 1 is nan"
+
+
+def test_evaluate_deadline_keeps_reached_scores(run, cohort, monkeypatch):
+    looks = count()
+    monkeypatch.setattr("automl.workers.evaluation.time.time", lambda: float(next(looks)))
+    endless = {"max_epochs": 10**7, "batch_size": 4}
+    (record,) = run(cohort(endless, deadline=500.0))
+    assert next(looks) < 510  # it looks at every batch, and stops at the first that comes too late
+    assert record.state == "stopped"
+    assert "time is up" in record.reason
+    assert record.score == record.curve.scores[-1]
+    assert len(record.curve.losses) >= record.curve.rungs[-1]
+
+
+def test_evaluate_stopped_early_has_no_score(run, cohort):
+    for model in ({"max_epochs": 3}, {"decision_tree": {}}):
+        (record,) = run(cohort(model), stop=lambda: True)
+        assert (record.state, record.score) == ("stopped", None)
+
+
+def test_evaluate_rungs_include_last_epochs(run, cohort):
+    asked = []
+    run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: asked.append(rung) or set())
+    assert asked == sorted(rung_levels(12) | {7, 12})
+
+
+def test_evaluate_partial_epochs_change_no_curve(run, cohort):
+    asked = []
+    models = [{"max_epochs": 5, "batch_size": size} for size in (4, 25, "full")]
+    (plain, *_) = small = run(cohort(*models))
+    large = run(
+        cohort(*models), lambda rung, scores: asked.append((rung, sorted(scores))) or set(), epoch_steps=4
+    )
+    # 60 rows a fold: a step is 15 of them, and a batch must have passed whole
+    assert asked == [(1, [0]), (2, [0, 1]), *((rung, [0, 1, 2]) for rung in (4, 8, 16, 20))]
+    assert large[0].curve.rungs == (1, 2, 4, 8, 16, 20)
+    assert [record.curve.epochs for record in large] == [5, 5, 5]
+    for one, other in zip(small, large, strict=True):
+        assert one.curve.losses == other.curve.losses
+        assert one.curve.scores == other.curve.scores[-len(one.curve.scores) :]
+    pruned = run(cohort(*models), lambda rung, scores: {0} if rung == 2 else set(), epoch_steps=4)
+    assert (pruned[0].reason, pruned[0].curve.epochs) == ("pruned at rung 2 of 20", 0.5)
+    assert pruned[1].curve == large[1].curve
+    assert plain.score == large[0].score
+
+
+@pytest.mark.parametrize("model", ["decision_tree", "random_forest"])
+def test_evaluate_trees_start_with_samples(run, cohort, model):
+    proposal = TrialSpec(number=0, configuration={"model": {model: {}}}, params={}, seed=0)
+    (record,) = run(Cohort(0, (proposal,)), epoch_steps=16)
+    (plain,) = run(Cohort(0, (proposal,)))
+    trees = {"decision_tree": (), "random_forest": (64, 208)}[model]
+    assert record.curve.rungs == (1, 4, 16, *trees)
+    assert record.score == plain.score
+
+
+def test_evaluate_skips_a_fit_beyond_the_deadline(run, cohort, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("automl.workers.evaluation.time.time", lambda: now[0])
+    monkeypatch.setattr("automl.workers.evaluation.time.perf_counter", lambda: now[0])
+
+    def fit(self, X, y, **kwargs):
+        now[0] += len(X) / 10
+        return whole(self, X, y, **kwargs)
+
+    whole = DecisionTreeClassifier.fit
+    monkeypatch.setattr(DecisionTreeClassifier, "fit", fit)
+    states = {}
+    for deadline in (9.0, 11.0, 30.0):
+        now[0] = 0.0
+        (record,) = run(cohort({"decision_tree": {}}, deadline=deadline), epoch_steps=4)
+        states[deadline] = record.state, record.curve.rungs, record.early
+    # three folds: 4.5 s for the sample, another 13.5 s for what is four times as much
+    assert states == {
+        9.0: ("stopped", (1,), True),
+        11.0: ("stopped", (1,), True),
+        30.0: ("complete", (1, 4), False),
+    }
