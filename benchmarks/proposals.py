@@ -85,7 +85,7 @@ def measured(space_name: str, n_trials: int, repeats: int) -> dict[str, tuple[fl
         shown = in_memory(trials)
         shown.pruner.prune(shown, running)
 
-    plain = in_memory(trials, make_sampler("tpe", 0).made)
+    plain = in_memory(trials, make_sampler("tpe", 0).inner)
     asked = plain.ask()
     asked.report(0.1, 1)
     leader = session.propose(lambda leader: 1)[0].number

@@ -1,4 +1,4 @@
-"""The only room that knows Optuna: propose, judge at rungs, tell, keep."""
+"""The only package that imports Optuna: proposals, pruning, storage, and processes that share a study."""
 
 from automl.study.attributes import (
     read_records,
@@ -8,9 +8,11 @@ from automl.study.attributes import (
     save_run,
     save_settings,
 )
-from automl.study.peers import ProcessLease, open_lease
-from automl.study.samplers import make_pruner, make_sampler
-from automl.study.session import RemoteUpdates, Session
+from automl.study.lease import ProcessLease, open_lease
+from automl.study.peers import RemoteUpdates
+from automl.study.pruners import make_pruner
+from automl.study.samplers import make_sampler
+from automl.study.session import Session
 from automl.study.storage import create_study, known_studies, load_study
 
 __all__ = [

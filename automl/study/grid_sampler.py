@@ -1,4 +1,4 @@
-"""Points that are laid out before the search, and taken one after the other."""
+"""A sampler of points that are listed before the search, such as a grid."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from optuna.trial import FixedTrial
 
 from automl.errors import Fault, SettingError
 from automl.space import Space
+from automl.study.optuna_private import grid_of
 
-__all__ = ["Points"]
+__all__ = ["FixedPointSampler"]
 
-_MOST = 20_000  # points of a grid; more will never be trained
+_MAX_POINTS = 20_000  # a larger grid cannot be searched
 
 
-class Points(RandomSampler):
-    """A list of points to take, in an order of their own; what else is asked for is random.
+class FixedPointSampler(RandomSampler):
+    """A list of points to try in random order; other parameters are drawn at random.
 
     Parameters
     ----------
     points : iterable of dict
-        Optuna's parameters of each.
+        Optuna's parameters of each point.
     seed : int
-        What their order follows from. They are shuffled, so that a search that ends early has seen something of
-        every corner.
+        The seed of their order. They are shuffled, so that a search that ends early has tried all regions.
     structural : callable
-        Which of the parameters must be equal for trials to train together.
+        Whether trials must be equal in a parameter to train together.
     """
 
     def __init__(
@@ -41,21 +41,22 @@ class Points(RandomSampler):
         self.points = [dict(listed[i]) for i in np.random.default_rng(seed).permutation(len(listed))]
         self._structural = structural
         self._left = dict.fromkeys(range(len(self.points)))
-        self._alike: dict[str, list[int]] = {}
+        self._by_structure: dict[str, list[int]] = {}
         for position in reversed(self._left):
-            self._alike.setdefault(self._structure(self.points[position]), []).append(position)
+            structure = self._structure(self.points[position])
+            self._by_structure.setdefault(structure, []).append(position)
 
     def take(self, like: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """Return the next point, of the same structure as another if one is given; None where there is none left."""
+        """Return the next point, of the same structure as ``like`` if given; None if none is left."""
         if like is None:
             first = next(iter(self._left), None)
             if first is None:
                 return None
             like = self.points[first]
-        alike = self._alike.get(self._structure(like))
-        if not alike:
+        positions = self._by_structure.get(self._structure(like))
+        if not positions:
             return None
-        position = alike.pop()
+        position = positions.pop()
         del self._left[position]
         return self.points[position]
 
@@ -63,54 +64,56 @@ class Points(RandomSampler):
         return repr(sorted((name, value) for name, value in point.items() if self._structural(name)))
 
     @classmethod
-    def of_grid(cls, space: Space, seed: int, resolution: float) -> Points:
-        """Lay a grid over a space, ``resolution`` values for each range.
+    def of_grid(cls, space: Space, seed: int, resolution: float) -> FixedPointSampler:
+        """Make a grid over a space, with ``resolution`` values of each range.
 
         Raises
         ------
         SettingError
-            If the grid has too many points to be a search.
+            If the resolution is not a whole number, or the grid has too many points.
         """
         if resolution < 1 or resolution != int(resolution):
             rule = "needs a whole number of values for each range"
             raise SettingError(Fault("sampler", rule, f'"grid:{resolution:g}"', "Write grid:5."))
-        configurations = list(islice(space.grid(int(resolution)), _MOST + 1))
-        if len(configurations) > _MOST:
+        configurations = list(islice(space.grid(int(resolution)), _MAX_POINTS + 1))
+        if len(configurations) > _MAX_POINTS:
             came = f"more than that, with {resolution:g} values a range"
             advice = "Narrow the space, take fewer values (grid:2), or another sampler."
-            raise SettingError(Fault("sampler", f"a grid must have at most {_MOST:,} points", came, advice))
+            rule = f"a grid must have at most {_MAX_POINTS:,} points"
+            raise SettingError(Fault("sampler", rule, came, advice))
         return cls(map(space.to_trial, configurations), seed, space.structural)
 
     @classmethod
-    def of_sampler(cls, sampler: GridSampler, seed: int, space: Space) -> Points:
-        """Take the points of Optuna's own grid.
+    def of_sampler(cls, sampler: GridSampler, seed: int, space: Space) -> FixedPointSampler:
+        """Take the points of Optuna's grid sampler.
 
         Raises
         ------
         SettingError
-            If a parameter that the space asks for is not in the grid, or a value is not in the space.
+            If the grid lacks a parameter of the space, or has a value outside the space.
         """
-        grid: dict[str, list[Any]] = sampler._search_space
+        grid = grid_of(sampler)
         found: dict[str, dict[str, Any]] = {}
         for values in product(*grid.values()):
             point = dict(zip(grid, values, strict=True))
             trial = FixedTrial(point)
             if not space.forbidden(_configuration(space, trial)):
-                # Points that differ in what another branch would ask for are the same.
+                # Points that differ in the parameters of another branch alone are the same.
                 found.setdefault(repr(sorted(trial.params.items())), trial.params)
-            if len(found) > _MOST:
-                raise SettingError(Fault("sampler", f"a grid must have at most {_MOST:,} points", "more"))
+            if len(found) > _MAX_POINTS:
+                rule = f"a grid must have at most {_MAX_POINTS:,} points"
+                raise SettingError(Fault("sampler", rule, "more"))
         return cls(found.values(), seed, space.structural)
 
 
 def _configuration(space: Space, trial: FixedTrial) -> dict[str, Any]:
-    """Return what the space makes of a point, or say what is wrong with it."""
+    """Return the configuration of a point, or raise the error that the space finds in it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Optuna warns of a value out of range, and takes it
+            warnings.simplefilter("error")  # Optuna only warns of a value out of range
             return space.suggest(trial)
     except (ValueError, UserWarning) as error:
         rule = "a grid must have a value of the space for every parameter it asks for"
         raise SettingError(
-            Fault("sampler", rule, f"one of which Optuna says: {str(error).rstrip('.')}")
+            Fault("sampler", rule, f"a grid with an error: {str(error).rstrip('.')}")
         ) from error

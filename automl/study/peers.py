@@ -1,199 +1,187 @@
-"""Processes that search the same study: leases, heartbeats, and takeover of the trials of crashed ones."""
+"""The trials of other processes that search the same study, and takeover of those whose process crashed."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import optuna
-from filelock import FileLock
-from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from automl.errors import without_passwords
-from automl.study.locks import acquire, file_lock, is_held, release, user_folder
-from automl.study.storage import is_file, journal_file, store_error
+from automl.records import TrialRecord, TrialSpec
+from automl.space import Space
+from automl.study.attributes import (
+    CONFIGURATION,
+    OWNER,
+    RECORD,
+    SURPLUS,
+    proposed_configuration,
+    records_of,
+)
+from automl.study.duplicates import Duplicates
+from automl.study.history import History
+from automl.study.lease import ProcessLease
+from automl.study.pending import PendingTrials
+from automl.study.results import ResultWriter
+from automl.study.stored import set_user_attr, stored_trial
 
-__all__ = ["ProcessLease", "open_lease"]
+__all__ = ["RemoteTrials", "RemoteUpdates"]
 
-# Study attribute of a process: when it was last seen searching; 0: it has left; below 0: it only finishes.
-_LEASE = "seat "
-
-_HEARTBEAT = 15.0  # seconds between two heartbeats
-_EXPIRY = 60.0  # seconds without a heartbeat after which a process of another machine counts as dead
+_POLL = 1.0  # seconds between two looks at the trials of other processes
 
 
-class ProcessLease:
-    """The registration of this process among those that search a study.
-
-    A process holds a file lock as long as it lives, beside the journal, or in the user's folder for locks if the study
-    is in a database. So the death of a process on this machine is seen at once. A process of another machine sends a
-    heartbeat to the database every 15 seconds and counts as dead after 60 without one; clocks must agree that far.
+@dataclass(frozen=True)
+class RemoteUpdates:
+    """Changes of a study by other processes.
 
     Parameters
     ----------
-    study_name : str
-        Name of the study.
-    storage : str, path, optuna storage or None
-        Where the study is kept.
+    records : tuple of TrialRecord
+        Trials of other processes that have ended.
+    orphaned : tuple of tuple of TrialSpec
+        Cohorts that were running when their process died, to be trained here. They include the trials of the cohort
+        that had ended, so that the others train with the same neighbours.
+    """
 
-    Attributes
+    records: tuple[TrialRecord, ...] = ()
+    orphaned: tuple[tuple[TrialSpec, ...], ...] = ()
+
+
+class RemoteTrials:
+    """The running trials of other processes.
+
+    Parameters
     ----------
-    token : str
-        The name of this process in the study; tokens sort by start time.
+    study : optuna.Study
+        The study.
+    space : Space
+        The search space.
+    lease : ProcessLease or None
+        The lease of this process; None: it is the only one.
+    n_trials : int or None
+        Number of trials of all processes together.
+    history, duplicates, pending, results
+        What this process knows of the study, and its ways to write to it.
     """
 
-    def __init__(self, study_name: str, storage: str | Path | BaseStorage | None) -> None:
-        self.token = f"{time.time_ns():x}-{socket.gethostname()}-{os.getpid()}"
-        self._beside_journal = is_file(storage)
-        self._prefix = _lock_prefix(study_name, storage)
-        self._study: optuna.Study | None = None
-        self._last_heartbeat = -_HEARTBEAT
-        self._active = True
-        self._startup_lock: FileLock | None = _locked(self._file("startup"))
-        self._lock = _locked(self._file(f"{self.token}.seat"))
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Space,
+        lease: ProcessLease | None,
+        n_trials: int | None,
+        *,
+        history: History,
+        duplicates: Duplicates,
+        pending: PendingTrials,
+        results: ResultWriter,
+    ) -> None:
+        self._study, self._space, self._lease, self._n_trials = study, space, lease, n_trials
+        self._history, self._duplicates, self._pending = history, duplicates, pending
+        self._results = results
+        self.configurations: dict[int, dict[str, Any] | None] = {}
+        self._n_seen = 0  # trials of the study that are known to be of this process or of another
+        self._active = False  # whether live processes have proposed since this one started
+        self._polled = float("-inf")
 
-    def observe(self, study: optuna.Study) -> None:
-        """Read which processes search the study, without registering."""
-        self._study = study
+    def owns(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial still belongs to this process."""
+        owner = stored_trial(self._study, trial).user_attrs.get(OWNER)
+        return self._lease is None or owner == self._lease.token
 
-    def register(self, study: optuna.Study) -> None:
-        """Show this process to the others as one that searches the study."""
-        self._study = study
-        self._announce(time.time())
+    def is_orphaned(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial runs and its process is dead."""
+        return not trial.state.is_finished() and not self._is_alive(trial.user_attrs.get(OWNER))
 
-    @contextmanager
-    def searching(self) -> Iterator[None]:
-        """Search: let the next process start up, and take over no trials afterwards."""
-        self.release_startup_lock()
-        yield
-        self.stop_searching()
+    def observe(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take in the new trials of a study, given all its trials; they belong to other processes."""
+        for trial in trials[self._n_seen :]:
+            if trial.state.is_finished() and RECORD not in trial.user_attrs:
+                continue
+            configuration = proposed_configuration(trial, self._space)
+            self.add(trial.number, configuration)
+            self._active = self._active or self._is_alive(trial.user_attrs.get(OWNER))
+            if configuration is not None:
+                self._duplicates.add(configuration, trial.number)
+        self._n_seen = max(self._n_seen, len(trials))
 
-    def release_startup_lock(self) -> None:
-        """Let the next process of this machine start up; until then it waits."""
-        if self._startup_lock is not None:
-            release(self._startup_lock)
-            self._startup_lock = None
+    def skip(self, number: int) -> None:
+        """Note that a trial, the last one so far, belongs to this process or has ended."""
+        self._n_seen = number + 1
 
-    def stop_searching(self) -> None:
-        """Leave the trials of crashed processes to others."""
-        self._announce(-time.time())
+    def add(self, number: int, configuration: dict[str, Any] | None) -> None:
+        """Note that another process trains a trial; None is a configuration outside the space."""
+        self.configurations[number] = configuration
 
-    def heartbeat(self) -> None:
-        """Record that this process is alive, if it is time to."""
-        if not self._beside_journal and time.monotonic() - self._last_heartbeat > _HEARTBEAT:
-            self._announce(time.time())
+    def commit(
+        self, draft: FrozenTrial, configuration: Mapping[str, Any], attributes: Mapping[str, Any]
+    ) -> FrozenTrial | None:
+        """Write a drafted trial to the study as one of this process.
 
-    def release(self) -> bool:
-        """End the registration; return whether no other process is active."""
-        self.release_startup_lock()
-        if self._active:
-            self._active = False
-            with suppress(
-                Exception
-            ):  # an unreachable storage: the free lock shows that this process has left
-                self._announce(0.0)
-            release(self._lock)
-        try:
-            return not self.others()
-        except Exception:  # an unreachable storage
-            return True
+        Returns
+        -------
+        FrozenTrial or None
+            The stored trial; None if other processes have proposed the last of ``n_trials`` meanwhile.
+        """
+        owner = {} if self._lease is None else {OWNER: self._lease.token}
+        trial = self._pending.commit(draft, {CONFIGURATION: configuration, **attributes, **owner})
+        if self._active or trial.number > self._n_seen:
+            before = self._study.get_trials(deepcopy=False)[: trial.number]
+            for other in before[self._n_seen :]:
+                self._history.add(other)
+            self.observe(before)
+            counted = sum(one.state != TrialState.FAIL or RECORD in one.user_attrs for one in before)
+            if self._n_trials is not None and counted >= self._n_trials:
+                set_user_attr(self._study, trial, SURPLUS, True)
+                self._study.tell(trial.number, state=TrialState.FAIL)
+                self._history.add(stored_trial(self._study, trial))
+                return None
+        self.skip(trial.number)
+        return trial
 
-    def others(self) -> list[str]:
-        """Return the tokens of the other live processes, by start time."""
-        return [token for token in sorted(self._last_seen()) if token != self.token and self.is_alive(token)]
+    def poll(self) -> tuple[list[TrialRecord], list[FrozenTrial]]:
+        """Return the records of trials that have ended, and the trials of dead processes; at most once a second."""
+        if time.monotonic() - self._polled < _POLL:
+            return [], []
+        self._polled = time.monotonic()
+        if self._lease is not None:
+            self._lease.heartbeat()
+        trials = self._study.get_trials(deepcopy=False)
+        self.observe(trials)
+        takes_over = self._lease is None or (bool(self.configurations) and self._lease.is_first())
+        running = [trials[number] for number in sorted(self.configurations)]
+        dead = {trial.number for trial in running if takes_over and self.is_orphaned(trial)}
+        if dead:  # read what they wrote before they died
+            trials = self._study.get_trials(deepcopy=False)
+        records = []
+        for number in sorted(self.configurations):
+            trial = trials[number]
+            if trial.state.is_finished() or (number in dead and RECORD in trial.user_attrs):
+                records += self._ended(trial)
+        orphans = [trials[number] for number in sorted(dead & self.configurations.keys())]
+        if self.configurations or records:
+            self._history.update(trials)
+        return records, orphans
 
-    def is_first(self) -> bool:
-        """Return whether no live process that searches started before this one."""
-        earlier = (token for token, seen in self._last_seen().items() if seen > 0 and token < self.token)
-        return not any(self.is_alive(token) for token in earlier)
+    def take_over(self, trial: FrozenTrial) -> dict[str, Any] | None:
+        """Make a trial this process's own and return its configuration; None if the space does not allow it."""
+        configuration = self.configurations.pop(trial.number)
+        if configuration is None:
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        elif self._lease is not None:
+            set_user_attr(self._study, trial, OWNER, self._lease.token)
+        return configuration
 
-    def is_alive(self, token: str) -> bool:
-        """Return whether a registered process is alive."""
-        if token == self.token:
-            return True
-        seen = abs(self._last_seen().get(token, 0.0))
-        if not seen:
-            return False
-        file = self._file(f"{token}.seat")
-        if file.exists():
-            if is_held(file):
-                return True
-            self._bury(token)
-            return False
-        return not self._beside_journal and time.time() - seen < _EXPIRY
+    def _ended(self, trial: FrozenTrial) -> list[TrialRecord]:
+        configuration = self.configurations.pop(trial.number)
+        records = records_of([trial])
+        if not trial.state.is_finished():  # its process was killed after it wrote the record
+            self._results.finish(records[0])
+        if configuration is not None and not any(record.lasting for record in records):
+            self._duplicates.forget(configuration, trial.number)
+        return records
 
-    def _bury(self, token: str) -> None:
-        """Mark a dead process as such and remove its lock file."""
-        if self._study is not None:
-            self._study.set_user_attr(_LEASE + token, 0.0)
-            with suppress(OSError):  # the file of another user
-                self._file(f"{token}.seat").unlink(missing_ok=True)
-
-    def _announce(self, seen: float) -> None:
-        if self._study is not None:
-            self._study.set_user_attr(_LEASE + self.token, seen)
-        self._last_heartbeat = time.monotonic()
-
-    def _last_seen(self) -> dict[str, float]:
-        if self._study is None:
-            return {}
-        attributes = self._study.user_attrs
-        return {name[len(_LEASE) :]: seen for name, seen in attributes.items() if name.startswith(_LEASE)}
-
-    def _file(self, suffix: str) -> Path:
-        return self._prefix.with_name(f"{self._prefix.name}.{suffix}")
-
-
-@contextmanager
-def open_lease(study_name: str, storage: str | Path | BaseStorage | None) -> Iterator[ProcessLease]:
-    """Open a lease on a study, after the startup of other processes, and release it in the end.
-
-    Examples
-    --------
-    The steps of a search; ``sync`` and the like call ``observe`` alone::
-
-        with open_lease(study_name, storage) as lease:
-            study = create_study(study_name, storage, ...)
-            lease.register(study)
-            ...  # start up: no other process of this machine does so at the same time
-            with lease.searching():
-                ...  # propose and train
-            if lease.release():
-                ...  # this was the last process: conclude
-
-    Raises
-    ------
-    StoreError
-        If the study's folder cannot be made or written.
-    """
-    try:
-        lease = ProcessLease(study_name, storage)
-    except OSError as error:
-        raise store_error(storage, error) from error
-    try:
-        yield lease
-    finally:
-        lease.release()
-
-
-def _locked(file: Path) -> FileLock:
-    """Return the lock of a file in an existing folder, taken by this process."""
-    file.touch()
-    lock = file_lock(file)
-    acquire(lock)
-    return lock
-
-
-def _lock_prefix(study_name: str, storage: str | Path | BaseStorage | None) -> Path:
-    """Return the path that the names of a study's lock files begin with."""
-    if is_file(storage):
-        journal = journal_file(study_name, storage)
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        return journal.with_name(f"{journal.name}.{hashlib.sha256(study_name.encode()).hexdigest()[:8]}")
-    where = without_passwords(storage) if isinstance(storage, str) else str(id(storage))
-    return user_folder() / hashlib.sha256(f"{where} {study_name}".encode()).hexdigest()[:16]
+    def _is_alive(self, owner: str | None) -> bool:
+        return self._lease is not None and owner is not None and self._lease.is_alive(owner)

@@ -1,4 +1,4 @@
-"""Trials that are not yet in the study: a sampler draws one to its end, and only then the study gets it, whole."""
+"""Drafts of trials: a sampler draws all parameters before the study gets the trial."""
 
 from __future__ import annotations
 
@@ -12,81 +12,80 @@ from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from automl.space import Space
-from automl.study.history import FORK, History, family
-from automl.study.stateless_sampler import Afresh
-from automl.study.study_overlay import DRAFT, View, empty, view
+from automl.study.history import FAMILY_PARAM, History, family_name
+from automl.study.stateless_sampler import StatelessSampler
+from automl.study.stored import create_trial
+from automl.study.study_overlay import OverlayStorage, OverlayStudy, overlay_study
+from automl.study.trial_copies import PENDING_ID, empty_trial
 
-__all__ = ["Drafts"]
+__all__ = ["PendingTrials"]
 
-_FORKS = 2**32  # added to a trial's number, so that its family is drawn with random numbers of their own
+_FAMILY_DRAW = 2**32  # added to the number of a trial, so that its family has random numbers of its own
 
 
-class Drafts:
-    """What comes next in a study.
+class PendingTrials:
+    """Draws trials, and stores each in one write.
 
-    A trial comes into the study in one piece, with everything it was drawn with. A process that is killed while
-    it draws leaves nothing behind, and other processes never see a trial by halves. Nor does Optuna compare what a
-    parameter may be with what it could be in trials of long ago, so a space may gain choices.
+    A process that is killed while it draws leaves nothing behind, and other processes never see half a trial. Optuna
+    does not compare the distributions with those of old trials, so a space may gain choices.
 
-    A sampler by its name that looks at all there is whenever it is asked (TPE, the Gaussian process) is shown a part
-    of a long history. It is asked for the family first, by what is known of all of them, and then for the rest, by what
-    is known of that family.
+    A sampler that reads all trials at each call (TPE, the Gaussian process) sees a subset of a long study. It draws the
+    family first, from trials of all families, then the rest, from trials of that family.
 
     Parameters
     ----------
     study : optuna.Study
         The study.
     space : Space
-        What may be drawn.
+        The search space.
     history : History
-        What is known of its trials.
+        The trials that the sampler sees.
     """
 
     def __init__(self, study: optuna.Study, space: Space, history: History) -> None:
         self._study, self._space, self._history, self._sampler = study, space, history, study.sampler
-        self._in_part = isinstance(study.sampler, Afresh) and study.sampler.in_part
-        self._forks = self._in_part and len(space.size().dimensions) > 1
+        self._uses_subset = isinstance(study.sampler, StatelessSampler) and study.sampler.uses_subset
+        self._family_first = self._uses_subset and len(space.size().dimensions) > 1
 
-    def draw(self, fixed: Mapping[str, Any], *, leads: bool = True) -> tuple[FrozenTrial, dict[str, Any]]:
-        """Return what the sampler draws where these values are given: a trial, and its configuration."""
-        if self._forks and FORK not in fixed:
-            fixed = {**self._fork(), **fixed}
-        seen, shown = self._view(family(fixed), leads=leads)
+    def draw(self, fixed: Mapping[str, Any], *, leader: bool = True) -> tuple[FrozenTrial, dict[str, Any]]:
+        """Return a draft with some parameters fixed and the others drawn, and its configuration."""
+        if self._family_first and FAMILY_PARAM not in fixed:
+            fixed = {**self._drawn_family(), **fixed}
+        study, storage = self._overlay(family_name(fixed), leaders=leader)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler: BaseSampler = PartialFixedSampler(dict(fixed), self._sampler) if fixed else self._sampler
-        seen.sampler = sampler
-        configuration = self._space.suggest(seen.ask())
-        return shown.get_trial(DRAFT), configuration
+        study.sampler = sampler
+        configuration = self._space.suggest(study.ask())
+        return storage.get_trial(PENDING_ID), configuration
 
-    def _view(self, family: str = "", *, leads: bool = True) -> tuple[optuna.Study, View]:
-        """Return the study as the sampler is to see it. A new one each time: Optuna's remembers what it has shown."""
-        seen, shown = view(self._study)
-        shown.next = self._history.known
-        if self._in_part:
-            shown.part = self._history.shown(family, leads)
+    def _overlay(self, family: str = "", *, leaders: bool = True) -> tuple[OverlayStudy, OverlayStorage]:
+        """Return the study as the sampler sees it; a new one each time, since Optuna caches its trials."""
+        study, storage = overlay_study(self._study)
+        storage.next_number = self._history.n_known
+        if self._uses_subset:
+            storage.subset = self._history.for_sampler(family, leaders)
         else:
-            shown.shown = dict(self._history.rewritten)
-        return seen, shown
+            storage.overlay = dict(self._history.reencoded)
+        return study, storage
 
-    def _fork(self) -> dict[str, Any]:
-        """Return the family to try next; nothing where it is too early to tell."""
-        seen, _ = self._view()
-        probe = empty(self._history.known + _FORKS)
-        self._sampler.before_trial(seen, probe)
-        asked = self._sampler.infer_relative_search_space(seen, probe)
-        if FORK not in asked:
+    def _drawn_family(self) -> dict[str, Any]:
+        """Return the family that the sampler draws; empty while it has too few trials to choose by."""
+        study, _ = self._overlay()
+        trial = empty_trial(self._history.n_known + _FAMILY_DRAW)
+        self._sampler.before_trial(study, trial)
+        distributions = self._sampler.infer_relative_search_space(study, trial)
+        if FAMILY_PARAM not in distributions:
             return {}
-        return self._sampler.sample_relative(seen, probe, {FORK: asked[FORK]})
+        return self._sampler.sample_relative(study, trial, {FAMILY_PARAM: distributions[FAMILY_PARAM]})
 
-    def keep(
+    def commit(
         self, draft: FrozenTrial, attributes: Mapping[str, Any], state: TrialState = TrialState.RUNNING
     ) -> FrozenTrial:
-        """Write a draft into the study and return the trial it has become."""
+        """Store a draft with its attributes, and return the stored trial."""
         draft.state, draft.datetime_start = state, datetime.now()
         draft.datetime_complete = draft.datetime_start if state.is_finished() else None
         draft.user_attrs = {**draft.user_attrs, **attributes}
-        storage = self._study._storage
-        kept = storage.get_trial(storage.create_new_trial(self._study._study_id, draft))
-        self._history.add(kept)
-        return kept
+        trial = create_trial(self._study, draft)
+        self._history.add(trial)
+        return trial

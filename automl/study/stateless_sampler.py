@@ -1,4 +1,4 @@
-"""Samplers and pruners of Optuna without a memory of their own: what they say follows from the study alone."""
+"""Samplers and pruners without a state of their own: their answers follow from the study alone."""
 
 from __future__ import annotations
 
@@ -16,55 +16,57 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
-__all__ = ["Afresh", "AfreshPruner"]
+__all__ = ["StatelessPruner", "StatelessSampler"]
 
 
-class Afresh(BaseSampler):
-    """A sampler made anew for every trial, from the search's seed and the trial's number.
+class StatelessSampler(BaseSampler):
+    """A sampler that is made for each trial from the seed of the search and the number of the trial.
 
-    So what is proposed does not depend on how often a sampler was asked before, nor by which process: a search that
-    was killed goes on with the proposals it would have made.
+    Proposals do not depend on earlier calls nor on the process, so a search that was killed resumes with the same
+    proposals.
 
     Parameters
     ----------
     make : callable
-        ``make(seed, trial_seed)``: a sampler; the first seed is the same for all trials.
+        ``make(seed, trial_seed)`` returns a sampler; the first seed is the same for all trials.
     seed : int
-        The search's seed.
-    in_part : bool
-        Whether it is to be shown a part of a long study alone: it looks at everything whenever it is asked.
+        The seed of the search.
+    uses_subset : bool
+        Whether to show the sampler a subset of a long study, since it reads all trials at each call.
     """
 
-    def __init__(self, make: Callable[[int, int], BaseSampler], seed: int, *, in_part: bool = False) -> None:
-        self._make, self._seed, self.in_part = make, seed, in_part
-        self.made = self._for(0)
+    def __init__(
+        self, make: Callable[[int, int], BaseSampler], seed: int, *, uses_subset: bool = False
+    ) -> None:
+        self._make, self._seed, self.uses_subset = make, seed, uses_subset
+        self.inner = self._for(0)
 
     @override
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self.made = self._for(trial.number)
-        self.made.before_trial(study, trial)
+        self.inner = self._for(trial.number)
+        self.inner.before_trial(study, trial)
 
     @override
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self.made.infer_relative_search_space(study, trial)
+        return self.inner.infer_relative_search_space(study, trial)
 
     @override
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self.made.sample_relative(study, trial, search_space)
+        return self.inner.sample_relative(study, trial, search_space)
 
     @override
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return self.made.sample_independent(study, trial, param_name, param_distribution)
+        return self.inner.sample_independent(study, trial, param_name, param_distribution)
 
     @override
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        self.made.after_trial(study, trial, state, values)
+        self.inner.after_trial(study, trial, state, values)
 
     def _for(self, number: int) -> BaseSampler:
         trial_seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
@@ -73,18 +75,18 @@ class Afresh(BaseSampler):
             return self._make(self._seed, trial_seed)
 
 
-class AfreshPruner(BasePruner):
-    """A pruner that is as new whenever it is asked.
+class StatelessPruner(BasePruner):
+    """A pruner that decides each time as if it was called first.
 
     Parameters
     ----------
     pruner : BasePruner
-        The pruner, before it was ever asked.
+        The pruner, not called yet.
     """
 
     def __init__(self, pruner: BasePruner) -> None:
-        self.made = pruner
+        self.inner = pruner
 
     @override
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        return deepcopy(self.made).prune(study, trial)
+        return deepcopy(self.inner).prune(study, trial)

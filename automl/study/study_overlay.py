@@ -1,34 +1,27 @@
-"""A study as somebody is to see it: some trials hidden, some shown otherwise than stored, some not there yet."""
+"""A read overlay on an Optuna study: hides trials, replaces them, or adds one that is not stored yet."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Container, Sequence
 from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
-from automl.space import Space
+from automl.study.optuna_private import TPE_PARAMS_ATTR, storage_of, study_id, trial_id
+from automl.study.trial_copies import PENDING_ID, empty_trial
 
-__all__ = [
-    "DRAFT", "Seen", "View", "as_complete", "as_proposed", "empty", "in_terms_of", "rewritten", "view",
-]  # fmt: skip
+__all__ = ["OverlayStorage", "OverlayStudy", "overlay_study"]
 
-DRAFT = -1  # the id of a trial that is not stored
-_NAME = "a study"  # what every study is called by its views: hyperband throws its dice by the name
-_MEANT = (
-    "tpe:relative_params"  # for those who draw while others do; here each is drawn to its end before the next
-)
-_NOTE = "completed_rung_"  # what successive halving notes in a trial whenever it is judged
+_NAME = "a study"  # Hyperband chooses a bracket by the name of the study; it is the same for all
 
 
-class View:
-    """A storage that is another one, but for some of its trials; those it keeps to itself.
+class OverlayStorage:
+    """A storage that shows another one with some trials changed; it keeps the changes to itself.
 
     Parameters
     ----------
@@ -37,49 +30,49 @@ class View:
 
     Attributes
     ----------
-    shown : dict of int to FrozenTrial
-        Trials by number, instead of the stored ones and besides them.
-    part : sequence of FrozenTrial or None
-        The stored trials that are seen; None: all.
-    next : int
-        The number of a trial that begins.
+    overlay : dict of int to FrozenTrial
+        Trials by number, shown in place of the stored ones or beside them.
+    subset : sequence of FrozenTrial or None
+        The stored trials that are shown; None: all.
+    next_number : int
+        The number of the next new trial.
     """
 
     def __init__(self, study: optuna.Study) -> None:
-        self._storage, self._study_id = study._storage, study._study_id
-        self.shown: dict[int, FrozenTrial] = {}
-        self.part: Sequence[FrozenTrial] | None = None
-        self.next = 0
+        self._inner, self._id = storage_of(study), study_id(study)
+        self.overlay: dict[int, FrozenTrial] = {}
+        self.subset: Sequence[FrozenTrial] | None = None
+        self.next_number = 0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
+        return getattr(self._inner, name)
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """Return the study's id, whatever it is called here."""
-        return self._study_id
+        """Return the id of the study, under any name."""
+        return self._id
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Begin a trial that is not stored."""
-        self.shown[self.next] = empty(self.next)
-        return DRAFT
+        self.overlay[self.next_number] = empty_trial(self.next_number)
+        return PENDING_ID
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial as it is shown."""
-        own = self._own(trial_id)
-        return self._storage.get_trial(trial_id) if own is None else own
+        changed = self._in_overlay(trial_id)
+        return self._inner.get_trial(trial_id) if changed is None else changed
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
-        """Return what samplers and pruners have noted in a trial."""
+        """Return the system attributes of a trial as it is shown."""
         return self.get_trial(trial_id).system_attrs
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Return the trials that are seen; one that waits to be asked for is not."""
-        if states == (TrialState.WAITING,):  # Optuna looks for these before every trial
+        """Return the trials that are shown; none that waits for a worker."""
+        if states == (TrialState.WAITING,):  # Optuna asks for these before every trial
             return []
-        stored = self._storage.get_all_trials(study_id, deepcopy=False) if self.part is None else self.part
-        trials = {trial.number: trial for trial in stored} | self.shown
+        stored = self._inner.get_all_trials(study_id, deepcopy=False) if self.subset is None else self.subset
+        trials = {trial.number: trial for trial in stored} | self.overlay
         wanted = [
             trial
             for trial in trials.values()
@@ -88,111 +81,50 @@ class View:
         return copy.deepcopy(wanted) if deepcopy else wanted
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
-        """Return the best of the trials that are seen."""
+        """Return the best of the trials that are shown."""
         return BaseStorage.get_best_trial(cast(BaseStorage, self), study_id)
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """Keep a value of a trial that is not stored yet."""
-        own = self.get_trial(trial_id)
-        own.distributions[param_name] = distribution
-        own.params[param_name] = distribution.to_external_repr(param_value_internal)
+        """Set a parameter of the trial that is not stored."""
+        trial = self.get_trial(trial_id)
+        trial.distributions[param_name] = distribution
+        trial.params[param_name] = distribution.to_external_repr(param_value_internal)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Note something in a trial: in the one that is shown, and in the stored one if that is at work."""
-        if key.startswith(_MEANT):
+        """Set a system attribute of a trial in the overlay, and of the stored trial while it runs."""
+        if key.startswith(TPE_PARAMS_ATTR):  # serves trials drawn in parallel; here one is drawn at a time
             return
-        own = self._own(trial_id)
-        if own is not None:
-            changed = self.shown[own.number] = copy.copy(own)  # who has asked before does not see it
-            changed.system_attrs = {**own.system_attrs, key: value}
-        if trial_id != DRAFT and self._storage.get_trial(trial_id).state == TrialState.RUNNING:
-            self._storage.set_trial_system_attr(trial_id, key, value)
+        trial = self._in_overlay(trial_id)
+        if trial is not None:
+            changed = self.overlay[trial.number] = copy.copy(trial)  # earlier readers keep their copy
+            changed.system_attrs = {**trial.system_attrs, key: value}
+        if trial_id != PENDING_ID and self._inner.get_trial(trial_id).state == TrialState.RUNNING:
+            self._inner.set_trial_system_attr(trial_id, key, value)
 
-    def _own(self, trial_id: int) -> FrozenTrial | None:
-        # What is asked for is nearly always the newest.
-        return next((trial for trial in reversed(self.shown.values()) if trial._trial_id == trial_id), None)
+    def _in_overlay(self, wanted: int) -> FrozenTrial | None:
+        # The newest trial is nearly always the one that is asked for.
+        return next((trial for trial in reversed(self.overlay.values()) if trial_id(trial) == wanted), None)
 
 
-class Seen(optuna.Study):
-    """A study as its view shows it.
+class OverlayStudy(optuna.Study):
+    """A study read through an overlay.
 
     Attributes
     ----------
     stopped : bool
-        Whether the sampler has nothing more to propose.
+        Whether the sampler has no more trials to propose.
     """
 
     stopped = False
 
     @override
     def stop(self) -> None:
-        self.stopped = True  # Optuna's own wants to be called inside `optimize` alone
+        self.stopped = True  # Optuna's own works inside `optimize` alone
 
 
-def view(study: optuna.Study) -> tuple[Seen, View]:
-    """Return a study whose trials can be shown otherwise than they are, and what shows them."""
-    storage = View(study)
-    seen = Seen(_NAME, cast(BaseStorage, storage), study.sampler, study.pruner)
-    return seen, storage
-
-
-def empty(number: int) -> FrozenTrial:
-    """Return a trial that is not stored and has nothing yet."""
-    return FrozenTrial(
-        number=number, trial_id=DRAFT, state=TrialState.RUNNING, value=None, values=None,
-        datetime_start=datetime.now(), datetime_complete=None, params={}, distributions={}, user_attrs={},
-        system_attrs={}, intermediate_values={},
-    )  # fmt: skip
-
-
-def as_proposed(trial: FrozenTrial) -> FrozenTrial:
-    """Return a copy of a trial as it was when it was proposed, whatever has become of it."""
-    again = copy.copy(trial)
-    again.state, again.datetime_complete, again.values = TrialState.RUNNING, None, None
-    again.intermediate_values = {}
-    again.system_attrs = {
-        name: value for name, value in trial.system_attrs.items() if not name.startswith(_NOTE)
-    }
-    return again
-
-
-def as_complete(trial: FrozenTrial, rung: int) -> FrozenTrial:
-    """Return a copy of a trial that ends at a rung, with its score there."""
-    ended = copy.copy(trial)
-    ended.state, ended.values = TrialState.COMPLETE, [trial.intermediate_values[rung]]
-    ended.datetime_complete = trial.datetime_start
-    return ended
-
-
-def rewritten(
-    trials: Sequence[FrozenTrial], configurations: Mapping[int, Mapping[str, Any]], space: Space
-) -> dict[int, FrozenTrial]:
-    """Return by number the trials that this space would not have drawn as they are stored, as it would have drawn them.
-
-    A space that has become wider has other choices, and perhaps other names for them, than it had when old trials were
-    drawn; a sampler can learn from those that are still possible once they are written in its terms.
-    """
-    known: dict[str, BaseDistribution] = {}
-    found = {}
-    for number, configuration in configurations.items():
-        trial = trials[number]
-        if all(known.get(name) == now for name, now in trial.distributions.items()):
-            continue
-        if not space.accepts(configuration):
-            continue
-        probe = FixedTrial(space.to_trial(configuration))
-        space.suggest(probe)
-        known |= probe.distributions
-        if probe.distributions != trial.distributions or probe.params != trial.params:
-            again = found[number] = copy.copy(trial)
-            again.params, again.distributions = probe.params, probe.distributions
-    return found
-
-
-def in_terms_of(other: FrozenTrial, trial: FrozenTrial) -> FrozenTrial:
-    """Return a trial with the parameters that it has in another copy of it."""
-    again = copy.copy(trial)
-    again.params, again.distributions = other.params, other.distributions
-    return again
+def overlay_study(study: optuna.Study) -> tuple[OverlayStudy, OverlayStorage]:
+    """Return a study with an overlay, and the overlay."""
+    storage = OverlayStorage(study)
+    return OverlayStudy(_NAME, cast(BaseStorage, storage), study.sampler, study.pruner), storage

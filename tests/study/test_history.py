@@ -45,20 +45,20 @@ def numbers(trials):
 
 def test_of_a_short_study_everything_is_shown():
     trials = [trial(number, value(number)) for number in range(250)]
-    assert history(trials).shown() == trials
-    assert history(trials[:200]).compared("linear") == trials[:200]
+    assert history(trials).for_sampler() == trials
+    assert history(trials[:200]).for_pruner("linear") == trials[:200]
 
 
 def test_of_a_long_one_the_best_the_newest_and_a_sample():
     trials = [trial(number, value(number)) for number in range(5_000)]
-    shown = numbers(history(trials).shown())
+    shown = numbers(history(trials).for_sampler())
     assert shown == sorted(set(shown))
     assert len(shown) == 250
     best = sorted(range(5_000), key=value, reverse=True)[:25]
     assert {*best, *range(4_925, 5_000)} <= set(shown)
     others = [number for number in shown if number not in best and number < 4_925]
     assert 2_100 < sum(others) / len(others) < 2_800
-    assert len(numbers(history(trials).compared("linear"))) in (250, 251)
+    assert len(numbers(history(trials).for_pruner("linear"))) in (250, 251)
 
 
 def test_a_sampler_takes_the_same_trials_for_good_ones_as_if_it_saw_all():
@@ -75,14 +75,14 @@ def test_a_sampler_takes_the_same_trials_for_good_ones_as_if_it_saw_all():
             trials.append(trial(number, value(number)))
     ended = [one for one in trials if one.state != TrialState.FAIL]
     whole, _ = _split_trials(study, ended, 25)
-    part, _ = _split_trials(study, history(trials).shown(), 25)
+    part, _ = _split_trials(study, history(trials).for_sampler(), 25)
     assert numbers(part) == numbers(whole)
 
 
 def test_trials_beyond_a_constraint_are_the_worst():
     fine = [trial(number, value(number)) for number in range(400)]
     broken = [trial(400 + number, 2.0, constraints={"bytes": 1.0 + number}) for number in range(400)]
-    shown = set(numbers(history([*broken, *fine]).shown()))
+    shown = set(numbers(history([*broken, *fine]).for_sampler()))
     best = sorted(range(400), key=value, reverse=True)[:25]
     assert set(best) <= shown
 
@@ -90,7 +90,7 @@ def test_trials_beyond_a_constraint_are_the_worst():
 def test_by_several_objectives_the_best_of_each_are_shown():
     ways = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
     trials = [trial(number, [value(number), value(number + 3)]) for number in range(2_000)]
-    shown = set(numbers(history(trials, ways).shown()))
+    shown = set(numbers(history(trials, ways).for_sampler()))
     assert set(sorted(range(2_000), key=value, reverse=True)[:12]) <= shown
     assert set(sorted(range(2_000), key=lambda number: value(number + 3))[:12]) <= shown
 
@@ -106,12 +106,12 @@ def test_a_family_is_proposed_for_by_its_own_past_once_it_has_one():
         )
 
     known = of(lambda number: number < 9 or number >= 700)
-    assert set(numbers(known.shown("mlp"))) <= {*range(9), *range(700, 1_000)}
-    assert set(numbers(known.shown("linear"))) <= set(range(9, 700))
-    assert len(known.shown("linear")) == 250
+    assert set(numbers(known.for_sampler("mlp"))) <= {*range(9), *range(700, 1_000)}
+    assert set(numbers(known.for_sampler("linear"))) <= set(range(9, 700))
+    assert len(known.for_sampler("linear")) == 250
     few = of(lambda number: number < 9)
-    assert few.shown("mlp") == few.shown() != few.shown("linear")
-    assert few.shown("unheard of") == few.shown()
+    assert few.for_sampler("mlp") == few.for_sampler() != few.for_sampler("linear")
+    assert few.for_sampler("unheard of") == few.for_sampler()
 
 
 def test_to_a_leader_a_cohort_is_the_best_of_its_trials():
@@ -127,10 +127,10 @@ def test_to_a_leader_a_cohort_is_the_best_of_its_trials():
             member(6, 5, None, TrialState.RUNNING),
         ]
     )
-    assert numbers(known.shown(leads=True)) == [1, 3, 5]
-    assert numbers(known.shown()) == list(range(7))
+    assert numbers(known.for_sampler(leaders=True)) == [1, 3, 5]
+    assert numbers(known.for_sampler()) == list(range(7))
     many = history([member(number, number // 4 * 4, value(number)) for number in range(2_000)])
-    leads = numbers(many.shown(leads=True))
+    leads = numbers(many.for_sampler(leaders=True))
     assert len(leads) == len({number // 4 for number in leads}) == 250
     best = [max(range(first, first + 4), key=value) for first in range(0, 2_000, 4)]
     assert set(sorted(best, key=value)[-25:]) | set(best[-75:]) <= set(leads) <= set(best)
@@ -140,20 +140,20 @@ def test_those_at_work_are_shown_as_they_were_proposed():
     at_work = trial(3, None, TrialState.RUNNING, intermediate_values={1: 0.9})
     ended = [trial(number, value(number)) for number in range(3)]
     known = History(0, UP)
-    known.take([*ended, at_work])
-    assert known.known == 4
-    *before, last = known.shown()
+    known.update([*ended, at_work])
+    assert known.n_known == 4
+    *before, last = known.for_sampler()
     assert before == ended
     assert (last.number, last.state, last.params) == (3, TrialState.RUNNING, at_work.params)
     assert last.intermediate_values == {}
-    assert known.compared("linear") == ended
+    assert known.for_pruner("linear") == ended
     told = trial(3, 0.5)
-    known.take([*ended, told, trial(4, None, TrialState.FAIL)])
-    assert known.shown() == known.compared("linear") == [*ended, told]
-    assert known.known == 5
+    known.update([*ended, told, trial(4, None, TrialState.FAIL)])
+    assert known.for_sampler() == known.for_pruner("linear") == [*ended, told]
+    assert known.n_known == 5
 
 
-@pytest.mark.parametrize("part", ["shown", "compared"])
+@pytest.mark.parametrize("part", ["for_sampler", "for_pruner"])
 def test_nothing_depends_on_who_came_first_but_on_the_seed(part):
     trials = [trial(number, value(number)) for number in range(1_000)]
     known = getattr(history(trials), part)("linear")
@@ -167,12 +167,12 @@ def test_a_pruner_compares_with_what_it_may_see_of_each_state():
     trials += [
         trial(number, None, TrialState.PRUNED, intermediate_values={1: 0.5}) for number in range(1, 101, 2)
     ]
-    seen = history(trials).compared("linear")
+    seen = history(trials).for_pruner("linear")
     assert [one.state for one in seen].count(TrialState.PRUNED) == 50
-    assert history(trials).compared("mlp") == []
+    assert history(trials).for_pruner("mlp") == []
     assert len(seen) in (300, 301)  # the best, if it was not drawn
-    early = history(trials).compared("linear", below=600)
+    early = history(trials).for_pruner("linear", below=600)
     assert max(numbers(early)) < 600
     assert len(early) in (300, 301)
     assert max(early, key=lambda one: one.value or 0).number == max(range(0, 600, 2), key=value)
-    assert early == history([one for one in trials if one.number < 600]).compared("linear")
+    assert early == history([one for one in trials if one.number < 600]).for_pruner("linear")

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from automl.study import create_study, load_study, make_pruner, make_sampler, open_lease
-from automl.study.peers import _EXPIRY, _LEASE, ProcessLease
+from automl.study.lease import _EXPIRY, _LEASE, ProcessLease
 
 
 @pytest.fixture(params=["journal", "sqlite"])
@@ -90,7 +90,7 @@ def test_a_process_of_another_machine_lives_as_long_as_it_says_so(tmp_path, monk
     url = f"sqlite:///{tmp_path}/s.db"
     study = create_study("s", url, sampler=make_sampler(None, 0), pruner=make_pruner(None))
     now = 1_000.0
-    monkeypatch.setattr("automl.study.peers.time.time", lambda: now)
+    monkeypatch.setattr("automl.study.lease.time.time", lambda: now)
     study.set_user_attr(f"{_LEASE}0-far-1", now)
     with open_lease("s", url) as lease:
         lease.register(study)

@@ -9,7 +9,9 @@ from optuna.trial import TrialState
 from automl.families import load_space, structural
 from automl.records import Curve
 from automl.study import create_study, make_pruner, make_sampler
-from automl.study.samplers import PRUNERS, SAMPLERS
+from automl.study.optuna_private import storage_of
+from automl.study.pruners import PRUNERS
+from automl.study.samplers import SAMPLERS
 from tests.support.studies import SPACE
 
 SMALL = {
@@ -237,9 +239,9 @@ def test_all_trials_are_looked_through_once_a_cohort_and_never_to_judge_or_to_te
     proposing = session(ONE, sampler=name, pruner="median")
     told(proposing, record, 8)
     calls = []
-    looked = type(proposing._storage).get_all_trials
+    looked = type(storage_of(proposing.study)).get_all_trials
     monkeypatch.setattr(
-        type(proposing._storage),
+        type(storage_of(proposing.study)),
         "get_all_trials",
         lambda self, *args, **kwargs: calls.append(1) or looked(self, *args, **kwargs),
     )

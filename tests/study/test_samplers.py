@@ -7,7 +7,8 @@ import pytest
 from automl.errors import SettingError
 from automl.families import load_space
 from automl.study import make_pruner, make_sampler
-from automl.study.samplers import PRUNERS, SAMPLERS
+from automl.study.pruners import PRUNERS
+from automl.study.samplers import SAMPLERS
 from tests.support import ROOT
 from tests.support.studies import SPACE
 
@@ -149,12 +150,12 @@ def test_a_grid_that_nobody_could_search_is_refused():
 
 
 def test_tpe_models_the_parameters_of_a_branch_together_and_keeps_away_from_what_is_at_work():
-    tpe = make_sampler("tpe", 0).made
+    tpe = make_sampler("tpe", 0).inner
     assert (tpe._multivariate, tpe._group, tpe._constant_liar) == (True, True, True)
 
 
 def test_nothing_named_is_the_default_and_objects_pass():
-    assert isinstance(make_sampler(None, 0).made, optuna.samplers.TPESampler)
+    assert isinstance(make_sampler(None, 0).inner, optuna.samplers.TPESampler)
     assert isinstance(make_pruner(None), optuna.pruners.MedianPruner)
     sampler, pruner = optuna.samplers.RandomSampler(0), optuna.pruners.NopPruner()
     assert make_sampler(sampler, 0) is sampler
@@ -167,7 +168,7 @@ def test_nothing_named_is_the_default_and_objects_pass():
         (lambda name: make_sampler(name, 0), "tpee", 'must be a sampler of Optuna, .*"tpee". Did you mean "tpe"'),
         (make_pruner, "medain", 'must be a pruner of Optuna, .*"medain". Did you mean "median"'),
         (make_pruner, 3, 'got "3". Known: median, percentile'),
-        (make_pruner, "threshold", '"threshold" needs a number: the least score .*threshold:0.5'),
+        (make_pruner, "threshold", '"threshold" needs a number: the lowest score .*threshold:0.5'),
         (make_pruner, "patient:long", '"patient" needs a number: how many rungs'),
         (make_pruner, "percentile:200", "needs a number that is the share of trials.*between 0 and 100"),
         (make_pruner, "median:3", '"median" takes no number'),

@@ -106,7 +106,7 @@ def test_a_trial_that_was_cut_short_is_not_known(session, record):
     twins = []
     for _ in range(3):
         state, reason = next(states)
-        proposing._leads = [{"model.decision_tree.max_depth": 2}]
+        proposing._proposer.initial_points = [{"model.decision_tree.max_depth": 2}]
         (one,) = proposing.propose(lambda leader: 1)
         twins.append(proposing.duplicate(one.number))
         known = record(one, state, reason=reason)
@@ -362,6 +362,6 @@ def test_two_processes_that_propose_the_same_at_once_train_it_once(neighbours, r
     assert two.duplicate(1) == 0
     assert two.remote_trials == {0}
     one.tell(record(first[0], score=0.75))
-    two._looked = float("-inf")
+    two._remote._polled = float("-inf")
     assert [told.score for told in two.poll_remote().records] == [0.75]
     assert two.remote_trials == set()
