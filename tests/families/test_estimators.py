@@ -153,7 +153,7 @@ def test_other_packages_must_be_allowed(package):
     assert (estimator.C, estimator.random_state) == (params["C"], 5)
     with pytest.raises(SpaceError, match='must be a key of model.mine; got max_itr. Did you mean "max_iter"'):
         automl.load_space(space("house_models.Quiet", max_itr=1), allow_imports=[package])
-    with pytest.raises(SpaceError, match="model.mine.C: must be what Strict takes; got 11"):
+    with pytest.raises(SpaceError, match="model.mine.C: must be a value that Strict accepts; got 11"):
         automl.load_space(space("house_models.Strict", C=[1, 11]), allow_imports=package)
     with pytest.raises(SpaceError, match="Bare is no classifier"):
         automl.load_space(space("house_models.Bare", ["binary"]), allow_imports=[package])
