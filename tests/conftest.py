@@ -31,9 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _restore_sigint() -> Iterator[None]:
-    """Restore the Ctrl-C handler, which the command line replaces."""
-    before = signal.getsignal(signal.SIGINT)
+def _default_sigint() -> Iterator[None]:
+    """Handle Ctrl-C as Python does by default: the command line and shells that start pytest with & change that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
