@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from automl.errors import Fault, SettingError, StoreError
-from automl.persistence import with_current_names
-from automl.tracking import fetch_model, find_model, trusted_types, write_model
+from automl.export.folder import read_metadata, skops_path, warn_of_other_versions
+from automl.persistence import load_skops
+from automl.tracking import fetch_model, find_model, write_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,26 +142,13 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
     UserWarning
         If it was written with another minor version of scikit-learn or automl.
     """
-    import skops.io
-
     if isinstance(path, str) and path.startswith("models:/"):
         with tempfile.TemporaryDirectory() as scratch:
             return load_model(fetch_model(path, Path(scratch), tracking_uri), trusted=trusted)
-    content = _read(Path(path))
-    flavor = content.get("flavors", {}).get("sklearn", {})
-    if flavor.get("serialization_format") != "skops":
-        remedy = "Load it with mlflow.sklearn.load_model if you trust where it comes from."
-        raise SettingError(
-            Fault(str(path), "must be a scikit-learn model in skops format", "another format", remedy)
-        )
-    _compare_versions(flavor, content.get("metadata") or {})
-    file = Path(path) / str(flavor["pickled_model"])
-    if not file.is_file():
-        raise SettingError(
-            Fault(str(path), f"must hold {file.name}", "a folder without it", "Export the model again.")
-        )
-    renamed = with_current_names(file)
-    return skops.io.load(renamed, trusted=trusted_types(renamed, trusted))
+    content = read_metadata(Path(path))
+    file = skops_path(Path(path), content)
+    warn_of_other_versions(content)
+    return load_skops(file, trusted)
 
 
 def model_metadata(path: str | Path) -> dict[str, Any]:
@@ -184,43 +169,8 @@ def model_metadata(path: str | Path) -> dict[str, Any]:
     SettingError
         If there is no such folder, or it is no MLflow model.
     """
-    return dict(_read(Path(path)).get("metadata") or {})
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    """Return the content of a folder's MLmodel file."""
-    file = folder / "MLmodel"
-    if not folder.exists():
-        raise SettingError(Fault("model", "must be a folder that exists", str(folder), "Export one first."))
-    if not file.is_file():
-        remedy = "Name the folder that `export` made; it holds a file called MLmodel."
-        raise SettingError(Fault("model", "must be an MLflow model folder", str(folder), remedy))
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
-    if not isinstance(content, dict):
-        raise SettingError(
-            Fault(str(file), "must be a YAML mapping", "something else", "Export the model again.")
-        )
-    return content
-
-
-def _compare_versions(flavor: dict[str, Any], metadata: dict[str, Any]) -> None:
-    import sklearn
-
-    from automl.version import __version__
-
-    for name, written, here in (
-        ("scikit-learn", flavor.get("sklearn_version"), sklearn.__version__),
-        ("automl", metadata.get("automl_version"), __version__),
-    ):
-        if written and str(written).split(".")[:2] != here.split(".")[:2]:
-            warnings.warn(
-                f"The model was written with {name} {written}, this is {name} {here}: predictions may "
-                f"differ. Install {name}=={written}, or train it again.",
-                stacklevel=3,
-            )
+    metadata = read_metadata(Path(path)).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Read skops files: rename classes that have moved and refuse types that are not trusted."""
+"""Read skops files of any version, and refuse what is damaged or not trusted."""
 
 from __future__ import annotations
 
-from automl.persistence.moved import MOVED
-from automl.persistence.skops_file import with_current_names
+from automl.persistence.known_types import KNOWN_TYPES
+from automl.persistence.skops_file import load_skops, needed_types
 
-__all__ = ["MOVED", "with_current_names"]
+__all__ = ["KNOWN_TYPES", "load_skops", "needed_types"]

@@ -6,7 +6,7 @@ Importing this room loads no MLflow.
 
 from __future__ import annotations
 
-from automl.tracking.models import fetch_model, find_model, trusted_types, write_model
+from automl.tracking.models import fetch_model, find_model, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
 from automl.tracking.store import default_tracking_uri, ui_command, ui_url
@@ -20,7 +20,6 @@ __all__ = [
     "fetch_model",
     "find_model",
     "read_trial",
-    "trusted_types",
     "ui_command",
     "ui_url",
     "write_model",

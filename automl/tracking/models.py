@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from automl.errors import AutomlError, Fault, NoModelError, SettingError, StoreError
+from automl.errors import AutomlError, NoModelError, StoreError
+from automl.persistence import needed_types
 from automl.tracking.read_runs import get_run
 from automl.tracking.store import open_store, quiet, resolve_uri
 
@@ -19,48 +20,12 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-__all__ = ["fetch_model", "find_model", "log_model", "trusted_types", "write_model"]
+__all__ = ["fetch_model", "find_model", "log_model", "write_model"]
 
-# Whose types may be in a model without being named: skops' own list does not cover all of theirs.
-_TRUSTED_PACKAGES = ("automl", "numpy", "sklearn")
-_CONTAINERS = ("collections.OrderedDict", "collections.defaultdict")
+_ALWAYS_REQUIRED = ("numpy", "pandas", "scikit-learn", "skops", "mlflow")
 # What pandas calls columns that MLflow has a type for.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
 _EXAMPLE_ROWS = 5
-
-
-def trusted_types(file: Path | BinaryIO, trusted: Sequence[str] = ()) -> list[str]:
-    """Return the types a skops file needs trust for, if all of them have it.
-
-    Parameters
-    ----------
-    file : Path or binary file
-        A file written by skops.
-    trusted : sequence of str
-        Types to trust besides this package's and scikit-learn's, by full name; or packages, with all their types.
-
-    Returns
-    -------
-    list of str
-        Full names.
-
-    Raises
-    ------
-    SettingError
-        If there are others; all of them are named.
-    """
-    import skops.io
-
-    needed: list[str] = skops.io.get_untrusted_types(file=file)
-    allowed = {*_TRUSTED_PACKAGES, *_CONTAINERS, *trusted}
-    foreign = [name for name in needed if name.partition(".")[0] not in allowed and name not in allowed]
-    if foreign:
-        names = ", ".join(foreign)
-        remedy = f"If they are safe to load, hand them in: trusted={foreign!r}."
-        raise SettingError(
-            Fault("the model", "must hold types of scikit-learn and automl only", names, remedy)
-        )
-    return needed
 
 
 def write_model(
@@ -119,7 +84,7 @@ def _write(
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.skops"
         skops.io.dump(estimator, file)
-        names = trusted_types(file, trusted)
+        names = needed_types(file, trusted)
     with quiet():
         import mlflow.sklearn
         from mlflow.models import Model
@@ -175,8 +140,8 @@ def _requirements(trusted: Sequence[str]) -> list[str]:
     """Return what must be installed for a model to be loaded, the packages of foreign classes included."""
     from automl.version import __version__
 
-    known = [f"{name}=={version(name)}" for name in ("numpy", "pandas", "scikit-learn", "skops", "mlflow")]
-    packages = {name.partition(".")[0] for name in trusted} - {*_TRUSTED_PACKAGES}
+    known = [f"{name}=={version(name)}" for name in _ALWAYS_REQUIRED]
+    packages = {name.partition(".")[0] for name in trusted} - {"automl", "numpy", "sklearn"}
     by_package = packages_distributions() if packages else {}
     # What was imported from a folder has no distribution, and no name to ask for.
     names = {name for package in packages for name in by_package.get(package, ())}

@@ -23,9 +23,10 @@ from sklearn.tree import DecisionTreeClassifier
 from automl import __version__
 from automl.errors import InputError, NoModelError, SettingError, StoreError
 from automl.export import export_run, load_model, model_metadata, save_model
+from automl.persistence import needed_types
 from automl.records import SearchRecord, TrialRecord
 from automl.table import TypedColumns, preprocessor
-from automl.tracking import Tracker, trusted_types
+from automl.tracking import Tracker
 from tests.support import ROOT
 
 Fit = Callable[[str], Pipeline]
@@ -130,7 +131,7 @@ def test_standard_containers_are_trusted(tmp_path: Path) -> None:
     import skops.io
 
     skops.io.dump(defaultdict(OrderedDict), tmp_path / "x.skops")
-    assert trusted_types(tmp_path / "x.skops") == ["collections.OrderedDict"]
+    assert needed_types(tmp_path / "x.skops") == ["collections.OrderedDict"]
 
 
 def test_metadata_comes_back(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
@@ -161,7 +162,9 @@ def test_foreign_types_are_trusted_only_when_named(table: pd.DataFrame, tmp_path
     X, y = table[["count"]], table["count"] * 2.0
     pipeline = make_pipeline(FunctionTransformer(os.path.basename), LinearRegression())
     pipeline.steps[1][1].fit(X, y)
-    with pytest.raises(SettingError, match=r"types of scikit-learn and automl only; got posixpath.basename"):
+    with pytest.raises(
+        SettingError, match=r"known types of scikit-learn and automl only; got posixpath.basename"
+    ):
         save_model(pipeline, tmp_path / "model", X, METADATA)
     assert not list(tmp_path.iterdir())  # nothing half written stays behind
 
@@ -173,7 +176,7 @@ def test_foreign_types_are_trusted_only_when_named(table: pd.DataFrame, tmp_path
     content = yaml.safe_load((folder / "MLmodel").read_text())
     content["flavors"]["sklearn"]["skops_trusted_types"] = ["posixpath.basename"]
     (folder / "MLmodel").write_text(yaml.safe_dump(content))
-    with pytest.raises(SettingError, match=r"hand them in: trusted=\['posixpath.basename'\]"):
+    with pytest.raises(SettingError, match=r"pass them: trusted=\['posixpath.basename'\]"):
         load_model(folder)
     assert len(load_model(folder, trusted=["posixpath.basename"])) == 2
 
@@ -183,7 +186,7 @@ def test_other_versions_are_named(fit: Fit, table: pd.DataFrame, tmp_path: Path)
     content = yaml.safe_load((folder / "MLmodel").read_text())
     content["metadata"]["automl_version"] = "99.1.0"
     (folder / "MLmodel").write_text(yaml.safe_dump(content))
-    with pytest.warns(UserWarning, match=r"written with automl 99\.1\.0, this is automl"):
+    with pytest.warns(UserWarning, match=r"written with automl-orchestrator 99\.1\.0, this is automl"):
         load_model(folder)
 
 
