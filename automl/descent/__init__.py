@@ -8,8 +8,8 @@ from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_co
 from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.optimizers import OPTIMIZERS
-from automl.descent.parquet import ParquetMatrix
 from automl.descent.schedules import SCHEDULES
+from automl.descent.streamed import ParquetMatrix
 from automl.descent.training import Failure, Snapshot, Training
 
 if TYPE_CHECKING:

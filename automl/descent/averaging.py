@@ -21,38 +21,34 @@ class WeightAverage:
         Settings of the trials.
     p : int
         Parameters of a trial.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (k, p) or None
-        Means so far; None where no trial averages.
-    counts : ndarray of shape (k,)
-        Epochs that each mean is over.
     """
 
     def __init__(self, configs: Sequence[Any], p: int) -> None:
         self._starts = np.array([config.max_epochs * (1 - config.average) for config in configs])
-        averages = any(config.average > 0 for config in configs)
-        self.mean = np.zeros((len(configs), p), np.float32) if averages else None
-        self.counts = np.zeros(len(configs), np.intp)
+        self._mean = np.zeros((len(configs), p), np.float32)
+        self._counts = np.zeros(len(configs), np.intp)
 
     def select(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
-        self._starts, self.counts = self._starts[mask], self.counts[mask]
-        if self.mean is not None:
-            self.mean = self.mean[mask]
+        self._starts, self._counts, self._mean = self._starts[mask], self._counts[mask], self._mean[mask]
 
     def update(self, theta: Array, epochs: int) -> None:
         """Add the weights ``(k, p)`` after ``epochs`` epochs to the means of the trials that average by then."""
-        if self.mean is None:
-            return
         averages = epochs > self._starts
-        self.counts = self.counts + averages
-        share = averages / np.maximum(self.counts, 1)
-        self.mean += share[:, None].astype(np.float32) * (theta - self.mean)
+        self._counts = self._counts + averages
+        share = averages / np.maximum(self._counts, 1)
+        self._mean += share[:, None].astype(np.float32) * (theta - self._mean)
 
     def weights(self, theta: Array) -> Array:
         """Return the parameters ``(k, p)`` to predict with: the means where there are any, else ``theta``."""
-        if self.mean is None:
-            return theta
-        return np.where(self.counts[:, None] > 0, self.mean, theta)
+        return np.where(self._counts[:, None] > 0, self._mean, theta)
+
+    def state_of(self, i: int) -> tuple[Array, int]:
+        """Return the mean ``(p,)`` of a trial and the number of epochs that it is over."""
+        return self._mean[i].copy(), int(self._counts[i])
+
+    def load_state(self, i: int, mean: Array | None, count: int) -> None:
+        """Continue a trial from a state; without a mean from an empty one."""
+        self._counts[i] = count
+        if mean is not None:
+            self._mean[i] = mean

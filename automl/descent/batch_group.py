@@ -20,8 +20,7 @@ from automl.descent.losses import Loss
 from automl.descent.model import BindContext, BufferPool, Model, SharedBits
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.schedules import LearningRates
-from automl.descent.steps import ForwardBackward, LinearRunner, StepRunner
-from automl.descent.updates import Updater, updaters
+from automl.descent.updates import ForwardBackward, LinearRunner, StepRunner, Updater, updaters
 
 __all__ = ["BatchGroup", "Snapshot"]
 
@@ -58,10 +57,6 @@ class BatchGroup:
 
     Parameters
     ----------
-    model : Model
-        The model.
-    loss : Loss
-        The loss.
     configs : sequence of TrainConfig
         All configs of the cohort.
     positions : sequence of int
@@ -72,8 +67,6 @@ class BatchGroup:
         Rows of a batch.
     seed : sequence of int
         Seed of dropout, besides the epoch and the trial's own seed.
-    ops : module
-        Kernels.
 
     Attributes
     ----------
@@ -109,7 +102,8 @@ class BatchGroup:
         self.configs = [configs[i] for i in self.positions]
         self.theta = np.ascontiguousarray(theta[order], np.float32)
         self._schedules = LearningRates(self.configs)
-        self._average = WeightAverage(self.configs, model.size)
+        averages = any(config.average > 0 for config in self.configs)
+        self._average = WeightAverage(self.configs, model.size) if averages else None
         self._updaters = list(updaters(self.configs, self.theta, ops))
         self._known, self._rates = range(0), np.empty((1, len(self.theta), 1), np.float32)
         self._epoch, self.position, self._total = 0, 0, np.zeros(len(self.theta))
@@ -138,7 +132,8 @@ class BatchGroup:
         self.positions, self.theta = self.positions[kept], self.theta[kept]
         self.configs = [self.configs[i] for i in kept]
         self._schedules = self._schedules.select(mask)
-        self._average.select(mask)
+        if self._average is not None:
+            self._average.select(mask)
         self._rates, self._total = np.ascontiguousarray(self._rates[:, kept]), self._total[kept]
         gradient = self._gradient[kept]  # perhaps of a large batch that has passed in part
         self._arrange()
@@ -155,14 +150,9 @@ class BatchGroup:
     def snapshot(self, slot: int) -> Snapshot:
         """Return everything that another `Training` needs to continue a trial."""
         updater = self._updater_of(slot)
-        mean = self._average.mean
-        return Snapshot(
-            self.theta[slot].copy(),
-            updater.state_of(slot - updater.trials.start),
-            None if mean is None else mean[slot].copy(),
-            int(self._average.counts[slot]),
-            self._schedules.states[slot],
-        )
+        mean, count = (None, 0) if self._average is None else self._average.state_of(slot)
+        state = updater.state_of(slot - updater.trials.start)
+        return Snapshot(self.theta[slot].copy(), state, mean, count, self._schedules.states[slot])
 
     def restore(self, snapshots: Sequence[Snapshot]) -> None:
         """Continue from snapshots of all configs of the cohort."""
@@ -170,9 +160,8 @@ class BatchGroup:
             snapshot, updater = snapshots[position], self._updater_of(slot)
             self.theta[slot] = snapshot.theta
             updater.load_state(slot - updater.trials.start, snapshot.state)
-            self._average.counts[slot] = snapshot.count
-            if self._average.mean is not None and snapshot.mean is not None:
-                self._average.mean[slot] = snapshot.mean
+            if self._average is not None:
+                self._average.load_state(slot, snapshot.mean, snapshot.count)
             if snapshot.schedule:
                 self._schedules.states[slot] = snapshot.schedule
 
@@ -182,7 +171,7 @@ class BatchGroup:
     @property
     def weights(self) -> Array:
         """Parameters ``(k, p)`` to predict with: averages where there are any."""
-        return self._average.weights(self.theta)
+        return self.theta if self._average is None else self._average.weights(self.theta)
 
     def start_epoch(self, epoch: int, n: int) -> None:
         """Start an epoch over ``n`` rows; epochs count from 0."""
@@ -246,7 +235,8 @@ class BatchGroup:
         """
         losses = self._total / n
         self._schedules.observe(losses)
-        self._average.update(self.theta, self._epoch + 1)
+        if self._average is not None:
+            self._average.update(self.theta, self._epoch + 1)
         return losses, self._rates[-1, :, 0]
 
     def _rates_of(self, first: int, last: int, steps: int) -> Array:

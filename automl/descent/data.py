@@ -15,10 +15,9 @@ __all__ = [
     "CHUNK_ROWS",
     "ArrayRows",
     "Rows",
-    "StreamedRows",
     "chunks",
     "copy_rows",
-    "make_rows",
+    "dense",
     "sample_rows",
 ]
 
@@ -28,9 +27,6 @@ CHUNK_ROWS = 2048
 _GATHER_FLOATS = 1 << 18
 _SAMPLED_ROWS = 2048
 _SAMPLED_BLOCKS = 16
-_WINDOW_FLOATS = 1 << 24
-_MAPPED_BYTES = 1 << 30
-"""Memory maps of this size or more are read block by block; row by row they would be read from the disk."""
 
 
 def chunks(start: int, stop: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
@@ -127,89 +123,22 @@ class ArrayRows(Rows):
         return which
 
 
-class StreamedRows(Rows):
-    """Rows read in blocks, for matrices that do not fit into memory.
-
-    The order of the blocks is random, and so is that of the rows within a window of some blocks: memory is bounded
-    and the disk is read in long stretches. ``X.blocks``, a list of ``(start, stop)``, gives the stretches that are
-    cheap to read at once, such as the row groups of a Parquet file.
-    """
-
-    def begin(self, epoch: int) -> None:
-        """Start an epoch with a new order of the blocks."""
-        self._epoch = epoch
-        blocks = getattr(self._X, "blocks", None) or self._even_blocks()
-        rng = np.random.default_rng([*self._seed, epoch])
-        self._windows: list[list[tuple[int, int]]] = []
-        self._starts, rows = [0], 0
-        for i in rng.permutation(len(blocks)).tolist():
-            size = blocks[i][1] - blocks[i][0]
-            if not self._windows or rows + size > _WINDOW_FLOATS // self.d:
-                if self._windows:
-                    self._starts.append(self._starts[-1] + rows)
-                self._windows.append([])
-                rows = 0
-            self._windows[-1].append(blocks[i])
-            rows += size
-        self._starts.append(self.n)
-        self._loaded = -1
-
-    def _even_blocks(self) -> list[tuple[int, int]]:
-        size = max(1, _WINDOW_FLOATS // self.d // 16)
-        return [(start, min(start + size, self.n)) for start in range(0, self.n, size)]
-
-    def _write(self, x: Array, start: int, end: int, shuffled: bool) -> Array | slice:
-        which = np.empty(end - start, np.intp)
-        position = start
-        while position < end:
-            window = int(np.searchsorted(self._starts, position, side="right")) - 1
-            if window != self._loaded:
-                self._load(window)
-            begin = self._starts[window]
-            stop = min(end, self._starts[window + 1])
-            own = self._order[position - begin : stop - begin]
-            copy_rows(self._rows[own], x[position - start : stop - start])
-            which[position - start : stop - start] = self._index[own]
-            position = stop
-        return which
-
-    def _load(self, window: int) -> None:
-        """Read the blocks of a window and shuffle its rows."""
-        self._rows = np.empty((0, 0), np.float32)
-        blocks = self._windows[window]
-        self._rows = np.empty((sum(stop - start for start, stop in blocks), self.d), np.float32)
-        at = 0
-        for start, stop in blocks:
-            rows = self._X[start:stop]
-            self._rows[at : at + stop - start] = _dense(rows)
-            at += stop - start
-        self._index = np.concatenate([np.arange(start, stop) for start, stop in blocks])
-        rng = np.random.default_rng([*self._seed, self._epoch, window])
-        self._order = rng.permutation(len(self._index))
-        self._loaded = window
-
-
-def make_rows(X: Any, y: Array, weight: Array | None, seed: Sequence[int], ops: Ops = numpy_ops) -> Rows:
-    """Return the rows of ``X``, streamed if it has ``blocks`` or is a large memory map."""
-    streams = hasattr(X, "blocks") or (isinstance(X, np.memmap) and X.nbytes >= _MAPPED_BYTES)
-    return (StreamedRows if streams else ArrayRows)(X, y, weight, seed, ops)
-
-
 def sample_rows(X: Any) -> Array:
     """Return some of the rows ``(m, d)`` of ``X``, evenly spread, dense."""
     n = X.shape[0]
     if hasattr(X, "blocks"):
         size = _SAMPLED_ROWS // _SAMPLED_BLOCKS
         blocks = X.blocks[:: -(-len(X.blocks) // _SAMPLED_BLOCKS)]
-        return np.concatenate([_dense(X[start : min(stop, start + size)]) for start, stop in blocks])
-    return np.asarray(_dense(X[:: -(-n // _SAMPLED_ROWS)]))
+        return np.concatenate([dense(X[start : min(stop, start + size)]) for start, stop in blocks])
+    return np.asarray(dense(X[:: -(-n // _SAMPLED_ROWS)]))
 
 
 def copy_rows(rows: Any, out: Array) -> None:
     """Write rows ``(m, d)``, dense or sparse, and a column of ones into ``out`` ``(m, d + 1)``."""
-    out[:, :-1] = _dense(rows)
+    out[:, :-1] = dense(rows)
     out[:, -1] = 1
 
 
-def _dense(rows: Any) -> Any:
+def dense(rows: Any) -> Any:
+    """Return rows, dense if they are sparse."""
     return rows.toarray() if hasattr(rows, "toarray") else rows

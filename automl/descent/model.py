@@ -187,8 +187,11 @@ class Model:
 
     def init(self, seed: int, gain: float, X: Array, intercept: Array) -> Array:
         """Return initial parameters ``(p,)``; see `Layer.init`. The outputs' biases are ``intercept`` ``(c,)``."""
-        rng = np.random.default_rng(seed)
-        theta = np.concatenate([layer.init(rng, gain, X) for layer in self.layers])
+        if self.is_linear:  # starts at zero; making a generator takes as long as some steps
+            theta = np.zeros(self.size)
+        else:
+            rng = np.random.default_rng(seed)
+            theta = np.concatenate([layer.init(rng, gain, X) for layer in self.layers])
         theta[self._slices[-1]].reshape(self.c, -1)[:, -1] = intercept
         return theta
 

@@ -20,7 +20,7 @@ from automl.constraints import Anything, Boolean, Number, Parameter
 from automl.descent.batch_group import Snapshot
 from automl.descent.config import RULES, Architecture, TrainConfig, build, parameters
 from automl.descent.kernels import Array
-from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
 from automl.descent.training import Training, unscaled
 from automl.errors import Fault, InputError
 
@@ -139,10 +139,9 @@ class _GradientDescent(BaseEstimator, ABC):
             why = f"training ended in epoch {failure.epoch}: {failure.reason}"
             raise FloatingPointError(f"{why}. Lower learning_rate or set clip_norm.")
         self._store(training, 0, theta, earlier)
+        self.__dict__.pop("state_", None)
         if partial:
             self.state_: dict[str, Any] = dict(vars(training.snapshot(0)))
-        elif hasattr(self, "state_"):
-            del self.state_
         return self
 
     def _hold_out(self, X: Any, y: Array, weight: Array | None, task: str, seed: int) -> Any:
@@ -193,15 +192,12 @@ class _GradientDescent(BaseEstimator, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if "snapshot_" not in state:
-            return
-        # written by version 0.1, which also stored the optimizer's state and the weights twice more
-        loss, seed = state["loss_"], state["seed_"]
-        for name in ("snapshot_", "coefs_", "intercepts_", "embeddings", "loss_", "seed_"):
-            self.__dict__.pop(name, None)
-        architecture, config = self._plan(next(iter(LOSSES[loss].tasks)))
-        self.architecture_ = {**vars(architecture), "loss": loss}
-        self.config_ = {**vars(config), "seed": seed}
+        if "snapshot_" in state:  # of version 0.1, with the optimizer's state and the weights twice more
+            for name in ("snapshot_", "coefs_", "intercepts_", "embeddings", "loss_", "seed_"):
+                self.__dict__.pop(name)
+            architecture, config = self._plan(next(iter(LOSSES[state["loss_"]].tasks)))
+            self.architecture_ = {**vars(architecture), "loss": state["loss_"]}
+            self.config_ = {**vars(config), "seed": state["seed_"]}
 
     @property
     def loss_(self) -> str:
@@ -224,21 +220,20 @@ class _GradientDescent(BaseEstimator, ABC):
         return [bias for _, bias in self._coefficients()]
 
     def _coefficients(self) -> list[tuple[Array, Array]]:
-        architecture = Architecture(**self.architecture_)
-        model = architecture.make_model(self.n_features_in_, self.n_outputs_)
+        model = Architecture(**self.architecture_).make_model(self.n_features_in_, self.n_outputs_)
         scale = self.target_shift_, self.target_factor_
-        return unscaled(model.coefficients(self.theta_), architecture.make_loss(), scale)
+        return unscaled(model.coefficients(self.theta_), self._loss(), scale)
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs ``(n, c)`` in the target's own unit."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32, accept_sparse="csr")
-        architecture, config = Architecture(**self.architecture_), TrainConfig(**self.config_)
-        z = architecture.make_model(X.shape[1], self.n_outputs_).outputs(self.theta_[None], [config], X)[0]
-        return architecture.make_loss().unscale(z, self.target_shift_, self.target_factor_)
+        model = Architecture(**self.architecture_).make_model(X.shape[1], self.n_outputs_)
+        z = model.outputs(self.theta_[None], [TrainConfig(**self.config_)], X)[0]
+        return self._loss().unscale(z, self.target_shift_, self.target_factor_)
 
-    def _link(self, z: Array) -> Array:
-        return Architecture(**self.architecture_).make_loss().link(z)
+    def _loss(self) -> Loss:
+        return Architecture(**self.architecture_).make_loss()
 
     def _linear(self) -> tuple[Array, Array]:
         """Return ``(W, b)`` of a fitted model without hidden layers."""
@@ -338,8 +333,7 @@ class GradientDescentClassifier(ClassifierMixin, _GradientDescent):
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Return probabilities ``(n, c)``; only for losses with probabilities."""
-        z = self._raw(X)
-        return self._link(z)
+        return self._loss().link(self._raw(X))
 
     @property
     def coef_(self) -> Array:
@@ -392,8 +386,7 @@ class GradientDescentRegressor(RegressorMixin, _GradientDescent):
 
     def predict(self, X: Any) -> Array:
         """Return predictions ``(n,)`` for rows ``X`` ``(n, d)``."""
-        z = self._raw(X)
-        return self._link(z)
+        return self._loss().link(self._raw(X))
 
     @property
     def coef_(self) -> Array:

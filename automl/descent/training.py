@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from automl.descent.batch_group import BatchGroup, Snapshot
+from automl.descent.checks import check_data, mean_one
 from automl.descent.config import Architecture, TrainConfig, check
-from automl.descent.data import make_rows, sample_rows
+from automl.descent.data import sample_rows
 from automl.descent.kernels import Array, ops
 from automl.descent.layers import ACTIVATIONS
 from automl.descent.losses import Loss
+from automl.descent.streamed import make_rows
 from automl.errors import Fault, InputError
 
 __all__ = ["Failure", "Snapshot", "Training", "unscaled"]
@@ -129,8 +131,8 @@ class Training:
         self.loss = architecture.make_loss(self._ops)
         y = np.asarray(y)
         y = y.astype(np.int32) if y.dtype.kind == "b" else y
-        _check_data(self.loss, architecture, X, y, sample_weight, n_outputs)
-        weight = _mean_one(sample_weight, len(y))
+        check_data(self.loss, architecture, X, y, sample_weight, n_outputs)
+        weight = mean_one(sample_weight, len(y))
         self.target_scale = target_scale or self.loss.scale(y, weight)
         y = self._scaled(y)
         seed = [order_seed] if isinstance(order_seed, int | np.integer) else list(order_seed)
@@ -291,7 +293,7 @@ class Training:
     def loss_on(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
         """Return the mean loss ``(k,)`` on other rows, without penalties, as in `history`."""
         y = self._scaled(np.asarray(y))
-        weight = (_mean_one(sample_weight, len(y)) / len(y)).astype(np.float32)
+        weight = (mean_one(sample_weight, len(y)) / len(y)).astype(np.float32)
         z = np.ascontiguousarray(self._outputs(X).transpose(0, 2, 1))
         with np.errstate(**DIVERGING):
             return self.loss.value(z, y, weight)
@@ -350,41 +352,3 @@ def unscaled(
 
 def _positions(groups: Sequence[BatchGroup]) -> Array:
     return np.concatenate([np.empty(0, np.intp), *(group.positions for group in groups)])
-
-
-def _mean_one(sample_weight: Any, n: int) -> Array:
-    """Return row weights ``(n,)`` of mean one."""
-    if sample_weight is None:
-        return np.ones(n)
-    weight = np.asarray(sample_weight, float)
-    return np.asarray(weight / weight.mean())
-
-
-def _check_data(
-    loss: Loss, architecture: Architecture, X: Any, y: Array, sample_weight: Any, n_outputs: int
-) -> None:
-    if getattr(X, "ndim", 0) != 2:
-        raise InputError(Fault("X", "must have two dimensions", str(getattr(X, "shape", type(X).__name__))))
-    found, n, codes = [], X.shape[0], max(2, n_outputs)
-    if len(architecture.categories) > X.shape[1]:
-        rule = f"must have a column for each of {len(architecture.categories)} categories"
-        found.append(Fault("X", rule, f"{X.shape[1]} columns"))
-    if y.shape != (n,) or not n:
-        found.append(Fault("y", f"must have one value for each of {n} rows, at least one", str(y.shape)))
-    elif y.dtype.kind not in "iuf":
-        found.append(Fault("y", "must be numbers", str(y.dtype)))
-    elif rule := loss.target_error(y):
-        found.append(Fault("y", rule, f"values from {y.min()} to {y.max()}"))
-    elif "regression" not in loss.tasks and y.max() >= codes:
-        found.append(Fault("y", f"must be codes below {codes}", str(y.max())))
-    one, several = loss.tasks & {"binary", "regression"}, loss.tasks & {"multiclass"}
-    if n_outputs < 1 or not (one if n_outputs == 1 else several):
-        rule = " or ".join(name for name, tasks in (("1", one), ("the number of classes", several)) if tasks)
-        found.append(Fault("n_outputs", f"must be {rule} for the loss {architecture.loss}", str(n_outputs)))
-    if sample_weight is not None:
-        weight = np.asarray(sample_weight, float)
-        if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
-            rule = "must be one finite number of at least 0 a row, not all 0"
-            found.append(Fault("sample_weight", rule, "others"))
-    if found:
-        raise InputError(found)

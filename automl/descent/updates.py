@@ -1,22 +1,27 @@
-"""From gradient to step: clipping, penalties and the optimizer, for neighbouring trials at once."""
+"""A step: forward and backward passes, then clipping, penalties and optimizers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import groupby, repeat
 from typing import Any
 
 import numpy as np
 
 from automl.descent.kernels import Array, Ops
+from automl.descent.layers import LinearPass
+from automl.descent.losses import Loss, Targets
+from automl.descent.model import BoundModel, SharedBits
 from automl.descent.optimizers import OPTIMIZERS, State
 
-__all__ = ["FUSED_SETTINGS", "Updater", "updaters"]
+__all__ = ["FUSED_SETTINGS", "ForwardBackward", "LinearRunner", "StepRunner", "Updater", "updaters"]
 
 _TINY = 1e-30
 _FLUSH_STEPS = 128  # steps after which numbers that have decayed to almost nothing become zero
 _CACHED_FLOATS = 1 << 15
+_SMALL = 256  # parameters up to which multiplying by an array of rates is faster than by a column
 
 FUSED_SETTINGS = np.dtype(
     [(name, np.float32) for name in ("beta1", "beta2", "epsilon", "nesterov", "l1", "l2", "decay", "clip")]
@@ -200,3 +205,88 @@ def _penalty(strengths: list[float], mask: Array) -> Array | None:
     if not np.any(strengths):
         return None
     return np.asarray(np.array(strengths, np.float32)[:, None] * mask)
+
+
+@dataclass(frozen=True)
+class ForwardBackward:
+    """Some trials of a group, with their layers bound to ``m`` rows: from rows to gradients."""
+
+    trials: slice
+    model: BoundModel
+    loss: Loss
+    smoothing: Array | None
+
+    def fill(self, x: Array, targets: Targets, per_row: Array) -> None:
+        """Fill the gradients for rows ``(m, d + 1)``; ``per_row`` is the group's ``(k, m)`` for `Loss.total`."""
+        z = self.model.forward(x)
+        self.loss.backward(z, targets, per_row[self.trials], self.smoothing)
+        self.model.backward(z)
+
+
+@dataclass(frozen=True)
+class StepRunner:
+    """The steps of trials over batches of ``m`` rows; passes and updaters are of the same trials."""
+
+    passes: Sequence[ForwardBackward]
+    updaters: Sequence[Updater]
+    bits: SharedBits
+
+    def fill(self, x: Array, targets: Targets, per_row: Array) -> None:
+        """Fill all gradients for one batch, or a part of one."""
+        self.bits.next_batch()
+        for some in self.passes:
+            some.fill(x, targets, per_row)
+
+    def run(self, x: Array, targets: Targets, per_row: Array, rates: Array) -> None:
+        """Do a step for each of ``s`` batches.
+
+        Parameters
+        ----------
+        x : ndarray of shape (s, m, d + 1)
+            Rows.
+        targets : tuple of ndarray
+            From `Loss.targets`; the first axis is the steps.
+        per_row : ndarray of shape (s, k, m)
+            Receives what `Loss.total` needs.
+        rates : ndarray of shape (s, k, 1)
+            Learning rates.
+        """
+        p = self.updaters[0].n_parameters
+        step_rates: Iterable[Array] = rates
+        if p <= _SMALL and (rates == rates[0]).all():
+            step_rates = repeat(np.repeat(rates[0], p, axis=1), len(rates))
+        for rows, losses, rate, *target in zip(x, per_row, step_rates, *targets, strict=True):
+            self.fill(rows, tuple(target), losses)
+            for updater in self.updaters:
+                updater.step(rate)
+
+
+@dataclass(frozen=True)
+class LinearRunner:
+    """The same for linear models whose loss and optimizers have kernels: all steps in a few calls.
+
+    Batches are small, and the calls of a step would take longer than the step.
+    """
+
+    kernel: Callable[..., None]
+    some: ForwardBackward
+    updater: Updater
+
+    def fill(self, x: Array, targets: Targets, per_row: Array) -> None:
+        """Fill the gradients, as `StepRunner.fill` does."""
+        self.some.fill(x, targets, per_row)
+
+    def run(self, x: Array, targets: Targets, per_row: Array, rates: Array) -> None:
+        """Do a step for each of ``s`` batches, as `StepRunner.run` does."""
+        layer, updater, trials = self.some.model.passes[0], self.updater, self.updater.trials
+        assert isinstance(layer, LinearPass)
+        smoothing = self.some.smoothing
+        if smoothing is None:
+            smoothing = np.zeros(len(layer.buffer), np.float32)
+        arrays, done = (layer.transposes, smoothing, layer.buffer, *updater.fused_arrays), 0
+        while done < len(x):
+            steps = slice(done, done + updater.steps_to_flush)
+            own = per_row[steps, trials], rates[steps, trials]
+            self.kernel(x[steps], tuple(target[steps] for target in targets), *own, *arrays)
+            updater.count(len(x[steps]))
+            done = steps.stop

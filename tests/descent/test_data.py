@@ -8,7 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from automl.descent import Architecture, GradientDescentClassifier, ParquetMatrix, TrainConfig, Training, data
+from automl.descent import (
+    Architecture,
+    GradientDescentClassifier,
+    ParquetMatrix,
+    TrainConfig,
+    Training,
+    data,
+    streamed,
+)
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -46,23 +54,23 @@ def epoch_of(rows: data.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.nda
 @pytest.mark.parametrize("size", [1, 64, N])
 @pytest.mark.parametrize("block", [None, 50, 300])
 def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch):
-    monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
+    monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 200 * D)
     source = X if block is None else Blocks(block)
-    rows = data.make_rows(source, np.arange(N), None, [3])
+    rows = streamed.make_rows(source, np.arange(N), None, [3])
     first, matrix = epoch_of(rows, 0, size)
     assert np.array_equal(np.sort(first), np.arange(N))
     assert np.array_equal(matrix[:, :-1], X[first])
     assert (matrix[:, -1] == 1).all()
     second, _ = epoch_of(rows, 1, size)
     assert not np.array_equal(first, second)
-    again, _ = epoch_of(data.make_rows(source, np.arange(N), None, [3]), 0, size)
+    again, _ = epoch_of(streamed.make_rows(source, np.arange(N), None, [3]), 0, size)
     assert np.array_equal(first, again)
 
 
 def test_a_window_bounds_what_is_read_at_once(monkeypatch):
-    monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
+    monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 200 * D)
     source = Blocks(50)
-    rows = data.StreamedRows(source, np.arange(N), None, [0])
+    rows = streamed.StreamedRows(source, np.arange(N), None, [0])
     rows.begin(0)
     order = rows.gather(0, 200, shuffled=True)[1]
     assert len(source.reads) == 4
@@ -89,8 +97,8 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
         source = np.asfortranarray(X)
     elif kind in ("mapped", "streamed"):
         if kind == "streamed":
-            monkeypatch.setattr(data, "_MAPPED_BYTES", 1)
-            monkeypatch.setattr(data, "_WINDOW_FLOATS", 200 * D)
+            monkeypatch.setattr(streamed, "_MAPPED_BYTES", 1)
+            monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 200 * D)
         np.save(tmp_path / "x.npy", X)
         source = np.load(tmp_path / "x.npy", mmap_mode="r")
     else:
@@ -108,13 +116,13 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
 
 
 def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "_MAPPED_BYTES", 1)
-    monkeypatch.setattr(data, "_WINDOW_FLOATS", 1 << 16)
+    monkeypatch.setattr(streamed, "_MAPPED_BYTES", 1)
+    monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 1 << 16)
     matrix = RNG.normal(size=(20_000, 50)).astype(np.float32)
     np.save(tmp_path / "x.npy", matrix)
     y, configs = matrix[:, 0] > 0, [TrainConfig(batch_size=32, max_epochs=2)]
     source = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert isinstance(data.make_rows(source, y, None, [0]), data.StreamedRows)
+    assert isinstance(streamed.make_rows(source, y, None, [0]), streamed.StreamedRows)
     # what is compiled or imported at the first training is no part of the second's memory
     for _ in range(2):
         tracemalloc.start()

@@ -228,6 +228,30 @@ def test_what_was_fitted_in_part_goes_on_after_storage(flowers, tmp_path):
         assert np.array_equal(other.partial_fit(X, y).predict_proba(X), model.predict_proba(X))
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_stored_model_holds_its_weights_once(flowers, tmp_path, optimizer):
+    X, y = flowers
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=(300, 100), optimizer=optimizer, average=0.5, max_epochs=1, random_state=0
+    )
+    model.fit(X, y)
+    p = model.theta_.size
+    assert len(pickle.dumps(model)) < 4 * p * 1.1
+    model.partial_fit(X, y)
+    assert hasattr(model, "state_")
+    assert not hasattr(model.fit(X, y), "state_")
+
+
+def test_prediction_does_not_depend_on_later_parameters(flowers):
+    X, y = flowers
+    model = GradientDescentClassifier(
+        hidden_layer_sizes=(4,), activation="tanh", max_epochs=2, random_state=0
+    )
+    before = model.fit(X, y).predict_proba(X)
+    model.set_params(activation="relu", hidden_layer_sizes=(7,), normalization="batch")
+    assert np.array_equal(model.predict_proba(X), before)
+
+
 SCRIPT = """
 import numpy as np
 from automl.descent import *

@@ -12,9 +12,10 @@ from typing import Any
 
 from automl.constraints import Number, Parameter
 from automl.descent.layers.activation import ACTIVATIONS, ActivationLayer
-from automl.descent.layers.dense import Dense, LinearPass, OnlyDense, SharedDense
+from automl.descent.layers.dense import Dense, SharedDense
 from automl.descent.layers.dropout import Dropout
 from automl.descent.layers.embedding import Embedding
+from automl.descent.layers.linear import Linear, LinearPass
 from automl.descent.layers.normalization import NORMALIZATIONS
 from automl.descent.model import Layer
 
@@ -68,7 +69,7 @@ def build_layers(
         layers.append(row.build(d, categories, **defaults | dict(input_layer_params or {})))
         d = layers[0].width
     elif not hidden_layer_sizes:
-        return [OnlyDense(d, c)]
+        return [Linear(d, c)]
     for n_in, n_out in pairwise([d, *hidden_layer_sizes]):
         layers.append(Dense(n_in, n_out) if layers else SharedDense(n_in, n_out))
         if normalization is not None:
