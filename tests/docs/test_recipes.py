@@ -65,10 +65,10 @@ def apply(recipe: Recipe, root: Path) -> None:
         after = after.replace(old[0], row, 1)
     else:
         after = head + row + after.removeprefix(head)
-    if imports:
-        before = re.sub(
-            r"^(from automl\..*\n)", "".join(imports) + r"\1", before, count=1, flags=re.MULTILINE
-        )
+    if imports:  # before the first import of another package than Python's
+        first = re.search(r"^from (automl|sklearn)\b", before, flags=re.MULTILINE)
+        assert first
+        before = before[: first.start()] + "".join(imports) + before[first.start() :]
     if file == table_file:
         before += recipe.code + "\n\n"
     else:
