@@ -56,7 +56,8 @@ def apply(recipe: Recipe, root: Path) -> None:
     imports = [line for line in lines if re.match(r"from|import", line)]
     row = "".join(line for line in lines if line not in imports and line.strip())
     text = table_file.read_text(encoding="utf-8")
-    start = re.search(rf"^{recipe.table}\b.*= [{{(\[]\n", text, flags=re.MULTILINE)
+    opening = rf"^{recipe.table}\b.*= [{{(\[]\n(    family.name: family\n    for family in \(\n)?"
+    start = re.search(opening, text, flags=re.MULTILINE)
     assert start, f"{recipe.table_file} has no table {recipe.table}"
     before, after = text[: start.start()], text[start.start() :]
     head = start[0]
