@@ -271,7 +271,9 @@ class SklearnFamily(Family):
         return self._make(params, seed, problem)
 
     def _make(self, params: dict[str, Any], seed: int, problem: Problem, **changed: Any) -> Any:
-        return _class(self._kind(problem)[0])(**{**params, **changed}, random_state=seed)
+        estimator = _class(self._kind(problem)[0])(**{**params, **changed})
+        has_seed = "random_state" in estimator.get_params()
+        return estimator.set_params(random_state=seed) if has_seed else estimator
 
 
 class EstimatorFamily(Family):

@@ -28,7 +28,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "mlruns/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-SHORT = {"timeout": None, "n_jobs": 1, "progress": False}
+SHORT = {"timeout": None, "progress": False}
 N_TRIALS = 4
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
@@ -179,7 +179,9 @@ def sample_table() -> tuple[pd.DataFrame, pd.Series]:
 
 def shortened(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings of a search that ends after a few trials."""
-    return settings | SHORT | {"n_trials": min(settings.get("n_trials") or N_TRIALS, N_TRIALS)}
+    return (
+        {"n_jobs": 1} | settings | SHORT | {"n_trials": min(settings.get("n_trials") or N_TRIALS, N_TRIALS)}
+    )
 
 
 def shortened_arguments(arguments: list[str]) -> list[str]:

@@ -1,0 +1,83 @@
+"""The places where cohorts can run, in one table.
+
+To add a backend, write a class of `Workers` and add one row to `BACKENDS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from automl.workers.context import WorkerContext
+from automl.workers.memory import trim_memory
+from automl.workers.process_worker import ProcessWorkers
+from automl.workers.protocol import Workers
+from automl.workers.thread_worker import ThreadWorkers
+
+__all__ = ["BACKENDS", "Backend", "WorkerRequest", "open_workers"]
+
+
+@dataclass(frozen=True)
+class WorkerRequest:
+    """What a search needs of its workers.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Cohorts that train at the same time.
+    memory_limit : float
+        Bytes for this process and its workers together; infinite without a limit.
+    killable : bool
+        Whether a training that does not end by itself must be stopped.
+    """
+
+    n_jobs: int
+    memory_limit: float = math.inf
+    killable: bool = False
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One row of the table.
+
+    Parameters
+    ----------
+    open : callable
+        ``(WorkerContext, WorkerRequest) -> Workers``.
+    serves : callable
+        ``WorkerRequest -> bool``: whether the backend can serve a request. The first row that can is used.
+    """
+
+    open: Callable[[WorkerContext, WorkerRequest], Workers]
+    serves: Callable[[WorkerRequest], bool]
+
+
+BACKENDS: dict[str, Backend] = {
+    "thread": Backend(
+        lambda context, request: ThreadWorkers(context),
+        lambda request: request.n_jobs == 1 and not request.killable and math.isinf(request.memory_limit),
+    ),
+    "process": Backend(
+        lambda context, request: ProcessWorkers(context, request.n_jobs, request.memory_limit),
+        lambda request: True,
+    ),
+}
+
+
+def open_workers(
+    context: WorkerContext, n_jobs: int, *, memory_limit: float = math.inf, killable: bool = False
+) -> Workers:
+    """Return workers for ``n_jobs`` cohorts at the same time, of the first backend that can serve them.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        The data that every cohort trains on.
+    n_jobs, memory_limit, killable
+        As in `WorkerRequest`.
+    """
+    trim_memory()  # left by the checks of the table
+    request = WorkerRequest(n_jobs, memory_limit, killable)
+    backend = next(row for row in BACKENDS.values() if row.serves(request))
+    return backend.open(context, request)
