@@ -1,4 +1,4 @@
-"""Reads the sources of a space: shipped spaces, files, included files, and named definitions."""
+"""Reads a space as it is written: finds files, merges included ones, and inserts named definitions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SpaceError, nearest
-from automl.space.definitions import merge
-from automl.space.source import Reporter, SourceLocation, SourceNode, from_python
-from automl.space.syntax import show
+from automl.space.source import MAX_VALUES, Reporter, SourceLocation, SourceNode, from_python, key_path
+from automl.space.syntax import NODE_KEYWORDS, show
 from automl.space.yaml_io import MAX_BYTES, parse_yaml
 
-__all__ = ["read_source", "shipped_folder", "shipped_names"]
+__all__ = ["Definitions", "read_source", "shipped_folder", "shipped_names"]
 
 _MAX_INCLUDES = 100
 
@@ -126,6 +125,72 @@ class _FileReader:
         return _merge_documents(merged, document.with_value(own))
 
 
+class Definitions:
+    """The named definitions of a space.
+
+    Parameters
+    ----------
+    define : dict of SourceNode
+        The definitions by name.
+    reporter : Reporter
+        Gets the faults.
+    """
+
+    def __init__(self, define: dict[str, SourceNode], reporter: Reporter) -> None:
+        self.define, self.reporter = define, reporter
+        self._count = 0
+
+    def expand(self, node: SourceNode, path: str, using: tuple[str, ...] = ()) -> SourceNode:
+        """Return ``node`` with every ``use`` replaced by its definitions."""
+        self._count += 1
+        if self._count > MAX_VALUES:
+            rule = f"must hold at most {MAX_VALUES:,} values once every part is put where it is used"
+            raise SpaceError(Fault(node.location.at(path), rule, "more"))
+        if node.is_list:
+            return node.with_value([self.expand(item, path, using) for item in node.value])
+        if not node.is_mapping:
+            return node
+        own = node.with_value(
+            {
+                key: self.expand(item, key_path(path, key), using)
+                for key, item in node.value.items()
+                if key != "use"
+            }
+        )
+        return self._used(node.value["use"], own, path, using) if "use" in node.value else own
+
+    def _used(self, use: SourceNode, own: SourceNode, path: str, using: tuple[str, ...]) -> SourceNode:
+        merged: dict[str, SourceNode] = {}
+        names: set[str] = set()
+        for name in use.items:
+            part = self._part(name, path, using)
+            if part is None:
+                continue
+            if name.value in names:
+                self.reporter.report(name, path, "a part must be used once", f"{name} again")
+            elif part.is_mapping:
+                merged = _merge_keys(merged, part.value)
+            elif len(use.items) == 1 and not own.value:
+                return part
+            else:
+                rule = "a part that is not a mapping must be used alone"
+                self.reporter.report(name, path, rule, f"{name} with {', '.join(own.value) or 'other parts'}")
+            names.add(name.value)
+        return own.with_value(_merge_keys(merged, own.value))
+
+    def _part(self, name: SourceNode, path: str, using: tuple[str, ...]) -> SourceNode | None:
+        if not isinstance(name.value, str) or name.value not in self.define:
+            known = list(self.define)
+            remedy = nearest(str(name), known) if known else "Nothing is defined: add a `define:` section."
+            self.reporter.report(name, path, "`use` must name a part of `define`", str(name), remedy)
+            return None
+        if name.value in using:
+            circle = " -> ".join([*using[using.index(name.value) :], name.value])
+            self.reporter.report(name, path, "a part must not use itself", circle)
+            return None
+        return self.expand(self.define[name.value], path, (*using, name.value))
+
+
 def _merge_documents(base: SourceNode, over: SourceNode) -> SourceNode:
     """Merge two documents: the second wins, but the lists of rules and initial points are joined."""
     if not (base.is_mapping and over.is_mapping):
@@ -135,5 +200,16 @@ def _merge_documents(base: SourceNode, over: SourceNode) -> SourceNode:
         for key, item in over.value.items()
         if key in ("forbid", "enqueue") and key in base.value and base.value[key].is_list and item.is_list
     }
-    merged = merge(base, over)
+    merged = _merge(base, over)
     return merged.with_value(merged.value | joined)
+
+
+def _merge(base: SourceNode, over: SourceNode) -> SourceNode:
+    """Return ``base`` updated by ``over``: sections key by key, ranges and choices as a whole."""
+    if not (base.is_mapping and over.is_mapping) or NODE_KEYWORDS & (base.value.keys() | over.value.keys()):
+        return over
+    return over.with_value(_merge_keys(base.value, over.value))
+
+
+def _merge_keys(base: dict[str, SourceNode], over: dict[str, SourceNode]) -> dict[str, SourceNode]:
+    return base | {key: _merge(base[key], item) if key in base else item for key, item in over.items()}

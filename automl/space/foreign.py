@@ -26,8 +26,7 @@ from automl.space.leaves import Constant
 from automl.space.nodes import ValueSource
 from automl.space.rules import Forbidden
 from automl.space.syntax import FAMILY_PARAM, join, show
-from automl.space.tree import by_family, families, instantiate, params_of
-from automl.space.value_sources import DefaultSource, RandomSource
+from automl.space.tree import DefaultSource, RandomSource, by_family, families, instantiate, params_of
 
 __all__ = ["IMPORTABLE", "BrokenBranch", "SmokeTest", "broken_branches", "estimator_section"]
 

@@ -14,8 +14,7 @@ from automl.constraints import Section as KnownKeys
 from automl.errors import SpaceError, nearest
 from automl.space.compile import Compiler, Estimators
 from automl.space.containers import Section
-from automl.space.definitions import Definitions
-from automl.space.files import read_source
+from automl.space.files import Definitions, read_source
 from automl.space.foreign import SmokeTest, broken_branches, estimator_section
 from automl.space.leaves import Constant
 from automl.space.nodes import ParamRef
@@ -24,8 +23,7 @@ from automl.space.source import Reporter, SourceNode
 from automl.space.space import Space
 from automl.space.specialise import Incompatibility, incompatible
 from automl.space.syntax import DOCUMENT_KEYS, FAMILY_PARAM, TASKS, VERSION, join
-from automl.space.tree import instantiate, params_of
-from automl.space.value_sources import RandomSource
+from automl.space.tree import RandomSource, instantiate, params_of
 
 __all__ = ["load_space"]
 

@@ -27,7 +27,7 @@ Schema = dict[str, Any]
 _NUMBER: Schema = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{EXPONENT.pattern}$"}]}
 _NAMES: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _WEIGHTS: Schema = {
-    "description": "How likely each choice is, in the same order or by name.",
+    "description": "The prior weight of each choice, in the same order or by name.",
     "anyOf": [
         {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}},
         {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
@@ -40,7 +40,7 @@ _ENDS: Schema = {
     "integer": {**_FLAG, "description": "Only whole numbers."},
     "fidelity": {
         **_FLAG,
-        "description": "How long to train: a trial may have `high`, and be pruned from `low` on.",
+        "description": "The training length: a trial gets `high`, and may be pruned from `low` on.",
     },
 }
 _USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["use"]}
@@ -83,14 +83,14 @@ class _Writer:
         rules = {"type": "array", "items": {"type": "object", "minProperties": 1}}
         properties = {
             "version": {"const": VERSION},
-            "name": {"type": "string", "description": "What people call it."},
-            "about": {"type": "string", "description": "One line for people."},
+            "name": {"type": "string", "description": "The name of the space."},
+            "about": {"type": "string", "description": "One line about the space."},
             "task": {"anyOf": [{"enum": list(TASKS)}, {"type": "array", "items": {"enum": list(TASKS)}}]},
-            "include": {**_NAMES, "description": "Files whose parts, tree and rules are taken over."},
-            "define": {"type": "object", "description": "Named parts, put where `use` names them."},
-            "space": {**self.mapping(keys), "description": "What may be tried."},
-            "forbid": {**rules, "description": "Values that must not meet."},
-            "enqueue": {**rules, "description": "Known good starts, tried first."},
+            "include": {**_NAMES, "description": "Files to include; this file wins over them."},
+            "define": {"type": "object", "description": "Named parts; `use` inserts them."},
+            "space": {**self.mapping(keys), "description": "The families and parameters to search."},
+            "forbid": {**rules, "description": "Combinations that must not be tried."},
+            "enqueue": {**rules, "description": "Initial points, tried first."},
             "constraints": {
                 "type": "object",
                 "properties": {
@@ -98,7 +98,7 @@ class _Writer:
                     for name, rule in limits.parameters.items()
                 },
                 "additionalProperties": False,
-                "description": "Limits on what is measured of a trial.",
+                "description": "Limits on the results of a trial.",
             },
         }
         return {

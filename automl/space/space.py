@@ -27,8 +27,7 @@ from automl.space.specialise import (
     without_preprocessing,
 )
 from automl.space.syntax import PREPROCESS_PARAM, TASKS, VERSION, show
-from automl.space.tree import Size, decisions, grid, instantiate, params_of, size
-from automl.space.value_sources import RandomSource, TrialSource
+from automl.space.tree import RandomSource, Size, TrialSource, decisions, grid, instantiate, params_of, size
 from automl.space.yaml_io import to_yaml
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Reduces a tree to what fits a task or a table; each function returns the reduced tree and what it excludes."""
+"""Reduces a tree to a task or a table; each function returns the reduced tree and the excluded values."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _with_families(root: Section, kept: Mapping[str, Section]) -> Section | None
 
 
 def _with_value(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, list[str]]:
-    """Return what has this value under nested keys, and the other values."""
+    """Return the part of a node with this value under nested keys, and the other values."""
     if not keys:
         found, others = node.filtered(lambda other: None if other == value else "another")
         return found, list(others)

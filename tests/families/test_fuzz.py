@@ -1,4 +1,4 @@
-"""Whatever a branch gives a real class, the space loads or is refused; nothing else comes out."""
+"""Random parameters of real classes: the space loads or is refused."""
 
 from contextlib import suppress
 
@@ -50,7 +50,7 @@ PREPROCESS = st.sampled_from(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(BRANCHES, PREPROCESS)
-def test_any_branch_is_read_or_refused(branch, preprocess):
+def test_any_branch_loads_or_is_refused(branch, preprocess):
     with suppress(SpaceError):
         space = load_space({"space": {"preprocess": preprocess, "model": {"choice": {"mine": branch}}}})
         space.sample(np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""A vocabulary small enough to read, with one of everything the language can meet."""
+"""A small vocabulary with one constraint of each kind."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every way to get a space wrong that we could think of, each a file, beside what is said about it."""
+"""Messages of faulty spaces: each file in faulty/ has its message beside it."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ CLASSIFICATION = {"logistic", "softmax", "hinge"}
 
 
 def fits(task, family, params):
-    """Hinges and the like are for classes, the rest for numbers; and there is a tree of two classes only."""
+    """Hinge losses are for classes, others for numbers, and the tree is for two classes only."""
     if family == "decision_tree" and task == "multiclass":
         return "it knows two classes only"
     loss = params.get("loss")
@@ -31,7 +31,7 @@ def fits(task, family, params):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FAULTY.glob("*.yaml")))
-def test_the_error_says_what_is_wrong(load, name):
+def test_fault_message(load, name):
     with pytest.raises(SpaceError) as caught:
         load(FAULTY / f"{name}.yaml", incompatibility=fits, smoke_test=SMOKE_TEST)
     said = str(caught.value).replace(f"{FAULTY}/", "")
@@ -39,10 +39,10 @@ def test_the_error_says_what_is_wrong(load, name):
 
 
 @pytest.mark.parametrize("name", ["binary_rubbish", "broken_yaml", "tabs", "many_at_once", "tag_of_python"])
-def test_the_words_are_the_same_without_libyaml(load, name, monkeypatch):
+def test_fault_message_without_libyaml(load, name, monkeypatch):
     monkeypatch.setattr("automl.space.yaml_io._LOADER", yaml.SafeLoader)
-    test_the_error_says_what_is_wrong(load, name)
+    test_fault_message(load, name)
 
 
-def test_there_is_a_fault_for_every_message():
+def test_fault_messages_have_files():
     assert {path.stem for path in FAULTY.glob("*.txt")} == {path.stem for path in FAULTY.glob("*.yaml")}

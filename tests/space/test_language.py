@@ -1,4 +1,4 @@
-"""The words of the language: what each makes of a space."""
+"""The keywords of the language."""
 
 import io
 import pickle
@@ -48,18 +48,18 @@ def model(load, text):
         ("{optimizer: {choice: {sgd: , adam: }}}", {"optimizer": {"choice": {"sgd": {}, "adam": {}}}}),
     ],
 )
-def test_each_way_to_write_a_value(load, written, read):
+def test_value_forms(load, written, read):
     assert model(load, f"{{linear: {written}}}") == read
 
 
-def test_a_list_is_a_choice_even_where_anything_goes(load):
+def test_list_is_a_choice_for_any_value(load):
     text = "space:\n  model: {hist_gradient_boosting: {extra: %s}}\n"
     written = [load(text % extra).to_dict() for extra in ("[1, 2.5, x]", "{value: [1, 2]}", "{a: 1}")]
     extras = [document["space"]["model"]["choice"]["hist_gradient_boosting"]["extra"] for document in written]
     assert extras == [[1, 2.5, "x"], {"value": [1, 2]}, {"value": {"a": 1}}]
 
 
-def test_a_part_is_put_where_it_is_used_and_what_stands_beside_it_wins(load):
+def test_use_inserts_a_definition_under_own_keys(load):
     text = """
 define:
   rate: {low: 1e-4, high: 1, log: true}
@@ -82,7 +82,7 @@ space:
     assert choice["mlp"]["learning_rate"]["high"] == 0.1
 
 
-def test_a_file_takes_over_what_it_includes_and_wins_over_it(load, tmp_path):
+def test_include_merges_files_under_the_including_one(load, tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "common.yaml").write_text("define:\n  descent: {l2: 0.1, optimizer: sgd}\n")
     (tmp_path / "base.yaml").write_text(
@@ -141,7 +141,7 @@ enqueue:
         ("mlp", {"hidden_layer_sizes": [128, 64], "learning_rate": 0.55}, ""),
     ],
 )
-def test_what_is_forbidden(load, family, values, rule):
+def test_forbidden_names_the_rule(load, family, values, rule):
     linear = {"optimizer": {"sgd": {}}, "loss": "logistic", "learning_rate": 0.01, "batch_size": 16}
     configuration = {"model": {family: (linear if family == "linear" else {}) | values}}
     space = load(RULES)
@@ -150,7 +150,7 @@ def test_what_is_forbidden(load, family, values, rule):
     assert bool(rule) == bool(found) == (not space.accepts(configuration))
 
 
-def test_nothing_forbidden_is_drawn_or_laid_on_a_grid(load):
+def test_sample_and_grid_skip_forbidden_points(load):
     space = load(RULES)
     rng = np.random.default_rng(0)
     drawn = [*(space.sample(rng) for _ in range(300)), *space.grid(3)]
@@ -159,7 +159,7 @@ def test_nothing_forbidden_is_drawn_or_laid_on_a_grid(load):
     assert len(list(space.grid(3))) < len(list(free.grid(3)))
 
 
-def test_starts_are_what_optuna_is_handed(load):
+def test_initial_params_are_optuna_parameters(load):
     assert load(RULES).initial_params == (
         {"model": "linear", "model.linear.optimizer": "adam", "model.linear.learning_rate": 0.01},
         {
@@ -172,7 +172,7 @@ def test_starts_are_what_optuna_is_handed(load):
     )
 
 
-def test_rules_and_starts_survive_writing(load):
+def test_yaml_keeps_rules_and_initial_points(load):
     space = load(RULES)
     again = load(space.to_yaml())
     assert again == space
@@ -195,7 +195,7 @@ space:
 """
 
 
-def test_a_class_is_checked_against_its_own_parameters(load):
+def test_estimator_is_checked_by_its_parameters(load):
     space = load(ESTIMATOR)
     rng = np.random.default_rng(0)
     forests = [c for c in (space.sample(rng) for _ in range(60)) if "my_forest" in c["model"]]
@@ -208,7 +208,7 @@ def test_a_class_is_checked_against_its_own_parameters(load):
     assert load(space.to_yaml()) == space
 
 
-def test_one_task_leaves_what_fits_it(load):
+def test_specialise_keeps_compatible_values(load):
     def fits(task, family, params):
         if family == "decision_tree" and task == "regression":
             return "no trees today"
@@ -228,7 +228,7 @@ enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: 
     left = space.specialise("regression", fits)
     assert left.tasks == ("regression",)
     assert left.to_dict()["space"] == {"model": {"choice": {"linear": {"loss": "squared", "l2": 0.1}}}}
-    assert [start.values for start in left.enqueue] == [{"model": "linear", "model.linear.loss": "squared"}]
+    assert [point.values for point in left.enqueue] == [{"model": "linear", "model.linear.loss": "squared"}]
     assert space.specialise("binary", fits).root == space.root
     with pytest.raises(SpaceError, match="must be for binary; got a space for regression"):
         left.specialise("binary")
@@ -240,7 +240,7 @@ enqueue: [{model: linear, loss: squared}, {model: linear, loss: hinge}, {model: 
         ruled.specialise("regression", fits)
 
 
-def test_where_preprocessing_must_have_a_value_what_has_others_is_left_out(load):
+def test_require_excludes_other_values(load):
     text = """
 space:
   preprocess: {categorical: {encode: [onehot, target]}, numeric: {scale: none}}
@@ -257,8 +257,8 @@ enqueue: [{model: linear, categorical.encode: target}, {model: linear, categoric
     shared = {"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}
     families = {"linear": {"l2": 0.1}, "mlp": {"preprocess": {"categorical": {"encode": "target"}}}}
     model = {"choice": families, "weights": {"linear": 2, "mlp": 1}}
-    start = {"model": "linear", "categorical.encode": "target"}
-    assert left == load({"space": {"preprocess": shared, "model": model}, "enqueue": [start]})
+    point = {"model": "linear", "categorical.encode": "target"}
+    assert left == load({"space": {"preprocess": shared, "model": model}, "enqueue": [point]})
     assert left.excluded == (
         "preprocess.categorical.encode: onehot: no way",
         "mlp with preprocess.categorical.encode: ordinal: no way",
@@ -270,7 +270,7 @@ enqueue: [{model: linear, categorical.encode: target}, {model: linear, categoric
         load("{space: {model: linear}}\n").require("categorical.encode", "target", "no way")
 
 
-def test_what_makes_no_difference_is_not_searched(load):
+def test_drop_irrelevant_removes_choices(load):
     text = """
 space:
   preprocess: {categorical: {encode: [onehot, target]}, numeric: {scale: [none, robust]}}
@@ -295,8 +295,8 @@ enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: targ
         "model": {"choice": model},
     }
     rule = {"model": "linear", "l2": 0, "scale": "robust"}
-    start = {"model": "linear", "scale": "robust", "l2": 0.1}
-    assert left == load({"space": space, "forbid": [rule], "enqueue": [start]})
+    point = {"model": "linear", "scale": "robust", "l2": 0.1}
+    assert left == load({"space": space, "forbid": [rule], "enqueue": [point]})
     assert left.excluded == (
         "preprocess.categorical.encode: no such column",
         "model.mlp.preprocess.categorical.encode: no such column",
@@ -305,10 +305,10 @@ enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: targ
     scaled = left.drop_irrelevant("numeric.scale", "trees alone")
     assert scaled.excluded[2:] == ("preprocess.numeric.scale: trees alone",)
     assert scaled.forbid == ()
-    assert [start.values for start in scaled.enqueue] == [{"model": "linear", "model.linear.l2": 0.1}]
+    assert [point.values for point in scaled.enqueue] == [{"model": "linear", "model.linear.l2": 0.1}]
 
 
-def test_sizes(load):
+def test_size_counts_points_and_dimensions(load):
     text = """
 space:
   preprocess: {numeric: {impute: [median, mean], scale: [standard, robust]}}
@@ -340,19 +340,19 @@ space:
         ("l2: [0, {low: 1, high: 5}]", [0, 1, 2, 3, 4, 5]),
     ],
 )
-def test_a_grid_is_spaced_as_the_range_is(load, text, values):
+def test_grid_follows_the_scale_of_a_range(load, text, values):
     space = load(f"space:\n  model: {{linear: {{{text}}}}}")
     found = [next(iter(configuration["model"]["linear"].values())) for configuration in space.grid(5)]
     assert found == pytest.approx(values)
 
 
-def test_a_grid_of_one_stands_in_the_middle(load):
+def test_grid_of_one_is_the_middle(load):
     space = load("space:\n  model: {linear: {l2: {low: 0.01, high: 1, log: true}, l1: {low: 0, high: 1}}}")
     (configuration,) = space.grid(1)
     assert configuration["model"]["linear"] == pytest.approx({"l2": 0.1, "l1": 0.5})
 
 
-def test_differences_and_what_they_do_to_old_trials(load):
+def test_diff_lists_changes(load):
     old = load(
         "space:\n  model: {choice: {linear: {l2: {low: 0, high: 1}, loss: [hinge, logistic]}, mlp: {}}}"
     )
@@ -385,7 +385,7 @@ def test_differences_and_what_they_do_to_old_trials(load):
         ("{low: 1, high: 8}", "{low: 4, high: 16}", "changed"),
     ],
 )
-def test_wider_and_narrower(load, before, after, kind):
+def test_diff_compares_values(load, before, after, kind):
     old, new = (
         load(f"space:\n  model: {{decision_tree: {{max_depth: {text}}}}}\n") for text in (before, after)
     )
@@ -393,7 +393,7 @@ def test_wider_and_narrower(load, before, after, kind):
     assert (change.kind, change.path) == (kind, "model.decision_tree.max_depth")
 
 
-def test_builders_make_the_tree_that_the_file_makes(load):
+def test_builders_equal_yaml(load):
     text = """
 name: churn
 space:
@@ -422,7 +422,7 @@ space:
     assert load(built).digest() == load(text).digest()
 
 
-def test_a_space_travels_to_other_processes(load):
+def test_space_pickles(load):
     space = load(RULES)
     again = pickle.loads(pickle.dumps(space))
     assert again == space
@@ -430,14 +430,14 @@ def test_a_space_travels_to_other_processes(load):
     assert again != load(RULES.replace("enqueue:", "about: the same points\nenqueue:"))
 
 
-def test_a_space_that_is_loaded_is_left_as_it_is(load):
+def test_load_space_returns_a_space_unchanged(load):
     space = load("space: {model: linear}\n")
     assert isinstance(space, Space)
     assert load(space) is space
 
 
 @pytest.mark.parametrize("source", ["tabulr", "no/such.yaml", "\x00", "", "a" * 5000, 3, None, "."])
-def test_what_is_not_there_is_told(load, source):
+def test_load_space_rejects_missing_sources(load, source):
     with pytest.raises(SpaceError, match="must be"):
         load(source)
 
@@ -462,14 +462,14 @@ def test_what_is_not_there_is_told(load, source):
         (7, "configuration: must be a mapping"),
     ],
 )
-def test_configurations_that_leave_the_space(load, configuration, fault):
+def test_validate_rejects_points_outside(load, configuration, fault):
     space = load("space:\n  model: {choice: {linear: {l2: {low: 0, high: 1}}, mlp: {}}}")
     with pytest.raises(SpaceError) as caught:
         space.validate(configuration)
     assert fault in str(caught.value)
 
 
-def test_structure_is_what_the_caller_calls_structural(load):
+def test_structure_has_structural_values(load):
     text = (
         "space:\n  preprocess: {numeric: {scale: standard}}\n  model: {linear: {loss: hinge, l2: [0.1, 1]}}\n"
     )
@@ -481,7 +481,7 @@ def test_structure_is_what_the_caller_calls_structural(load):
     }
 
 
-def test_a_description_names_everything(load):
+def test_describe_shows_all_values(load):
     text = io.StringIO()
     Console(file=text, width=100).print(load(f"about: now [and] then\n{RULES}").describe())
     for words in (
@@ -502,7 +502,7 @@ LIMITED = (
 )
 
 
-def test_limits_are_read_and_written(load):
+def test_constraints_round_trip(load):
     space = load(LIMITED)
     assert space.constraints == {"predict_seconds": 0.01, "model_bytes": 1_000_000}
     assert load(space.to_yaml()) == space == load(space.to_dict())
@@ -513,7 +513,7 @@ def test_limits_are_read_and_written(load):
     assert load("space: {model: {linear: {l2: 0.1}}}\n").constraints == {}
 
 
-def test_limits_count_for_what_a_space_is(load):
+def test_constraints_change_digest_and_diff(load):
     space, free = load(LIMITED), load(LIMITED.split("constraints")[0])
     other = load(LIMITED.replace("1e-2", "0.5"))
     assert len({space.digest(), free.digest(), other.digest()}) == 3
@@ -528,7 +528,7 @@ def test_limits_count_for_what_a_space_is(load):
     assert [change.kind for change in free.diff(space)] == ["came", "came"]
 
 
-def test_limits_of_an_including_file_come_before_those_of_the_included(load, tmp_path):
+def test_constraints_of_the_including_file_win(load, tmp_path):
     (tmp_path / "base.yaml").write_text(LIMITED)
     (tmp_path / "mine.yaml").write_text("include: base.yaml\nconstraints: {model_bytes: 500}\n")
     assert load(tmp_path / "mine.yaml").constraints == {"predict_seconds": 0.01, "model_bytes": 500}

@@ -1,4 +1,4 @@
-"""What holds for every space, not only for those we thought of."""
+"""Properties of generated spaces."""
 
 from itertools import islice
 
@@ -119,7 +119,7 @@ def loaded(load, document):
 
 @QUICK
 @given(DOCUMENTS, st.integers(0, 2**32))
-def test_what_is_drawn_is_valid_and_comes_back_from_its_trial(load, document, seed):
+def test_sample_round_trips_through_a_trial(load, document, seed):
     space = loaded(load, document)
     if space is None:
         return
@@ -134,7 +134,7 @@ def test_what_is_drawn_is_valid_and_comes_back_from_its_trial(load, document, se
 
 @QUICK
 @given(DOCUMENTS)
-def test_written_and_read_again_it_is_the_same_space(load, document):
+def test_yaml_round_trip(load, document):
     space = loaded(load, document)
     if space is None:
         return
@@ -148,7 +148,7 @@ def test_written_and_read_again_it_is_the_same_space(load, document):
 
 @QUICK
 @given(DOCUMENTS, st.randoms(use_true_random=False))
-def test_the_digest_does_not_hear_order(load, document, random):
+def test_digest_ignores_order(load, document, random):
     def shuffled(value):
         if isinstance(value, dict):
             items = list(value.items())
@@ -163,7 +163,7 @@ def test_the_digest_does_not_hear_order(load, document, random):
 
 @QUICK
 @given(DOCUMENTS)
-def test_a_grid_holds_valid_points_and_as_many_as_were_counted(load, document):
+def test_grid_points_are_valid_and_counted(load, document):
     space = loaded(load, document)
     if space is None:
         return
@@ -176,7 +176,7 @@ def test_a_grid_holds_valid_points_and_as_many_as_were_counted(load, document):
 
 @QUICK
 @given(DOCUMENTS, DOCUMENTS, st.integers(0, 1000))
-def test_what_only_keeps_changes_keeps_every_old_trial(load, one, other, seed):
+def test_diff_that_keeps_values_keeps_trials(load, one, other, seed):
     old, new = loaded(load, one), loaded(load, other)
     if old is None or new is None:
         return

@@ -1,4 +1,4 @@
-"""Files made to harm, and files that are noise: refused quickly, and with nothing but `SpaceError`.
+"""Hostile and random files: they load, or `SpaceError` refuses them quickly.
 
 A long run, of 175,000 inputs: ``AUTOML_FUZZ=100000 python -m pytest tests/space/test_safety.py``
 """
@@ -43,13 +43,13 @@ def refused_or_read(load, source):
         st.tuples(st.sampled_from(["", " ", "\n", "\n  ", "\n    ", ": ", ", "]), st.sampled_from(WORDS))
     )
 )
-def test_heaps_of_words_are_read_or_refused(load, words):
+def test_random_words_load_or_are_refused(load, words):
     refused_or_read(load, "".join(gap + word for gap, word in words) + "\n")
 
 
 @settings(max_examples=MUTANTS // 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text())
-def test_any_text_is_read_or_refused(load, text):
+def test_any_text_loads_or_is_refused(load, text):
     refused_or_read(load, text + "\n")
 
 
@@ -76,11 +76,11 @@ VALUES = st.recursive(
 @given(
     st.dictionaries(st.sampled_from(["linear", "mlp", "decision_tree", "use", "x"]), VALUES), VALUES, VALUES
 )
-def test_any_python_value_is_read_or_refused(load, model, define, forbid):
+def test_any_python_value_loads_or_is_refused(load, model, define, forbid):
     refused_or_read(load, {"define": define, "space": {"model": {"choice": model}}, "forbid": forbid})
 
 
-def test_texts_with_a_few_wrong_letters_are_read_or_refused(load):
+def test_mutated_files_load_or_are_refused(load):
     shuffle = random.Random(0)
     texts = [file.read_text(encoding="utf-8") for file in FILES if "bomb" not in file.stem]
     for _ in range(MUTANTS):
@@ -91,6 +91,7 @@ def test_texts_with_a_few_wrong_letters_are_read_or_refused(load):
         refused_or_read(load, "".join(text) + "\n")
 
 
+@pytest.mark.xdist_group("serial")
 @pytest.mark.parametrize(
     "content",
     [
@@ -112,7 +113,7 @@ def test_texts_with_a_few_wrong_letters_are_read_or_refused(load):
         *("choices", "faults", "rules", "conditions"),
     ],
 )
-def test_a_file_made_to_hurt_is_refused_quickly(load, tmp_path, content):
+def test_hostile_file_is_refused_quickly(load, tmp_path, content):
     file = tmp_path / "space.yaml"
     file.write_text(content, encoding="utf-8")
     began = time.perf_counter()
@@ -121,14 +122,14 @@ def test_a_file_made_to_hurt_is_refused_quickly(load, tmp_path, content):
     assert time.perf_counter() - began < 3
 
 
-def test_a_dict_that_holds_itself_is_refused(load):
+def test_recursive_dict_is_refused(load):
     model = {}
     model["linear"] = model
     with pytest.raises(SpaceError, match="nested at most"):
         load({"space": {"model": model}})
 
 
-def test_nothing_is_imported_for_a_class_that_is_not_allowed(load):
+def test_estimator_imports_allowed_packages_only(load):
     text = "space:\n  model:\n    mine: {estimator: antigravity.Model}\n"
     with pytest.raises(SpaceError, match="must be of sklearn"):
         load(text)
@@ -137,7 +138,7 @@ def test_nothing_is_imported_for_a_class_that_is_not_allowed(load):
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"space: \x9d"])
-def test_bytes_that_are_no_text_are_refused(load, tmp_path, content):
+def test_binary_file_is_refused(load, tmp_path, content):
     file = tmp_path / "space.yaml"
     file.write_bytes(content)
     with pytest.raises(SpaceError):

@@ -1,4 +1,4 @@
-"""The JSON Schema that editors complete by: it takes what the loader takes, and refuses plain mistakes."""
+"""The JSON Schema accepts valid spaces and refuses simple mistakes."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.json_schema import conforms
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_the_schema_takes_every_space_that_ships(name):
+def test_schema_accepts_shipped_spaces(name):
     schema = json_schema(families_vocabulary())
     document = yaml.safe_load((shipped_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     assert conforms(schema, document, schema)
@@ -36,19 +36,19 @@ PLAIN_MISTAKES = [
 
 
 @pytest.mark.parametrize("name", PLAIN_MISTAKES)
-def test_the_schema_refuses_plain_mistakes(name, vocabulary):
+def test_schema_refuses_mistakes(name, vocabulary):
     schema = json_schema(vocabulary)
     text = (Path(__file__).parent / "faulty" / f"{name}.yaml").read_text(encoding="utf-8")
     assert not conforms(schema, yaml.safe_load(text), schema)
 
 
-def test_parameters_carry_their_remarks_into_the_editor():
+def test_schema_has_descriptions():
     schema = json_schema(families_vocabulary())
     assert schema["$schema"].endswith("2020-12/schema")
     assert schema["properties"]["space"]["properties"]["model"]["description"] == "The model family."
 
 
-def test_the_schema_knows_the_limits(vocabulary, limits):
+def test_schema_has_limits(vocabulary, limits):
     schema = json_schema(vocabulary, limits)
     document = {"space": {"model": {"linear": {"l2": 0.1}}}}
     assert conforms(

@@ -1,4 +1,4 @@
-"""The spaces that ship: sound, quick to load, and able to train on every task they are for."""
+"""The shipped spaces are valid, load fast and train for all their tasks."""
 
 import time
 from collections import Counter
@@ -34,7 +34,7 @@ def target(table, n_classes):
     return signal.rank(pct=True).mul(n_classes).sub(1e-9).astype(int) if n_classes else signal
 
 
-def test_all_of_them_are_here():
+def test_shipped_names():
     expected = {"linear", "mlp", "optimizers", "quick", "svm", "tabular", "trees"}
     assert set(shipped_names()) == expected
     for name in expected:
@@ -44,7 +44,7 @@ def test_all_of_them_are_here():
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_a_thousand_draws_are_points_of_the_space(name):
+def test_shipped_samples_are_valid(name):
     space = load_space(name)
     rng = np.random.default_rng(0)
     for _ in range(1000):
@@ -53,19 +53,20 @@ def test_a_thousand_draws_are_points_of_the_space(name):
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_its_known_good_starts_are_the_first_that_optuna_proposes(name):
+def test_shipped_initial_points_come_first(name):
     space = load_space(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    for start in space.initial_params:
-        study.enqueue_trial(start)
-    for start in space.enqueue:
+    for point in space.initial_params:
+        study.enqueue_trial(point)
+    for point in space.enqueue:
         params = space.params(space.suggest(study.ask()))
-        assert all(params[path] == value for path, value in start.values.items())
+        assert all(params[path] == value for path, value in point.values.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("name", shipped_names())
-def test_what_is_drawn_trains(name, task, table):
+def test_shipped_samples_train(name, task, table):
     problem = Problem(task, CLASSES[task])
     metric = metric_for("accuracy" if name == "svm" and problem.n_classes else None, task, problem.n_classes)
     space = load_space(name).specialise(task, incompatibility_check(problem, metric))
@@ -87,7 +88,8 @@ def test_what_is_drawn_trains(name, task, table):
     assert name != "svm" or len(trained) == 2  # linear, and with a kernel
 
 
-def test_the_default_loads_in_a_blink():
+@pytest.mark.xdist_group("serial")
+def test_default_space_loads_fast():
     load_space("tabular")
     times = []
     for _ in range(3):
@@ -97,7 +99,7 @@ def test_the_default_loads_in_a_blink():
     assert min(times) < 0.1
 
 
-def test_with_random_features_a_linear_model_learns_a_circle():
+def test_random_features_fit_a_circle():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
     y = (np.hypot(table["a"], table["b"]) > 1.2).to_numpy().astype(int)

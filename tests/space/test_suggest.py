@@ -1,4 +1,4 @@
-"""What a space proposes: by Optuna's trials, and at random."""
+"""Proposals of a space, by Optuna trials and at random."""
 
 import numpy as np
 import optuna
@@ -30,7 +30,7 @@ space:
 """
 
 
-def test_a_trial_is_asked_under_the_paths_of_params(load):
+def test_suggest_asks_by_path(load):
     trial = optuna.trial.FixedTrial(
         {
             "model": "linear",
@@ -68,14 +68,14 @@ def test_a_trial_is_asked_under_the_paths_of_params(load):
     assert len(params) == 11
 
 
-def test_lists_are_suggested_as_text_and_stand_in_the_configuration_as_lists(load):
+def test_suggest_encodes_lists_as_text(load):
     trial = optuna.trial.FixedTrial(
         {"model": "mlp", "preprocess.numeric.scale": "robust", "model.mlp.hidden_layer_sizes": "[128, 64]"}
     )
     assert load(EVERYTHING).suggest(trial)["model"] == {"mlp": {"hidden_layer_sizes": [128, 64]}}
 
 
-def test_a_family_with_preprocessing_of_its_own_is_not_asked_for_the_shared_one(load):
+def test_suggest_skips_hidden_preprocessing(load):
     trial = optuna.trial.FixedTrial(
         {
             "model": "decision_tree",
@@ -91,7 +91,7 @@ def test_a_family_with_preprocessing_of_its_own_is_not_asked_for_the_shared_one(
         space.validate({"preprocess": {"numeric": {"scale": "robust"}}, **configuration})
 
 
-def test_optuna_reaches_every_branch_and_every_proposal_is_a_point_of_the_space(load):
+def test_suggest_reaches_all_branches(load):
     space = load(EVERYTHING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     families = set()
@@ -104,7 +104,7 @@ def test_optuna_reaches_every_branch_and_every_proposal_is_a_point_of_the_space(
     assert families == {"linear", "mlp", "decision_tree"}
 
 
-def test_random_draws_follow_the_space(load):
+def test_sample_follows_the_distributions(load):
     space = load(EVERYTHING)
     rng = np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(3000)]
@@ -129,7 +129,7 @@ def test_random_draws_follow_the_space(load):
         ("{choice: {linear: {}, mlp: {}}, weights: [0.7, 0.3]}", "linear", 0.7),
     ],
 )
-def test_weights_are_the_prior_of_random_draws_and_of_optunas(load, text, option, share):
+def test_weights_are_the_prior(load, text, option, share):
     space = load(f"space:\n  model: {text}")
     rng = np.random.default_rng(0)
     assert abs(np.mean([option in space.sample(rng)["model"] for _ in range(4000)]) - share) < 0.03
@@ -137,7 +137,7 @@ def test_weights_are_the_prior_of_random_draws_and_of_optunas(load, text, option
     assert abs(np.mean([option in space.suggest(study.ask())["model"] for _ in range(600)]) - share) < 0.06
 
 
-def test_drawing_is_repeatable_and_hands_out_values_nobody_shares(load):
+def test_sample_is_repeatable_and_returns_copies(load):
     space = load("space: {model: {mlp: {hidden_layer_sizes: [[64, 32]]}}}\n")
     first, second = (space.sample(np.random.default_rng(1)) for _ in range(2))
     assert first == second

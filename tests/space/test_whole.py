@@ -1,4 +1,4 @@
-"""A file with everything the language has, under the families' own vocabulary."""
+"""A file that uses the whole language, with the vocabulary of the families."""
 
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def built():
 @pytest.mark.parametrize(
     "source", [yaml.safe_load(FILE.read_text()), FILE.read_text(), built()], ids=["dict", "text", "builders"]
 )
-def test_it_is_the_same_space_in_every_form(source):
+def test_churn_is_equal_in_all_forms(source):
     space = load_space(FILE)
     other = load_space(source)
     assert (space.name, space.about) == ("churn", "One line for people.")
@@ -77,7 +77,7 @@ def test_it_is_the_same_space_in_every_form(source):
     assert load_space(space.to_yaml()) == space
 
 
-def test_it_says_what_it_holds():
+def test_churn_size_and_schema():
     space = load_space(FILE)
     assert space.size().points is None
     assert space.size().dimensions == {"linear": 17, "mlp": 15, "decision_tree": 4, "my_forest": 5}
@@ -86,7 +86,7 @@ def test_it_says_what_it_holds():
     assert conforms(schema, yaml.safe_load(FILE.read_text()), schema)
 
 
-def test_its_first_proposal_is_the_known_good_start_and_none_is_forbidden():
+def test_churn_proposals():
     space = load_space(FILE)
     study = optuna.create_study(sampler=make_sampler(None, 0))
     study.enqueue_trial(space.initial_params[0])
@@ -106,7 +106,7 @@ def test_its_first_proposal_is_the_known_good_start_and_none_is_forbidden():
     assert families == {"linear", "mlp", "decision_tree", "my_forest"}
 
 
-def test_what_does_not_fit_a_table_leaves_it():
+def test_churn_specialises():
     space = load_space(FILE)
     left = space.specialise(
         "binary", incompatibility_check(Problem("binary", 2), metric_for("neg_log_loss", "binary", 2))
