@@ -1,8 +1,7 @@
-"""Size of modules, imports between them, and access to private attributes."""
+"""Size of modules, imports between them, access to private attributes."""
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from statistics import median
 
@@ -74,7 +73,6 @@ def test_library_is_imported_by_one_package(package, library):
     assert found == set()
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_optuna_private_attributes_are_in_one_module(package):
     private = private_names(Path(optuna.__file__).parent)
     found = {
@@ -124,48 +122,3 @@ def _module_of(target: str, package: dict[str, object]) -> str | None:
         return target
     parent = target.rpartition(".")[0]
     return parent if parent in package else None
-
-
-UNIX_MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty"}
-UNIX_NAMES = {
-    "os.fork", "os.getuid", "os.geteuid", "os.killpg", "os.setsid", "os.getpgid", "os.sched_getaffinity", "os.nice",
-    "signal.SIGKILL", "signal.SIGHUP", "signal.SIGUSR1", "signal.SIGUSR2", "signal.SIGALRM", "signal.setitimer",
-    "signal.pthread_sigmask", "signal.pthread_kill", "time.tzset",
-}  # fmt: skip
-GUARDS = ("sys.platform", "os.name", "hasattr(", "platform.system(", "is not None", "WINDOWS", "POSIX")
-
-
-def _unguarded(node: ast.AST, guarded: bool = False):
-    """Yield what exists on Unix alone and is used outside `try` and platform checks."""
-    if isinstance(node, ast.Try):
-        guarded = guarded or bool(node.handlers)
-    elif isinstance(node, ast.If | ast.IfExp | ast.BoolOp):
-        guarded = guarded or any(guard in ast.unparse(node) for guard in GUARDS)
-    if not guarded:
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, one.name) for one in node.names if one.name in UNIX_MODULES)
-        elif isinstance(node, ast.ImportFrom) and node.module in UNIX_MODULES:
-            yield node.lineno, node.module
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in UNIX_NAMES:
-            yield node.lineno, ast.unparse(node)
-        elif (
-            isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/proc")
-        ):
-            yield node.lineno, node.value
-    for child in ast.iter_child_nodes(node):
-        yield from _unguarded(child, guarded)
-
-
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
-def test_unix_features_have_a_fallback(package):
-    found = {
-        f"{name}:{line} {what}" for name, module in package.items() for line, what in _unguarded(module.tree)
-    }
-    assert found == set()
-
-
-def test_unix_features_without_a_fallback_are_found():
-    code = (
-        "import fcntl\nif hasattr(os, 'fork'):\n    os.fork()\nos.kill(1, signal.SIGKILL)\nopen('/proc/self')"
-    )
-    assert [line for line, _ in _unguarded(ast.parse(code))] == [1, 4, 5]
