@@ -8,6 +8,7 @@ from automl.families import load_space
 from automl.records import Curve, SearchRecord, TrialRecord
 from automl.search import Budget, Loop
 from automl.study import Session, create_study, load_study, make_pruner, make_sampler
+from automl.study.optuna_private import journal_backend
 from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached
 from tests.support.scripted import ScriptedTracker, ScriptedWorkers
@@ -80,7 +81,7 @@ def train(cohort, chance):
 def search(journal, *, pruner, slots=1, seed=0, lives=None):
     """Search; after ``lives`` writes to the study, die. Return how many there were."""
     study = create_study("s", journal, sampler=make_sampler(None, 7), pruner=make_pruner(pruner), resume=True)
-    backend, writes = study._storage._backend, 0
+    backend, writes = journal_backend(study), 0
     append = backend.append_logs
 
     def count(logs):

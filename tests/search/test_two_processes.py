@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from automl.errors import SettingError
 from automl.search import sync
 from automl.study import known_studies, load_study, read_records
+from automl.study.optuna_private import storage_of
 from tests.support import ROOT
 from tests.support.kill_and_resume import check_mlflow
 
@@ -51,7 +52,7 @@ def storage(request, folder):
         return folder / "s.journal"
     url = request.getfixturevalue("postgres")
     if "s" in known_studies(url):
-        optuna.delete_study(study_name="s", storage=load_study("s", url)._storage)
+        optuna.delete_study(study_name="s", storage=storage_of(load_study("s", url)))
     return url
 
 

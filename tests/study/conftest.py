@@ -12,14 +12,14 @@ def journal(tmp_path):
 
 
 @pytest.fixture
-def session(journal):
-    def session(space=SPACE, sampler="random", pruner="none", resume=False):
+def make_session(journal):
+    def make_session(space=SPACE, sampler="random", pruner="none", resume=False):
         study = create_study(
             "s", journal, sampler=make_sampler(sampler, 7), pruner=make_pruner(pruner), resume=resume
         )
         return Session(study, load_space(space), SEARCH)
 
-    return session
+    return make_session
 
 
 def _record(proposal, state="complete", score=0.5, **more):

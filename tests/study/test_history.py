@@ -1,4 +1,4 @@
-"""What samplers and pruners are shown of a long study."""
+"""Selection of the trials that samplers and pruners see."""
 
 import optuna
 import pytest
@@ -43,13 +43,13 @@ def numbers(trials):
     return [one.number for one in trials]
 
 
-def test_of_a_short_study_everything_is_shown():
+def test_history_shows_all_of_short_study():
     trials = [trial(number, value(number)) for number in range(250)]
     assert history(trials).for_sampler() == trials
     assert history(trials[:200]).for_pruner("linear") == trials[:200]
 
 
-def test_of_a_long_one_the_best_the_newest_and_a_sample():
+def test_history_shows_best_newest_and_sample_of_long_study():
     trials = [trial(number, value(number)) for number in range(5_000)]
     shown = numbers(history(trials).for_sampler())
     assert shown == sorted(set(shown))
@@ -61,7 +61,7 @@ def test_of_a_long_one_the_best_the_newest_and_a_sample():
     assert len(numbers(history(trials).for_pruner("linear"))) in (250, 251)
 
 
-def test_a_sampler_takes_the_same_trials_for_good_ones_as_if_it_saw_all():
+def test_tpe_finds_same_good_trials_in_subset():
     study = optuna.create_study(direction="maximize")
     trials = []
     for number in range(2_000):
@@ -79,7 +79,7 @@ def test_a_sampler_takes_the_same_trials_for_good_ones_as_if_it_saw_all():
     assert numbers(part) == numbers(whole)
 
 
-def test_trials_beyond_a_constraint_are_the_worst():
+def test_history_ranks_violated_constraints_last():
     fine = [trial(number, value(number)) for number in range(400)]
     broken = [trial(400 + number, 2.0, constraints={"bytes": 1.0 + number}) for number in range(400)]
     shown = set(numbers(history([*broken, *fine]).for_sampler()))
@@ -87,7 +87,7 @@ def test_trials_beyond_a_constraint_are_the_worst():
     assert set(best) <= shown
 
 
-def test_by_several_objectives_the_best_of_each_are_shown():
+def test_history_shows_best_by_each_objective():
     ways = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
     trials = [trial(number, [value(number), value(number + 3)]) for number in range(2_000)]
     shown = set(numbers(history(trials, ways).for_sampler()))
@@ -95,7 +95,7 @@ def test_by_several_objectives_the_best_of_each_are_shown():
     assert set(sorted(range(2_000), key=lambda number: value(number + 3))[:12]) <= shown
 
 
-def test_a_family_is_proposed_for_by_its_own_past_once_it_has_one():
+def test_history_for_sampler_prefers_own_family():
     def of(is_mlp):
         names = ("linear", "linear (2)")
         return history(
@@ -114,7 +114,7 @@ def test_a_family_is_proposed_for_by_its_own_past_once_it_has_one():
     assert few.for_sampler("unheard of") == few.for_sampler()
 
 
-def test_to_a_leader_a_cohort_is_the_best_of_its_trials():
+def test_history_for_leader_shows_best_of_cohort():
     def member(number, leader, value, state=TrialState.COMPLETE):
         mark = {"size": 3} if number == leader else {"leader": leader}
         return trial(number, value, state, user_attrs={"cohort": mark})
@@ -136,7 +136,7 @@ def test_to_a_leader_a_cohort_is_the_best_of_its_trials():
     assert set(sorted(best, key=value)[-25:]) | set(best[-75:]) <= set(leads) <= set(best)
 
 
-def test_those_at_work_are_shown_as_they_were_proposed():
+def test_history_shows_running_trials_as_proposed():
     at_work = trial(3, None, TrialState.RUNNING, intermediate_values={1: 0.9})
     ended = [trial(number, value(number)) for number in range(3)]
     known = History(0, UP)
@@ -154,7 +154,7 @@ def test_those_at_work_are_shown_as_they_were_proposed():
 
 
 @pytest.mark.parametrize("part", ["for_sampler", "for_pruner"])
-def test_nothing_depends_on_who_came_first_but_on_the_seed(part):
+def test_history_depends_on_seed_not_on_order(part):
     trials = [trial(number, value(number)) for number in range(1_000)]
     known = getattr(history(trials), part)("linear")
     assert getattr(history(reversed(trials)), part)("linear") == known
@@ -162,7 +162,7 @@ def test_nothing_depends_on_who_came_first_but_on_the_seed(part):
     assert getattr(history(trials, seed=1), part)("linear") != known
 
 
-def test_a_pruner_compares_with_what_it_may_see_of_each_state():
+def test_history_for_pruner_samples_each_state():
     trials = [trial(number, value(number)) for number in range(0, 4_000, 2)]
     trials += [
         trial(number, None, TrialState.PRUNED, intermediate_values={1: 0.5}) for number in range(1, 101, 2)

@@ -1,3 +1,5 @@
+"""Samplers by name."""
+
 import re
 from importlib.util import find_spec
 
@@ -19,7 +21,7 @@ def missing(name):
 
 
 def drawn(make, n_trials=24):
-    """Return what is proposed, by a sampler that ``make`` makes or keeps, before each trial."""
+    """Return the parameters of trials, each proposed by the sampler of a call of ``make``."""
     study = optuna.create_study(direction="maximize", sampler=make())
     for _ in range(n_trials):
         study.sampler = make()
@@ -32,129 +34,24 @@ def drawn(make, n_trials=24):
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
-def test_a_sampler_by_name_samples_or_says_what_is_missing(name):
+def test_sampler_by_name_samples_or_names_missing_package(name):
     if package := missing(name):
         with pytest.raises(SettingError, match=f"needs the package {package}"):
             make_sampler(name, 0)
         return
     again = make_sampler(name, 3)
-    # killed before every trial, and resumed
+    # as if killed and resumed before every trial
     assert drawn(lambda: again) == drawn(lambda: make_sampler(name, 3))
     assert drawn(lambda: again) != drawn(lambda: make_sampler(name, 4))
     assert len({params["x"] for params in drawn(lambda: again)}) > 12
 
 
-@pytest.mark.parametrize("name", ["threshold:0.5" if name == "threshold" else name for name in PRUNERS])
-def test_a_pruner_by_name_prunes(name):
-    study = optuna.create_study(study_name="s", direction="maximize", pruner=make_pruner(name))
-    for _ in range(10):
-        trial = study.ask()
-        for step in range(1, 12):
-            trial.report(0.9 + step / 1000, step)
-            trial.should_prune()
-        study.tell(trial, 0.9)
-    bad = study.ask()
-    pruned = []
-    for step in range(1, 12):
-        bad.report(0.1 - step / 1000, step)
-        pruned.append(bad.should_prune())
-    assert any(pruned) == (name != "none")
-
-
-def test_hyperband_judges_by_what_it_is_shown_whoever_asked_before():
-    pruner = make_pruner("hyperband")
-    study = optuna.create_study(study_name="always", direction="maximize", pruner=pruner)
-    for last in (9, 81):
-        for _ in range(20):
-            trial = study.ask()
-            for step in (1, 3, 9, 27, 81):
-                if step <= last:
-                    trial.report(0.9, step)
-                    trial.should_prune()
-            study.tell(trial, 0.9)
-        trial = study.ask()
-        trial.report(0.1, 1)
-        frozen = study.get_trials(deepcopy=False)[-1]
-        assert pruner.prune(study, frozen) == optuna.pruners.HyperbandPruner().prune(study, frozen)
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-
-
-def test_a_number_may_follow_the_name():
-    few, many = (make_pruner(f"percentile:{share}") for share in (10, 90))
-    study = optuna.create_study(direction="maximize")
-    for value in range(11):
-        trial = study.ask()
-        for step in (1, 2):
-            trial.report(value, step)
-        study.tell(trial, value)
-    trial = study.ask()
-    for step in (1, 2):
-        trial.report(5, step)
-    frozen = study.get_trials()[-1]
-    assert (few.prune(study, frozen), many.prune(study, frozen)) == (True, False)
-
-
-def points(sampler):
-    return [tuple(sorted(point.items())) for point in sampler.points]
-
-
-def test_a_grid_is_laid_over_the_space_and_shuffled_by_the_seed():
-    space = load_space(SPACE)
-    laid, again, other = (points(make_sampler("grid:2", seed, space)) for seed in (0, 0, 1))
-    expected = [tuple(sorted(space.to_trial(one).items())) for one in space.grid(2)]
-    assert laid == again != other
-    assert sorted(laid, key=str) == sorted(other, key=str) == sorted(expected, key=str)
-    assert len(laid) == len(set(laid)) > 10
-
-
-def test_a_grid_of_optuna_gives_the_points_that_the_space_can_tell_apart():
-    space = load_space(SPACE)
-    values = {
-        "preprocess.numeric.scale": ["standard"],
-        "model": ["linear", "decision_tree"],
-        "model.linear.learning_rate": [0.01, 0.2],
-        "model.linear.l1": [0],
-        "model.linear.loss": ["logistic", "hinge"],
-        "model.decision_tree.max_depth": [2, 3, 4],
-    }
-    laid = make_sampler(optuna.samplers.GridSampler(values), 0, space).points
-    # hinge is forbidden with a large learning rate; a tree asks for its depth and the preprocessing alone
-    assert len(laid) == 3 + 3
-    assert sorted(point["model.decision_tree.max_depth"] for point in laid if len(point) == 3) == [2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        ({"model": ["mlp"], "preprocess.numeric.scale": ["standard"]}, "hidden_layer_sizes"),
-        (
-            {"model": ["decision_tree"], "preprocess.numeric.scale": ["none"],
-             "model.decision_tree.max_depth": [2]},
-            "'none'",
-        ),
-        (
-            {"model": ["decision_tree"], "preprocess.numeric.scale": ["robust"],
-             "model.decision_tree.max_depth": [2, 30]},
-            "30 .* out of the range",
-        ),
-    ],
-)  # fmt: skip
-def test_a_grid_of_optuna_that_does_not_fit_the_space_is_refused(values, said):
-    with pytest.raises(SettingError, match=f"a value of the space for every parameter.*{said}"):
-        make_sampler(optuna.samplers.GridSampler(values), 0, load_space(SPACE))
-
-
-def test_a_grid_that_nobody_could_search_is_refused():
-    with pytest.raises(SettingError, match="at most 20,000 points.*grid:2"):
-        make_sampler("grid", 0, load_space("tabular"))
-
-
-def test_tpe_models_the_parameters_of_a_branch_together_and_keeps_away_from_what_is_at_work():
+def test_tpe_is_multivariate_grouped_and_a_constant_liar():
     tpe = make_sampler("tpe", 0).inner
     assert (tpe._multivariate, tpe._group, tpe._constant_liar) == (True, True, True)
 
 
-def test_nothing_named_is_the_default_and_objects_pass():
+def test_make_sampler_and_pruner_have_defaults_and_pass_objects():
     assert isinstance(make_sampler(None, 0).inner, optuna.samplers.TPESampler)
     assert isinstance(make_pruner(None), optuna.pruners.MedianPruner)
     sampler, pruner = optuna.samplers.RandomSampler(0), optuna.pruners.NopPruner()
@@ -176,7 +73,7 @@ def test_nothing_named_is_the_default_and_objects_pass():
         (lambda name: make_sampler(name, 0, load_space(SPACE)), "grid:2.5", "a whole number of values"),
     ],
 )  # fmt: skip
-def test_a_name_that_says_nothing_is_one_clear_error(make, name, expected):
+def test_invalid_name_is_one_clear_error(make, name, expected):
     with pytest.raises(SettingError, match=expected):
         make(name)
 
