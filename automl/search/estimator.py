@@ -312,7 +312,6 @@ class Search(BaseEstimator):
                     again=again,
                     company=bool(lease.others()),
                 )
-                lease.release_startup_lock()
                 progress.started(about, self.timeout, self.n_trials)
                 loop = Loop(
                     session,
@@ -332,9 +331,9 @@ class Search(BaseEstimator):
                     measured=n_objectives > 1 or bool(about.constraints),
                 )
                 self._loop = loop
-                loop.run()
+                with lease.searching():
+                    loop.run()
                 state = "killed" if loop.interrupted else "failed"
-                lease.stop_searching()
                 best = best_of(loop.records, about, interrupted=loop.interrupted)
                 warn_of_winner(best, about.constraints)
                 self._keep(Winner(best, plan, about, self.run_id_), loop.records)

@@ -68,19 +68,9 @@ class ProcessLease:
 
     @contextmanager
     def searching(self) -> Iterator[None]:
-        """Search: let the next process start up, and take over no trials afterwards."""
-        self.release_startup_lock()
+        """End the startup, so that the next process starts; afterwards leave takeover to other processes."""
+        self._end_startup()
         yield
-        self.stop_searching()
-
-    def release_startup_lock(self) -> None:
-        """Let the next process of this machine start up; until then it waits."""
-        if self._startup_lock is not None:
-            release(self._startup_lock)
-            self._startup_lock = None
-
-    def stop_searching(self) -> None:
-        """Leave the trials of crashed processes to others."""
         self._announce(-time.time())
 
     def heartbeat(self) -> None:
@@ -90,7 +80,7 @@ class ProcessLease:
 
     def release(self) -> bool:
         """End the registration; return whether no other process is active."""
-        self.release_startup_lock()
+        self._end_startup()
         if self._active:
             self._active = False
             with suppress(
@@ -126,6 +116,11 @@ class ProcessLease:
             self._bury(token)
             return False
         return not self._beside_journal and time.time() - seen < _EXPIRY
+
+    def _end_startup(self) -> None:
+        if self._startup_lock is not None:
+            release(self._startup_lock)
+            self._startup_lock = None
 
     def _bury(self, token: str) -> None:
         """Mark a dead process as such and remove its lock file."""
