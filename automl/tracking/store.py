@@ -8,12 +8,14 @@ import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
+
+from filelock import FileLock
 
 from automl.errors import Fault, SettingError, StoreError
 
@@ -36,9 +38,10 @@ DEFAULT_EXPERIMENT = "automl"
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
+_LOCK_SECONDS = 60.0  # a first search of another process may need this long to create the database
 
 # No usage reports over the network, no lines about URLs and no bars of artifacts on the terminal.
-_UNASKED = {
+_QUIET_SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -107,7 +110,7 @@ def quiet() -> Iterator[None]:
     """Keep MLflow, its migrations and its hints off the terminal; their errors still come through."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
-    for name, value in _UNASKED.items():
+    for name, value in _QUIET_SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -146,7 +149,7 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
         _check_file(Path(uri.removeprefix(_SQLITE)), create)
     elif uri.startswith("http"):
         _check_server(uri)
-    with quiet(), _alone(uri if create else ""):
+    with quiet(), _locked(uri if create else ""):
         from mlflow import MlflowClient
 
         try:
@@ -298,21 +301,23 @@ def _check_file(file: Path, create: bool) -> None:
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Hold off other processes while an SQLite file is made: MLflow's migrations do not bear company."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system; two first searches at once are rare
-        yield
-        return
+def _locked(uri: str) -> Iterator[None]:
+    """Let one process at a time create an SQLite file: MLflow's migrations cannot run twice at once."""
     if not uri.startswith(_SQLITE):
         yield
         return
-    with ExitStack() as held:
-        with suppress(OSError):  # somebody else's file, or a file system without locks
-            file = held.enter_context(open(f"{uri.removeprefix(_SQLITE)}.lock", "a"))
-            fcntl.flock(file, fcntl.LOCK_EX)  # released by the system if its owner dies
+    lock = FileLock(f"{uri.removeprefix(_SQLITE)}.lock", timeout=_LOCK_SECONDS, poll_interval=0.05)
+    held = False
+    with suppress(
+        OSError, NotImplementedError
+    ):  # another user's file, a file system without locks, a timeout
+        lock.acquire()
+        held = True
+    try:
         yield
+    finally:
+        if held:
+            lock.release()
 
 
 def _check_server(uri: str) -> None:
