@@ -11,12 +11,12 @@ from automl.constraints import Number, Parameter
 from automl.descent.kernels import Array
 from automl.descent.losses.base import Loss, Targets, weighted_sum
 
-__all__ = ["Absolute", "EpsilonInsensitive", "Huber", "Poisson", "Quantile", "Squared"]
+__all__ = ["Absolute", "EpsilonInsensitive", "Huber", "Poisson", "Quantile", "Residual", "Squared"]
 
 _POSITIVE = Number(0, open_low=True)
 
 
-class _Residual(Loss):
+class Residual(Loss):
     """Losses of the residual ``r = z - t``: a slope and a cost."""
 
     quantile: float = 0.5
@@ -58,7 +58,7 @@ class _Residual(Loss):
         return z
 
 
-class Squared(_Residual):
+class Squared(Residual):
     """``r^2 / 2``: predicts the mean."""
 
     @override
@@ -74,7 +74,7 @@ class Squared(_Residual):
         return np.asarray(np.square(r, out=r) * r.dtype.type(0.5))
 
 
-class Huber(_Residual):
+class Huber(Residual):
     """``r^2 / 2`` up to ``delta``, ``delta (|r| - delta / 2)`` beyond (Huber 1964): robust to outliers."""
 
     parameters = {
@@ -96,7 +96,7 @@ class Huber(_Residual):
         return r
 
 
-class Absolute(_Residual):
+class Absolute(Residual):
     """``|r|``: predicts the median."""
 
     @override
@@ -104,7 +104,7 @@ class Absolute(_Residual):
         return np.asarray(np.sign(r))
 
 
-class Quantile(_Residual):
+class Quantile(Residual):
     """``q max(-r, 0) + (1 - q) max(r, 0)``, the pinball loss (Koenker and Bassett 1978): predicts a quantile."""
 
     parameters = {"quantile": Parameter(Number(0, 1, open_low=True, open_high=True), 0.5, "which one")}
@@ -114,7 +114,7 @@ class Quantile(_Residual):
         return np.asarray(np.where(r > 0, r.dtype.type(1 - self.quantile), r.dtype.type(-self.quantile)))
 
 
-class EpsilonInsensitive(_Residual):
+class EpsilonInsensitive(Residual):
     """``max(|r| - epsilon, 0)``: linear support vector regression (Vapnik 1995)."""
 
     parameters = {"epsilon": Parameter(Number(0), 0.1, "the margin, in standard deviations of the target")}
