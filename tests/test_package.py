@@ -38,6 +38,7 @@ def test_unknown_names_are_attribute_errors():
     assert set(automl.__all__) == set(dir(automl))
 
 
+@pytest.mark.serial
 def test_import_is_quick_and_loads_nothing_heavy():
     script = (
         "import sys, time; start = time.perf_counter(); import automl; seconds = time.perf_counter() - start\n"

@@ -296,7 +296,7 @@ def outcome(model: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("serial")
+@pytest.mark.serial
 @pytest.mark.parametrize("seed", range(4))
 def test_load_model_of_mutated_schemas(seed: int, model: Path) -> None:
     rng = np.random.default_rng(seed)
@@ -314,7 +314,7 @@ def test_load_model_of_mutated_schemas(seed: int, model: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("serial")
+@pytest.mark.serial
 @pytest.mark.parametrize("name", ["MLmodel", SKOPS])
 def test_load_model_of_mutated_bytes(name: str, model: Path) -> None:
     rng = np.random.default_rng(0)

@@ -71,6 +71,7 @@ def searched(X, y, folder, **settings):
     return search, said(folder / "threads")
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
 def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_threads(large, tmp_path):
     ends = []
@@ -83,6 +84,7 @@ def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_thread
     assert ends[0] == ends[1]
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
 def test_a_search_by_time_uses_all_threads_and_a_trial_is_replayed_with_as_many_as_it_had(large, tmp_path):
     search, threads = searched(*large, tmp_path / "timed", timeout=6, n_jobs=1)

@@ -91,7 +91,7 @@ def test_mutated_files_load_or_are_refused(load):
         refused_or_read(load, "".join(text) + "\n")
 
 
-@pytest.mark.xdist_group("serial")
+@pytest.mark.serial
 @pytest.mark.parametrize(
     "content",
     [

@@ -88,7 +88,7 @@ def test_shipped_samples_train(name, task, table):
     assert name != "svm" or len(trained) == 2  # linear, and with a kernel
 
 
-@pytest.mark.xdist_group("serial")
+@pytest.mark.serial
 def test_default_space_loads_fast():
     load_space("tabular")
     times = []
