@@ -1,7 +1,7 @@
-"""Time to load the spaces that ship, to draw from them, and to be proposed by Optuna.
+"""Time to load the shipped spaces, to sample from them, and to suggest by Optuna trials.
 
 ``python benchmarks/spaces.py`` prints a table, ``--json`` one object a line. Milliseconds, median of repeated runs in
-one process after imports. ``YAML alone`` is PyYAML's own reading of the same file, ``limit`` what loading may take.
+one process after imports. ``YAML alone`` is the time of PyYAML for the same file, ``limit`` the limit for loading.
 """
 
 from __future__ import annotations

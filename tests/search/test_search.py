@@ -288,7 +288,7 @@ space:
       linear: {loss: [logistic, hinge]}
       mlp: {loss: [softmax, logistic], max_epochs: 2}
       decision_tree: {max_depth: 2}
-      margin: {estimator: sklearn.linear_model.LogisticRegression, solver: [liblinear, lbfgs]}
+      margin: {estimator: sklearn.linear_model.LogisticRegression, solver: liblinear}
       numbers: {estimator: sklearn.linear_model.Ridge}
 """
     search = make(space, n_trials=4, progress=True).fit(X, y)
@@ -299,7 +299,7 @@ space:
         "linear: loss logistic is for binary, not for multiclass; loss hinge gives no probabilities",
         "mlp with loss: logistic: loss logistic is for binary",
         "numbers: Ridge is no classifier",
-        "margin with solver: liblinear: The 'liblinear' solver does not support multiclass",
+        "margin: The 'liblinear' solver does not support multiclass",
     ]
     assert [said[: len(start)] for said, start in zip(search.left_out_, starts, strict=True)] == starts
     assert (search.leaderboard_["state"] != "failed").all()
