@@ -1,8 +1,9 @@
-"""Model families: a configuration becomes something that trains."""
+"""Model families: from a configuration to a model in training, and to an estimator."""
 
-from automl.families.base import Array, Family, Fold, Problem, Trainer, epoch_steps, rung_levels
+from automl.families.base import Array, Family, Fold, Problem, Trainer
 from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
 from automl.families.reference import reference
+from automl.families.rungs import epoch_steps, rung_levels
 from automl.families.spaces import incompatibility_check, load_space, smoke_test
 
 __all__ = [

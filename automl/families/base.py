@@ -1,4 +1,9 @@
-"""What a family is: how configurations of one kind of model train on a fold, and what is built from the winner."""
+"""The interface of a model family: how its configurations train, and the estimator of the winner.
+
+To add a family, write a module with a subclass of `Family` and of `Trainer`, and add an instance to the table
+``FAMILIES`` in ``catalog.py``. A scikit-learn classifier and regressor need no new class: add a row of
+`SklearnFamily`.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +16,26 @@ import numpy as np
 import numpy.typing as npt
 
 from automl.constraints import Section
+from automl.families.rungs import rung_levels
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "epoch_steps", "rung_levels", "predictions_from"]
+__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "predictions_from"]
 
 Array = npt.NDArray[Any]
-
-_FIRST_SAMPLE = 5_000  # rows of the first rung of a large table, at least
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is asked of a model.
+    """The learning problem of a search.
 
     Parameters
     ----------
     task : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        The task.
     n_classes : int
         Classes of the target; 0 for regression.
     least : float
-        The least number of a regression's target: some models are for numbers above or from 0.
+        The smallest number of a regression target: some losses need numbers above 0, or of at least 0.
     """
 
     task: str
@@ -41,7 +45,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Fold:
-    """Prepared rows to train on.
+    """Prepared training rows.
 
     Parameters
     ----------
@@ -50,12 +54,12 @@ class Fold:
     y : ndarray of shape (n,)
         Class codes 0, 1, ... or numbers.
     order_seed : tuple of int
-        What the order of the rows in every epoch is derived from: the search's seed and the fold's number.
+        Seed of the order of rows in every epoch: the search's seed and the fold's number.
     epoch_steps : int
-        Steps of an epoch, as `epoch_steps` says for the whole study.
+        Steps of an epoch, see `automl.families.epoch_steps`.
     order : ndarray of shape (n,), optional
-        Row numbers of which every beginning is a fair sample: what models without epochs see before the first
-        epoch. Needed where an epoch has several steps.
+        Row numbers, the first m of which are a stratified sample for any m. Models without epochs train on such
+        samples before the first epoch. Needed if an epoch has several steps.
     """
 
     X: Array
@@ -66,12 +70,14 @@ class Fold:
 
 
 class Trainer(ABC):
-    """Trials of one structure, training on one fold.
+    """Trials of a cohort in training on one fold.
+
+    Trials are known by their positions among the configurations that were passed to `Family.trainer`.
 
     Attributes
     ----------
     failures : dict of int to str
-        Reasons, by position, of trials that failed; these leave by themselves.
+        Reasons, by position, of trials that failed in training; the trainer has removed them.
     """
 
     failures: dict[int, str]
@@ -79,51 +85,68 @@ class Trainer(ABC):
     @property
     @abstractmethod
     def trials(self) -> Array:
-        """Positions, in the configurations handed in, of the trials still training; shape (k,)."""
+        """Positions of the trials in training, shape (k,)."""
 
     @property
     def updated(self) -> Array:
-        """Positions of those of ``trials`` that have learned anything yet, shape (k,): all that can be judged."""
+        """Positions of the trials that have learned from at least one row; only these can be scored."""
         return self.trials
 
     @abstractmethod
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
-        """Train on until the step ``rung``; return False if ``stop`` answered True before it was reached."""
+        """Train until the step ``rung``.
+
+        Parameters
+        ----------
+        rung : int
+            The step, above all steps before.
+        stop : callable
+            To be called often; training ends as soon as it returns True.
+
+        Returns
+        -------
+        bool
+            False if ``stop`` ended training before the rung.
+        """
 
     @abstractmethod
     def predict(self, X: Array) -> list[Predictions]:
-        """Return what each of ``trials`` says about rows ``X`` of shape (m, d)."""
+        """Return the predictions of each of ``trials`` for rows ``X`` of shape (m, d)."""
 
     @abstractmethod
     def select(self, positions: Sequence[int]) -> None:
-        """Let only these positions train on."""
+        """Continue with these positions only."""
 
     @abstractmethod
     def estimator(self, position: int) -> Any:
-        """Return a trial as the fitted scikit-learn estimator that it is by now."""
+        """Return a trial as a scikit-learn estimator, fitted as far as the trial is."""
 
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return a trial's training losses and learning rates by epoch; empty without epochs."""
+        """Return training losses and learning rates of a trial by epoch; empty without epochs."""
         return (), ()
 
 
 class Family(ABC):
-    """A kind of model a configuration can build.
+    """A kind of model.
+
+    A subclass sets the attributes, and implements the abstract methods; the others have defaults for a model that is
+    fitted as a whole. ``params`` are the values of a configuration for the parameters of ``section``; those that the
+    configuration leaves out are missing.
 
     Attributes
     ----------
     name : str
-        The word for it in a space.
+        Name of the family in a search space.
     section : Section
-        Its parameters as data.
+        The parameters with their rules, defaults and descriptions.
     shared_params : frozenset of str
-        Names of the parameters that must be equal for trials to train together.
+        Parameters that must be equal for trials to train together in a cohort.
     interruptible : bool
-        Whether training between two rungs can be stopped.
+        Whether training can be stopped between two rungs.
     unit_seconds : float
-        A first guess at the seconds that a unit of `cost` takes, until it is measured.
+        A first guess at the seconds of a unit of `cost`, until it is measured.
     solo_slowdown : float
-        How many times dearer a trial is alone than in a cohort.
+        How many times longer a trial takes alone than in a cohort.
     """
 
     name: str
@@ -131,96 +154,83 @@ class Family(ABC):
     shared_params: frozenset[str]
     interruptible: bool = False
     unit_seconds: float
-    solo_slowdown: float
+    solo_slowdown: float = 1.0
+
+    # What can be searched
 
     @abstractmethod
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
-        """Return why a configuration cannot serve this problem, and the metric if there is one; empty if it can."""
+        """Return the reason why parameters are not for a problem or a metric; empty if there is none."""
 
     def defaults(self, task: str) -> dict[str, Any]:
-        """Return what every parameter of a task is where a configuration says nothing."""
+        """Return the default of every parameter of a task."""
         return self.section.defaults()
+
+    # Rungs
 
     @abstractmethod
     def epochs(self, params: dict[str, Any]) -> int:
-        """Return how many epochs the whole training of a trial has."""
+        """Return the number of epochs of a complete training."""
 
     def last_rung(self, params: dict[str, Any], epoch_steps: int) -> int:
         """Return the step at which a trial is complete."""
         return self.epochs(params) * epoch_steps
 
     def rungs(self, last: int, epoch_steps: int) -> set[int]:
-        """Return the steps up to ``last`` at which this family's trials are judged; the last of each comes on top."""
+        """Return the steps up to ``last`` at which trials are scored, apart from the last rung of each."""
         return rung_levels(last)
 
     def min_resource(self, params: dict[str, Any], epoch_steps: int, n_rows: int) -> int:
-        """Return the step from which scores tell how a training on so many rows will end, as far as that is known."""
+        """Return the first step at which a trial may be pruned."""
         return 0
 
     def truncated_params(self, params: dict[str, Any], rung: int, epoch_steps: int) -> dict[str, Any]:
-        """Return the configuration of a training on all rows that ends at the step ``rung``, or with an epoch."""
+        """Return the parameters of a training on all rows that ends at the step ``rung``, in whole epochs."""
         return params
+
+    # Cost
 
     @abstractmethod
     def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        """Return the size of one training in units of this family's own, proportional to its time."""
+        """Return the cost of one training, proportional to its time; the family chooses the unit."""
 
     def max_cohort_size(self, params: dict[str, Any], n_columns: int) -> int:
-        """Return how many trials of a structure are worth training together."""
+        """Return the largest number of trials worth training together."""
         return 1
 
     def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        """Return about how many bytes a trial takes while it trains on one fold, the fold itself left out."""
+        """Estimate the bytes of a trial that trains on one fold, apart from the fold itself."""
         return 4.0 * n_rows * n_columns
+
+    # Training
 
     @abstractmethod
     def trainer(
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
-        """Return trials of equal structure, ready to train on ``fold``."""
+        """Return a trainer of trials with equal ``shared_params``.
+
+        Parameters
+        ----------
+        configurations : sequence of dict
+            The parameters of each trial; one trial if `max_cohort_size` is 1.
+        seeds : sequence of int
+            The seed of each trial.
+        problem : Problem
+            The problem.
+        fold : Fold
+            The training rows.
+        """
 
     @abstractmethod
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        """Return the unfitted scikit-learn estimator that the configuration describes."""
-
-
-def epoch_steps(n_rows: int) -> int:
-    """Return how many steps an epoch has where ``n_rows`` rows are trained on: a power of two.
-
-    Steps are the scale that all rungs of a study are on, proportional to what was spent: step ``s`` below
-    ``epoch_steps`` has seen that share of the rows, and later ones stand for whole epochs. An epoch is a pass over
-    the rows, so many trees, or the whole fit of a model that has neither.
-
-    Examples
-    --------
-    >>> [epoch_steps(n) for n in (100, 9_999, 10_000, 80_000, 1_000_000)]
-    [1, 1, 2, 16, 128]
-    """
-    return int(2 ** max(0, (n_rows // _FIRST_SAMPLE).bit_length() - 1))
-
-
-def rung_levels(last: int, ratio: int = 2, through: int = 1) -> set[int]:
-    """Return the steps up to ``last``, each ``ratio`` times the one before, that ``through`` is one of.
-
-    They are the same for every trial of a family, so that a pruner compares like with like.
-
-    Examples
-    --------
-    >>> sorted(rung_levels(20))
-    [1, 2, 4, 8, 16]
-    >>> sorted(rung_levels(200, ratio=4, through=32))
-    [2, 8, 32, 128]
-    """
-    first = through
-    while first % ratio == 0:
-        first //= ratio
-    return {rung for power in range(last.bit_length()) if (rung := first * ratio**power) <= last}
+        """Return the unfitted scikit-learn estimator of a configuration."""
 
 
 def predictions_from(
     problem: Problem, *, probabilities: Array | None = None, decision: Array | None = None
 ) -> Predictions:
-    """Return predictions whose class codes follow from probabilities or decision scores."""
+    """Return predictions with the class codes of probabilities or of decision scores."""
     if probabilities is not None:
         return Predictions(probabilities.argmax(axis=1), probabilities=probabilities)
     if decision is None:

@@ -1,4 +1,4 @@
-"""Classifiers that know class codes alone, made to speak of the labels themselves."""
+"""Labels for classifiers that only accept class codes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     Parameters
     ----------
     estimator : classifier
-        What is fitted; it need not know other labels than codes, and may predict a column.
+        The classifier to fit. It may accept only codes as labels, and may predict a column.
 
     Attributes
     ----------
     estimator_ : classifier
-        It, fitted.
+        The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
 
@@ -81,7 +81,7 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
 
 def accepts_labels(estimator: Any, n_classes: int) -> bool:
-    """Return whether a classifier predicts the labels it is given, whatever they are; tried on a few rows."""
+    """Return whether a classifier accepts and predicts labels of any type; it is fitted to a few rows."""
     codes = np.arange(60) % min(n_classes, 3)
     X = codes[:, None] + np.random.default_rng(0).normal(scale=0.1, size=(60, 2))
     kinds = [np.array(["a", "b", "c"], dtype=object), np.array([1, 2, 4]), np.array([False, True])]
@@ -89,9 +89,9 @@ def accepts_labels(estimator: Any, n_classes: int) -> bool:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                said = np.asarray(deepcopy(estimator).fit(X, labels[codes]).predict(X))
-        except Exception:  # any class of any package, so anything may come
+                predicted = np.asarray(deepcopy(estimator).fit(X, labels[codes]).predict(X))
+        except Exception:  # a class of any package may raise anything
             return False
-        if said.shape != codes.shape or not set(said.tolist()) <= set(labels.tolist()):
+        if predicted.shape != codes.shape or not set(predicted.tolist()) <= set(labels.tolist()):
             return False
     return True

@@ -14,7 +14,7 @@ import pandas as pd
 from automl.constraints import named
 from automl.families.base import Array, Family, Fold, Problem
 from automl.families.catalog import FAMILIES, family_of
-from automl.families.sklearn import ITERATIONS
+from automl.families.estimator_family import ITERATIONS
 from automl.metrics import Metric
 from automl.table import TypedColumns, preprocessor
 

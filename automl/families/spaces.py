@@ -11,7 +11,7 @@ import numpy as np
 
 from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
-from automl.families.sklearn import EstimatorFamily
+from automl.families.estimator_family import EstimatorFamily
 from automl.families.smoke_test import SmokeTest
 from automl.metrics import COSTS, Metric
 from automl.space import Incompatibility, Space

@@ -66,7 +66,7 @@ class CostMeter:
     Parameters
     ----------
     context : WorkerContext
-        What the trials train on.
+        Table, folds and objectives of the trials.
     frame : callable, optional
         Returns the table, if the context does not hold it.
     """

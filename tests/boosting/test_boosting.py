@@ -31,22 +31,22 @@ def space(path, **params):
 
 @pytest.mark.parametrize("start", PACKAGES)
 @pytest.mark.parametrize("table", [small, penguins, diabetes], ids=lambda table: table.__name__)
-def test_it_is_searched_exported_loaded_and_asked(folder, capfd, start, table):
+def test_boosting_is_searched_and_exported(folder, capfd, start, table):
     X, y = table()
     path = start + ("Regressor" if table is diabetes else "Classifier")
     search = automl.Search(
         space(path, **PACKAGES[start]), n_trials=3, timeout=None, cv=2, n_jobs=1, progress=False
     ).fit(X, y)
     assert (search.leaderboard_["state"] == "complete").all()
-    assert not any(said.startswith("mine") for said in search.left_out_)
+    assert not any(predictions.startswith("mine") for predictions in search.left_out_)
     package = path.partition(".")[0]
     model = automl.load_model(search.export(folder / "model"), trusted=[package])
-    said = model.predict(X)
-    assert said.shape == (len(X),)
-    np.testing.assert_array_equal(said, search.predict(X))
+    predictions = model.predict(X)
+    assert predictions.shape == (len(X),)
+    np.testing.assert_array_equal(predictions, search.predict(X))
     if table is not diabetes:
-        assert set(said) == set(y)
-        assert (said == y).mean() > 0.8
+        assert set(predictions) == set(y)
+        assert (predictions == y).mean() > 0.8
         assert model.predict_proba(X).shape == (len(X), len(set(y)))
     required = (folder / "model" / "requirements.txt").read_text()
     assert any(line.startswith(package) and "==" in line for line in required.splitlines())
@@ -56,7 +56,7 @@ def test_it_is_searched_exported_loaded_and_asked(folder, capfd, start, table):
 
 @pytest.mark.parametrize("start", PACKAGES)
 @pytest.mark.parametrize("labels", LABELS)
-def test_it_speaks_of_the_labels_it_was_given(start, labels):
+def test_boosting_predicts_original_labels(start, labels):
     family, params, _ = family_of({"model": {"mine": {"estimator": f"{start}Classifier"}}})
     X = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
     y = LABELS[labels][(X[:, 0] > 0).astype(int)]
@@ -66,14 +66,14 @@ def test_it_speaks_of_the_labels_it_was_given(start, labels):
 
 
 @pytest.mark.parametrize("start", PACKAGES)
-def test_it_keeps_to_one_core_and_to_the_seed(start):
+def test_boosting_has_one_core_and_the_seed(start):
     family, params, _ = family_of({"model": {"mine": {"estimator": f"{start}Regressor"}}})
     own = family.estimator(params, 5, Problem("regression")).get_params()
     assert own.get("n_jobs", own.get("thread_count")) == 1
     assert own["random_state"] == 5
 
 
-def test_the_word_of_the_user_on_what_is_printed_holds():
+def test_boosting_keeps_the_users_verbosity():
     family, params, _ = family_of(
         {"model": {"mine": {"estimator": "catboost.CatBoostClassifier", "logging_level": "Silent"}}}
     )
@@ -82,7 +82,7 @@ def test_the_word_of_the_user_on_what_is_printed_holds():
     assert own["logging_level"] == "Silent"
 
 
-def test_values_that_lightgbm_refuses_together_are_a_fault():
+def test_lightgbm_conflict_is_a_fault():
     faulty = space(
         "lightgbm.LGBMClassifier", boosting_type=["gbdt", "rf"], subsample=[1.0, 0.5], subsample_freq=[0, 1]
     )
@@ -90,7 +90,7 @@ def test_values_that_lightgbm_refuses_together_are_a_fault():
         automl.load_space(faulty)
 
 
-def test_the_command_line_predicts_where_it_is_trusted(folder, monkeypatch, capsys):
+def test_command_line_needs_trust(folder, monkeypatch, capsys):
     X, y = small()
     X.assign(up=y).to_csv("table.csv", index=False)
     (folder / "space.yaml").write_text(
@@ -98,8 +98,8 @@ def test_the_command_line_predicts_where_it_is_trusted(folder, monkeypatch, caps
     )
     for words, code in (
         (["search", "table.csv", "--target", "up", "--space", "space.yaml", "--n-trials", "2"], 0),
-        (["predict", "model", "table.csv", "-o", "said.csv"], 2),
-        (["predict", "model", "table.csv", "-o", "said.csv", "--trust", "xgboost"], 0),
+        (["predict", "model", "table.csv", "-o", "predictions.csv"], 2),
+        (["predict", "model", "table.csv", "-o", "predictions.csv", "--trust", "xgboost"], 0),
     ):
         if words[0] == "search":
             words += ["--n-jobs", "2", "--no-progress", "--output", "model"]
@@ -107,4 +107,4 @@ def test_the_command_line_predicts_where_it_is_trusted(folder, monkeypatch, caps
         with pytest.raises(SystemExit) as stop:
             main()
         assert (stop.value.code or 0) == code, capsys.readouterr()
-    assert len(pd.read_csv("said.csv")) == len(X)
+    assert len(pd.read_csv("predictions.csv")) == len(X)

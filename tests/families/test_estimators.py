@@ -28,7 +28,7 @@ class Bare(BaseEstimator):
 
 
 class Quiet(LogisticRegression):
-    """Tells what it was given alone, as catboost's classes do."""
+    """Returns only the given parameters, like catboost's classes."""
 
     def get_params(self, deep=True):
         return {}
@@ -71,7 +71,7 @@ def rows(n_classes, absent=None):
         ("sklearn.neighbors.KNeighborsClassifier", {"n_neighbors": 3}, "probabilities"),
     ],
 )
-def test_a_class_trains_like_a_family(task, path, params, said):
+def test_estimator_family_trains(task, path, params, said):
     problem = PROBLEMS[task]
     loaded = automl.load_space(space(path, **params)).specialise(task)
     family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
@@ -93,7 +93,7 @@ def test_a_class_trains_like_a_family(task, path, params, said):
     assert own.get("n_jobs", 1) == 1
 
 
-def test_a_regressor_trains():
+def test_estimator_family_trains_a_regressor():
     loaded = automl.load_space(space("sklearn.linear_model.Ridge", alpha=[0.1, 1.0])).specialise("regression")
     family, params, _ = family_of(loaded.sample(np.random.default_rng(0)))
     X, _ = rows(2)
@@ -102,7 +102,7 @@ def test_a_regressor_trains():
     np.testing.assert_allclose(trainer.predict(X)[0].values, 3 * X[:, 0] + 9, atol=0.2)
 
 
-def test_more_estimators_are_more_work():
+def test_estimator_family_cost_grows_with_trees():
     family, *_ = family_of({"model": {"mine": {"estimator": "sklearn.ensemble.ExtraTreesClassifier"}}})
     assert family.cost({"n_estimators": 200}, 10, 5) == 2 * family.cost({}, 10, 5) == 10_000
 
@@ -119,12 +119,12 @@ def test_more_estimators_are_more_work():
         ("sklearn.cluster.KMeans", "multiclass", "KMeans is no classifier"),
     ],
 )
-def test_a_class_for_another_task_is_refused_as_the_space_loads(path, task, message):
+def test_load_space_refuses_a_class_of_another_task(path, task, message):
     with pytest.raises(SpaceError, match=message):
         automl.load_space(space(path, [task]))
 
 
-def test_a_class_that_is_not_for_the_table_leaves_the_space():
+def test_specialise_excludes_classes_of_other_tasks():
     document = space("sklearn.svm.LinearSVC")
     document["space"]["model"]["choice"]["decision_tree"] = {}
     loaded = automl.load_space(document)
@@ -144,7 +144,7 @@ def test_a_class_that_is_not_for_the_table_leaves_the_space():
         )
 
 
-def test_other_packages_must_be_allowed(package):
+def test_load_space_needs_allow_imports(package):
     with pytest.raises(SpaceError, match="Other packages must be named in allow_imports"):
         automl.load_space(space("house_models.Quiet"))
     loaded = automl.load_space(space("house_models.Quiet", C=[0.1, 1.0]), allow_imports=[package])
@@ -159,7 +159,7 @@ def test_other_packages_must_be_allowed(package):
         automl.load_space(space("house_models.Bare", ["binary"]), allow_imports=[package])
 
 
-def test_a_package_that_is_absent_or_broken_is_told(tmp_path, monkeypatch):
+def test_load_space_reports_failed_imports(tmp_path, monkeypatch):
     (tmp_path / "broken_models.py").write_text("raise RuntimeError('not today')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(
@@ -170,7 +170,7 @@ def test_a_package_that_is_absent_or_broken_is_told(tmp_path, monkeypatch):
         automl.load_space(space("broken_models.A"), allow_imports=["broken_models"])
 
 
-def test_a_fault_of_the_task_has_its_line(tmp_path):
+def test_load_space_fault_has_its_line(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text(
         "task: regression\nspace:\n  model:\n    choice:\n      linear: {loss: [squared, hinge]}\n"
@@ -193,7 +193,7 @@ class Loose(ClassifierMixin, BaseEstimator):
     fit, predict = Bare.fit, Bare.predict
 
 
-def test_a_class_that_checks_nothing_tells_by_its_defaults_what_takes_fractions(package, monkeypatch):
+def test_unchecked_class_gets_rules_from_defaults(package, monkeypatch):
     monkeypatch.setattr(sys.modules[package], "Loose", Loose, raising=False)
     ends = {"low": 1, "high": 9}
     made = automl.load_space(
@@ -217,7 +217,7 @@ class CodesAlone(LinearSVC):
         return super().predict(X)[:, None]
 
 
-def test_a_class_that_knows_codes_alone_is_made_to_speak_of_the_labels(package):
+def test_class_for_codes_gets_labels_encoded(package):
     sys.modules[package].CodesAlone = CodesAlone
     automl.load_space(space("house_models.CodesAlone", C=[0.5, 2.0]), allow_imports=[package])
     for task, labels in (("binary", ["no", "yes"]), ("multiclass", ["a", "b", "c"])):
@@ -240,7 +240,7 @@ def test_a_class_that_knows_codes_alone_is_made_to_speak_of_the_labels(package):
     assert isinstance(plain.estimator(params, 3, PROBLEMS["binary"]), Quiet)
 
 
-def test_no_more_is_asked_of_a_class_than_it_heeds(package, recwarn):
+def test_quiet_defaults_only_where_accepted(package, recwarn):
     family, params, _ = family_of(
         {"model": {"mine": {"estimator": "sklearn.linear_model.LogisticRegression"}}}
     )

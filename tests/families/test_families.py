@@ -13,7 +13,7 @@ from automl.families import (
     incompatibility_check,
     load_space,
     rung_levels,
-    sklearn,
+    single_fit,
     structural,
     vocabulary,
 )
@@ -47,31 +47,34 @@ def estimator_class(name, task):
 
 @EVERY
 @pytest.mark.parametrize("task", PROBLEMS)
-def test_every_family_trains_and_predicts_every_task(name, task):
+def test_family_trains_every_task(name, task):
     X, y = table(task)
     family, problem = FAMILIES[name], PROBLEMS[task]
     params = {"max_epochs": 20, "learning_rate": 0.05} if name in DESCENT else {}
     trainer = family.trainer([params], [3], problem, Fold(X, y, (0, 0)))
     assert trainer.advance(family.last_rung(params, 1), lambda: False)
-    (said,) = trainer.predict(X[:50])
+    (predictions,) = trainer.predict(X[:50])
     score = metric_for(None, task, problem.n_classes)
-    assert score(y[:50], said) > score(y[:50], said.__class__(*reversed_rows(said)))
+    assert score(y[:50], predictions) > score(y[:50], predictions.__class__(*reversed_rows(predictions)))
     assert trainer.failures == {}
     if problem.n_classes:
-        assert said.probabilities.shape == (50, problem.n_classes)
-        np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, rtol=1e-5)
-        np.testing.assert_array_equal(said.values, said.probabilities.argmax(axis=1))
+        assert predictions.probabilities.shape == (50, problem.n_classes)
+        np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(predictions.values, predictions.probabilities.argmax(axis=1))
     else:
-        assert said.values.shape == (50,)
+        assert predictions.values.shape == (50,)
 
 
-def reversed_rows(said):
-    return [None if part is None else part[::-1] for part in (said.values, said.probabilities, said.decision)]
+def reversed_rows(predictions):
+    return [
+        None if part is None else part[::-1]
+        for part in (predictions.values, predictions.probabilities, predictions.decision)
+    ]
 
 
 @pytest.mark.parametrize("name", DESCENT)
 @pytest.mark.parametrize("task", PROBLEMS)
-def test_a_trial_in_a_cohort_predicts_as_its_estimator_alone(name, task):
+def test_cohort_trial_predicts_like_its_estimator(name, task):
     X, y = table(task)
     problem, seeds = PROBLEMS[task], [5, 6, 7]
     cohort = [
@@ -88,16 +91,16 @@ def test_a_trial_in_a_cohort_predicts_as_its_estimator_alone(name, task):
         # the estimator draws the order of rows from its own seed
         trainer = FAMILIES[name].trainer(cohort, seeds, problem, Fold(X, y, (seed,)))
         trainer.advance(6, lambda: False)
-        said = trainer.predict(X)[position]
+        predictions = trainer.predict(X)[position]
         alone = FAMILIES[name].estimator(params, seed, problem).fit(X, y)
         expected = alone.predict_proba(X) if problem.n_classes else alone.predict(X)
-        got = said.probabilities if problem.n_classes else said.values
+        got = predictions.probabilities if problem.n_classes else predictions.values
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
         assert len(trainer.history(position)[0]) == params["max_epochs"]
 
 
 @pytest.mark.parametrize("name", SKLEARN)
-def test_a_fit_of_scikit_learn_has_its_seed(name):
+def test_sklearn_family_passes_the_seed(name):
     X, y = table("binary")
     family, problem = FAMILIES[name], PROBLEMS["binary"]
     trainer = family.trainer([{}], [9], problem, Fold(X, y, (0,)))
@@ -123,9 +126,9 @@ def test_a_fit_of_scikit_learn_has_its_seed(name):
         ("hist_gradient_boosting", {"max_iter": 60, "early_stopping": True, "n_iter_no_change": 25}),
     ],
 )
-def test_a_model_grown_from_rung_to_rung_is_that_of_a_single_fit(name, params, task, monkeypatch):
+def test_grown_model_equals_single_fit(name, params, task, monkeypatch):
     X, y = table(task, n=200)
-    monkeypatch.setattr(sklearn, "_AT_ONCE", 3 * X.size)
+    monkeypatch.setattr(single_fit, "_PIECE_VALUES", 3 * X.size)
     if task == "regression":
         params = {key: value for key, value in params.items() if key != "class_weight"}
     family, problem = FAMILIES[name], PROBLEMS[task]
@@ -134,16 +137,18 @@ def test_a_model_grown_from_rung_to_rung_is_that_of_a_single_fit(name, params, t
     rungs = sorted(family.rungs(last, 4) | {last})
     for rung in rungs:
         assert trainer.advance(rung, lambda: False)
-        (said,) = trainer.predict(X)
+        (predictions,) = trainer.predict(X)
         reached = family.estimator(family.truncated_params(params, rung, 4), 5, problem)
         if rung >= 4:
             expected = reached.fit(X, y).predict(X)
-            np.testing.assert_array_equal(said.values if task == "regression" else said.values, expected)
+            np.testing.assert_array_equal(
+                predictions.values if task == "regression" else predictions.values, expected
+            )
     assert rungs[:2] == [1, 4]
     assert family.truncated_params(params, last, 4) == params
 
 
-def test_boosting_that_stops_early_at_a_rung_grows_no_further():
+def test_boosting_stopped_early_does_not_grow():
     X, y = table("binary", n=200)
     problem, family = PROBLEMS["binary"], FAMILIES["hist_gradient_boosting"]
     noise = np.random.default_rng(0).permutation(y)  # nothing to learn: it stops as soon as it may
@@ -158,7 +163,7 @@ def test_boosting_that_stops_early_at_a_rung_grows_no_further():
 
 
 @pytest.mark.parametrize("name", SKLEARN)
-def test_before_the_first_epoch_models_see_a_sample(name):
+def test_sklearn_family_trains_on_samples_first(name):
     X, y = table("multiclass", n=160)
     family, problem = FAMILIES[name], PROBLEMS["multiclass"]
     params = {"min_samples_leaf": 1, "early_stopping": False} if "boosting" in name else {}
@@ -173,9 +178,9 @@ def test_before_the_first_epoch_models_see_a_sample(name):
 
 
 @pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
-def test_a_forest_hears_a_stop_between_two_trees(name, monkeypatch):
+def test_forest_stops_between_trees(name, monkeypatch):
     X, y = table("binary")
-    monkeypatch.setattr(sklearn, "_AT_ONCE", 1)
+    monkeypatch.setattr(single_fit, "_PIECE_VALUES", 1)
     trainer = FAMILIES[name].trainer([{}], [0], PROBLEMS["binary"], Fold(X, y, (0,)))
     asked = iter([False, False, False, True])
     assert not trainer.advance(1, lambda: next(asked))
@@ -185,7 +190,7 @@ def test_a_forest_hears_a_stop_between_two_trees(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", DESCENT)
-def test_before_the_first_epoch_a_cohort_has_seen_the_first_rows_of_its_order(name):
+def test_descent_partial_epochs_update_small_batches(name):
     X, y = table("binary", n=160)
     cohort = [{"batch_size": size, "max_epochs": 3} for size in (5, 40, "full")]
     trainer = FAMILIES[name].trainer(cohort, [0, 1, 2], PROBLEMS["binary"], Fold(X, y, (0,), 16))
@@ -201,18 +206,18 @@ def test_before_the_first_epoch_a_cohort_has_seen_the_first_rows_of_its_order(na
 
 
 @EVERY
-def test_a_class_that_the_fold_lacks_keeps_its_column(name):
+def test_absent_class_keeps_its_column(name):
     X, y = table("multiclass", absent=1)
     trainer = FAMILIES[name].trainer([{}], [0], PROBLEMS["multiclass"], Fold(X, y, (0,)))
     trainer.advance(1, lambda: False)
-    (said,) = trainer.predict(X)
-    assert said.probabilities.shape == (len(X), 3)
-    assert said.probabilities[:, 1].mean() < 0.34
-    assert not (name in SKLEARN and said.probabilities[:, 1].any())
+    (predictions,) = trainer.predict(X)
+    assert predictions.probabilities.shape == (len(X), 3)
+    assert predictions.probabilities[:, 1].mean() < 0.34
+    assert not (name in SKLEARN and predictions.probabilities[:, 1].any())
 
 
 @pytest.mark.parametrize("name", DESCENT)
-def test_dropped_trials_leave_and_stop_is_heard(name):
+def test_trainer_select_and_stop(name):
     X, y = table("binary")
     trainer = FAMILIES[name].trainer([{"max_epochs": 9}] * 3, [0, 1, 2], PROBLEMS["binary"], Fold(X, y, (0,)))
     trainer.select([0, 2])
@@ -222,14 +227,14 @@ def test_dropped_trials_leave_and_stop_is_heard(name):
     assert [len(trainer.history(position)[0]) for position in range(3)] == [5, 0, 5]
 
 
-def test_hinge_gives_decision_scores():
+def test_hinge_predicts_decision_scores():
     X, y = table("binary")
     trainer = FAMILIES["linear"].trainer([{"loss": "hinge"}], [0], PROBLEMS["binary"], Fold(X, y, (0,)))
     trainer.advance(20, lambda: False)
-    (said,) = trainer.predict(X)
-    assert said.probabilities is None
-    assert said.decision.shape == (len(X),)
-    np.testing.assert_array_equal(said.values, said.decision > 0)
+    (predictions,) = trainer.predict(X)
+    assert predictions.probabilities is None
+    assert predictions.decision.shape == (len(X),)
+    np.testing.assert_array_equal(predictions.values, predictions.decision > 0)
 
 
 # The table of families and the vocabulary made of it
@@ -237,7 +242,7 @@ def test_hinge_gives_decision_scores():
 
 @EVERY
 @pytest.mark.parametrize("task", PROBLEMS)
-def test_the_section_speaks_of_parameters_that_the_estimator_has(name, task):
+def test_section_parameters_exist_in_the_estimator(name, task):
     accepted = inspect.signature(estimator_class(name, task)).parameters
     family, problem = FAMILIES[name], PROBLEMS[task]
     metric = metric_for(None, task, problem.n_classes)
@@ -250,13 +255,13 @@ def test_the_section_speaks_of_parameters_that_the_estimator_has(name, task):
 
 
 @EVERY
-def test_every_parameter_that_an_estimator_has_can_be_searched(name):
+def test_section_covers_the_estimator(name):
     has = {*inspect.signature(estimator_class(name, "binary")).parameters}
     has |= {*inspect.signature(estimator_class(name, "regression")).parameters}
     left_out = {
         "random_state", "verbose", "warm_start", "monotonic_cst",
         # of variants, written inside them
-        "loss_params", "optimizer_params", "schedule_params",
+        "loss_params", "optimizer_params", "schedule_params", "input_layer_params", "categories",
         # of columns by name, which a prepared matrix has not; scorers and thresholds of early stopping
         "categorical_features", "embeddings", "interaction_cst", "scoring", "tol", "quantile",
         # the class's own fields
@@ -266,14 +271,14 @@ def test_every_parameter_that_an_estimator_has_can_be_searched(name):
         # pruning does that in a search; and a cohort has the same weights for all
         left_out |= {"early_stopping", "validation_fraction", "patience", "class_weight"}
     if name == "linear":
-        left_out |= {"hidden_layer_sizes", "activation", "normalization", "dropout"}
+        left_out |= {"hidden_layer_sizes", "activation", "normalization", "dropout", "input_layer"}
     if name in ("decision_tree", "random_forest", "extra_trees"):
         left_out |= {"min_weight_fraction_leaf", "n_jobs", "oob_score"}
     assert has - left_out == set(FAMILIES[name].section.parameters)
 
 
 def sections(section, path):
-    """Yield every parameter of a section and of what is inside it."""
+    """Yield every parameter of a section and of its subsections."""
     for name, rule in section.parameters.items():
         yield f"{path}.{name}", rule
         inner = rule.constraint
@@ -284,7 +289,7 @@ def sections(section, path):
             yield from sections(inner, f"{path}.{name}")
 
 
-def test_every_default_of_the_vocabulary_keeps_its_own_rule():
+def test_vocabulary_defaults_are_valid():
     rules = dict(sections(vocabulary(), "space"))
     assert len(rules) > 100
     broken = {path for path, rule in rules.items() if not rule.constraint.accepts(rule.default)}
@@ -301,14 +306,14 @@ def test_every_default_of_the_vocabulary_keeps_its_own_rule():
 
 @pytest.mark.parametrize("task", PROBLEMS)
 @pytest.mark.parametrize("name", SKLEARN)
-def test_the_defaults_of_the_table_are_those_of_the_class(name, task):
+def test_defaults_equal_those_of_the_class(name, task):
     own = FAMILIES[name].estimator({}, 0, PROBLEMS[task]).get_params()
     defaults = FAMILIES[name].defaults(task)
     assert defaults == {key: own[key] for key in defaults}
 
 
 @EVERY
-def test_every_family_says_what_a_plan_needs(name):
+def test_family_costs_and_rungs(name):
     family = FAMILIES[name]
     assert family.name == name
     assert family.shared_params <= set(family.section.parameters)
@@ -345,13 +350,13 @@ def test_every_family_says_what_a_plan_needs(name):
         ("binary", None, "mlp", {}, ""),
     ],
 )
-def test_unfit(task, scoring, name, params, reason):
+def test_incompatibility(task, scoring, name, params, reason):
     problem = PROBLEMS[task]
     why = incompatibility_check(problem, metric_for(scoring, task, problem.n_classes))(task, name, params)
     assert (reason in why) if reason else (why == "")
 
 
-def test_what_a_cohort_shares_is_its_architecture_and_preprocessing():
+def test_structural_paths():
     shared = ["hidden_layer_sizes", "normalization", "loss.huber.delta", "preprocess.numeric.impute"]
     own = ["dropout", "optimizer", "optimizer.adam.beta1", "max_epochs"]
     shared, own = ([f"model.mlp.{name}" for name in names] for names in (shared, own))
@@ -360,7 +365,7 @@ def test_what_a_cohort_shares_is_its_architecture_and_preprocessing():
     assert not any(map(structural, own))
 
 
-def test_preprocessing_inside_a_family_is_its_own():
+def test_family_of_prefers_inner_preprocessing():
     configuration = {
         "preprocess": {"numeric": {"scale": "none"}},
         "model": {"decision_tree": {"max_depth": 3}},
@@ -378,7 +383,7 @@ def test_preprocessing_inside_a_family_is_its_own():
 
 
 @pytest.mark.parametrize("space", ["quick", "tabular"])
-def test_shipped_spaces_draw_configurations_that_their_families_accept(space):
+def test_shipped_spaces_sample_valid_parameters(space):
     rng = np.random.default_rng(0)
     loaded = load_space(space)
     for _ in range(20):
@@ -389,7 +394,7 @@ def test_shipped_spaces_draw_configurations_that_their_families_accept(space):
 
 
 @pytest.mark.parametrize("last", [1, 2, 7, 20, 1000])
-def test_the_ladder_is_geometric_and_the_same_for_all(last):
+def test_rung_levels_are_geometric(last):
     rungs = sorted(rung_levels(last))
     assert rungs[0] == 1
     assert rungs[-1] <= last
@@ -399,7 +404,7 @@ def test_the_ladder_is_geometric_and_the_same_for_all(last):
 
 
 @pytest.mark.parametrize("n_rows", [10, 9_999, 10_000, 79_999, 80_000, 261_876, 10**6])
-def test_the_first_rung_of_a_large_table_is_a_sample(n_rows):
+def test_epoch_steps_are_powers_of_two(n_rows):
     steps = epoch_steps(n_rows)
     assert steps == 2 ** (steps.bit_length() - 1)
     assert (steps == 1) == (n_rows < 10_000)
@@ -407,7 +412,7 @@ def test_the_first_rung_of_a_large_table_is_a_sample(n_rows):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 8, 16, 128])
-def test_every_ladder_stands_on_the_first_epoch(steps):
+def test_rungs_include_the_first_epoch(steps):
     last = 100 * steps
     for family in FAMILIES.values():
         rungs = sorted(family.rungs(last, steps))
@@ -429,5 +434,5 @@ def test_every_ladder_stands_on_the_first_epoch(steps):
         ("decision_tree", {}, 3, 1),
     ],
 )
-def test_as_many_trials_train_together_as_gain_by_it(family, params, n_columns, n):
+def test_max_cohort_size(family, params, n_columns, n):
     assert FAMILIES[family].max_cohort_size(params, n_columns) == n

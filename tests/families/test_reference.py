@@ -1,4 +1,4 @@
-"""The page on families is what the tables say."""
+"""The page on families is generated from the tables."""
 
 from automl.families import FAMILIES, reference
 from tests.support import ROOT
@@ -7,11 +7,11 @@ PAGE = ROOT / "docs" / "families.md"
 WRITE = "python -c 'from automl.families import reference; print(reference(), end=\"\")' > docs/families.md"
 
 
-def test_the_page_is_written_from_the_tables():
-    assert PAGE.read_text(encoding="utf-8") == reference(), f"write it anew: {WRITE}"
+def test_reference_page_is_current():
+    assert PAGE.read_text(encoding="utf-8") == reference(), f"write it again: {WRITE}"
 
 
-def test_every_parameter_has_its_rule_its_default_and_its_tasks():
+def test_reference_lists_rule_default_and_tasks():
     rows = {
         tuple(cell.strip() for cell in line.strip("|").split(" | ")[:3]) for line in reference().splitlines()
     }

@@ -31,7 +31,7 @@ def context():
 
 
 def _cohort(*models, number=0, deadline=float("inf")):
-    """Return a cohort of linear models, or of whatever stands in ``models``; numbers count from 10 times its own."""
+    """Return a cohort of linear models or trees, with trial numbers from ten times its own."""
     proposals = tuple(
         TrialSpec(
             number=10 * number + i,
@@ -50,7 +50,7 @@ def cohort():
 
 
 def _drive(workers, n_ends, prune=lambda rung, scores: set(), timeout=30):
-    """Answer at rungs until so many cohorts have ended; return all events."""
+    """Reply at rungs until ``n_ends`` cohorts have ended; return all events."""
     events = []
     while sum(not isinstance(event, RungReached) for event in events) < n_ends:
         event = workers.next(timeout)

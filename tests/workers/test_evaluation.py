@@ -223,7 +223,7 @@ def test_evaluate_skips_a_fit_beyond_the_deadline(run, cohort, monkeypatch):
         now[0] = 0.0
         (record,) = run(cohort({"decision_tree": {}}, deadline=deadline), epoch_steps=4)
         states[deadline] = record.state, record.curve.rungs, record.early
-    # three folds: 4.5 s for the sample, another 13.5 s for what is four times as much
+    # three folds: 4.5 s for the sample, 13.5 s more for four times the rows
     assert states == {
         9.0: ("stopped", (1,), True),
         11.0: ("stopped", (1,), True),

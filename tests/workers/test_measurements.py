@@ -32,7 +32,7 @@ class Clock:
     ("seconds", "runs", "found"),
     [
         ((9e-2, 1e-3, 2e-3, 3e-3, 1e-3, 1e-3), 6, 1e-3),  # the first warms up, then the median
-        ((0.5,), 1, 0.5),  # long enough to be told by one
+        ((0.5,), 1, 0.5),  # one long call is enough
         ((0.06, 0.05), 2, 0.05),  # no third when there has been time enough
     ],
 )
@@ -99,7 +99,7 @@ def test_costs_differ_within_a_cohort(cohort, measured):
         assert 0 < record.values["predict_seconds"] < 1
         assert record.violation == {}
     assert long.values["fit_seconds"] > short.values["fit_seconds"]
-    # two moments a parameter and what is written about them; sgd keeps none
+    # adam keeps two moments, sgd none
     assert short.values["model_bytes"] > long.values["model_bytes"]
 
 
