@@ -54,15 +54,15 @@ _FOREST_WEIGHT = {
 _BOOSTING = {
     "learning_rate": Parameter(Number(0, open_low=True), 0.1, "Shrinkage of every tree."),
     "max_iter": Parameter(_WHOLE, 100, "Trees (for each class, where there are more than two)."),
-    "max_leaf_nodes": Parameter(Union((Number(2, integer=True), _NONE)), 31, "Maximum number of leaves of a tree."),
+    "max_leaf_nodes": Parameter(
+        Union((Number(2, integer=True), _NONE)), 31, "Maximum number of leaves of a tree."
+    ),
     "max_depth": Parameter(Union((_WHOLE, _NONE)), None, "Maximum depth of a tree."),
     "min_samples_leaf": Parameter(_WHOLE, 20, "Minimum rows of a leaf."),
     "l2_regularization": Parameter(Number(0), 0.0, "Penalty on the leaves' squared values."),
     "max_features": Parameter(_SHARE, 1.0, "Share of the columns considered for a split."),
     "max_bins": Parameter(Number(2, 255, integer=True), 255, "Bins of a column."),
-    "early_stopping": Parameter(
-        OneOf(("auto", True, False)), "auto", "Whether to stop without improvement."
-    ),
+    "early_stopping": Parameter(OneOf(("auto", True, False)), "auto", "Whether to stop without improvement."),
     "n_iter_no_change": Parameter(_WHOLE, 10, "Trees without improvement before stopping."),
     "validation_fraction": Parameter(
         Number(0, 1, open_low=True, open_high=True), 0.1, "Share of the rows held out for early stopping."
@@ -88,7 +88,11 @@ def _boosting_cost(params: dict[str, Any], n_rows: int, n_columns: int) -> float
 
 
 def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> SklearnFamily:
-    rows = {"bootstrap": Parameter(Boolean(), bootstrap, "Whether each tree trains on its own sample of the rows.")}
+    rows = {
+        "bootstrap": Parameter(
+            Boolean(), bootstrap, "Whether each tree trains on its own sample of the rows."
+        )
+    }
     return SklearnFamily(
         name,
         classifier=f"sklearn.ensemble.{kind}Classifier",
@@ -129,7 +133,10 @@ TREE_FAMILIES = (
         ),
         regressor="sklearn.tree.DecisionTreeRegressor",
         regression=Section(
-            {"criterion": Parameter(_ERRORS, "squared_error", "Impurity or error that a split reduces."), **_TREE}
+            {
+                "criterion": Parameter(_ERRORS, "squared_error", "Impurity or error that a split reduces."),
+                **_TREE,
+            }
         ),
         cost=_tree_cost,
         unit_seconds=3e-8,
@@ -141,9 +148,7 @@ TREE_FAMILIES = (
         classifier="sklearn.ensemble.HistGradientBoostingClassifier",
         classification=Section({**_BOOSTING, **_CLASS_WEIGHT}),
         regressor="sklearn.ensemble.HistGradientBoostingRegressor",
-        regression=Section(
-            {"loss": Parameter(_LOSSES, "squared_error", "Loss to minimise."), **_BOOSTING}
-        ),
+        regression=Section({"loss": Parameter(_LOSSES, "squared_error", "Loss to minimise."), **_BOOSTING}),
         cost=_boosting_cost,
         unit_seconds=3e-9,
         growth=Growth("max_iter", epoch=25, divisible=False),

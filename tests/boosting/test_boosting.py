@@ -1,4 +1,4 @@
-"""Lightgbm, xgboost and catboost by their paths: searched, exported, loaded and asked, as any family."""
+"""Search, export and load LightGBM, XGBoost and CatBoost by their import paths."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import automl
 from automl.cli import main
 from automl.families import Problem, family_of
+from automl.study import read_records
 from tests.support.tables import diabetes, penguins, small
 
 PACKAGES = {
@@ -82,12 +83,17 @@ def test_boosting_keeps_the_users_verbosity():
     assert own["logging_level"] == "Silent"
 
 
-def test_lightgbm_conflict_is_a_fault():
-    faulty = space(
-        "lightgbm.LGBMClassifier", boosting_type=["gbdt", "rf"], subsample=[1.0, 0.5], subsample_freq=[0, 1]
-    )
-    with pytest.raises(automl.SpaceError, match="boosting_type: rf"):
-        automl.load_space(faulty)
+def test_lightgbm_conflict_fails_only_its_trials(folder):
+    conflict = {"boosting_type": ["gbdt", "rf"], "n_estimators": 5}
+    X, y = small()
+    search = automl.Search(
+        space("lightgbm.LGBMClassifier", **conflict), n_trials=4, timeout=None, n_jobs=1, progress=False
+    ).fit(X, y)
+    states = {
+        (record.params["model.mine.boosting_type"], record.state) for record in read_records(search.study_)
+    }
+    assert ("gbdt", "complete") in states
+    assert states <= {("gbdt", "complete"), ("rf", "failed")}
 
 
 def test_command_line_needs_trust(folder, monkeypatch, capsys):
