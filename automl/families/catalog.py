@@ -9,7 +9,7 @@ from automl.constraints import Parameter, Section, Variants
 from automl.families.base import Family
 from automl.families.descent import DescentFamily
 from automl.families.estimator_family import EstimatorFamily
-from automl.families.trees import TREE_FAMILIES
+from automl.families.sklearn_models import SKLEARN_FAMILIES
 from automl.records import Model, TrialRecord, TrialSpec, model_of
 from automl.table import PREPROCESS
 
@@ -17,7 +17,11 @@ __all__ = ["FAMILIES", "family_of", "get_family", "params_at_stop", "structural"
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (DescentFamily("linear", hidden=False), DescentFamily("mlp", hidden=True), *TREE_FAMILIES)
+    for family in (
+        DescentFamily("linear", hidden=False),
+        DescentFamily("mlp", hidden=True),
+        *SKLEARN_FAMILIES,
+    )
 }
 """The families of a search space. A new family is one module and one entry here."""
 

@@ -1,4 +1,4 @@
-"""Families of scikit-learn's trees, forests and boosting."""
+"""The table of scikit-learn models: trees, forests and boosting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union
 from automl.families.single_fit import Growth
 from automl.families.sklearn_family import SklearnFamily
 
-__all__ = ["TREE_FAMILIES"]
+__all__ = ["SKLEARN_FAMILIES"]
 
 _WHOLE = Number(1, integer=True)
 _SHARE = Number(0, 1, open_low=True)
@@ -120,7 +120,7 @@ def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> Sk
     )
 
 
-TREE_FAMILIES = (
+SKLEARN_FAMILIES = (
     SklearnFamily(
         "decision_tree",
         classifier="sklearn.tree.DecisionTreeClassifier",
@@ -154,4 +154,4 @@ TREE_FAMILIES = (
         growth=Growth("max_iter", epoch=25, divisible=False),
     ),
 )
-"""One family per model."""
+"""A new scikit-learn model is one row here."""
