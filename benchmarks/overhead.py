@@ -37,7 +37,7 @@ import optuna
 from automl.families import Problem, incompatibility_check, load_space, rung_levels
 from automl.metrics import metric_for
 from automl.records import Curve, SearchRecord, TrialRecord, TrialSpec
-from automl.search import Budget, Loop
+from automl.search import Admission, Budget, Loop, Observers, SearchSpec
 from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.tracking import NullProgress, Tracker
 from automl.workers import Cohort, Event, Finished, RungReached, Workers
@@ -193,16 +193,15 @@ def ours(n_trials: int, marks: Sequence[int], pruner: str | None = None) -> list
                         rows.append(difference(block[1], now) | {"memory_mb": resident()})
                     block[1] = now
 
-        loop = Loop(
+        spec = SearchSpec(facts=about, settings={"n_trials": n_trials, "refit": False})
+        workers = Clocked(Instant(), {"submit": "dispatch"}, spent)
+        Loop(
+            spec,
             Clocked(session, {"propose": "propose", "report": "judge", "tell": "tell"}, spent),
-            Clocked(Instant(), {"submit": "dispatch"}, spent),
-            Budget(None, n_trials),
-            tracker,
-            Marks(),
-            shape=(1_000, 20, 3),
-            refit=False,
-        )
-        loop.run()
+            workers,
+            Admission(spec, Budget(None, n_trials), workers, tracker),
+            Observers(tracker, Marks()),
+        ).run()
         tracker.close("finished")
     return rows
 

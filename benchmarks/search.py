@@ -267,10 +267,10 @@ def products(training: Training, epochs: float) -> float:
 
 @contextmanager
 def noted(limit: bool) -> Iterator[Found]:
-    """Note the best score whenever trials are judged, of those that have ended well or go on; and all training."""
+    """Record the best score at every report, of trials that were not pruned; and the time in training."""
     found = Found(limit)
     scores: dict[int, float] = {}
-    judged, advance = CohortRun.judged, Training.advance
+    report, advance = CohortRun.report, Training.advance
 
     def advancing(self: Training, *to: Any) -> None:
         began, epochs = time.perf_counter(), self.epoch + self.part
@@ -280,16 +280,16 @@ def noted(limit: bool) -> Iterator[Found]:
             found.training += time.perf_counter() - began
             found.products += products(self, self.epoch + self.part - epochs) / peak()
 
-    def judging(self: CohortRun, rung: int, said: dict[int, float], judge: Any) -> set[int]:
-        pruned = judged(self, rung, said, judge)
-        scores.update(said)
+    def reporting(self: CohortRun, rung: int, reported: dict[int, float], prune: Any) -> set[int]:
+        pruned = report(self, rung, reported, prune)
+        scores.update(reported)
         found.steps.append((found.now(), max(scores.values())))
         for number in pruned:
             del scores[number]
         return pruned
 
     with (
-        mock.patch.object(CohortRun, "judged", judging),
+        mock.patch.object(CohortRun, "report", reporting),
         mock.patch.object(Training, "advance", advancing),
     ):
         yield found

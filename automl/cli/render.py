@@ -1,10 +1,11 @@
-"""What the command line shows as tables."""
+"""Output of the command line: tables, lines, errors and warnings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +14,32 @@ from automl.errors import Fault, SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["leaderboard_table", "predictions_table"]
+__all__ = ["complain", "console", "leaderboard_table", "predictions_table", "say", "show_warning"]
+
+console = Console()
+
+
+def say(text: str) -> None:
+    """Print a line unchanged, so that paths and commands can be copied."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print an error."""
+    Console(stderr=True).print(f"[bold red]error[/]: {_escaped(text)}", highlight=False, soft_wrap=True)
+
+
+def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Print a warning; replaces ``warnings.showwarning``."""
+    Console(stderr=True).print(
+        f"[yellow]warning[/]: {_escaped(str(message))}", highlight=False, soft_wrap=True
+    )
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
 
 
 def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
@@ -26,7 +52,7 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
         collapse_padding=True,
         expand=brief,
     )
-    # Where the terminal is narrow, parameters give way first, then the family; never a number.
+    # In a narrow terminal parameters are cut first, then the family, never a number.
     # The first objective is the score.
     measured = _between(table, "score", "score_std")
     for name in ("rank", "trial", "state", "family", "score", *measured, "seconds"):
@@ -45,7 +71,7 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
             *(place, row.trial, row.state, row.family, _score(row.score), *values),
             *(f"{row.seconds:.2f}", params),
         )
-        # As Text, for in a string rich takes [...] for markup.
+        # As Text: in a string rich reads [...] as markup.
         shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state == "complete" else "dim")
     if "front" in table:
         shown.caption = Text(

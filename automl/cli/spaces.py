@@ -1,4 +1,4 @@
-"""The command line of search spaces: what ships, what one holds, what is wrong with it, how two differ."""
+"""Commands for search spaces: list, show, check, sample, diff and schema."""
 
 from __future__ import annotations
 
@@ -8,42 +8,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from automl.cli.options import AllowImport
+from automl.cli.render import console
 
 if TYPE_CHECKING:
     from automl.space import Space
 
-__all__ = ["AllowImport", "app"]
+__all__ = ["app"]
 
 app = typer.Typer(
-    help="Look into search spaces: what ships, what one holds, what is wrong with it.",
+    help="List, show, check and compare search spaces.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-console = Console()
-
 _DRAWS = 1000
 
-AllowImport = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A package that `estimator:` in the space may name classes of, besides scikit-learn, automl, lightgbm, "
-        "xgboost and catboost; may be given several times.",
-        metavar="PACKAGE",
-        show_default="none",
-    ),
-]
 Source = Annotated[str, typer.Argument(help="A space that ships, or a YAML file.", show_default=False)]
 
 
 @app.command("list")
 def list_spaces() -> None:
-    """List the spaces that ship; each is a file to learn from and to copy.
+    """List the shipped spaces; each is a file to copy and change.
 
     [bold]Next[/]
 
-      automl spaces show tabular     what one of them holds
+      automl spaces show tabular     show one of them
       automl search table.csv --target y --space quick
     """
     from automl.space import shipped_folder, shipped_names
@@ -54,12 +45,12 @@ def list_spaces() -> None:
     for name in shipped_names():
         table.add_row(name, _load(name).about)
     console.print(table)
-    console.print(f"They stand in {shipped_folder()}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"The files are in {shipped_folder()}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
 def show(space: Source, allow_import: AllowImport = None) -> None:
-    """Show what a space holds, as a tree; parts and included files stand where they are used.
+    """Show a space as a tree, with its definitions and included files in place.
 
     [bold]Examples[/]
 
@@ -68,7 +59,7 @@ def show(space: Source, allow_import: AllowImport = None) -> None:
     """
     found = _load(space, allow_import)
     console.print(found.describe())
-    for title, items in (("must not meet", found.forbid), ("tried first", found.enqueue)):
+    for title, items in (("forbidden", found.forbid), ("tried first", found.enqueue)):
         if items:
             console.print(title, style="bold")
         for item in items:
@@ -80,16 +71,15 @@ def show(space: Source, allow_import: AllowImport = None) -> None:
 def check(space: Source, allow_import: AllowImport = None) -> None:
     """Check a space as a search would, before anything trains.
 
-    Every fault is told at once: its line, the path of the key, the rule, what came, and the nearest word that would
-    do. Classes named by `estimator:` are tried by tiny fits, to find values that do not train together. The exit code
-    is 0 for a sound space and 2 for any other.
+    All faults are printed at once, with line, path, rule, value and the nearest valid word. The exit code is 0 for a
+    valid space and 2 for an invalid one.
 
     [bold]Example[/]
 
       automl spaces check my_space.yaml
     """
     found = _load(space, allow_import)
-    console.print(f"{found.name} is sound, for {', '.join(found.tasks)}.", markup=False, highlight=False)
+    console.print(f"{found.name} is valid, for {', '.join(found.tasks)}.", markup=False, highlight=False)
     console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
     console.print(f"digest {found.digest()}", highlight=False)
 
@@ -101,7 +91,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The seed of the draws.", min=0)] = 0,
     allow_import: AllowImport = None,
 ) -> None:
-    """Draw configurations from a space, as YAML: what a search would try.
+    """Draw configurations from a space, as YAML.
 
     [bold]Example[/]
 
@@ -123,7 +113,7 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="B", help="Another.", show_default=False)],
     allow_import: AllowImport = None,
 ) -> None:
-    """Tell what came, went, widened or narrowed from A to B, and what that means for the trials of A.
+    """Print the differences from A to B, and whether the trials of A are points of B.
 
     [bold]Example[/]
 
@@ -155,7 +145,7 @@ def schema(
         typer.Option("--output", "-o", help="Write it to this file.", show_default="the terminal"),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of the space language, by which editors complete and check.
+    """Print the JSON Schema of the space language, for completion and checks in editors.
 
     [bold]Example[/], for editors with the YAML language server:
 

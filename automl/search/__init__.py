@@ -1,21 +1,29 @@
-"""One search from start to end: `Search`, its plan, its loop, and how it resumes."""
+"""One search from start to end: its specification, plan, loop and results."""
 
+from automl.search.admission import Admission
 from automl.search.budget import Budget
+from automl.search.callbacks import Observers
 from automl.search.cohort_run import CohortRun
 from automl.search.estimator import Search
 from automl.search.loop import Loop
 from automl.search.plan import Plan, make_plan
 from automl.search.replay import Replay, replay_run, replay_trial
-from automl.search.resume import settings_of, sync
+from automl.search.resume import settings_of
+from automl.search.spec import SearchSpec, make_spec
+from automl.search.sync import sync
 
 __all__ = [
+    "Admission",
     "Budget",
     "CohortRun",
     "Loop",
+    "Observers",
     "Plan",
     "Replay",
     "Search",
+    "SearchSpec",
     "make_plan",
+    "make_spec",
     "replay_run",
     "replay_trial",
     "settings_of",

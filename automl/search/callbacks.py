@@ -1,22 +1,29 @@
-"""Whoever is told of each trial that ends: functions of Optuna's form, or objects with ``on_trial``."""
+"""Trial callbacks, normalised to one signature, and the other observers of a search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from automl.errors import Fault
 from automl.records import TrialRecord
 from automl.study import Session
+from automl.tracking import NullProgress, Progress, Tracker
 
-if TYPE_CHECKING:
-    from automl.search import Search
+__all__ = ["Observers", "Stoppable", "callback_faults", "normalize_callbacks"]
 
-__all__ = ["callback_faults", "one_form"]
+Callback = Callable[[TrialRecord], None]
+
+
+class Stoppable(Protocol):
+    """A search that callbacks may stop."""
+
+    def stop(self) -> None:
+        """Propose no more trials."""
 
 
 def callback_faults(callbacks: Sequence[Any]) -> list[Fault]:
-    """Return what is wrong with the callbacks of a search."""
+    """Return the faults of the callbacks of a search."""
     rule = "each must be a function of Optuna's form, or have a method on_trial(record, search)"
     return [
         Fault("callbacks", rule, repr(callback))
@@ -25,14 +32,46 @@ def callback_faults(callbacks: Sequence[Any]) -> list[Fault]:
     ]
 
 
-def one_form(
-    callbacks: Sequence[Any], session: Session, search: Search
-) -> list[Callable[[TrialRecord], None]]:
-    """Return callbacks that take the record of a trial alone."""
+def normalize_callbacks(callbacks: Sequence[Any], session: Session, search: Stoppable) -> list[Callback]:
+    """Return callbacks of both forms as functions of a trial's record."""
 
-    def formed(callback: Any) -> Callable[[TrialRecord], None]:
+    def normalized(callback: Any) -> Callback:
         if hasattr(callback, "on_trial"):
             return lambda record: callback.on_trial(record, search)
         return lambda record: search.stop() if session.call(callback, record.number) else None
 
-    return [formed(callback) for callback in callbacks]
+    return [normalized(callback) for callback in callbacks]
+
+
+class Observers:
+    """Everything that watches a search: tracker, progress display and callbacks.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        Logs each trial that ends in this process.
+    progress : Progress or NullProgress
+        Shows every trial that ends.
+    callbacks : sequence of callable
+        Called with the record of each trial that ends in this process, in order.
+
+    Attributes
+    ----------
+    error : Exception or None
+        The error that a callback raised. No callback is called after it.
+    """
+
+    def __init__(
+        self, tracker: Tracker, progress: Progress | NullProgress, callbacks: Sequence[Callback] = ()
+    ) -> None:
+        self.tracker, self.progress = tracker, progress
+        self.error: Exception | None = None
+        self._callbacks = callbacks
+
+    def call(self, record: TrialRecord) -> None:
+        """Call the callbacks; keep an error instead of raising it."""
+        try:
+            for callback in self._callbacks if self.error is None else ():
+                callback(record)
+        except Exception as error:
+            self.error = error

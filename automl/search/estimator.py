@@ -1,11 +1,10 @@
-"""`Search`: a table and a space in, every trial recorded, the best pipeline out."""
+"""`Search`: the scikit-learn estimator that searches a space of pipelines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
@@ -15,41 +14,19 @@ from automl.errors import NoModelError, without_passwords
 from automl.metrics import Direction, Scorer
 from automl.records import TrialRecord
 from automl.search.budget import Budget
-from automl.search.callbacks import one_form
-from automl.search.limits import warn_of_winner
-from automl.search.loop import Loop
+from automl.search.finish import Winner
 from automl.search.plan import make_plan
 from automl.search.replay import Replay, replay_number
-from automl.search.resume import PATIENCE, check_same, finish, mirror
-from automl.search.settings import (
-    blas_threads,
-    check_memory,
-    check_settings,
-    kept_settings,
-    new_name,
-    shown_settings,
-    workers_for,
-)
-from automl.search.winner import Winner, best_of
-from automl.select import leaderboard, pareto_front
-from automl.study import (
-    Session,
-    create_study,
-    make_pruner,
-    make_sampler,
-    open_lease,
-    read_records,
-    save_settings,
-)
-from automl.tracking import NullProgress, Progress, Tracker
+from automl.search.run import SearchRun, open_search
+from automl.search.settings import check_settings
+from automl.search.spec import make_spec
+from automl.select import pareto_front
+from automl.study import read_records
 
 if TYPE_CHECKING:
     from automl.space import Space
 
 __all__ = ["Search"]
-
-_OPENING = 2.7  # seconds that loading MLflow and making its store take where nothing else goes on
-_AT_ONCE = 1.0  # seconds for the same, once the user has lost theirs
 
 
 def _best_has(method: str) -> Callable[[Search], bool]:
@@ -59,116 +36,115 @@ def _best_has(method: str) -> Callable[[Search], bool]:
 class Search(BaseEstimator):
     """Search a space of pipelines for the best one for a table.
 
-    Trials of equal structure train together, in cohorts; every trial is an Optuna trial and an MLflow run with its
-    whole learning curve.
+    Optuna proposes the trials. Trials with the same structure train together as a cohort. Every trial becomes an
+    Optuna trial and an MLflow run with its learning curve. The best pipeline is trained on all rows.
 
     Parameters
     ----------
     space : str, path, dict or Space, default="tabular"
-        What may be tried: a name in ``search_spaces/``, a YAML file, the same as a dict, or a space already read.
+        Search space: the name of a space in ``search_spaces/``, a YAML file, a dict, or a loaded space.
     scoring : str, callable, list of them, or None, default=None
-        A scikit-learn scorer or its name; it sees classes as codes 0, 1, ... in the order of ``classes_``. None:
-        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for numbers. A list is
-        several objectives, a scorer first, which ranks trials; the others are scorers or ``"fit_seconds"``,
-        ``"predict_seconds"`` and ``"model_bytes"``, which are measured. With several objectives nothing is pruned.
+        Scikit-learn scorer or its name. It gets classes as codes 0, 1, ... in the order of ``classes_``. None is
+        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for regression. A list
+        gives several objectives: first a scorer, which ranks the trials, then scorers or the measured values
+        ``"fit_seconds"``, ``"predict_seconds"`` and ``"model_bytes"``. With several objectives no trial is pruned.
     directions : list of {"maximize", "minimize"} or None, default=None
-        Where the value of each objective should go. None: scores up, what is measured down. It is needed for a scorer
-        of your own that returns a loss.
+        Direction of each objective. None maximizes scores and minimizes measured values. Give it for a scorer that
+        returns a loss.
     n_trials : int or None, default=None
-        Trials in all. With it a search repeats itself: the same seed gives the same leaderboard, whatever is ready
-        first and with one or two jobs, as far as ``timeout`` does not cut it short.
+        Number of trials, earlier ones of the study included. It makes the search repeatable: the same seed gives the
+        same leaderboard for one or two jobs, unless ``timeout`` ends the search first.
     timeout : float or None, default=60
-        Seconds for the whole search, refit and logging included. Whichever of the two ends first ends the search;
-        one of them must be given.
+        Seconds for the whole search, refit and logging included. The search ends at ``timeout`` or ``n_trials``,
+        whichever is first; one of them must be given.
     trial_timeout : float or None, default=None
-        Seconds that a trial may train: its share of its cohort's time. One that takes longer is pruned.
+        Seconds that a trial may train, as its share of the cohort's time. A longer trial is pruned.
     memory_limit : int, str or None, default=None
-        Bytes that all processes may have together, or a text such as ``"4GB"``. What needs more does not start, or has
-        failed. The winner's refit is not watched.
+        Bytes for all processes together, or a text such as ``"4GB"``. A trial that needs more fails or does not
+        start. The final refit is not limited.
     patience : int or None, default=None
-        End the search once so many trials have ended without a new best one. None never does.
+        The search ends after this many trials without a new best score. None means no limit.
     callbacks : sequence or None, default=None
-        Whom to tell of each trial that ends: functions ``callback(study, frozen_trial)`` as for Optuna, which may call
+        Called after each trial: functions ``callback(study, frozen_trial)`` as in Optuna, which may call
         ``study.stop()``, or objects with a method ``on_trial(record, search)``, which may call ``search.stop()``.
     cv : int, splitter, iterable or None, default=None
-        Folds, fixed for all trials. None: 5 below 2,500 rows, 3 below 25,000, else one fifth is held out.
+        Folds, the same for all trials. None is 5 folds below 2,500 rows, 3 below 25,000, else a holdout of one fifth.
     n_jobs : int or None, default=None
-        Cohorts trained side by side; 1 trains in this process, None or -1 in as many processes as there are cores.
+        Number of cohorts that train in parallel. 1 trains in this process; None and -1 use one process per core.
     random_state : int, default=0
-        The seed of the sampler, the folds, what preprocessing draws, the order of rows and initial weights.
+        Seed of the sampler, the folds, the preprocessing, the row order and the initial weights.
     study_name : str or None, default=None
-        Name of the Optuna study. None makes a new one up from the target and the time.
+        Name of the Optuna study. None makes a name from the target and the time.
     resume : bool, default=True
-        Go on with the study of that name where it stopped, if there is one: its trials stay, ``n_trials`` counts
-        them too, and what was training when its process died is trained again under its own number, so that the end is
-        the same. Table, folds, metric and seed must be the same, the space the same or wider. While other
-        processes search the study, this one joins them: ``n_trials`` is for all of them together. False refuses a
-        study that is there already.
+        Whether to continue an existing study of that name. Its trials are kept, and interrupted trials are trained
+        again under their numbers. Table, folds, metric and seed must be the same; the space may be wider. If other
+        processes are searching the study, this one joins them, and ``n_trials`` counts the trials of all. With False
+        an existing study is an error.
     storage : str, path, optuna storage or None, default=None
-        Where the study is kept. None: ``mlruns/studies/NAME.journal``; a path: a journal file there; a URL: a database,
-        ``sqlite:///FILE`` or, with ``pip install 'automl-orchestrator[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
+        Where the study is kept. None is ``mlruns/studies/NAME.journal``. A path is a journal file, a URL a database:
+        ``sqlite:///FILE`` or, with ``pip install 'automl-orchestrator[postgres]'``,
+        ``postgresql://USER:PASSWORD@HOST/NAME``.
     sampler : str, optuna sampler or None, default=None
-        What proposes: ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object.
-        ``grid:3`` takes three values of each range.
+        ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object. ``grid:3`` takes
+        three values of each range.
     pruner : str, optuna pruner or None, default=None
-        What prunes: ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``patient``,
-        ``threshold``, ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
+        ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``patient``, ``threshold``,
+        ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
     tracking_uri : str or None, default=None
-        MLflow's store. None: ``sqlite:///mlruns/mlflow.db``.
+        MLflow store. None is ``sqlite:///mlruns/mlflow.db``.
     experiment_name : str or None, default=None
-        MLflow's experiment. None: ``automl``.
+        MLflow experiment. None is ``automl``.
     refit : bool, default=True
-        Train the winner on all rows, log it as a model and register it.
+        Whether to train the best pipeline on all rows, log it as a model and register it.
     progress : bool, default=True
-        Show what happens while it happens.
+        Whether to show progress.
     allow_imports : str or sequence of str, default=()
-        Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` of a space may
-        name classes of.
+        Packages whose classes ``estimator:`` in a space may name, beside scikit-learn, automl, lightgbm, xgboost and
+        catboost.
 
     Attributes
     ----------
     best_estimator_ : sklearn.pipeline.Pipeline
-        The winner, fitted on all rows; predicts the original labels. Only with ``refit``.
+        The best pipeline, fitted on all rows; it predicts the original labels. Only with ``refit``.
     best_params_ : dict
-        Its configuration, flat under dotted names.
+        Parameters of the best trial, flat under dotted names.
     best_score_ : float
-        Its mean validation score; greater is better. It is the score it was chosen by, so it flatters a little. With
-        several objectives the score by the first of them.
+        Mean validation score of the best trial; greater is better. It is slightly optimistic, because it was used to
+        select the trial. With several objectives it is the score by the first one.
     best_trial_ : TrialRecord
-        Its record.
+        Record of the best trial.
     leaderboard_ : DataFrame
-        All trials, best first. A trial that the end of the time cut short is ``stopped`` and competes with the score
-        it had come to. With several objectives the Pareto front comes first (column ``front``); where the space has
-        ``constraints``, what breaks them comes after all that does not (column ``excess``).
+        All trials, best first. A trial that the time limit cut short is ``stopped`` and ranked by its last score.
+        With several objectives the Pareto front is first (column ``front``). If the space has ``constraints``, trials
+        that violate them are after all others (column ``excess``).
     pareto_front_ : tuple of TrialRecord
-        The complete trials that no other is better than, best by the first objective first. With one objective, the
-        best trial, and those that equal it.
+        The complete trials that no other trial dominates, best by the first objective first. With one objective, the
+        trials with the best score.
     study_ : optuna.Study
         The study.
     run_id_ : str
-        MLflow's run of the search; the trials' runs are its children.
+        MLflow run of the search; the runs of the trials are its children.
     model_uri_ : str
-        The logged model. Only with ``refit``.
+        URI of the logged model. Only with ``refit``.
     task_ : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        Kind of the target.
     left_out_ : list of str
-        Columns that nothing is learned from, and what of the space is not for this table, each with the reason; shown
-        as the search starts, and kept in the run's tag ``automl.left_out``.
+        Excluded columns and values of the space, each with the reason. Also in the run's tag ``automl.left_out``.
     classes_ : ndarray
-        The labels, for classification.
+        Labels, for classification.
     feature_names_in_ : ndarray of str
-        The columns.
+        Names of the columns.
     n_features_in_ : int
-        How many.
+        Number of columns.
 
     Raises
     ------
     InputError
-        By `fit`, before any training: everything that is wrong with the table, the space or the settings.
+        By `fit`, before training: every fault of the table, the space or the settings.
     StoreError
-        By `fit`, before any training, if the study or the MLflow store cannot be written.
+        By `fit`, before training: the study or the MLflow store cannot be written.
     NoModelError
-        By `fit`, if no trial came to a score.
+        By `fit`: no trial has a score.
 
     Examples
     --------
@@ -179,7 +155,7 @@ class Search(BaseEstimator):
         search.best_estimator_.predict(X)
     """
 
-    _loop: Loop | None = None  # while it searches
+    _run: SearchRun | None = None  # while `fit` runs
 
     def __init__(
         self,
@@ -231,10 +207,10 @@ class Search(BaseEstimator):
         self.allow_imports = allow_imports
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
-        """Search, and refit the winner.
+        """Search, and train the best pipeline on all rows.
 
-        Ctrl-C ends the search in order: what is finished is kept, the best so far is refitted and ``fit`` returns.
-        A second Ctrl-C stops at once.
+        The first Ctrl-C ends the search in order: finished trials are kept, the best one is refitted, and ``fit``
+        returns. The second Ctrl-C stops at once.
 
         Parameters
         ----------
@@ -243,17 +219,16 @@ class Search(BaseEstimator):
         y : array-like of shape (n,)
             The target: texts, booleans or numbers.
         groups : array-like of shape (n,), optional
-            Rows of one group never stand on both sides of a fold.
+            Group of each row; a group is never split between the two sides of a fold.
 
         Returns
         -------
         Search
-            Itself.
+            This object, fitted.
         """
         settings = self.get_params(deep=False)
         check_settings(settings)
-        for name in self._learned():
-            delattr(self, name)
+        self._forget()
         budget = Budget(self.timeout, self.n_trials)
         plan = make_plan(
             X,
@@ -266,105 +241,25 @@ class Search(BaseEstimator):
             groups=groups,
             random_state=self.random_state,
         )
-        n_objectives = len(plan.objectives.names)
-        sampler = make_sampler(self.sampler, self.random_state, plan.space, n_objectives)
-        pruner = make_pruner(self.pruner, n_objectives)
-        name = self.study_name or new_name(plan.target.name)
-        about = plan.about(
-            name,
-            self.random_state,
-            self.cv,
-            grouped=groups is not None,
-            blas_threads=blas_threads(settings),
-        )
-        context = plan.worker_context(self.random_state)
-        with (
-            open_lease(about.study_name, self.storage) as lease,
-            Progress() if self.progress else NullProgress() as progress,
-            closing(workers_for(context, settings)) as workers,
-        ):
-            progress.stage("opening the stores")
-            before = budget.elapsed
-            tracker = Tracker(self.tracking_uri, self.experiment_name)
-            slowness = max(1.0, (budget.elapsed - before) / _OPENING)
-            self.study_ = create_study(
-                about.study_name,
-                self.storage,
-                sampler=sampler,
-                pruner=pruner,
-                resume=self.resume,
-                directions=plan.objectives.directions,
-            )
-            check_memory(workers, self.memory_limit)
-            again = check_same(self.study_, about, plan.space)
-            save_settings(self.study_, kept_settings(settings, plan.space))
-            lease.register(self.study_)
-            session = Session(self.study_, plan.space, about, lease, self.n_trials)
-            state: Literal["finished", "killed", "failed"] = "failed"
-            patience = PATIENCE
-            try:
-                self.run_id_, _ = mirror(
-                    tracker,
-                    self.study_,
-                    about,
-                    session.records,
-                    shown_settings(settings),
-                    again=again,
-                    company=bool(lease.others()),
-                )
-                progress.started(about, self.timeout, self.n_trials)
-                loop = Loop(
-                    session,
-                    workers,
-                    budget,
-                    tracker,
-                    progress,
-                    shape=(*plan.frame.shape, len(plan.folds)),
-                    refit=self.refit,
-                    known=session.records,
-                    trial_timeout=self.trial_timeout,
-                    patience=self.patience,
-                    callbacks=one_form(self.callbacks or (), session, self),
-                    slowness=slowness,
-                    epoch_steps=about.epoch_steps,
-                    fidelity=plan.space.fidelity,
-                    measured=n_objectives > 1 or bool(about.constraints),
-                )
-                self._loop = loop
-                with lease.searching():
-                    loop.run()
-                state = "killed" if loop.interrupted else "failed"
-                best = best_of(loop.records, about, interrupted=loop.interrupted)
-                warn_of_winner(best, about.constraints)
-                self._keep(Winner(best, plan, about, self.run_id_), loop.records)
+        spec = make_spec(settings, plan, grouped=groups is not None)
+        try:
+            with open_search(spec, plan, settings, budget) as run:
+                self.study_, self.run_id_, self._run = run.study, run.run_id, run
+                winner = run.search(self.callbacks or (), self)
+                self._keep(winner, run.records)
                 if self.refit:
-                    progress.stage("refitting the winner")
-                    self.best_estimator_ = self._winner.fitted(X, workers.slots)
-                    progress.stage("logging the model")
-                    if (uri := self._winner.log(self.best_estimator_, tracker)) is not None:
+                    self.best_estimator_ = run.refit(winner, X)
+                    if (uri := run.log_model(winner, self.best_estimator_)) is not None:
                         self.model_uri_ = uri
-                progress.stage("writing the last runs")
-                # Where others search on, that is what it has come to so far; who leaves last puts it right.
-                told = self.study_, about, loop.records, best
-                if lease.others():
-                    finish(tracker, *told, budget.elapsed, last=False)
-                if lease.release():
-                    finish(tracker, *told, budget.elapsed, last=True)
-                runs = {record.number: tracker.run_id(record.number) for record in loop.records}
-                self.leaderboard_ = leaderboard(loop.records, runs, about)
-                state = "killed" if loop.interrupted else "finished"
-            except KeyboardInterrupt:
-                state, patience = "killed", _AT_ONCE
-                raise
-            finally:
-                self._loop = None
-                tracker.close(state if lease.release() else None, patience)
+                self.leaderboard_ = run.finish(winner)
+        finally:
+            self._run = None
         return self
 
     def stop(self) -> None:
-        """End the search that runs, from a callback or another thread; cohorts already proposed are finished."""
-        if self._loop is not None:
-            self._loop.stop()
+        """End the running search, from a callback or another thread; proposed cohorts are finished."""
+        if self._run is not None:
+            self._run.stop()
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Return the settings as text, without passwords."""
@@ -374,7 +269,7 @@ class Search(BaseEstimator):
         return str(BaseEstimator._html_repr(self._to_show()))
 
     def _to_show(self) -> Search:
-        """Return what may be shown of this: itself, or one whose URLs have no passwords."""
+        """Return this object, or a copy without the passwords in its URLs."""
         params = self.get_params(deep=False)
         shown: dict[str, Any] = {
             name: without_passwords(value) if isinstance(value, str) else value
@@ -383,36 +278,42 @@ class Search(BaseEstimator):
         return self if shown == params else type(self)(**shown)
 
     def predict(self, X: Any) -> Any:
-        """Return the winner's predictions, original labels or numbers, for rows ``X``; shape (n,)."""
+        """Return predictions of the best pipeline, original labels or numbers; shape (n,)."""
         return self._best().predict(X)
 
     @available_if(_best_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
-        """Return the winner's class probabilities, shape (n, n_classes), in the order of ``classes_``."""
+        """Return class probabilities, shape (n, n_classes), in the order of ``classes_``."""
         return self._best().predict_proba(X)
 
     @available_if(_best_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
-        """Return the winner's decision scores, shape (n,) or (n, n_classes)."""
+        """Return decision scores, shape (n,) or (n, n_classes)."""
         return self._best().decision_function(X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the winner's score, by ``scoring``, on other rows than it was chosen by."""
+        """Return the score of the best pipeline on other rows, by ``scoring``."""
         return self._winner.score(self._best(), X, y)
 
     def replay(self, number: int) -> Replay:
-        """Train the trial of that number again, alone.
+        """Train the trial of that number again, alone, and compare the scores.
 
-        The result holds both records; ``same`` tells whether the scores are equal within rounding, ``print`` shows
-        them. SettingError if there is no such trial, or it ended without a score for want of time.
+        Returns
+        -------
+        Replay
+            Both records; ``same`` says whether the scores are equal within rounding. ``print`` shows them.
+
+        Raises
+        ------
+        SettingError
+            If there is no such trial, or it was stopped before it had a score.
         """
         check_is_fitted(self, "best_trial_")
-        return replay_number(
-            self._winner.plan.worker_context(self.random_state), read_records(self.study_), number
-        )
+        context = self._winner.plan.worker_context(self.random_state)
+        return replay_number(context, read_records(self.study_), number)
 
     def export(self, path: str | Path) -> Path:
-        """Write the winner as an MLflow model folder, to be read by `automl.load_model` or MLflow itself.
+        """Write the best pipeline as an MLflow model folder, which `automl.load_model` and MLflow load.
 
         Parameters
         ----------
@@ -427,20 +328,21 @@ class Search(BaseEstimator):
         Raises
         ------
         SettingError
-            If the folder holds something already.
+            If the folder is not empty.
         """
         return self._winner.save(self._best(), path)
 
-    def _learned(self) -> list[str]:
-        """Return the names of what a fit has left here."""
-        return [name for name in vars(self) if name == "_winner" or name[-1] == "_" != name[0]]
+    def _forget(self) -> None:
+        """Delete the attributes of an earlier fit."""
+        for name in [name for name in vars(self) if name == "_winner" or name[-1] == "_" != name[0]]:
+            delattr(self, name)
 
     def _keep(self, winner: Winner, records: Sequence[TrialRecord]) -> None:
         plan, best = winner.plan, winner.record
         self._winner = winner
-        self.pareto_front_ = pareto_front(records, winner.about)
+        self.pareto_front_ = pareto_front(records, winner.facts)
         self.task_ = plan.target.task
-        self.left_out_ = list(plan.left_out)
+        self.left_out_ = list(plan.excluded)
         self.best_trial_ = best
         self.best_params_, self.best_score_ = best.params, cast(float, best.score)
         self.feature_names_in_ = plan.columns.feature_names_in_
@@ -451,5 +353,5 @@ class Search(BaseEstimator):
     def _best(self) -> Any:
         check_is_fitted(self, "best_trial_")
         if not hasattr(self, "best_estimator_"):
-            raise NoModelError("the winner was not refitted: the search was made with refit=False")
+            raise NoModelError("no pipeline was fitted on all rows: the search had refit=False")
         return self.best_estimator_

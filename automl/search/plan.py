@@ -1,4 +1,4 @@
-"""What a search will train on, checked completely before anything trains."""
+"""The plan of a search: table, target, folds and space, all checked before training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from sklearn.pipeline import Pipeline
 
 from automl.families import Array, Problem, epoch_steps, incompatibility_check, load_space, smoke_test
 from automl.metrics import Direction, Objectives, objectives_for
-from automl.records import SearchRecord
 from automl.table import (
     IMPUTE,
     Target,
@@ -36,7 +35,7 @@ __all__ = ["Plan", "make_plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked search.
+    """A checked table and space.
 
     Parameters
     ----------
@@ -45,19 +44,19 @@ class Plan:
     frame : DataFrame of shape (n, p)
         The typed columns.
     example : DataFrame
-        Some rows as they came.
+        Some raw rows.
     target : Target
-        The target as numbers.
+        The encoded target.
     problem : Problem
         Task and number of classes.
     objectives : Objectives
-        What ranks the trials, and what else is looked for.
+        The objectives; the first one ranks the trials.
     space : Space
-        What is left of the space for this task.
+        The part of the space that fits the task and the table.
     folds : list of (train, valid)
         Row numbers.
     file : str
-        Where the table was read from, if `read_table` read it.
+        File of the table, if `read_table` read it.
     """
 
     columns: TypedColumns
@@ -76,7 +75,7 @@ class Plan:
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
     def worker_context(self, random_state: int) -> WorkerContext:
-        """Return the facts that workers need."""
+        """Return the data that workers train on."""
         return WorkerContext(
             frame=self.frame,
             column_types=self.columns.column_types_,
@@ -90,38 +89,9 @@ class Plan:
             columns=self.columns,
         )
 
-    def about(
-        self, study_name: str, random_state: int, cv: Any, *, grouped: bool, blas_threads: int
-    ) -> SearchRecord:
-        """Return what a search by this plan is about, under the name of its study."""
-        n_rows, n_columns = self.frame.shape
-        prints = self.fingerprints()
-        return SearchRecord(
-            study_name=study_name,
-            task=self.target.task,
-            target=self.target.name,
-            scoring=", ".join(self.objectives.names),
-            directions=self.objectives.directions,
-            constraints=dict(self.space.constraints),
-            space=self.space.name,
-            space_digest=self.space.digest(),
-            n_rows=n_rows,
-            n_columns=n_columns,
-            n_folds=len(self.folds),
-            random_state=random_state,
-            epoch_steps=self.epoch_steps,
-            columns=self.columns.column_types_,
-            left_out=self.left_out,
-            file=self.file,
-            cv="object" if grouped or not isinstance(cv, int | None) else cv,
-            content=prints["content"],
-            folds=prints["folds"],
-            blas_threads=blas_threads,
-        )
-
     @property
-    def left_out(self) -> tuple[str, ...]:
-        """What of the table and of the space is not used, each with the reason."""
+    def excluded(self) -> tuple[str, ...]:
+        """Columns and values of the space that are not used, each with the reason."""
         dropped = {
             "text": "free text",
             "constant": "a single value",
@@ -140,7 +110,7 @@ class Plan:
         return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:
-        """Return what tells whether another plan has the same ``content`` and the same ``folds``."""
+        """Return the fingerprints of the table with its target, ``content``, and of the ``folds``."""
         content = hashlib.sha256()
         for name, column in self.frame.items():
             plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fM"
@@ -157,8 +127,10 @@ class Plan:
         return {"content": content.hexdigest()[:16], "folds": folds.hexdigest()[:16]}
 
 
-def _idle(space: Space, column_types: Mapping[str, str], frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield what of the preprocessing makes no difference to a table, and why."""
+def _irrelevant(
+    space: Space, column_types: Mapping[str, str], frame: pd.DataFrame
+) -> Iterator[tuple[str, str]]:
+    """Yield the preprocessing that has no effect on a table, with the reason."""
     for kind in sorted({"categorical", "datetime", "text"} - set(column_types.values())):
         yield kind, f"the table has no {kind} column"
     numbers = [name for name, kind in column_types.items() if kind in ("numeric", "datetime")]
@@ -166,11 +138,11 @@ def _idle(space: Space, column_types: Mapping[str, str], frame: pd.DataFrame) ->
         yield "numeric.impute", "the table has no missing number"
 
 
-def _rows_a_class(cv: Any) -> int | None:
-    """Return how many rows each class needs; None leaves it to the default folds."""
+def _min_rows_per_class(cv: Any) -> int | None:
+    """Return the rows that each class needs; None leaves it to the default folds."""
     if cv is None or isinstance(cv, Integral):
         return cv if cv is None else int(cv)
-    return 2  # splits of the user's own may do with less than a row in every fold
+    return 2  # a splitter of the user may leave a class out of a fold
 
 
 def make_plan(
@@ -186,20 +158,26 @@ def make_plan(
     directions: Sequence[Direction] | None = None,
     n_columns: int | None = None,
 ) -> Plan:
-    """Check a table, a space and how they are to be judged.
+    """Check a table, a space and the objectives.
 
-    Where ``space`` is only a part of the one that was searched, ``n_columns``, as many as the search kept of the table,
-    tells whether free text was among them.
+    Parameters
+    ----------
+    X, y, groups
+        The table, as in `Search.fit`.
+    space, scoring, cv, random_state, allow_imports, directions
+        The settings of `Search`.
+    n_columns : int, optional
+        Columns that an earlier search used; tells whether free text was among them, for a replay with one point of the
+        space.
 
     Raises
     ------
     InputError
-        With every fault of what is wrong first: the space's text, the table, the metric, what of the space is left
-        for the task.
+        With every fault of the first invalid part: space, table, objectives, or the space after it was specialised.
     """
     loaded = load_space(space, allow_imports=allow_imports)
     text = loaded.offers("text.encode", "tfidf")
-    columns = check_table(X, y, n_folds=_rows_a_class(cv), text=text)
+    columns = check_table(X, y, n_folds=_min_rows_per_class(cv), text=text)
     if n_columns is not None:
         columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
     target = Target.of(y)
@@ -212,9 +190,9 @@ def make_plan(
     if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", "tfidf", "the table has nothing but free text")
     frame = columns.transform(X)
-    for path, reason in _idle(loaded, columns.column_types_, frame):
+    for path, reason in _irrelevant(loaded, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
-    left = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
+    specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     file = str(getattr(X, "attrs", {}).get("file", ""))
-    return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, left, folds, file)
+    return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, specialised, folds, file)

@@ -1,4 +1,4 @@
-"""A trial trained again, alone, to see whether its score is what was recorded."""
+"""Replay: train a recorded trial again, alone, and compare the scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SettingError
-from automl.records import SearchRecord, TrialRecord, TrialSpec
+from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan, make_plan
 from automl.table import read_table
 from automl.tracking import read_trial
@@ -17,19 +17,19 @@ from automl.workers import WorkerContext, train_single
 
 __all__ = ["Replay", "replay_number", "replay_run", "replay_trial"]
 
-_ROUNDING = 1e-4  # of a score, or in it: alone, float32 sums come in another order than among neighbours
+_ROUNDING = 1e-4  # absolute and relative: float32 sums have another order outside of a cohort
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of it.
+    """A recorded trial and its repetition.
 
     Parameters
     ----------
     recorded : TrialRecord
-        The trial as it was.
+        The trial of the search.
     replayed : TrialRecord
-        The same configuration and seed, trained to the rung it had come to.
+        The same configuration and seed, trained to the same rung.
     """
 
     recorded: TrialRecord
@@ -56,21 +56,20 @@ class Replay:
 
 
 def replay_trial(context: WorkerContext, record: TrialRecord) -> Replay:
-    """Train a trial of a search again, in this process, without neighbours and without limits.
+    """Train a trial of a search again, in this process, alone and without limits.
 
-    One that was pruned or stopped is trained to the rung it had come to; one that failed, until it fails or completes.
+    A pruned or stopped trial is trained to its last rung; a failed one until it fails or completes.
 
     Raises
     ------
     SettingError
-        If it ended without a score for want of time: there is nothing to compare with.
+        If the trial was stopped before it had a score, so that there is nothing to compare with.
     """
     if record.score is None and record.state != "failed":
         came = f"trial {record.number}, which had none when it was {record.state}: {record.reason}"
         raise SettingError(Fault("trial", "must have come to a score", came))
-    proposal = TrialSpec(**record.model_dump(include=set(TrialSpec.model_fields)))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
-    return Replay(record, train_single(context, proposal, last))
+    return Replay(record, train_single(context, record.spec, last))
 
 
 def replay_number(context: WorkerContext, records: Sequence[TrialRecord], number: int) -> Replay:
@@ -79,7 +78,7 @@ def replay_number(context: WorkerContext, records: Sequence[TrialRecord], number
     Raises
     ------
     SettingError
-        If there is none, or it ended without a score for want of time.
+        If there is no such trial, or it was stopped before it had a score.
     """
     known = {record.number: record for record in records}
     if number not in known:
@@ -99,72 +98,72 @@ def replay_run(
     allow_imports: Sequence[str] = (),
     tracking_uri: str | None = None,
 ) -> Replay:
-    """Train a trial again from what its MLflow run recorded.
+    """Train a trial again from the facts in its MLflow run.
 
     Parameters
     ----------
     run_id : str
-        The trial's run.
+        Run of the trial.
     X, y : table and target, optional
-        Those of the search; None reads the file that the search read.
+        The table of the search; None reads the file that the search read.
     scoring, cv, groups : optional
-        What the search was given, where that was an object of a program; plain values are recorded.
+        The settings of the search that were objects of a program; plain values are in the run.
     allow_imports : sequence of str
-        As for the search: packages that the configuration may name classes of.
+        As in `Search`: packages whose classes the configuration may name.
     tracking_uri : str or None
-        MLflow's store.
+        MLflow store.
 
     Raises
     ------
     InputError
-        If there is no such run, or the table, its split or its scorer is not the one of the search.
+        If there is no such run, or the table, the folds or the scorer differ from those of the search.
     """
-    about, record = read_trial(run_id, tracking_uri)
+    facts, record = read_trial(run_id, tracking_uri)
     if X is None:
-        X, y = read_table(_file(about), target=about.target)
-    if cv is None and groups is None and about.cv == "object":
-        rule = "must be handed in where the splits were a program's own"
+        X, y = read_table(_file(facts), target=facts.target)
+    if cv is None and groups is None and facts.cv == "object":
+        rule = "must be given, because the search had splits or groups as objects"
         raise SettingError(Fault("cv", rule, "none", "Call automl.search.replay_run with cv or groups."))
-    asked = list(about.objectives) if scoring is None else scoring
+    asked = list(facts.objectives) if scoring is None else scoring
     plan = make_plan(
         X,
         y,
         space={"space": _point(record.configuration)},
         allow_imports=allow_imports,
         scoring=asked,
-        directions=about.directions,
-        cv=about.cv if cv is None and about.cv != "object" else cv,
+        directions=facts.directions,
+        cv=facts.cv if cv is None and facts.cv != "object" else cv,
         groups=groups,
-        random_state=about.random_state,
-        n_columns=about.n_columns,
+        random_state=facts.random_state,
+        n_columns=facts.n_columns,
     )
-    _check(plan, about)
-    return replay_trial(plan.worker_context(about.random_state), record)
+    _check(plan, facts)
+    return replay_trial(plan.worker_context(facts.random_state), record)
 
 
-def _file(about: SearchRecord) -> Path:
-    if not about.file:
-        rule = "must be named for a search whose table came from no file"
+def _file(facts: SearchRecord) -> Path:
+    if not facts.file:
+        rule = "must be given for a table that was made in memory"
         raise SettingError(Fault("FILE", rule, "none"))
-    return Path(about.file)
+    return Path(facts.file)
 
 
 def _point(configuration: Any) -> Any:
-    """Return a configuration as a space of that one point: the space's own checks are made of it, imports included."""
+    """Return a space of one point, so that the checks of spaces apply, imports included."""
     if isinstance(configuration, dict):
         return {name: _point(value) for name, value in configuration.items()}
     return [configuration] if isinstance(configuration, list) else configuration
 
 
-def _check(plan: Plan, about: SearchRecord) -> None:
-    """Refuse to compare what was trained on something else."""
+def _check(plan: Plan, facts: SearchRecord) -> None:
+    """Raise SettingError if the table or the folds differ from those of the search."""
     prints = plan.fingerprints()
-    if prints["content"] != about.content:
-        came = f"others ({len(plan.frame):,} rows, the search had {about.n_rows:,})"
+    if prints["content"] != facts.content:
+        came = f"others ({len(plan.frame):,} rows, the search had {facts.n_rows:,})"
         raise SettingError(Fault("table", "must hold the values that the trial was trained on", came))
-    if prints["folds"] != about.folds:
+    if prints["folds"] != facts.folds:
         rule = "must give the folds that the trial was trained on"
-        raise SettingError(Fault("cv", rule, "others", "Hand in the splits or groups of the search."))
+        raise SettingError(Fault("cv", rule, "others", "Give the splits or groups of the search."))
 
 
 def _ended(record: TrialRecord) -> str:

@@ -10,9 +10,14 @@ from automl.tracking.models import fetch_model, find_model, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
 from automl.tracking.store import default_tracking_uri, ui_command, ui_url
+from automl.tracking.sync import FLUSH_SECONDS, finish_run, open_run, summarize
 from automl.tracking.tracker import Tracker
 
 __all__ = [
+    "FLUSH_SECONDS",
+    "finish_run",
+    "open_run",
+    "summarize",
     "Progress",
     "NullProgress",
     "Tracker",

@@ -175,7 +175,8 @@ def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialReco
 
 
 def _fields(kind: type[SearchRecord] | type[TrialRecord], tags: Mapping[str, str]) -> dict[str, Any]:
-    said = {name: tags.get(f"automl.{name}") for name in kind.model_fields}
+    names = [field.alias or name for name, field in kind.model_fields.items()]
+    said = {name: tags.get(f"automl.{name}") for name in names}
     return {
         name: None if value == "None" else json.loads(value) if name in _JSON else value
         for name, value in said.items()

@@ -59,7 +59,7 @@ def test_show_draws_the_tree_the_rules_and_the_starts(run):
     for part in (
         "mine for binary, multiclass, regression\nA tree.\n└── model one of",
         "│   ├── max_depth  1 to 4, whole",
-        "must not meet\n  {loss: hinge, learning_rate: {above: 0.05}}",
+        "forbidden\n  {loss: hinge, learning_rate: {above: 0.05}}",
         "tried first\n  {model: decision_tree, max_depth: 2}",
         "infinitely many configurations; dimensions: decision_tree 1, linear 2",
     ):
@@ -109,7 +109,7 @@ def test_check_tells_what_a_class_does_not_take_together(run, tmp_path):
     assert f"forbid it: {rule}." in " ".join(said.split())
     (tmp_path / "margin.yaml").write_text(text + f"forbid: [{rule}]\n")
     code, printed, _ = run("check", "margin.yaml")
-    assert (code, "is sound" in printed) == (0, True)
+    assert (code, "is valid" in printed) == (0, True)
 
 
 def test_sample_gives_points_of_the_space_as_yaml(run):

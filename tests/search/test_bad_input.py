@@ -96,7 +96,7 @@ def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkey
     def never(*_, **__):
         raise AssertionError("training started")
 
-    monkeypatch.setattr("automl.search.estimator.Loop", never)
+    monkeypatch.setattr("automl.search.run.Loop", never)
     with pytest.raises(kind, match=message):
         automl.Search(**{"space": TREE, "n_trials": 2, "progress": False, "n_jobs": 1, **settings}).fit(
             *table
@@ -111,8 +111,8 @@ def test_a_sampler_whose_package_is_missing_is_refused_before_anything_is_traine
     def never(*_, **__):
         raise AssertionError("training started")
 
-    monkeypatch.setattr("automl.search.estimator.Loop", never)
-    monkeypatch.setattr("automl.search.estimator.workers_for", never)
+    monkeypatch.setattr("automl.search.run.Loop", never)
+    monkeypatch.setattr("automl.search.run.start_workers", never)
     monkeypatch.setattr("automl.study.samplers.find_spec", lambda name: None)
     message = f'sampler: "{sampler}" needs the package {package}; got none installed. Install {package}.'
     with pytest.raises(automl.SettingError) as caught:

@@ -6,7 +6,7 @@ import pytest
 
 from automl.families import load_space
 from automl.records import Curve, SearchRecord, TrialRecord
-from automl.search import Budget, Loop
+from automl.search import Admission, Budget, Loop, Observers, SearchSpec
 from automl.study import Session, create_study, load_study, make_pruner, make_sampler
 from automl.study.optuna_private import journal_backend
 from automl.tracking import NullProgress
@@ -97,17 +97,10 @@ def search(journal, *, pruner, slots=1, seed=0, lives=None):
         lambda cohort: train(cohort, chance), slots, choose=lambda at_work: chance.choice(list(at_work))
     )
     session = Session(study, load_space(SPACE), SEARCH)
-    budget = Budget(n_trials=N_TRIALS)
-    Loop(
-        session,
-        workers,
-        budget,
-        ScriptedTracker(),
-        NullProgress(),
-        shape=(100, 3, 3),
-        refit=False,
-        known=session.records,
-    ).run()
+    spec = SearchSpec(facts=SEARCH, settings={"n_trials": N_TRIALS, "refit": False})
+    tracker = ScriptedTracker()
+    admission = Admission(spec, Budget(n_trials=N_TRIALS), workers, tracker)
+    Loop(spec, session, workers, admission, Observers(tracker, NullProgress())).run()
     return writes
 
 

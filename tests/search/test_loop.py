@@ -16,7 +16,7 @@ import pytest
 from automl.families import FAMILIES, Problem, load_space
 from automl.metrics import objectives_for
 from automl.records import Curve, SearchRecord
-from automl.search import Budget, CohortRun, Loop
+from automl.search import Admission, Budget, CohortRun, Loop, Observers, SearchSpec
 from automl.study import Session, create_study, make_pruner, make_sampler
 from automl.table import TypedColumns, make_folds
 from automl.tracking import NullProgress
@@ -52,7 +52,7 @@ def test_n_trials_are_kept_exactly(n_trials, slots):
     search = loop(workers, session, n_trials=n_trials)
     search.run()
     assert sorted(session.told) == list(range(n_trials))
-    assert [one.number for one in search.records] == session.told == search._tracker.written
+    assert [one.number for one in search.records] == session.told == search.tracker.written
     assert workers.most <= slots
     assert workers.closed == 1
     assert max(map(len, session.proposed)) == max(1, min(8, n_trials // 8))
@@ -126,12 +126,12 @@ def test_where_writing_takes_longer_than_training_proposing_waits_for_it_instead
             clock.now += 0 if self.at_work else timeout
             return super().next(timeout)
 
-    search = loop(Waiting(quick), timeout=60, clock=clock)
-    search._tracker = SlowTracker(clock, seconds=0.1, asking=asking)
+    tracker = SlowTracker(clock, seconds=0.1, asking=asking)
+    search = loop(Waiting(quick), timeout=60, clock=clock, tracker=tracker)
     search.run()
     assert 500 < len(search.records) <= 600
     assert asked[-1] > 55
-    assert 55 < search._tracker.done < 61
+    assert 55 < search.tracker.done < 61
     assert all(later - sooner < 8 for sooner, later in zip(asked, asked[1:], strict=False))
 
 
@@ -139,11 +139,18 @@ def test_with_a_number_of_trials_nothing_depends_on_how_fast_runs_are_written():
     logs = []
     for seconds in (0, 3):
         clock, session = Clock(), ScriptedSession()
-        search = loop(ScriptedWorkers(finished, slots=2), session, clock=clock, timeout=600, n_trials=61)
-        search._tracker = SlowTracker(clock, seconds)
+        tracker = SlowTracker(clock, seconds)
+        search = loop(
+            ScriptedWorkers(finished, slots=2),
+            session,
+            clock=clock,
+            tracker=tracker,
+            timeout=600,
+            n_trials=61,
+        )
         search.run()
         logs.append(session.log)
-    assert search._tracker.done == 183
+    assert search.tracker.done == 183
     assert logs[0] == logs[1]
 
 
@@ -309,13 +316,10 @@ def test_nobody_is_pruned_before_scores_tell_how_the_training_will_end():
 def test_more_trials_share_a_cohort_where_the_worse_of_them_will_be_pruned(prunes, size):
     clock, session = Clock(), ScriptedSession()
     session.prunes = prunes
-    at_work = loop(ScriptedWorkers(lambda cohort: finished(cohort)), session, timeout=100, clock=clock)
-    family = FAMILIES["linear"]
-    work = family.cost(
-        {"max_epochs": EPOCHS}, int(at_work._n_rows * at_work._training_share()), at_work._n_columns
-    )
-    at_work._budget.observe("linear", work, 0.3 * at_work._time_left() / 2.5)
-    assert at_work._size(session.proposal()) == size
+    decides = loop(ScriptedWorkers(finished), session, timeout=100, clock=clock).admission
+    cost = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 2 * 100, 5)
+    decides.costs.observe("linear", cost, 0.3 * decides.time_left / 2.5)
+    assert decides.cohort_size(session.proposal(), prunes=prunes) == size
 
 
 def test_the_cohort_is_told_what_the_judge_says():
@@ -347,7 +351,7 @@ def test_equal_configurations_train_once_and_are_told_what_is_known():
     assert trained == [number for number in range(32) if number not in session.duplicates]
     assert sorted(session.told) == list(range(32))
     assert session.told[:5] == [0, 1, 2, 3, 4]  # waiting for the trial at work, and told with it
-    assert search._tracker.written == session.told
+    assert search.tracker.written == session.told
     known = {one.number: one for one in search.records}
     for number, first in session.duplicates.items():
         assert known[number].reason == f"same configuration as trial {first}"
@@ -749,7 +753,7 @@ def test_the_budget_learns_what_training_costs():
     search = loop(ScriptedWorkers(finished), n_trials=8)
     search.run()
     work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
-    assert search._budget.estimate("linear", work) == pytest.approx(0.5)
+    assert search.admission.costs.seconds("linear", work) == pytest.approx(0.5)
 
 
 def test_a_search_that_goes_on_knows_from_the_trials_that_ended_what_training_costs():
@@ -787,10 +791,10 @@ def test_what_was_killed_sooner_than_it_would_have_ended_teaches_nothing():
     search = loop(ScriptedWorkers(finished), n_trials=8)
     search.run()
     work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
-    known = search._budget.estimate("linear", work)
+    known = search.admission.costs.seconds("linear", work)
     for seconds, more in ((0.9 * known, False), (2 * known, True)):
-        search._learn_least([ScriptedSession().proposal().configuration], seconds)
-        assert (search._budget.estimate("linear", work) > known) == more
+        search.admission.costs.learn_minimum([ScriptedSession().proposal()], seconds)
+        assert (search.admission.costs.seconds("linear", work) > known) == more
 
 
 # With real workers, a real study and real cohorts
@@ -817,20 +821,18 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     objectives = objectives_for("roc_auc", None, "binary", 2)
     about = SearchRecord(
         study_name="s", task="binary", target="y", scoring="roc_auc", space="s", space_digest="0",
-        n_rows=120, n_columns=4, n_folds=3, random_state=0,
+        n_rows=120, n_columns=4, n_folds=3, random_state=0, epoch_steps=epoch_steps,
     )  # fmt: skip
     study = create_study("s", storage, sampler=make_sampler("tpe", 0), pruner=make_pruner(pruner))
+    spec = SearchSpec(facts=about, settings={"refit": False, **limits})
+    context = WorkerContext(frame, columns.column_types_, y, problem, folds, objectives, 0, epoch_steps)
+    workers, tracker = open_workers(context, n_jobs), ScriptedTracker()
     return Loop(
+        spec,
         Session(study, load_space(SPACE), about),
-        open_workers(
-            WorkerContext(frame, columns.column_types_, y, problem, folds, objectives, 0, epoch_steps), n_jobs
-        ),
-        Budget(**limits),
-        ScriptedTracker(),
-        NullProgress(),
-        shape=(120, 4, 3),
-        refit=False,
-        epoch_steps=epoch_steps,
+        workers,
+        Admission(spec, Budget(**limits), workers, tracker),
+        Observers(tracker, NullProgress()),
     )
 
 
@@ -885,7 +887,7 @@ def test_where_workers_measure_trials_none_is_complete_without_their_word():
     for measured, state in ((False, "complete"), (True, "stopped")):
         running = CohortRun(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
         running.start()
-        running.judged(EPOCHS, {0: 0.7}, lambda rung, scores: set())
-        running.abandon("stopped", "the time was up")
+        running.report(EPOCHS, {0: 0.7}, lambda rung, scores: set())
+        running.end("stopped", "the time was up")
         (ended,) = running.records
         assert (ended.state, ended.score) == (state, 0.7)

@@ -153,14 +153,12 @@ def test_objects_of_a_program_are_handed_in_again(folder):
     search = make(n_trials=6, scoring=share, cv=GroupKFold(4)).fit(X, y, groups=groups)
     run_id = search.leaderboard_.run_id.iloc[0]
     with pytest.raises(
-        automl.SettingError, match="cv: must be handed in where the splits were a program's own"
+        automl.SettingError, match="cv: must be given, because the search had splits or groups as objects"
     ):
         replay_run(run_id, X, y, scoring=share)
     with pytest.raises(automl.SettingError, match="cv: must give the folds that the trial was trained on"):
         replay_run(run_id, X, y, scoring=share, cv=4)
-    with pytest.raises(
-        automl.SettingError, match="FILE: must be named for a search whose table came from no file"
-    ):
+    with pytest.raises(automl.SettingError, match="FILE: must be given for a table that was made in memory"):
         replay_run(run_id)
     found = replay_run(run_id, X, y, scoring=share, cv=GroupKFold(4), groups=groups)
     assert found.same

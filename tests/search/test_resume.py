@@ -274,7 +274,7 @@ def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch,
     monkeypatch.setattr(sys, "argv", ["automl", "resume", "t"])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert "FILE: must be named for a study whose table came from no file" in capsys.readouterr().err
+    assert "FILE: must be given for a table that was made in memory" in capsys.readouterr().err
 
 
 def test_search_does_not_repeat_what_failed(folder):

@@ -268,7 +268,7 @@ def test_splits_of_the_users_own_may_lack_a_class(folder):
 
 def test_an_interrupt_before_any_score_leaves_a_killed_run(folder, monkeypatch):
     def interrupted(loop):
-        loop.interrupted = True
+        loop._interrupt.note()
 
     monkeypatch.setattr("automl.search.loop.Loop.run", interrupted)
     search = make(TREE, n_trials=2)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from unittest import mock
 
 import joblib
 import pytest
 
-from automl.search.settings import SETTINGS, workers_for
+from automl.search.spec import resolve_jobs as jobs_of
 
 
 @pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (-1, 6), (1, 1), (4, 4), (9, 9)])
@@ -22,10 +21,3 @@ def test_a_process_that_may_have_no_children_has_one_job(n_jobs):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(jobs_of, (n_jobs,)) == 1
     assert jobs_of(n_jobs) == joblib.cpu_count()
-
-
-def jobs_of(n_jobs):
-    opened = []
-    with mock.patch("automl.search.settings.open_workers", lambda assignment, n, **limits: opened.append(n)):
-        workers_for(None, {name: rule.default for name, rule in SETTINGS.items()} | {"n_jobs": n_jobs})
-    return opened[0]

@@ -2,8 +2,8 @@
 
 from itertools import count
 
-from automl.records import Curve, TrialRecord, TrialSpec
-from automl.search import Budget, Loop
+from automl.records import Curve, SearchRecord, TrialRecord, TrialSpec
+from automl.search import Admission, Budget, Loop, Observers, SearchSpec
 from automl.study import RemoteUpdates
 from automl.tracking import NullProgress
 from automl.workers import Finished, RungReached, Workers
@@ -123,16 +123,27 @@ def at_rung(cohort, rung, replies=None):
     return RungReached(cohort, rung, scores, (replies if replies is not None else []).append)
 
 
-def loop(
-    workers, session=None, *, clock=None, timeout=None, n_trials=None, shape=(100, 5, 3), refit=False, **more
-):
-    return Loop(
-        session or ScriptedSession(),
-        workers,
-        Budget(timeout, n_trials, clock=clock or Clock()),
-        ScriptedTracker(),
-        NullProgress(),
-        shape=shape,
-        refit=refit,
-        **more,
-    )
+def search_spec(shape=(100, 5, 3), epoch_steps=1, fidelity=None, **settings):
+    """Return a search for a table of that many rows and columns, and that many folds."""
+    n_rows, n_columns, n_folds = shape
+    facts = SearchRecord(
+        study_name="s", task="binary", target="y", scoring="roc_auc", space="s", space_digest="0",
+        n_rows=n_rows, n_columns=n_columns, n_folds=n_folds, random_state=0, epoch_steps=epoch_steps,
+    )  # fmt: skip
+    return SearchSpec(facts=facts, settings={"refit": False, **settings}, fidelity=fidelity or {})
+
+
+def admission(workers, *, clock=None, tracker=None, slowness=1.0, **spec):
+    spec = search_spec(**spec)
+    budget = Budget(spec.timeout, spec.n_trials, clock=clock or Clock())
+    return Admission(spec, budget, workers, tracker or ScriptedTracker(), slowness)
+
+
+def loop(workers, session=None, *, clock=None, tracker=None, known=(), callbacks=(), slowness=1.0, **spec):
+    """Return a search loop, with its parts as attributes ``admission`` and ``tracker``."""
+    tracker, session = tracker or ScriptedTracker(), session or ScriptedSession()
+    session.records = known
+    decides = admission(workers, clock=clock, tracker=tracker, slowness=slowness, **spec)
+    made = Loop(search_spec(**spec), session, workers, decides, Observers(tracker, NullProgress(), callbacks))
+    made.admission, made.tracker = decides, tracker
+    return made

@@ -1,0 +1,102 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AllowImport",
+    "ExperimentName",
+    "Folds",
+    "MemoryLimit",
+    "ModelFolder",
+    "NJobs",
+    "NTrials",
+    "Patience",
+    "Pruner",
+    "RandomState",
+    "Sampler",
+    "Scoring",
+    "ShowProgress",
+    "SpaceName",
+    "Storage",
+    "TableFile",
+    "Target",
+    "Timeout",
+    "TrackingUri",
+    "TrialTimeout",
+]
+
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(help="MLflow store.", show_default="sqlite:///mlruns/mlflow.db", metavar="URI"),
+]
+ExperimentName = Annotated[str | None, typer.Option(help="MLflow experiment.", show_default="automl")]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="Where studies are kept: a journal file, or a storage URL of Optuna.",
+        show_default="mlruns/studies/NAME.journal",
+        metavar="PATH|URL",
+    ),
+]
+TableFile = Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .parquet.", show_default=False)]
+Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]
+SpaceName = Annotated[str, typer.Option(help="A space that ships, or a YAML file.")]
+Scoring = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Scorer of scikit-learn that ranks trials, e.g. accuracy, f1, r2. Several objectives: with commas, or "
+        "one option each; first a scorer, then scorers, fit_seconds, predict_seconds, model_bytes.",
+        metavar="NAME[,NAME]",
+        show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
+    ),
+]
+Timeout = Annotated[
+    float | None, typer.Option(help="Seconds in total; 60 without --n-trials.", show_default="60")
+]
+TrialTimeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds a trial may train before it is pruned.", show_default="no limit"),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(help="Memory for all processes together, e.g. 4GB.", show_default="no limit"),
+]
+Patience = Annotated[
+    int | None, typer.Option(help="Trials without a new best score, before the end.", show_default="no limit")
+]
+NTrials = Annotated[int | None, typer.Option(help="Trials in total.", show_default="as many as fit")]
+Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
+NJobs = Annotated[
+    int | None,
+    typer.Option(help="Cohorts side by side; -1: one per core.", show_default="one per core"),
+]
+RandomState = Annotated[int, typer.Option(help="Seed of the search.")]
+Sampler = Annotated[
+    str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid or nsgaii.", show_default="tpe")
+]
+Pruner = Annotated[
+    str | None,
+    typer.Option(
+        help="median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
+        show_default="median",
+    ),
+]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
+]
+ShowProgress = Annotated[bool, typer.Option(help="Show progress.")]
+AllowImport = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A package that `estimator:` in the space may name classes of, besides scikit-learn, automl, lightgbm, "
+        "xgboost and catboost; may be given several times.",
+        metavar="PACKAGE",
+        show_default="none",
+    ),
+]

@@ -1,0 +1,140 @@
+"""Commands that read results: leaderboard, export, predict and ui."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from automl.cli.options import ExperimentName, Storage, TrackingUri
+from automl.cli.render import console, leaderboard_table, predictions_table, say
+from automl.errors import Fault, SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["export", "leaderboard", "predict", "ui"]
+
+
+def leaderboard(
+    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    top: Annotated[int, typer.Option(help="How many trials to show.", min=1)] = 20,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write all of them, with every parameter, to a CSV file.",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Show the trials of a study, best first, also during the search."""
+    from automl.select import leaderboard as rank
+    from automl.study import load_study, read_records, read_search
+
+    _check_output(output)
+    found = load_study(study, storage)
+    records = read_records(found)
+    if not records:
+        say(f"{found.study_name}: no trial has ended yet")
+        return
+    table = rank(records, search=read_search(found))
+    if output is not None:
+        table.to_csv(output)
+        say(f"{len(table)} trials written to {output}")
+        return
+    console.print(leaderboard_table(table, top, found.study_name))
+
+
+def export(
+    run_id: Annotated[
+        str, typer.Argument(help="MLflow run of the search, or of its best trial.", show_default=False)
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where to write the model.", show_default=False)],
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write the model of a search to FOLDER.
+
+    The folder is an MLflow model, which automl predict, automl.load_model and MLflow load.
+    """
+    from automl.export import export_run
+
+    say(f"model written to {export_run(run_id, folder, tracking_uri)}")
+
+
+def predict(
+    model: Annotated[
+        str, typer.Argument(help="A model folder, or models:/NAME/VERSION.", show_default=False)
+    ],
+    file: Annotated[Path, typer.Argument(help="The rows: .csv, .csv.gz or .parquet.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .csv or .parquet file.", show_default=False)
+    ],
+    proba: Annotated[bool, typer.Option(help="Also write the probability of every class.")] = False,
+    tracking_uri: TrackingUri = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A package, or a type by its full name, that the model may contain besides those of automl, numpy "
+            "and scikit-learn. Loading it runs its code: give only trusted ones. May be given several times.",
+            metavar="PACKAGE|TYPE",
+            show_default="none",
+        ),
+    ] = None,
+) -> None:
+    """Predict the rows of FILE with a model."""
+    from automl.export import load_model, model_metadata
+    from automl.table import read_table
+    from automl.tracking import fetch_model
+
+    if output.suffix not in (".csv", ".parquet"):
+        raise SettingError(
+            Fault("--output", "must end in .csv or .parquet", str(output), "Choose one of these formats.")
+        )
+    _check_output(output)
+    with tempfile.TemporaryDirectory() as scratch:
+        logged = model.startswith("models:/")
+        folder = fetch_model(model, Path(scratch), tracking_uri) if logged else Path(model)
+        pipeline = load_model(folder, trusted=trust or ())
+        target = model_metadata(folder).get("target")
+    rows = cast("pd.DataFrame", read_table(file))
+    # A training file has the target too; any other unknown column is an error.
+    if target in rows.columns and target not in pipeline.feature_names_in_:
+        rows = rows.drop(columns=target)
+    predictions = predictions_table(pipeline, rows, proba)
+    if output.suffix == ".csv":
+        predictions.to_csv(output, index=False)
+    else:
+        predictions.to_parquet(output, index=False)
+    say(f"{len(predictions)} predictions written to {output}")
+
+
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+    tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
+) -> None:
+    """Start the MLflow user interface on the store of the searches."""
+    from automl.tracking import ui_command, ui_url
+
+    command = ui_command(tracking_uri, host, port)
+    address = ui_url(tracking_uri, experiment_name, host, port)
+    say(f"MLflow at {address}  (Ctrl-C ends it)")
+    raise typer.Exit(subprocess.call(command))
+
+
+def _check_output(output: Path | None) -> None:
+    """Raise SettingError if the file could not be written in the end."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise SettingError(Fault("--output", "must be a file", f"{output}, a folder", "Name a file in it."))
+    if not output.parent.is_dir():
+        remedy = f"Make {output.parent} first, or name another."
+        raise SettingError(Fault("--output", "must be in a folder that exists", str(output), remedy))

@@ -1,0 +1,219 @@
+"""Commands that search: search, resume, sync and replay."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from automl.cli.options import (
+    AllowImport,
+    ExperimentName,
+    Folds,
+    MemoryLimit,
+    ModelFolder,
+    NJobs,
+    NTrials,
+    Patience,
+    Pruner,
+    RandomState,
+    Sampler,
+    Scoring,
+    ShowProgress,
+    SpaceName,
+    Storage,
+    TableFile,
+    Target,
+    Timeout,
+    TrackingUri,
+    TrialTimeout,
+)
+from automl.cli.render import console, leaderboard_table, say
+from automl.errors import Fault, SettingError
+
+__all__ = ["replay", "resume", "search", "sync"]
+
+
+def search(
+    file: TableFile,
+    target: Target,
+    space: SpaceName = "tabular",
+    scoring: Scoring = None,
+    timeout: Timeout = None,
+    trial_timeout: TrialTimeout = None,
+    memory_limit: MemoryLimit = None,
+    patience: Patience = None,
+    n_trials: NTrials = None,
+    cv: Folds = None,
+    n_jobs: NJobs = None,
+    random_state: RandomState = 0,
+    study_name: Annotated[
+        str | None,
+        typer.Option(help="Name of the study; an existing one is continued.", show_default="target and time"),
+    ] = None,
+    storage: Storage = None,
+    sampler: Sampler = None,
+    pruner: Pruner = None,
+    tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
+    output: ModelFolder = None,
+    progress: ShowProgress = True,
+    allow_import: AllowImport = None,
+) -> None:
+    """Search for the best pipeline that predicts TARGET from the other columns of FILE.
+
+    Every trial becomes an MLflow run. The best pipeline is trained on all rows, logged and registered.
+    Ctrl-C ends the search early and keeps its results; a second Ctrl-C stops at once.
+
+    [bold]Examples[/]
+
+      automl search customers.csv --target churn
+      automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
+      automl search customers.csv --target churn --space my_space.yaml --n-trials 200
+    """
+    settings = dict(locals())
+    file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
+    if timeout is None and n_trials is None:
+        settings["timeout"] = 60
+    settings["scoring"] = _objectives(scoring)
+    _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
+
+
+def resume(
+    study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help="The table, if it has moved.", show_default="where it was")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option(help="The space, if it is wider now.", show_default="as it was")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds from now.", show_default="as it was")] = None,
+    trial_timeout: Annotated[
+        float | None, typer.Option(help="Seconds that a trial may train.", show_default="as it was")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Memory for all processes together.", show_default="as it was")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Trials without a new best score, before the end.", show_default="as it was"),
+    ] = None,
+    n_trials: Annotated[
+        int | None, typer.Option(help="Trials in total, earlier ones included.", show_default="as it was")
+    ] = None,
+    n_jobs: Annotated[
+        int | None, typer.Option(help="Cohorts side by side.", show_default="as it was")
+    ] = None,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    output: ModelFolder = None,
+    progress: ShowProgress = True,
+    allow_import: AllowImport = None,
+) -> None:
+    """Continue the study NAME after it ended or was killed.
+
+    The table and the settings are those of the search. A space may be wider than before. Give --storage and
+    --tracking-uri if the search had them.
+
+    [bold]Examples[/]
+
+      automl resume churn-20260102-120000-000
+      automl resume churn-20260102-120000-000 --timeout 300
+    """
+    from automl.search import settings_of
+    from automl.study import load_study
+
+    facts, settings = settings_of(load_study(study_name, storage))
+    if file is None and not facts.file:
+        rule = "must be given for a table that was made in memory"
+        raise SettingError(Fault("FILE", rule, "none", f"Name the file: automl resume {study_name} FILE."))
+    given = {
+        "space": space,
+        "timeout": timeout,
+        "trial_timeout": trial_timeout,
+        "memory_limit": memory_limit,
+        "patience": patience,
+        "n_trials": n_trials,
+        "n_jobs": n_jobs,
+        "allow_imports": allow_import,
+    }
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if n_trials is not None and timeout is None:
+        settings["timeout"] = None
+    _search(
+        file or Path(facts.file),
+        facts.target,
+        output,
+        **settings,
+        study_name=study_name,
+        storage=storage,
+        tracking_uri=tracking_uri,
+        progress=progress,
+    )
+
+
+def sync(
+    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    experiment_name: ExperimentName = None,
+) -> None:
+    """Write the runs that MLflow lacks of a study, and end unfinished ones."""
+    from automl.search import sync as level
+
+    name, run_id, n_trials = level(study, storage, tracking_uri, experiment_name)
+    say(f"{name}: {n_trials} trials in run {run_id}")
+
+
+def replay(
+    run_id: Annotated[str, typer.Argument(help="MLflow run of a trial.", show_default=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help="The table, if it has moved.", show_default="where it was")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    allow_import: AllowImport = None,
+) -> None:
+    """Train the trial RUN_ID again, alone, and compare the scores; exit with 1 if they differ.
+
+    The table must have the same values as in the search. A pruned trial is trained to its last rung.
+    """
+    from automl.search import replay_run
+    from automl.table import read_table
+    from automl.tracking import read_trial
+
+    table = (
+        (None, None) if file is None else read_table(file, target=read_trial(run_id, tracking_uri)[0].target)
+    )
+    found = replay_run(run_id, *table, allow_imports=allow_import or (), tracking_uri=tracking_uri)
+    say(str(found))
+    raise typer.Exit(0 if found.same else 1)
+
+
+def _search(file: Path, target: str, output: Path | None, **settings: Any) -> None:
+    from automl.export import check_new_folder
+    from automl.search import Search
+    from automl.table import read_table
+
+    if output is not None:
+        check_new_folder(output)
+    X, y = read_table(file, target=target)
+    found = Search(**settings).fit(X, y)
+    console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
+    # Before the export, because it is the way to the model if the export fails.
+    store = _option("--tracking-uri", found.tracking_uri)
+    say(f"export the model:  automl export {found.run_id_} model{store}")
+    say(f"browse all runs:   automl ui{store}{_option('--experiment-name', found.experiment_name)}")
+    if output is not None:
+        say(f"model written to {found.export(output)}")
+
+
+def _objectives(scoring: list[str] | None) -> str | list[str] | None:
+    """Return the objectives as `Search` takes them: one name, or a list."""
+    names = [name.strip() for given in scoring or () for name in given.split(",")]
+    return names if len(names) > 1 else names[0] if names else None
+
+
+def _option(name: str, value: str | None) -> str:
+    return "" if value is None else f" {name} {shlex.quote(value)}"

@@ -1,0 +1,171 @@
+"""Admission: decide which trials may still start, from time, memory and what training costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from automl.families import get_family
+from automl.records import State, TrialRecord, TrialSpec
+from automl.search.budget import Budget
+from automl.search.cohort_run import CohortRun
+from automl.search.costs import CostModel
+from automl.search.spec import SearchSpec
+from automl.select import best_record
+from automl.tracking import Tracker
+from automl.workers import Cohort, Workers, format_bytes
+
+__all__ = ["Admission"]
+
+_END_WITH_MODEL = 1.5  # seconds that the end of a search takes beside the refit: model files, last runs
+_END_WITHOUT_MODEL = 0.3
+_BACKLOG_SHARE = 0.1  # proposals pause while logging the backlog takes more of the remaining time
+_BACKLOG_SECONDS = 0.5  # a backlog below this never pauses proposals
+_COHORT_SHARE = 0.3  # of the remaining time that a cohort may take
+_AFTER_PRUNING = 0.3  # of a cohort's training that remains if the pruner drops its worse trials
+_MIN_COHORTS = 8  # cohorts that a search by n_trials has at least
+_MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
+
+
+class Admission:
+    """Decide what may still be proposed, how large a cohort is, and whether it may start.
+
+    Parameters
+    ----------
+    spec : SearchSpec
+        The search.
+    budget : Budget
+        Time and trials.
+    workers : Workers
+        Where cohorts run.
+    tracker : Tracker
+        Logs trials; its backlog takes time too.
+    slowness : float
+        Factor on the seconds reserved for the end of the search, for a slow machine.
+
+    Attributes
+    ----------
+    costs : CostModel
+        Estimates of seconds and bytes.
+    runs : dict of int to CohortRun
+        The cohorts that have not been told, in the order of their proposals.
+    closed : bool
+        Whether no more trials are proposed.
+    """
+
+    def __init__(
+        self, spec: SearchSpec, budget: Budget, workers: Workers, tracker: Tracker, slowness: float = 1.0
+    ) -> None:
+        self.budget, self.costs = budget, CostModel(spec.facts)
+        self.runs: dict[int, CohortRun] = {}
+        self.closed = False
+        self._spec, self._workers, self._tracker = spec, workers, tracker
+        self._slowness = slowness
+        self._best: TrialRecord | None = None
+        self._ended = self._without_improvement = self._refused = self._cohorts = 0
+
+    @property
+    def time_left(self) -> float:
+        """Seconds left for training, before the refit must start."""
+        return self.budget.remaining - self._reserved()
+
+    def _reserved(self) -> float:
+        """Return the seconds for the end of the search: refit, model files, last runs."""
+        backlog = self._tracker.backlog(sum(len(run.cohort.trials) for run in self.runs.values()))
+        if not self._spec.refit:
+            return self._slowness * _END_WITHOUT_MODEL + backlog
+        refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
+        return self._slowness * _END_WITH_MODEL + backlog + refit
+
+    def backlog_is_long(self) -> bool:
+        """Return whether logging lags behind; a repeatable search must not depend on it."""
+        if self._spec.repeatable:
+            return False
+        return self._tracker.backlog() > max(_BACKLOG_SECONDS, _BACKLOG_SHARE * self.budget.remaining)
+
+    def may_propose(self, exhausted: bool) -> bool:
+        """Return whether another cohort may be proposed; once it may not, it never may again.
+
+        ``exhausted`` says that the space has no new configuration; only a search by ``n_trials`` continues then.
+        """
+        self.closed = (
+            self.closed
+            or (exhausted and not self._spec.repeatable)
+            or self.budget.trials_left < 1
+            or self.time_left <= 0
+            or self._without_improvement >= self._spec.patience
+        )
+        return not self.closed
+
+    def ended(self, record: TrialRecord) -> None:
+        """Take note of a trial that has ended, in this process or another."""
+        self._ended += 1
+        best = best_record([record] if self._best is None else [self._best, record])
+        self._without_improvement = 0 if best is record else self._without_improvement + 1
+        self._best = best
+
+    def cohort_size(self, leader: TrialSpec, *, prunes: bool) -> int:
+        """Return the number of trials that train together.
+
+        Limits are the family's maximum, several cohorts to a search, the remaining time and the memory.
+        """
+        limit = float("inf")
+        if self.budget.n_trials is not None:
+            limit = max(1, self.budget.n_trials // _MIN_COHORTS)
+        if not self._spec.repeatable:
+            seconds = self.costs.trial_seconds([leader]) * (_AFTER_PRUNING if prunes else 1.0)
+            limit = min(limit, _COHORT_SHARE * self.time_left / seconds)
+        limit = min(limit, self.costs.max_cohort_size(leader), self.budget.trials_left)
+        memory, shared = self._workers.memory_per_worker(), self._shares_matrices(leader)
+        for n in range(int(max(1, limit)), 1, -1):
+            if self.costs.memory(leader, n, shared=shared) <= memory:
+                return n
+        return 1
+
+    def admit(self, trials: Sequence[TrialSpec]) -> CohortRun:
+        """Return the run of a new cohort; it has ended already if the cohort may not start."""
+        seconds = self._cohort_seconds(trials)
+        cohort = Cohort(self._cohorts, tuple(trials), time.time() + seconds, self._spec.trial_timeout)
+        self._cohorts += 1
+        run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured)
+        self.runs[cohort.id] = run
+        refusal = self._refusal(cohort, seconds)
+        self._refused = 0 if refusal is None else self._refused + 1
+        self.closed = self.closed or self._refused > _MAX_REFUSED
+        if refusal is not None:
+            run.end(*refusal)
+        return run
+
+    def _cohort_seconds(self, trials: Sequence[TrialSpec]) -> float:
+        """Return the seconds that a cohort may take: all that is left, or a share if it cannot end in time."""
+        left, family = self.time_left, get_family(trials[0])
+        if self._spec.refit and self._best is None:
+            # Before the first score, time for one refit is reserved.
+            left /= 1 + min(1.0, family.solo_slowdown / len(trials))
+        # An interruptible training may start without a chance to end if there is nothing better to do.
+        first = family.interruptible and not (self._ended or self.runs)
+        in_time = first or self.costs.trial_seconds(trials[:1]) <= left
+        return left if in_time else _COHORT_SHARE * left
+
+    def _refusal(self, cohort: Cohort, available: float) -> tuple[State, str] | None:
+        """Return the state and reason of trials that cannot start, for lack of memory or time."""
+        leader = cohort.trials[0]
+        needed = self.costs.memory(leader, shared=self._shares_matrices(leader, cohort))
+        memory = self._workers.memory_per_worker()
+        if needed > memory:
+            needs, has = format_bytes(needed), format_bytes(memory)
+            return "failed", f"not started: about {needs} to train, memory_limit leaves {has}"
+        family, epoch_steps = get_family(leader), self._spec.facts.epoch_steps
+        seconds, left = self.costs.trial_seconds([leader]), self.time_left
+        last = family.last_rung(leader.family_params, epoch_steps)
+        first_rung = min(family.rungs(last, epoch_steps) | {last}) / last
+        idle = not self._ended and len(self.runs) == 1
+        if first_rung * seconds <= available or (family.interruptible and idle):
+            return None
+        return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
+
+    def _shares_matrices(self, trial: TrialSpec, but: Cohort | None = None) -> bool:
+        """Return whether a cohort of another worker has the same preprocessing, and so the same matrices."""
+        others = (run.cohort for run in self.runs.values() if run.cohort is not but)
+        same = (other.trials[0].preprocess == trial.preprocess for other in others)
+        return self._workers.slots > 1 and any(same)

@@ -1,0 +1,87 @@
+"""The cost model: seconds and bytes that training takes, learned from the trials that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from automl.families import Family, get_family, params_at_stop
+from automl.records import SearchRecord, TrialRecord, TrialSpec
+from automl.workers import cohort_bytes
+
+__all__ = ["CostModel"]
+
+_DECAY = 0.8  # weight of earlier observations after each new one
+
+
+class CostModel:
+    """Estimate what trials cost on the table of a search.
+
+    Time is proportional to ``Family.cost``; the factor of each family is learned from its trials.
+
+    Parameters
+    ----------
+    facts : SearchRecord
+        Size of the table and number of folds.
+    """
+
+    def __init__(self, facts: SearchRecord) -> None:
+        self._n_rows, self._n_columns, self._n_folds = facts.n_rows, facts.n_columns, facts.n_folds
+        self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
+        # Rows that a trial trains on, all folds together, as a multiple of the table's.
+        self._training_rows = int(self._n_rows * max(self._n_folds - 1, 0.8))
+
+    def observe(self, family: str, cost: float, seconds: float) -> None:
+        """Learn the seconds of a family's unit of cost; large and recent observations weigh more."""
+        if cost > 0:
+            before, took = self._observed.get(family, (0.0, 0.0))
+            self._observed[family] = cost + _DECAY * before, seconds + _DECAY * took
+
+    def seconds(self, family: str, cost: float, guess: float = 0.0) -> float:
+        """Return the seconds for ``cost`` units of a family; ``guess`` is the first value for one unit."""
+        cost_done, took = self._observed.get(family, (1.0, guess))
+        return took / cost_done * cost
+
+    def trial_seconds(self, specs: Sequence[TrialSpec]) -> float:
+        """Return the seconds to train trials of one family on all folds."""
+        family = get_family(specs[0])
+        return self.seconds(family.name, self._cost(family, specs), family.unit_seconds)
+
+    def refit_seconds(self, record: TrialRecord) -> float:
+        """Return the seconds to train a trial on all rows, alone."""
+        family = get_family(record)
+        cost = family.cost(params_at_stop(record), self._n_rows, self._n_columns)
+        return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
+
+    def learn(self, records: Sequence[TrialRecord]) -> None:
+        """Learn from the trials of a cohort that ended."""
+        cost, family = 0.0, get_family(records[0])
+        for record in records:
+            share = min(1.0, record.curve.epochs / family.epochs(record.family_params))
+            cost += share * family.cost(record.family_params, self._training_rows, self._n_columns)
+        # Below one epoch the fixed costs dominate; that is better than nothing, and no better.
+        if max(record.curve.epochs for record in records) >= 1 or family.name not in self._observed:
+            self.observe(family.name, cost, sum(record.seconds for record in records))
+
+    def learn_minimum(self, specs: Sequence[TrialSpec], seconds: float) -> None:
+        """Learn from trials that were killed after ``seconds``: they take at least as long."""
+        if seconds > self.trial_seconds(specs):
+            family = get_family(specs[0])
+            self.observe(family.name, self._cost(family, specs), seconds)
+
+    def max_cohort_size(self, spec: TrialSpec) -> int:
+        """Return the number of trials that the family trains together at most."""
+        return get_family(spec).max_cohort_size(spec.family_params, self._n_columns)
+
+    def memory(self, spec: TrialSpec, n_trials: int = 1, *, shared: bool = False) -> float:
+        """Return the bytes that a worker needs for a cohort of trials like this one.
+
+        With ``shared``, another worker has the same matrices loaded.
+        """
+        params: list[dict[str, Any]] = [spec.family_params] * n_trials
+        return cohort_bytes(
+            get_family(spec), params, self._n_rows, self._n_columns, self._n_folds, shared=shared
+        )
+
+    def _cost(self, family: Family, specs: Sequence[TrialSpec]) -> float:
+        return sum(family.cost(spec.family_params, self._training_rows, self._n_columns) for spec in specs)

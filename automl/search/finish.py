@@ -1,0 +1,152 @@
+"""The end of a search: select the best trial, warn about limits, refit it, write the model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import NoModelError, SettingError, StoreError
+from automl.export import save_model
+from automl.families import get_family, params_at_stop
+from automl.metrics import Predictions
+from automl.records import SearchRecord, TrialRecord
+from automl.search.plan import Plan
+from automl.search.spec import plain_name
+from automl.select import best_record, describe_violations
+from automl.workers import limit_threads, model_bytes, sample_rows, seconds_for, violations
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from automl.tracking import Tracker
+
+__all__ = ["Winner", "select_best", "warn_of_violations"]
+
+_ADVICE = 'Give the search more time, or a space that trains faster (space="quick").'
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial of a search, and the data to make a model of it.
+
+    Parameters
+    ----------
+    record : TrialRecord
+        The trial.
+    plan : Plan
+        The table and the space.
+    facts : SearchRecord
+        Facts of the search.
+    run_id : str
+        MLflow run of the search.
+    """
+
+    record: TrialRecord
+    plan: Plan
+    facts: SearchRecord
+    run_id: str
+
+    def refit(self, X: Any, n_jobs: int) -> Pipeline:
+        """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""
+        plan = self.plan
+        # A trial that was stopped is trained to its last rung: its score is of that.
+        params = params_at_stop(self.record)
+        model = get_family(self.record).estimator(params, self.record.seed, plan.problem)
+        pipeline = plan.pipeline(self.record.preprocess, model, self.facts.random_state)
+        # The reserved time was estimated for this number of threads.
+        with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):
+            pipeline.fit(X, plan.target.decode(plan.target.values))
+            self._warn_if_grown(pipeline)
+        return pipeline
+
+    def score(self, pipeline: Any, X: Any, y: Any) -> float:
+        """Return the score of the fitted pipeline on other rows, by the first objective."""
+        metric, target = self.plan.objectives.metric, self.plan.target
+        codes = target.encode(y)
+        if target.task == "regression":
+            return metric(codes, Predictions(pipeline.predict(X)))
+        probabilities = pipeline.predict_proba(X) if hasattr(pipeline, "predict_proba") else None
+        decision = pipeline.decision_function(X) if probabilities is None else None
+        return metric(codes, Predictions(target.encode(pipeline.predict(X)), probabilities, decision))
+
+    def save(self, pipeline: Any, path: str | Path) -> Path:
+        """Write the fitted pipeline as a model folder; raise SettingError if the folder is not empty."""
+        return save_model(pipeline, path, self.plan.example, self._metadata(), trusted=self._trusted())
+
+    def log(self, pipeline: Any, tracker: Tracker) -> str | None:
+        """Log and register the fitted pipeline and return its URI; warn and return None on failure."""
+        try:
+            return tracker.log_model(
+                pipeline,
+                self.plan.example,
+                registered_model_name=f"automl-{plain_name(self.facts.target)}",
+                metadata=self._metadata(),
+                trusted=self._trusted(),
+            )
+        except (StoreError, SettingError) as error:
+            # The estimator exists and can be exported; the search has not failed.
+            warnings.warn(f"The model was not logged: {error}", stacklevel=4)
+        return None
+
+    def _trusted(self) -> list[str]:
+        """Return the package of a class that the space named; it was imported, so it is trusted."""
+        path = self.record.model.estimator
+        return [] if path is None else [path.partition(".")[0]]
+
+    def _metadata(self) -> dict[str, Any]:
+        classes = self.plan.target.classes
+        return {
+            "task": self.facts.task,
+            "target": self.facts.target,
+            "classes": None if classes is None else classes.tolist(),
+            "scoring": self.facts.scoring,
+            "study_name": self.facts.study_name,
+            "run_id": self.run_id,
+            "trial": self.record.number,
+        }
+
+    def _warn_if_grown(self, pipeline: Pipeline) -> None:
+        """Warn if the refitted pipeline exceeds a limit that its trial met; ``fit_seconds`` is of one fold."""
+        limits = self.plan.space.constraints
+        if self.record.total_violation:
+            return
+        measured: dict[str, float] = {}
+        if "model_bytes" in limits:
+            measured["model_bytes"] = model_bytes(pipeline)
+        if "predict_seconds" in limits:
+            rows, after_typing = sample_rows(self.plan.frame), pipeline[1:]
+            measured["predict_seconds"] = seconds_for(lambda: after_typing.predict(rows))
+        violation = violations(measured, {name: limits[name] for name in measured})
+        if any(share > 0 for share in violation.values()):
+            text = describe_violations(violation)
+            warnings.warn(f"The winner, trained on all rows, is {text}.", stacklevel=5)
+
+
+def select_best(records: Sequence[TrialRecord], facts: SearchRecord, *, interrupted: bool) -> TrialRecord:
+    """Return the best trial.
+
+    Raises
+    ------
+    NoModelError
+        If no trial has a score; with the first reason, or with advice if time was short.
+    """
+    best = best_record(records, facts)
+    if best is not None:
+        return best
+    reasons = [record.reason.strip().splitlines()[-1] for record in records if record.reason]
+    first = f"; the first ended with: {reasons[0]}" if reasons else ""
+    too_short = not interrupted and all(record.state != "failed" for record in records)
+    advice = f". {_ADVICE}" if too_short else "."
+    raise NoModelError(f"no trial came to a score, of {len(records)}{first}{advice}")
+
+
+def warn_of_violations(best: TrialRecord, limits: Mapping[str, float]) -> None:
+    """Warn if the best trial violates a limit, or was not measured; no trial is better then."""
+    if best.total_violation:
+        text = describe_violations(best.violation)
+        warnings.warn(f"No trial is within the limits; the best is {text}.", stacklevel=4)
+    elif len(best.violation) < len(limits):
+        warnings.warn("No trial is known to be within the limits: none was measured.", stacklevel=4)

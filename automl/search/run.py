@@ -1,0 +1,236 @@
+"""One search as a context manager: open the stores, search, finish, close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from automl.errors import Fault, SettingError
+from automl.records import TrialRecord
+from automl.search.admission import Admission
+from automl.search.budget import Budget
+from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
+from automl.search.finish import Winner, select_best, warn_of_violations
+from automl.search.loop import Loop
+from automl.search.plan import Plan
+from automl.search.resume import check_same
+from automl.search.spec import SearchSpec
+from automl.select import leaderboard, pareto_front
+from automl.study import (
+    ProcessLease,
+    Session,
+    create_study,
+    make_pruner,
+    make_sampler,
+    open_lease,
+    read_records,
+    read_run,
+    save_run,
+    save_settings,
+)
+from automl.tracking import FLUSH_SECONDS, NullProgress, Progress, Tracker, finish_run, open_run
+from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_bytes, open_workers
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+__all__ = ["SearchRun", "open_search"]
+
+_OPENING = 2.7  # seconds that opening MLflow takes on an idle machine; the ratio is the slowness of this one
+_FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
+
+
+@dataclass
+class SearchRun:
+    """An open search: its study, session, workers, tracker and lease.
+
+    Attributes
+    ----------
+    records : list of TrialRecord
+        The trials that have ended, once `search` has returned.
+    interrupted : bool
+        Whether Ctrl-C ended the search.
+    """
+
+    spec: SearchSpec
+    plan: Plan
+    budget: Budget
+    study: optuna.Study
+    session: Session
+    workers: Workers
+    tracker: Tracker
+    progress: Progress | NullProgress
+    lease: ProcessLease
+    slowness: float
+    run_id: str = ""
+    _loop: Loop | None = None
+
+    def open_mlflow(self, *, existing: bool) -> None:
+        """Open the MLflow run of the search; ``existing`` says whether the study had trials."""
+        self.run_id, _ = open_run(
+            self.tracker,
+            read_run(self.study),
+            self.spec.facts,
+            self.session.records,
+            self.spec.run_params,
+            existing=existing,
+            shared=bool(self.lease.others()),
+        )
+        save_run(self.study, self.run_id)
+
+    def search(self, callbacks: Sequence[Any], search: Stoppable) -> Winner:
+        """Search, and return the best trial.
+
+        Raises
+        ------
+        NoModelError
+            If no trial has a score.
+        """
+        with self.lease.searching():
+            self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
+            observers = Observers(
+                self.tracker, self.progress, normalize_callbacks(callbacks, self.session, search)
+            )
+            admission = Admission(self.spec, self.budget, self.workers, self.tracker, self.slowness)
+            self._loop = Loop(self.spec, self.session, self.workers, admission, observers)
+            self._loop.run()
+        best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
+        warn_of_violations(best, self.spec.facts.constraints)
+        return Winner(best, self.plan, self.spec.facts, self.run_id)
+
+    def refit(self, winner: Winner, X: Any) -> Any:
+        """Return the best trial trained on all rows."""
+        self.progress.stage("refitting the winner")
+        return winner.refit(X, self.workers.slots)
+
+    def log_model(self, winner: Winner, pipeline: Any) -> str | None:
+        """Log the model and return its URI; None if that failed."""
+        self.progress.stage("logging the model")
+        return winner.log(pipeline, self.tracker)
+
+    def finish(self, winner: Winner) -> pd.DataFrame:
+        """Write the last runs and the summary, and return the leaderboard.
+
+        While other processes search, the summary is provisional; the last one to leave writes it for all trials.
+        """
+        self.progress.stage("writing the last runs")
+        if self.lease.others():
+            self._write(winner, self.records, last=False)
+        if self.lease.release():
+            self._write(winner, self._all_records(), last=True)
+        run_ids = {record.number: self.tracker.run_id(record.number) for record in self.records}
+        return leaderboard(self.records, run_ids, self.spec.facts)
+
+    def _write(self, winner: Winner, records: list[TrialRecord], *, last: bool) -> None:
+        facts, seconds = self.spec.facts, self.budget.elapsed
+        front = pareto_front(records, facts)
+        finish_run(self.tracker, facts, records, winner.record, front, seconds, last=last)
+
+    def _all_records(self) -> list[TrialRecord]:
+        """Return the trials of all processes."""
+        with suppress(Exception):  # an unreachable storage: the trials of this process are better than none
+            trials = self.study.get_trials(deepcopy=False)
+            if sum("record" in trial.user_attrs for trial in trials) > len(self.records):
+                return read_records(self.study)
+        return self.records
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """The trials that have ended, earlier ones first."""
+        return [] if self._loop is None else self._loop.records
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the search."""
+        return self._loop is not None and self._loop.interrupted
+
+    def stop(self) -> None:
+        """Propose no more trials."""
+        if self._loop is not None:
+            self._loop.stop()
+
+
+@contextmanager
+def open_search(
+    spec: SearchSpec, plan: Plan, settings: Mapping[str, Any], budget: Budget
+) -> Iterator[SearchRun]:
+    """Open the stores and the workers of a search, and close them at its end.
+
+    Parameters
+    ----------
+    spec, plan : SearchSpec and Plan
+        The checked search.
+    settings : mapping
+        The parameters of `Search`; its objects (sampler, pruner, storage, scorers) are used from here.
+    budget : Budget
+        Time and trials.
+
+    Raises
+    ------
+    InputError
+        If sampler, pruner, memory limit or an existing study do not fit the search.
+    StoreError
+        If the study or the MLflow store cannot be written.
+    """
+    facts = spec.facts
+    sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
+    pruner = make_pruner(settings["pruner"], len(facts.directions))
+    context = plan.worker_context(facts.random_state)
+    with (
+        open_lease(facts.study_name, settings["storage"]) as lease,
+        Progress() if settings["progress"] else NullProgress() as progress,
+        closing(start_workers(context, spec)) as workers,
+    ):
+        progress.stage("opening the stores")
+        before = budget.elapsed
+        tracker = Tracker(settings["tracking_uri"], settings["experiment_name"])
+        slowness = max(1.0, (budget.elapsed - before) / _OPENING)
+        study = create_study(
+            facts.study_name,
+            settings["storage"],
+            sampler=sampler,
+            pruner=pruner,
+            resume=settings["resume"],
+            directions=plan.objectives.directions,
+        )
+        _check_memory(workers, spec.memory_limit)
+        existing = check_same(study, facts, plan.space)
+        save_settings(study, spec.study_settings)
+        lease.register(study)
+        session = Session(study, plan.space, facts, lease, spec.n_trials)
+        run = SearchRun(spec, plan, budget, study, session, workers, tracker, progress, lease, slowness)
+        state: Literal["finished", "killed", "failed"] = "failed"
+        flush_seconds = FLUSH_SECONDS
+        try:
+            run.open_mlflow(existing=existing)
+            yield run
+            state = "killed" if run.interrupted else "finished"
+        except KeyboardInterrupt:
+            state, flush_seconds = "killed", _FLUSH_AFTER_INTERRUPT
+            raise
+        except BaseException:
+            state = "killed" if run.interrupted else "failed"
+            raise
+        finally:
+            tracker.close(state if lease.release() else None, flush_seconds)
+
+
+def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
+    """Return the workers of a search."""
+    return open_workers(
+        context,
+        spec.n_jobs,
+        memory_limit=spec.memory_limit,
+        killable=spec.trial_timeout < float("inf"),
+    )
+
+
+def _check_memory(workers: Workers, memory_limit: float) -> None:
+    """Raise SettingError if the limit leaves workers no room, after this process has loaded all it needs."""
+    if (share := workers.memory_per_worker()) < MIN_WORKER_MEMORY:
+        rule = f"must leave each of {workers.slots} workers at least {format_bytes(MIN_WORKER_MEMORY)}"
+        came = f"{format_bytes(memory_limit)}, of which this process leaves them {format_bytes(share)} each"
+        raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))

@@ -1,0 +1,192 @@
+"""`SearchSpec`: every setting and fact of a search, made once from settings, table and space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from multiprocessing import current_process
+from typing import Any
+
+import joblib
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from automl.records import SearchRecord
+from automl.search.plan import Plan
+from automl.workers import parse_bytes, threads_per_job
+
+__all__ = ["SearchSpec", "make_spec", "plain_name"]
+
+# Settings that the MLflow run of a search shows as parameters.
+_SHOWN = (
+    *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
+    *("cv", "n_jobs", "sampler", "pruner", "refit"),
+)
+# Settings that each process has for itself; another process does not need them to resume.
+_PRIVATE = ("study_name", "storage", "resume", "progress", "callbacks", "tracking_uri")
+
+
+class SearchSpec(BaseModel):
+    """A search, frozen; ``model_dump_json`` and ``model_validate_json`` go both ways.
+
+    Parameters
+    ----------
+    facts : SearchRecord
+        Facts that the study and the MLflow run keep: task, table, objectives, folds, seed.
+    settings : dict
+        The settings of `Search` that are plain values; ``space`` is YAML.
+    objects : dict of str to str
+        The settings that are objects of a program, as text.
+    fidelity : dict of str to (low, high)
+        Range of the training length that the space grants, by path.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    facts: SearchRecord
+    settings: dict[str, Any] = Field(default_factory=dict)
+    objects: dict[str, str] = Field(default_factory=dict)
+    fidelity: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    @property
+    def n_trials(self) -> int | None:
+        """Trials in total."""
+        return self.settings.get("n_trials")
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for the whole search."""
+        return self.settings.get("timeout")
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same seed gives the same leaderboard."""
+        return self.n_trials is not None
+
+    @property
+    def trial_timeout(self) -> float:
+        """Seconds that a trial may train; infinite without a limit."""
+        return _or_infinite(self.settings.get("trial_timeout"))
+
+    @property
+    def patience(self) -> float:
+        """Trials without a new best score before the search ends; infinite without a limit."""
+        return _or_infinite(self.settings.get("patience"))
+
+    @property
+    def memory_limit(self) -> float:
+        """Bytes for all processes together; infinite without a limit."""
+        limit = self.settings.get("memory_limit")
+        return float("inf") if limit is None else parse_bytes(limit)
+
+    @property
+    def refit(self) -> bool:
+        """Whether the best trial is trained on all rows."""
+        return bool(self.settings.get("refit", True))
+
+    @property
+    def n_jobs(self) -> int:
+        """Cohorts that train side by side on this machine."""
+        return resolve_jobs(self.settings.get("n_jobs"))
+
+    @property
+    def measured(self) -> bool:
+        """Whether workers measure trials as they end, for several objectives or for limits."""
+        return self.facts.several or bool(self.facts.constraints)
+
+    @property
+    def run_params(self) -> dict[str, Any]:
+        """The parameters of the MLflow run."""
+        values = {**self.settings, **self.objects}
+        return {name: values[name] for name in _SHOWN if name in values}
+
+    @property
+    def study_settings(self) -> dict[str, Any]:
+        """The study attribute that another process resumes with."""
+        return {"plain": self.settings, "objects": list(self.objects)}
+
+
+def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False) -> SearchSpec:
+    """Return the search that these settings and this plan describe.
+
+    Parameters
+    ----------
+    settings : mapping
+        The parameters of `Search`, checked.
+    plan : Plan
+        The checked table and space.
+    grouped : bool
+        Whether the rows have groups.
+    """
+    n_rows, n_columns = plan.frame.shape
+    fingerprints, cv = plan.fingerprints(), settings["cv"]
+    facts = SearchRecord(
+        study_name=settings["study_name"] or new_name(plan.target.name),
+        task=plan.target.task,
+        target=plan.target.name,
+        scoring=", ".join(plan.objectives.names),
+        directions=plan.objectives.directions,
+        constraints=dict(plan.space.constraints),
+        space=plan.space.name,
+        space_digest=plan.space.digest(),
+        n_rows=n_rows,
+        n_columns=n_columns,
+        n_folds=len(plan.folds),
+        random_state=settings["random_state"],
+        epoch_steps=plan.epoch_steps,
+        columns=plan.columns.column_types_,
+        left_out=plan.excluded,
+        file=plan.file,
+        cv="object" if grouped or not isinstance(cv, int | None) else cv,
+        content=fingerprints["content"],
+        folds=fingerprints["folds"],
+        blas_threads=_blas_threads(settings),
+    )
+    values = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in settings.items()
+        if name not in _PRIVATE
+    }
+    values["space"] = plan.space.to_yaml()
+    return SearchSpec(
+        facts=facts,
+        settings={name: value for name, value in values.items() if _is_plain(value)},
+        objects={name: str(value) for name, value in values.items() if not _is_plain(value)},
+        fidelity=dict(plan.space.fidelity),
+    )
+
+
+def resolve_jobs(n_jobs: int | None) -> int:
+    """Return the number of jobs; None and -1 are one per core, and one where a process may have no children."""
+    if n_jobs is not None and n_jobs != -1:
+        return n_jobs
+    return 1 if current_process().daemon else int(joblib.cpu_count())
+
+
+def plain_name(name: str) -> str:
+    """Return a name that files, studies and models may have."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "target"
+
+
+def new_name(target: str) -> str:
+    """Return a name for a study, made of the target and the time."""
+    return f"{plain_name(target)}-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3]
+
+
+def _blas_threads(settings: Mapping[str, Any]) -> int:
+    """Return the threads for linear algebra of a trial.
+
+    A repeatable search has one: with more, scores would depend on the number of jobs.
+    """
+    return 1 if settings["n_trials"] is not None else threads_per_job(resolve_jobs(settings["n_jobs"]))
+
+
+def _or_infinite(value: float | None) -> float:
+    return float("inf") if value is None else value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
