@@ -38,7 +38,7 @@ class Entry:
 
 
 def find_entry(setting: str, value: Any, entries: Mapping[str, Entry]) -> tuple[str, Entry, float]:
-    """Return the name, the entry and the number that the value of a setting stands for; NaN without a number.
+    """Return the name, the entry and the number of a setting; NaN without a number.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Optuna's public API cannot show a sampler or pruner a part of a study at that speed: a study in memory, filled by
 ``add_trials``, takes 15 to 90 ms more a proposal and 20 to 40 ms more a pruning decision with 250 trials
-(``benchmarks/proposals.py``). It also numbers the trials anew, and Hyperband chooses brackets by number.
+(``benchmarks/proposals.py``). It also renumbers the trials, and Hyperband chooses brackets by number.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class RemoteTrials:
         takes_over = self._lease is None or (bool(self.configurations) and self._lease.is_first())
         running = [trials[number] for number in sorted(self.configurations)]
         dead = {trial.number for trial in running if takes_over and self.is_orphaned(trial)}
-        if dead:  # read what they wrote before they died
+        if dead:  # read their last writes
             trials = self._study.get_trials(deepcopy=False)
         records = []
         for number in sorted(self.configurations):

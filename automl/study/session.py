@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from automl.records import SearchRecord, TrialRecord, TrialSpec
 from automl.space import Conflicts, Space
-from automl.study.attributes import CONFIGURATION, read_search, records_of, save_search
+from automl.study.attributes import read_search, records_of, save_search
 from automl.study.callbacks import call_back
 from automl.study.cohorts import Cohorts
 from automl.study.duplicates import Duplicates
@@ -23,6 +23,7 @@ from automl.study.peers import RemoteTrials, RemoteUpdates
 from automl.study.pending import PendingTrials
 from automl.study.proposer import Proposer
 from automl.study.pruning import RungReports
+from automl.study.recovery import recover
 from automl.study.results import ResultWriter
 from automl.study.stored import stored_trial
 from automl.study.trial_copies import reencoded_trials
@@ -73,7 +74,7 @@ class Session:
         self._learn(self.records)
         self.prunes = not (search.several or isinstance(study.pruner, NopPruner))
         self._duplicates = Duplicates()
-        self._history = History(search.random_state, study.directions, self._reencoded(trials, self.records))
+        self._history = History(search.random_state, study.directions, reencoded_trials(trials, space))
         self._results = ResultWriter(study, search)
         self._reports = RungReports(study, self._history, self._results)
         pending = PendingTrials(study, space, self._history)
@@ -109,7 +110,7 @@ class Session:
         before = read_search(study)
         same_space = before is not None and before.space_digest == search.space_digest
         self._proposer.resume(trials, same_space=same_space)
-        self._recover(trials)
+        recover(trials, self.records, self._remote, self._duplicates, self._results)
         self._history.update(study.get_trials(deepcopy=False))
         save_search(study, search)
 
@@ -192,31 +193,6 @@ class Session:
         for record in records:
             if record.state == "failed" or record.score is not None:
                 self._conflicts.add(record.configuration, record.reason if record.state == "failed" else "")
-
-    def _recover(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take in the trials of earlier processes, and of others that run now."""
-        records = {record.number: record for record in self.records}
-        for trial in trials:
-            record = records.get(trial.number)
-            if record is None:
-                self._remote.observe(trials[: trial.number + 1])
-                continue
-            if self._remote.is_orphaned(trial):  # its process was killed after it wrote the record
-                self._results.finish(record)
-            if record.lasting:
-                self._duplicates.add(record.configuration, record.number)
-            self._remote.skip(trial.number)
-
-    def _reencoded(
-        self, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
-    ) -> dict[int, FrozenTrial]:
-        configurations = {
-            trial.number: trial.user_attrs[CONFIGURATION]
-            for trial in trials
-            if trial.user_attrs.get(CONFIGURATION)
-        }
-        configurations |= {record.number: record.configuration for record in records}
-        return reencoded_trials(trials, configurations, self._space)
 
     def _make_spec(self, number: int, configuration: dict[str, Any]) -> TrialSpec:
         return TrialSpec(

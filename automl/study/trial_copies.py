@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from automl.space import Space
+from automl.study.attributes import CONFIGURATION, RECORD
 from automl.study.optuna_private import RUNG_ATTR
 
 __all__ = ["PENDING_ID", "as_complete", "as_proposed", "empty_trial", "reencoded", "reencoded_trials"]
@@ -52,9 +52,7 @@ def reencoded(trial: FrozenTrial, other: FrozenTrial) -> FrozenTrial:
     return changed
 
 
-def reencoded_trials(
-    trials: Sequence[FrozenTrial], configurations: Mapping[int, Mapping[str, Any]], space: Space
-) -> dict[int, FrozenTrial]:
+def reencoded_trials(trials: Sequence[FrozenTrial], space: Space) -> dict[int, FrozenTrial]:
     """Return copies of the trials whose parameters this space encodes differently, by number.
 
     A space that has become wider has other choices, and perhaps other names for them. A sampler learns from an old
@@ -62,16 +60,16 @@ def reencoded_trials(
     """
     current: dict[str, BaseDistribution] = {}
     changed = {}
-    for number, configuration in configurations.items():
-        trial = trials[number]
+    for trial in trials:
+        configuration = trial.user_attrs.get(RECORD, trial.user_attrs).get(CONFIGURATION)
         if all(current.get(name) == known for name, known in trial.distributions.items()):
             continue
-        if not space.accepts(configuration):
+        if not configuration or not space.accepts(configuration):
             continue
         encoded = FixedTrial(space.to_trial(configuration))
         space.suggest(encoded)
         current |= encoded.distributions
         if encoded.distributions != trial.distributions or encoded.params != trial.params:
-            changed[number] = copy.copy(trial)
-            changed[number].params, changed[number].distributions = encoded.params, encoded.distributions
+            copied = changed[trial.number] = copy.copy(trial)
+            copied.params, copied.distributions = encoded.params, encoded.distributions
     return changed

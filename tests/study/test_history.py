@@ -147,9 +147,9 @@ def test_history_shows_running_trials_as_proposed():
     assert (last.number, last.state, last.params) == (3, TrialState.RUNNING, at_work.params)
     assert last.intermediate_values == {}
     assert known.for_pruner("linear") == ended
-    told = trial(3, 0.5)
-    known.update([*ended, told, trial(4, None, TrialState.FAIL)])
-    assert known.for_sampler() == known.for_pruner("linear") == [*ended, told]
+    ended_later = trial(3, 0.5)
+    known.update([*ended, ended_later, trial(4, None, TrialState.FAIL)])
+    assert known.for_sampler() == known.for_pruner("linear") == [*ended, ended_later]
     assert known.n_known == 5
 
 

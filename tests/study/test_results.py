@@ -24,21 +24,23 @@ def test_results_can_be_read_from_journal(make_session, record, journal):
     session = make_session()
     curve = Curve(losses=(0.7, math.nan), learning_rates=(0.1, 0.05), rungs=(1, 2), scores=(0.5, 0.25))
     a, b, c, d = session.propose(lambda leader: 4)
-    told = [
+    records = [
         record(a, score=0.25, curve=curve, fold_scores=(0.5, 0.0), metrics={"f1": 0.5}, seconds=1.5),
         record(b, "failed", None, fold_scores=(math.nan, math.inf), reason="score at rung 1 is nan"),
         record(c, "pruned", 0.5, reason="pruned at rung 1 of 2"),
     ]
-    for one in reversed(told):
+    for one in reversed(records):
         session.tell(one)
     study = load_study("s", journal)
-    assert [one.model_dump_json() for one in read_records(study)] == [one.model_dump_json() for one in told]
+    assert [one.model_dump_json() for one in read_records(study)] == [
+        one.model_dump_json() for one in records
+    ]
     assert read_search(study).random_state == 7
     states = [trial.state for trial in study.trials]
     assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING]
     assert study.best_value == 0.25
     with pytest.raises(KeyError):
-        session.tell(told[0])
+        session.tell(records[0])
 
 
 SEVERAL = SEARCH.model_copy(

@@ -80,8 +80,8 @@ def test_invalid_name_is_one_clear_error(make, name, expected):
 
 def test_samplers_page_lists_every_name_and_default():
     page = (ROOT / "docs" / "samplers.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"^\| `(\w+)", page, flags=re.MULTILINE))
-    assert {*SAMPLERS, *PRUNERS} <= told
+    listed = set(re.findall(r"^\| `(\w+)", page, flags=re.MULTILINE))
+    assert {*SAMPLERS, *PRUNERS} <= listed
     numbers = dict(re.findall(r"^\| `(\w+):[\d.]+` \|.*\| ([^|]+) \|$", page, flags=re.MULTILINE))
     for name, row in PRUNERS.items():
         if row.number:
