@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord
-from automl.study import read_records, read_search, read_settings
+from automl.study import Study, read_records, read_search, read_settings
 
 if TYPE_CHECKING:
-    import optuna
-
     from automl.space import Space
 
 __all__ = ["check_same", "foreign_study", "settings_of"]
@@ -30,7 +28,7 @@ _EQUAL_FACTS = (
 )
 
 
-def check_same(study: optuna.Study, new: SearchRecord, space: Space) -> bool:
+def check_same(study: Study, new: SearchRecord, space: Space) -> bool:
     """Check that a search may continue a study, and return whether the study has been searched before.
 
     Raises
@@ -78,7 +76,7 @@ def _changed_columns(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
-def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
+def _space_faults(study: Study, space: Space) -> list[Fault]:
     """Return why a study cannot be continued in a changed space: the space may be wider, not narrower."""
     faults = []
     for record in read_records(study):
@@ -94,7 +92,7 @@ def _space_faults(study: optuna.Study, space: Space) -> list[Fault]:
     return faults
 
 
-def settings_of(study: optuna.Study) -> tuple[SearchRecord, dict[str, Any]]:
+def settings_of(study: Study) -> tuple[SearchRecord, dict[str, Any]]:
     """Return the facts of a study's search, and the settings to resume it with.
 
     Raises

@@ -21,6 +21,7 @@ from automl.select import leaderboard, pareto_front
 from automl.study import (
     ProcessLease,
     Session,
+    Study,
     create_study,
     make_pruner,
     make_sampler,
@@ -34,7 +35,6 @@ from automl.tracking import FLUSH_SECONDS, NullProgress, Progress, Tracker, fini
 from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_bytes, open_workers
 
 if TYPE_CHECKING:
-    import optuna
     import pandas as pd
 
 __all__ = ["SearchRun", "open_search"]
@@ -58,7 +58,7 @@ class SearchRun:
     spec: SearchSpec
     plan: Plan
     budget: Budget
-    study: optuna.Study
+    study: Study
     session: Session
     workers: Workers
     tracker: Tracker

@@ -1,5 +1,7 @@
 """The only package that imports Optuna: proposals, pruning, storage, and processes that share a study."""
 
+from optuna import Study
+
 from automl.study.attributes import (
     read_records,
     read_run,
@@ -19,6 +21,7 @@ __all__ = [
     "RemoteUpdates",
     "ProcessLease",
     "Session",
+    "Study",
     "create_study",
     "open_lease",
     "save_run",
