@@ -46,7 +46,7 @@ FEATURES = {
                 "The kernel is exp(-gamma |x - x'|^2); scale: 1 / (columns * variance).",
             ),
             "n_components": Parameter(
-                Number(1, integer=True), 100, "Random features; more are nearer to the kernel."
+                Number(1, integer=True), 100, "Number of random features; more approximate the kernel better."
             ),
         }
     ),
@@ -60,12 +60,12 @@ PREPROCESS = Section(
                     "impute": Parameter(
                         OneOf(("median", "mean", "most_frequent")),
                         IMPUTE,
-                        "What stands for a missing number; a column of its own says where it stands.",
+                        "Value for missing numbers; an extra column marks them.",
                     ),
                     "scale": Parameter(
                         OneOf((*SCALERS, "none")),
                         "standard",
-                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not.",
+                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not at all.",
                     ),
                 }
             ),
@@ -78,17 +78,17 @@ PREPROCESS = Section(
                     "encode": Parameter(
                         OneOf(tuple(ENCODERS)),
                         "onehot",
-                        "A column a category; a whole number a category; or the target's mean, cross-fitted.",
+                        "A column for each category; an integer for each category; or the cross-fitted target mean.",
                     ),
                     "max_categories": Parameter(
                         Number(2, integer=True),
                         32,
-                        "One-hot columns a table column may give; the rarest categories share one.",
+                        "Maximum one-hot columns of a table column; the rarest categories share one.",
                     ),
                 }
             ),
             {},
-            "Columns of categories; missing is a category, an unseen one is none of the known.",
+            "Categorical columns; missing is a category of its own.",
         ),
         "datetime": Parameter(
             Section(
@@ -101,7 +101,7 @@ PREPROCESS = Section(
                 }
             ),
             {},
-            "Columns of dates; each also gives its days since the first one.",
+            "Date columns; each also gives the days since its first date.",
         ),
         "text": Parameter(
             Section(
@@ -109,10 +109,10 @@ PREPROCESS = Section(
                     "encode": Parameter(
                         OneOf(("drop", "tfidf")),
                         "drop",
-                        "Left out; or a column a word, by how often it stands there and how rarely elsewhere.",
+                        "Excluded; or a column for each frequent word, by TF-IDF.",
                     ),
                     "max_words": Parameter(
-                        Number(1, integer=True), 200, "Words kept of a column, the most frequent ones."
+                        Number(1, integer=True), 200, "Number of words of a column, the most frequent ones."
                     ),
                 }
             ),
@@ -122,7 +122,7 @@ PREPROCESS = Section(
         "features": Parameter(
             Variants(FEATURES),
             "none",
-            "What the prepared matrix is mapped to: nothing else, or random features of the Gaussian kernel.",
+            "Map of the prepared matrix: none, or random features of the Gaussian kernel.",
         ),
     }
 )

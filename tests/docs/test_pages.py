@@ -17,8 +17,6 @@ AVOIDED = re.compile(
 )
 
 
-# Pages that other parts of the redesign still change.
-PENDING = ["docs/families.md"]
 SLOW = ["README.md", *(f"docs/{stem}.md" for stem in ("mlflow", "parallel", "resuming", "running", "spaces"))]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
@@ -29,7 +27,7 @@ def name(page):
 
 def with_blocks():
     """Return the pages with blocks; those with several searches are slow."""
-    pages = [page for page in PAGES if blocks(page) and name(page) not in (*PENDING, RECIPES)]
+    pages = [page for page in PAGES if blocks(page) and name(page) != RECIPES]
     return [
         pytest.param(page, id=name(page), marks=[pytest.mark.slow] if name(page) in SLOW else [])
         for page in pages
@@ -60,8 +58,6 @@ def test_page_links_resolve(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_page_prose_is_plain(page):
-    if name(page) in PENDING:
-        pytest.skip("pending")
     lines = list(prose(page))
     assert not [number for number, line in lines if len(line) > 120 and "](" not in line]
     assert not AVOIDED.findall(page.read_text(encoding="utf-8"))
