@@ -12,7 +12,7 @@ import numpy as np
 from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
 from automl.families.estimator_family import EstimatorFamily
-from automl.families.smoke_test import SmokeTest
+from automl.families.smoke import SmokeTest
 from automl.metrics import COSTS, Metric
 from automl.space import Incompatibility, Space
 from automl.space import SmokeTest as Test

@@ -8,7 +8,7 @@ import pytest
 import automl
 from automl.constraints import Boolean, Number, OneOf, Union
 from automl.families import FAMILIES, Problem, incompatibility_check, smoke_test
-from automl.families.smoke_test import SmokeTest
+from automl.families.smoke import SmokeTest
 from automl.metrics import metric_for
 
 PROBLEMS = {

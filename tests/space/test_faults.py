@@ -7,7 +7,7 @@ import yaml
 
 from automl.errors import SpaceError
 from automl.families import Problem
-from automl.families.smoke_test import SmokeTest
+from automl.families.smoke import SmokeTest
 
 FAULTY = Path(__file__).parent / "faulty"
 SMOKE_TEST = SmokeTest(
