@@ -189,6 +189,7 @@ class _Evaluation:
         """Return whether training must end now."""
         return self.should_stop() or time.time() >= self.cohort.deadline or self.time.overdue()
 
+    @np.errstate(all="ignore")  # a diverging trial overflows; its predictions or scores show that
     def at_rung(self, rung: int, due: list[int]) -> None:
         """Score and report the trials that are due, and end those that are complete or pruned."""
         share = rung / self.context.epoch_steps
@@ -212,6 +213,7 @@ class _Evaluation:
             self.measure(i, predictions)
         self.time.charge(list(scored.values()))
 
+    @np.errstate(all="ignore")
     def measure(self, i: int, predictions: RungPredictions | None = None) -> None:
         """Set the objective values and measured costs of a trial, if the search uses any."""
         trial, objectives = self.trials[i], self.context.objectives

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from multiprocessing import connection
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def main(handle: str, context_file: str, n_jobs: str, parent_id: str) -> None:
         Process id of the parent.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # the terminal is the parent's
     file = Path(context_file)
     watch = threading.Thread(target=_exit_with, args=(int(parent_id), file.parent), daemon=True)
     watch.start()

@@ -1,4 +1,4 @@
-"""A small table, cohorts of it, and a caller that answers at rungs."""
+"""A small table, cohorts for it, and a caller that replies at rungs."""
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,16 @@ def context():
     )
 
 
+def _names_family(model):
+    return any(isinstance(params, dict) for params in model.values()) and len(model) == 1
+
+
 def _cohort(*models, number=0, deadline=float("inf")):
-    """Return a cohort of linear models or trees, with trial numbers from ten times its own."""
+    """Return a cohort of linear models, or of ``{family: params}``, with trial numbers from ten times its own."""
     proposals = tuple(
         TrialSpec(
             number=10 * number + i,
-            configuration={"model": model if "decision_tree" in model else {"linear": model}},
+            configuration={"model": model if _names_family(model) else {"linear": model}},
             params={},
             seed=i,
         )

@@ -229,3 +229,11 @@ def test_evaluate_skips_a_fit_beyond_the_deadline(run, cohort, monkeypatch):
         11.0: ("stopped", (1,), True),
         30.0: ("complete", (1, 4), False),
     }
+
+
+@pytest.mark.parametrize("learning_rate", [1e2, 1e3, 1e4, 1e5])
+def test_evaluate_scores_overflowing_predictions_without_warning(run, cohort, learning_rate):
+    wild = {"hidden_layer_sizes": [8, 8], "learning_rate": learning_rate, "optimizer": "sgd", "batch_size": 4}
+    with np.errstate(all="warn"):  # a warning is an error here
+        (record,) = run(cohort({"mlp": {**wild, "max_epochs": 8}}), epoch_steps=8)
+    assert record.reason.startswith("diverged in epoch 1")

@@ -99,8 +99,8 @@ def test_costs_differ_within_a_cohort(cohort, measured):
         assert 0 < record.values["predict_seconds"] < 1
         assert record.violation == {}
     assert long.values["fit_seconds"] > short.values["fit_seconds"]
-    # adam keeps two moments, sgd none
-    assert short.values["model_bytes"] > long.values["model_bytes"]
+    # a fitted model holds no optimizer state
+    assert short.values["model_bytes"] == pytest.approx(long.values["model_bytes"], rel=0.05)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

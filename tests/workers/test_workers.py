@@ -214,6 +214,15 @@ def test_worker_processes_ignore_ctrl_c(cohort, drive, processes, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_worker_processes_print_no_warnings(cohort, drive, processes, capfd):
+    unfinished = {"estimator": "sklearn.linear_model.LogisticRegression", "max_iter": 1, "C": 1e6}
+    workers = processes()
+    workers.submit(cohort({"logistic": unfinished}))
+    (record,) = drive(workers, 1)[-1].records
+    assert record.state == "complete"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_process_workers_accept_a_lambda_scorer(context, cohort, drive, processes):
     made_here = replace(context, objectives=objectives_for(lambda estimator, X, y: 0.25, None, "binary", 2))
     workers = processes(context=made_here)
