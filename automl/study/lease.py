@@ -178,7 +178,8 @@ def open_lease(study_name: str, storage: str | Path | BaseStorage | None) -> Ite
 
 def _locked(file: Path) -> FileLock:
     """Return the lock of a file in an existing folder, taken by this process."""
-    file.touch()
+    if not file.exists():  # a file that another user left behind cannot be touched
+        file.touch()
     lock = file_lock(file)
     acquire(lock)
     return lock

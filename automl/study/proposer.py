@@ -36,7 +36,7 @@ class Proposer:
     grid : FixedPointSampler or None
         The points to try, in place of the sampler's proposals.
     pending, history, duplicates
-        The drafts, and the trials that are known.
+        The source of drafts, and the known trials.
     conflicts : Conflicts
         The configurations that failed, and combinations of values that fail.
 

@@ -60,13 +60,13 @@ def _write(file, n_lines):
 
 def test_journal_keeps_lines_of_two_processes(tmp_path):
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(tmp_path / "s.journal", 200)) for _ in range(2)]
+    writers = [context.Process(target=_write, args=(tmp_path / "s.journal", 80)) for _ in range(2)]
     for one in writers:
         one.start()
     for one in writers:
         one.join()
     lines = [log["line"] for log in Journal(str(tmp_path / "s.journal")).read_logs(0)]
-    assert sorted(lines) == sorted([*range(200), *range(200)])
+    assert sorted(lines) == sorted([*range(80), *range(80)])
     assert list(tmp_path.iterdir()) == [tmp_path / "s.journal"]
 
 

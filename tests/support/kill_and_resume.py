@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
 import automl
@@ -32,6 +31,8 @@ from automl.search import Search
 from automl.study import load_study, read_records
 from automl.study.journal import Journal
 from tests.support.tables import small
+
+_SET_STATE = 6  # code of a trial's state in the lines of Optuna's journal files
 
 SPACE = {
     "space": {
@@ -140,8 +141,7 @@ def check_end() -> Counter[str]:
     times = Counter(
         log["trial_id"]
         for log in logs
-        if log["op_code"] == JournalOperation.SET_TRIAL_STATE_VALUES
-        and TrialState(log["state"]).is_finished()
+        if log["op_code"] == _SET_STATE and TrialState(log["state"]).is_finished()
     )
     assert set(times.values()) == {1}
     assert len(times) == len(trials)
