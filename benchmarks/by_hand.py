@@ -1,7 +1,7 @@
-"""The same search written with Optuna, and with MLflow if wished, the way their documentation does: one by one.
+"""The same search, written by hand with Optuna and, on request, MLflow, as their documentation shows.
 
-It is the peer of ``benchmarks/search.py``. What a trial trains with is the project's own: the core, the folds, the
-prepared matrices and where they are kept, rungs and metrics. What is around it is what a user would write.
+It is the peer of ``benchmarks/search.py``. The core, the folds, the prepared matrices and their cache, rungs and
+metrics are the project's; the rest is code that a user would write.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Steps = list[tuple[float, float]]  # seconds since the start, best score of a se
 def by_hand(
     X: pd.DataFrame, y: pd.Series, folder: Path, *, space: str, timeout: float, seed: int, tracked: bool
 ) -> tuple[Steps, int]:
-    """Return when ``study.optimize`` had come to which score, and how many trials it had.
+    """Return the times and values of the best scores of ``study.optimize``, and the number of trials.
 
     Sampler and pruner are TPE and median, the storage is a journal in ``folder``. With ``tracked``, every trial is a
     nested run of MLflow's, with its parameters, its loss and rate by epoch, its scores and its metrics.

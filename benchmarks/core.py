@@ -1,13 +1,12 @@
 """Time of the gradient-descent core beside scikit-learn and beside its own bare matrix products.
 
 ``python benchmarks/core.py`` prints a table, ``--json`` one object a line, ``--case NAME`` (repeatable) only some,
-``--quick`` a tenth of the rows. One thread for everyone, same rows, epochs, batch size and architecture, median of
+``--quick`` a tenth of the rows. One thread each, same rows, epochs, batch size and architecture, median of
 repeated runs in turn. Times are processor seconds a trial. ``limit`` is the matrix products alone, in the same shapes
 and the same run. ``gains`` is what eight trials gain by training together instead of one after the other, as
-searches train them. Each case is run with NumPy alone and, where it is installed, with Numba; ``compile`` tells
-what Numba's compiling costs once, and what reading the compiled code costs each process after. The peak memory of the
-MLP case is above what the process had before, in multiples of what it may need: the training matrix, weights and
-optimizer state.
+searches train them. Each case runs with NumPy alone and, if installed, with Numba; ``compile`` is the time of
+compiling once, and of reading the compiled code in each later process. The peak memory of the MLP case is the growth of
+the process, in multiples of the training matrix, weights and optimizer state.
 """
 
 from __future__ import annotations
@@ -132,7 +131,7 @@ def median_times(*works: Callable[[], object]) -> list[float]:
 
 
 def engines() -> list[str]:
-    """Return what the core can run with: NumPy alone, and Numba where it is installed."""
+    """Return the available backends: NumPy, and Numba if installed."""
     os.environ.pop(SWITCH, None)
     return ["numpy", "numba"] if uses_numba() else ["numpy"]
 

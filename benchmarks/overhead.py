@@ -1,4 +1,4 @@
-"""What a trial costs beside its training: proposed, judged, told, kept in the study, written to MLflow.
+"""Measure the orchestration of a trial: propose, prune, record in the study, log to MLflow.
 
 ``python benchmarks/overhead.py`` prints three tables, ``--json`` one object a line, ``--part NAME`` (repeatable) only
 some. All times are milliseconds a trial.
@@ -121,7 +121,7 @@ class Instant(Workers):
 
 
 class Clocked:
-    """Whatever it stands for, with the time its methods take."""
+    """Forward to another object and measure the time of its methods."""
 
     def __init__(self, inner: Any, names: dict[str, str], spent: dict[str, float]) -> None:
         self._inner, self._names, self._spent = inner, names, spent
@@ -215,7 +215,7 @@ def difference(before: dict[str, float], now: dict[str, float]) -> dict[str, Any
 
 
 def grown(rows: Sequence[dict[str, Any]], first: int = 200, last: int = 1_000) -> list[dict[str, Any]]:
-    """Return by how much the process grew between two marks, if both were reached, beside what is allowed."""
+    """Return the growth of the process between two trial counts, and its limit."""
     has = {row["trials"]: row["memory_mb"] for row in rows}
     if not {first, last} <= has.keys():
         return []
@@ -263,7 +263,7 @@ class CallByCall:
 
 
 class Nowhere:
-    """For the peer whose storage is MLflow: reports are what it keeps."""
+    """Log nothing: the peer with MLflow as Optuna's storage keeps reports alone."""
 
     def params(self, params: dict[str, Any]) -> None:
         pass

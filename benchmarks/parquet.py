@@ -1,9 +1,9 @@
 """Training from a Parquet file that is larger than the memory it may take.
 
 ``python benchmarks/parquet.py`` writes a file of 20 million rows into a temporary folder (0.9 GB, removed at the
-end), trains a cohort from it in a process of its own, and prints the peak of resident memory beside what is allowed,
-1.5 GB, and the seconds of an epoch beside those of reading the file once and keeping nothing of it. ``--rows`` takes
-fewer, ``--json`` prints one object a line.
+end), trains a cohort from it in a separate process, and prints the peak of resident memory beside its limit, 1.5 GB,
+and the seconds of an epoch beside those of reading the file once. ``--rows`` takes fewer rows, ``--json`` prints one
+object a line.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _measured(work: Callable[[Path], float], path: Path) -> tuple[float, float]:
 
 
 def measure(rows: int) -> dict[str, Any]:
-    """Write, train, read; return what was found."""
+    """Write, train and read; return memory and times."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         write(path, rows)

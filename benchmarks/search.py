@@ -1,4 +1,4 @@
-"""How soon a search finds what it finds, on real tables; it prints the tables of ``docs/benchmarks.md``.
+"""Compare searches on real tables, and print the tables of ``docs/benchmarks.md``.
 
 ::
 
@@ -6,34 +6,31 @@
     python benchmarks/search.py --data FOLDER --timeout 60     # adult, phoneme, segment, california_housing
     python benchmarks/search.py --part pruners --seeds 3 --json
 
-``cohorts``  the descent families, multilayer perceptrons and linear models, one job, the same time for everyone: one
-             trial at a time; the same by hand, with the same core, and with all of it in MLflow (``by_hand.py``);
-             cohorts, with the same core, sampler and pruner; cohorts without a pruner; random search, one at a time
-             and unpruned; and, as a limit, cohorts by a clock on which training takes what its products of matrices
-             would take at the peak of the machine's BLAS, and nothing else. ``reach`` is when a search had come to
-             the last best score of one at a time, as a share of the time after which that had it; ``reach 99`` to its
-             first score and 99 % of what was gained after, for the last of it may be luck; ``reach optuna`` and
-             ``reach both`` to the last best score by hand; ``of time`` is ``reach`` as a share of the time that all
-             have. The last rows are medians over tables and seeds, to be at most a third for cohorts. A score counts
-             from the rung on at which it is known: a search that ends there has it. ``trial ms`` is the time of a
-             trial, ``training ms`` the core's share of it (of the limit too, by a real clock), ``products ms`` what
-             its products would take at the peak of one thread, as tables below a million values have.
-``pruners``  every pruner of Optuna by its name, but for ``threshold``, which needs a number that fits the table; the
-             whole space, the same time: the mean rank over tables and seeds, by the best score. The default is
-             chosen by it.
-``jobs``     the whole space with one job and with two, the same time: how many trials, and the best score.
-``history``  TPE proposing from a bounded part of the history, as the project does, and from all of it, the same
-             number of trials: the best score after each quarter. Scores are what a forest says that has seen 400
-             configurations trained on the table. What is chosen must not search worse.
+``cohorts``  Gradient-descent families, multilayer perceptrons and linear models, with one job and equal time. Variants:
+             one trial at a time; the same written by hand with the same core, without and with MLflow
+             (``by_hand.py``); cohorts with the same core, sampler and pruner; cohorts without a pruner; random search,
+             one trial at a time, without a pruner; and a lower bound: cohorts on a clock that counts only the matrix
+             products of training, at the peak of the machine's BLAS.
+             ``reach`` is the time to match the final score of one trial at a time, divided by the time that variant
+             needed for it. ``reach 99`` asks for 99 % of its gain over the first score, because the last gain may be
+             luck. ``reach optuna`` and ``reach both`` compare with the hand-written searches. ``of time`` is ``reach``
+             as a share of the timeout. The last rows are medians over tables and seeds; the target for cohorts is at
+             most one third. A score counts from the rung that reports it. ``trial ms`` is the time of a trial,
+             ``training ms`` the core's share (for the lower bound too, on a real clock), ``products ms`` the time of
+             its matrix products at the peak of one thread.
+``pruners``  All pruners of Optuna except ``threshold``, whose setting depends on the table; the whole space, equal
+             time: the mean rank over tables and seeds by the best score. It decides the default.
+``jobs``     The whole space with one job and with two, equal time: number of trials and best score.
+``history``  TPE with a bounded history, the project's default, and with all of it; equal numbers of trials: the best
+             score after each quarter. A forest that was fitted on 400 trained configurations gives the scores. The
+             bounded history must not search worse.
+``sizes``    The cost of proposing several trials together: TPE proposes networks one by one (twice, with other seeds,
+             to show the noise); eight at once, without each other's scores; and cohorts of 2, 4 and 8, which also
+             share their structure. The best score after each quarter of the trials, a mean over seeds, and the factor
+             of trials needed to match one by one after a quarter and after half of them. Scores as for ``history``.
 
-``sizes``    what proposing together costs: TPE proposing networks one by one (twice, with other seeds: so much is
-             chance); eight at once, which know nothing of each other's scores; and cohorts of 2, 4 and 8, which share
-             their structure too. The best score after each quarter of the trials, a mean over seeds, and how many times
-             as many trials it takes to come to what one by one has after a quarter and after half of them. Scores are
-             a forest's, as for ``history``.
-
-Scores are validation scores, greater is better. A folder holds an INDEX.csv with the columns name, file (parquet)
-and target. A table that is missing is left out.
+Scores are validation scores; greater is better. A folder has an INDEX.csv with the columns name, file (parquet) and
+target. Missing tables are left out.
 """
 
 from __future__ import annotations
@@ -162,10 +159,10 @@ def store() -> str:
 
 @dataclass
 class Found:
-    """What a search came to, and when.
+    """The best scores of a search and their times.
 
-    The core trained for ``training`` seconds, of which ``products`` is what its products of matrices take at the
-    machine's peak. Where ``limit``, the clock of the steps stands still while the core trains, but for that.
+    ``training`` are the seconds of the core, ``products`` those of its matrix products at the machine's peak. With
+    ``limit`` the clock counts ``products`` instead of ``training``.
     """
 
     limit: bool = False
@@ -189,10 +186,10 @@ def search(
     limit: bool = False,
     **settings: Any,
 ) -> Found:
-    """Search for so many seconds.
+    """Search until the timeout in seconds.
 
-    ``alone`` is one trial at a time; ``hand`` without the project but for its core, True: with MLflow too; ``limit``
-    as if training took what its products take, and MLflow nothing meanwhile.
+    ``alone`` runs one trial at a time; ``hand`` uses the search written by hand, with MLflow if True; ``limit`` counts
+    only the matrix products of training.
     """
     peak()  # measured before any clock runs
     with (
@@ -253,7 +250,7 @@ def peak() -> float:
 
 
 def products(training: Training, epochs: float) -> float:
-    """Return the multiplications and additions of a cohort's products in so many epochs.
+    """Return the number of multiplications and additions of a cohort's matrix products.
 
     A layer's are its outputs, the gradient of its weights, and that of its inputs where these are units.
     """
@@ -491,7 +488,7 @@ def proposed(
     size: int = 4,
     at_once: int = 1,
 ) -> list[float]:
-    """Return the scores of what TPE proposes, in cohorts, so many of them before it is told of any."""
+    """Return the scores of TPE's proposals; TPE sees the scores of ``at_once`` cohorts together."""
     about = SearchRecord(
         study_name="s", task="binary", target="y", scoring="s", space="s", space_digest="0",
         n_rows=1, n_columns=1, n_folds=1, random_state=seed,

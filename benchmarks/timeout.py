@@ -1,8 +1,8 @@
 """Whether ``fit`` returns in time: tables of 500 to 300,000 rows, timeouts of 10 to 60 s (or those asked for).
 
 ``python benchmarks/timeout.py`` prints a table, ``--json`` one object a line. Every search is the first one of a
-process of its own in an empty folder, so that its time holds the creation of MLflow's store. ``fit`` is its wall time,
-``limit`` what it may be: the timeout and 3 s, or 5 % of it. The tables are made up: half of the columns are
+separate process in an empty folder, so its time includes the creation of MLflow's store. ``fit`` is its wall time,
+``limit`` the timeout plus 3 s, or plus 5 %. The tables are made up: half of the columns are
 numbers, half categories.
 """
 

@@ -110,7 +110,7 @@ def measured(
 
 
 class Dense:
-    """TfidfVectorizer on one column, its rows as arrays: what a composition of scikit-learn alone comes to."""
+    """TfidfVectorizer on one column with dense output: the scikit-learn equivalent."""
 
     @staticmethod
     def make() -> Any:
