@@ -10,13 +10,13 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from automl.space import FAMILY_PARAM
 from automl.study.attributes import leader_of
 from automl.study.ranking import Ranking, first, random_rank, sort_keys
 from automl.study.trial_copies import as_proposed, reencoded
 
-__all__ = ["FAMILY_PARAM", "History", "family_name"]
+__all__ = ["History", "family_name"]
 
-FAMILY_PARAM = "model"  # the parameter that names the family; the other parameters depend on it
 
 _MAX_COMPARED = 250  # trials of each family and state that a pruner compares with
 _MIN_OWN = 10  # trials of a family from which on it is proposed from its own trials; TPE's startup trials

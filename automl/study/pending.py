@@ -11,8 +11,8 @@ import optuna
 from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from automl.space import Space
-from automl.study.history import FAMILY_PARAM, History, family_name
+from automl.space import FAMILY_PARAM, Space
+from automl.study.history import History, family_name
 from automl.study.stateless_sampler import StatelessSampler
 from automl.study.stored import create_trial
 from automl.study.study_overlay import OverlayStorage, OverlayStudy, overlay_study

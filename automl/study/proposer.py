@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from automl.space import Conflicts, Space
+from automl.space import FAMILY_PARAM, Conflicts, Space
 from automl.study.attributes import FORBIDDEN, INITIAL_POINT, REFUSALS, cohort_of
 from automl.study.duplicates import Duplicates
 from automl.study.grid_sampler import FixedPointSampler
-from automl.study.history import FAMILY_PARAM, History
+from automl.study.history import History
 from automl.study.pending import PendingTrials
 
 __all__ = ["Draft", "Proposer"]
