@@ -2,6 +2,7 @@
 
 from automl.families.base import Array, Family, Fold, Problem, Trainer
 from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
+from automl.families.embedding import forbid_embedding, prepared_problem
 from automl.families.reference import reference
 from automl.families.rungs import epoch_steps, rung_levels
 from automl.families.spaces import incompatibility_check, load_space, smoke_test
@@ -15,11 +16,13 @@ __all__ = [
     "Trainer",
     "epoch_steps",
     "family_of",
+    "forbid_embedding",
     "get_family",
     "incompatibility_check",
     "rung_levels",
     "load_space",
     "params_at_stop",
+    "prepared_problem",
     "reference",
     "structural",
     "smoke_test",

@@ -36,11 +36,14 @@ class Problem:
         Classes of the target; 0 for regression.
     least : float
         The smallest number of a regression target: some losses need numbers above 0, or of at least 0.
+    categories : tuple of int
+        Number of codes of each of the last columns, where the preprocessing leaves them to learned vectors.
     """
 
     task: str
     n_classes: int = 0
     least: float = 1.0
+    categories: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ class Family(ABC):
         The parameters with their rules, defaults and descriptions.
     shared_params : frozenset of str
         Parameters that must be equal for trials to train together in a cohort.
+    embeds : bool
+        Whether the family learns vectors for codes of categories.
     interruptible : bool
         Whether training can be stopped between two rungs.
     unit_seconds : float
@@ -153,6 +158,7 @@ class Family(ABC):
     section: Section
     shared_params: frozenset[str]
     interruptible: bool = False
+    embeds: bool = False
     unit_seconds: float
     solo_slowdown: float = 1.0
 

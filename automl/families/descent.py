@@ -101,7 +101,7 @@ class DescentFamily(Family):
     solo_slowdown = 3.0
 
     def __init__(self, name: str, *, hidden: bool) -> None:
-        self.name, self.hidden = name, hidden
+        self.name, self.hidden, self.embeds = name, hidden, hidden
         rules = {key: rule for key, rule in parameters().items() if hidden or key not in _OF_HIDDEN_LAYERS}
         if hidden:
             sizes = rules["hidden_layer_sizes"]
@@ -182,7 +182,7 @@ class DescentFamily(Family):
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
         built = [
-            from_configuration(self._whole(params), problem.task, seed)
+            from_configuration(self._whole(params), problem.task, seed, problem.categories)
             for params, seed in zip(configurations, seeds, strict=True)
         ]
         training = Training(
@@ -202,7 +202,7 @@ class DescentFamily(Family):
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        architecture, config = from_configuration(self._whole(params), problem.task, seed)
+        architecture, config = from_configuration(self._whole(params), problem.task, seed, problem.categories)
         kind = GradientDescentRegressor if problem.task == "regression" else GradientDescentClassifier
         names = kind().get_params()
         values = {**vars(architecture), **vars(config), "random_state": seed}

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from automl.constraints import named
+from automl.errors import SpaceError
 from automl.families.base import Array, Family, Fold, Problem
 from automl.families.catalog import FAMILIES, family_of
+from automl.families.embedding import prepared_problem
 from automl.families.estimator_family import ITERATIONS
 from automl.metrics import Metric
 from automl.table import TypedColumns, preprocessor
@@ -61,6 +63,10 @@ class SmokeTest:
         family, params, preprocess = family_of(configuration)
         if family.incompatibility(params, self._problems[task], self._metric):
             return None
+        try:
+            prepared_problem(family, self._problems[task], preprocess, {"": "categorical"})
+        except SpaceError as error:
+            return error.faults[0].rule
         if family.name in FAMILIES and "max_samples" not in params:  # forests reject it without bootstrap
             return ""
         errors = []

@@ -10,6 +10,7 @@ KNOWN_TYPES = frozenset(
         "automl.descent.sklearn.GradientDescentRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",
         "automl.table.columns.TypedColumns",
+        "automl.table.encoders.CategoryCodes",
         "automl.table.transformers.DateParts",
         "automl.table.transformers.Float32",
         "automl.table.transformers.GaussianRank",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
-from automl.families import get_family, params_at_stop
+from automl.families import get_family, params_at_stop, prepared_problem
 from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
@@ -54,8 +54,10 @@ class Winner:
         plan = self.plan
         # A trial that was stopped is trained to its last rung: its score is of that.
         params = params_at_stop(self.record)
-        model = get_family(self.record).estimator(params, self.record.seed, plan.problem)
-        pipeline = plan.pipeline(self.record.preprocess, model, self.facts.random_state)
+        family, preprocess = get_family(self.record), self.record.preprocess
+        problem = prepared_problem(family, plan.problem, preprocess, plan.columns.column_types_)
+        model = family.estimator(params, self.record.seed, problem)
+        pipeline = plan.pipeline(preprocess, model, self.facts.random_state)
         # The reserved time was estimated for this number of threads.
         with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):
             pipeline.fit(X, plan.target.decode(plan.target.values))

@@ -13,7 +13,15 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from automl.families import Array, Problem, epoch_steps, incompatibility_check, load_space, smoke_test
+from automl.families import (
+    Array,
+    Problem,
+    epoch_steps,
+    forbid_embedding,
+    incompatibility_check,
+    load_space,
+    smoke_test,
+)
 from automl.metrics import Direction, Objectives, objectives_for
 from automl.table import (
     IMPUTE,
@@ -192,6 +200,7 @@ def make_plan(
     frame = columns.transform(X)
     for path, reason in _irrelevant(loaded, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
+    loaded = forbid_embedding(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, groups)
     file = str(getattr(X, "attrs", {}).get("file", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from automl.space.diff import Change, changes, limit_changes
 from automl.space.foreign import SmokeTest, broken_branches
 from automl.space.leaves import Constant, Range
 from automl.space.nodes import escaped
-from automl.space.rules import Forbidden, InitialPoint, read_initial_point
+from automl.space.rules import Condition, Forbidden, InitialPoint, read_initial_point
 from automl.space.source import Reporter, from_python
 from automl.space.specialise import (
     Incompatibility,
@@ -27,7 +27,17 @@ from automl.space.specialise import (
     without_preprocessing,
 )
 from automl.space.syntax import PREPROCESS_PARAM, TASKS, VERSION, show
-from automl.space.tree import RandomSource, Size, TrialSource, decisions, grid, instantiate, params_of, size
+from automl.space.tree import (
+    RandomSource,
+    Size,
+    TrialSource,
+    decisions,
+    families,
+    grid,
+    instantiate,
+    params_of,
+    size,
+)
 from automl.space.yaml_io import to_yaml
 
 if TYPE_CHECKING:
@@ -172,6 +182,16 @@ class Space:
     def offers(self, key: str, value: Any) -> bool:
         """Return whether some configuration has this value under a key: a path or the end of one."""
         return any(ref.matches(key) and ref.contains(value) for ref in self.root.params())
+
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """Names of the model families."""
+        return tuple(families(self.root))
+
+    def forbidding(self, conditions: Mapping[str, Sequence[Any]]) -> Space:
+        """Return the space with one more rule: these keys must not all have one of their values."""
+        rule = Forbidden(tuple(Condition(key, tuple(values)) for key, values in conditions.items()))
+        return replace(self, forbid=(*self.forbid, rule))
 
     def size(self) -> Size:
         """Return the number of points, and the dimensions of each family."""

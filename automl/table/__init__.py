@@ -5,7 +5,14 @@ from __future__ import annotations
 from automl.table.check import check_table
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns, as_frame
-from automl.table.prepare import BLOCK_VALUES, IMPUTE, PREPROCESS, prepare_matrices, preprocessor
+from automl.table.prepare import (
+    BLOCK_VALUES,
+    IMPUTE,
+    PREPROCESS,
+    category_codes,
+    prepare_matrices,
+    preprocessor,
+)
 from automl.table.read import read_table
 from automl.table.splits import Folds, default_folds, make_folds, stratified_order
 from automl.table.target import Target
@@ -18,6 +25,7 @@ __all__ = [
     "Target",
     "TypedColumns",
     "as_frame",
+    "category_codes",
     "check_table",
     "default_folds",
     "stratified_order",

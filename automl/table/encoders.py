@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+from typing_extensions import override
 
-__all__ = ["ENCODERS", "Encoder", "EncoderContext"]
+__all__ = ["ENCODERS", "CategoryCodes", "Encoder", "EncoderContext"]
 
 _TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
 
@@ -47,10 +48,38 @@ class Encoder:
         ``EncoderContext -> transformer``, not fitted, from columns of categories to numbers.
     scaled : bool
         Whether its columns are scaled like numeric ones.
+    n_codes : callable or None
+        ``settings -> number of codes`` of each column, for codes that a model replaces by learned vectors.
     """
 
     build: Callable[[EncoderContext], Any]
     scaled: bool = True
+    n_codes: Callable[[Mapping[str, Any]], int] | None = None
+
+
+class CategoryCodes(OrdinalEncoder):
+    """Codes from 0: missing, unseen, then the categories; the rarest share one beyond ``max_categories``.
+
+    Examples
+    --------
+    >>> codes = CategoryCodes(max_categories=2)
+    >>> table = np.array([["a"], ["a"], ["b"], ["c"], [None]], object)
+    >>> codes.fit_transform(table).ravel().tolist(), codes.transform([["z"]]).tolist()
+    ([2.0, 2.0, 3.0, 3.0, 0.0], [[1.0]])
+    """
+
+    def __init__(self, *, max_categories: int | None = None) -> None:
+        super().__init__(
+            handle_unknown="use_encoded_value",
+            unknown_value=-1,
+            encoded_missing_value=-2,
+            dtype=np.float32,
+            max_categories=max_categories,
+        )
+
+    @override
+    def transform(self, X: Any) -> Any:
+        return super().transform(X) + np.float32(2)
 
 
 def _onehot(context: EncoderContext) -> Any:
@@ -68,6 +97,10 @@ def _ordinal(context: EncoderContext) -> Any:
     )
 
 
+def _embed(context: EncoderContext) -> Any:
+    return CategoryCodes(max_categories=context.settings["max_categories"])
+
+
 def _target(context: EncoderContext) -> Any:
     folds = KFold(5, shuffle=True, random_state=context.random_state)
     return TargetEncoder(target_type=_TARGET_TYPES[context.task], cv=folds)
@@ -77,4 +110,5 @@ ENCODERS: dict[str, Encoder] = {
     "onehot": Encoder(_onehot, scaled=False),
     "ordinal": Encoder(_ordinal),
     "target": Encoder(_target),
+    "embed": Encoder(_embed, scaled=False, n_codes=lambda settings: int(settings["max_categories"]) + 2),
 }

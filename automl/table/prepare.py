@@ -21,7 +21,7 @@ from automl.table.transformers import DateParts, Float32, GaussianRank, SpreadSc
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BLOCK_VALUES", "IMPUTE", "PREPROCESS", "prepare_matrices", "preprocessor"]
+__all__ = ["BLOCK_VALUES", "IMPUTE", "PREPROCESS", "category_codes", "prepare_matrices", "preprocessor"]
 
 IMPUTE = "median"  # where nothing is said
 BLOCK_VALUES = 1 << 20  # values of a table that are prepared together, for the sake of memory
@@ -78,12 +78,13 @@ PREPROCESS = Section(
                     "encode": Parameter(
                         OneOf(tuple(ENCODERS)),
                         "onehot",
-                        "A column for each category; an integer for each category; or the cross-fitted target mean.",
+                        "A column for each category; an integer for each category; the cross-fitted target mean; or a "
+                        "learned vector, in the family mlp.",
                     ),
                     "max_categories": Parameter(
                         Number(2, integer=True),
                         32,
-                        "Maximum one-hot columns of a table column; the rarest categories share one.",
+                        "Maximum categories of a column for onehot and embed; the rarest categories share one.",
                     ),
                 }
             ),
@@ -293,9 +294,29 @@ def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                     Fault(where, f"must be {section.parameters[key].constraint.describe()}", repr(value))
                 )
         settings[name] = section.defaults() | dict(given)
+    embeds = not faults and ENCODERS[settings["categorical"]["encode"]].n_codes is not None
+    if embeds and named(configuration.get("features") or "none")[0] != "none":
+        rule = f"must be none where categorical.encode is {settings['categorical']['encode']}"
+        faults.append(Fault("preprocess.features", rule, repr(configuration["features"])))
     if faults:
         raise SpaceError(faults)
     return settings
+
+
+def category_codes(configuration: Mapping[str, Any], column_types: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the number of codes of each of the last columns that a configuration prepares for learned vectors.
+
+    Examples
+    --------
+    >>> category_codes({"categorical": {"encode": "embed", "max_categories": 10}}, {"to": "categorical"})
+    (12,)
+    >>> category_codes({}, {"to": "categorical"})
+    ()
+    """
+    settings = _settings(configuration)["categorical"]
+    n_codes = ENCODERS[settings["encode"]].n_codes
+    n_columns = sum(kind == "categorical" for kind in column_types.values())
+    return () if n_codes is None else (n_codes(settings),) * n_columns
 
 
 def _chain(*steps: Any) -> Pipeline:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automl.families import Fold, Trainer, get_family
+from automl.families import Fold, Trainer, get_family, prepared_problem
 from automl.records import State, TrialRecord, TrialSpec
 from automl.workers.blas import limit_threads
 from automl.workers.cohort import Cohort
@@ -134,11 +134,13 @@ class _Evaluation:
 
     def train(self) -> None:
         """Train all trials from rung to rung until each has ended."""
+        context = self.context
+        problem = prepared_problem(self.family, context.problem, self.preprocess, context.column_types)
         self.trainers = [
             self.family.trainer(
                 self.params,
                 [trial.spec.seed for trial in self.trials],
-                self.context.problem,
+                problem,
                 Fold(fold.X, fold.y, (self.context.random_state, n), self.context.epoch_steps, fold.order),
             )
             for n, fold in enumerate(self.folds)
