@@ -275,6 +275,7 @@ def start_long_search(folder, n_jobs):
     return search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_ctrl_c_ends_a_search_in_order(table, n_jobs):
     search = start_long_search(table, n_jobs)

@@ -107,6 +107,7 @@ configs = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     loss=st.sampled_from(sorted(LOSSES)),

@@ -248,6 +248,7 @@ print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))
 """
 
 
+@pytest.mark.slow
 def test_compiled_code_is_read_by_other_processes(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), SWITCH: "1"}
     compiled = [

@@ -266,6 +266,7 @@ print([array.tobytes().hex() for array in found])
 """
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_again_and_in_another_process(capsys):
     told = []
     for _ in range(2):

@@ -13,7 +13,13 @@ from tests.support.source import PATTERN
 WORDS = 25  # of a sentence, at most
 
 
-SLOW = ["README.md", *(f"docs/{stem}.md" for stem in ("mlflow", "parallel", "resuming", "running", "spaces"))]
+SLOW = [
+    "README.md",
+    *(
+        f"docs/{stem}.md"
+        for stem in ("getting-started", "mlflow", "parallel", "resuming", "running", "spaces")
+    ),
+]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
 

@@ -40,6 +40,7 @@ def table():
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_classes_of_scikit_learn_are_searched_with_the_rest(folder, table, n_jobs):
     search = automl.Search(SPACE, n_trials=6, scoring="roc_auc", n_jobs=n_jobs, progress=False).fit(*table)

@@ -682,6 +682,7 @@ def test_ctrl_c_ends_the_search_in_order(how):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once():
     def script(cohort):
         signal.raise_signal(signal.SIGINT)
@@ -836,6 +837,7 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch_steps", [1, 4])
 def test_one_and_two_jobs_come_to_the_same(tmp_path, epoch_steps):
     found = []
@@ -852,6 +854,7 @@ def test_one_and_two_jobs_come_to_the_same(tmp_path, epoch_steps):
         assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_ctrl_c_at_a_terminal_is_quiet(tmp_path):
     script = textwrap.dedent(f"""

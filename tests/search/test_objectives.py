@@ -56,6 +56,7 @@ def told(search):
 # Several objectives
 
 
+@pytest.mark.slow
 def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
     X, y = cancer()
     search = make(scoring=["roc_auc", "fit_seconds"]).fit(X, y)
@@ -84,6 +85,7 @@ def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
         assert {name: found[name] for name in record.values} == pytest.approx(record.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
 def test_what_no_clock_tells_repeats_itself_with_any_number_of_jobs(folder, sampler):
     X, y = small()
@@ -195,6 +197,7 @@ def tree_bytes(X, y):
     return int(largest * 1.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
     X, y = small()

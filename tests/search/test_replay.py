@@ -61,6 +61,7 @@ def run(monkeypatch, capsys, *words):
     return int(stop.value.code or 0), " ".join((printed.out + printed.err).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
 def test_every_trial_of_a_search_comes_to_its_score_again(folder, pruner):
     search = make(pruner=pruner).fit(*cancer())

@@ -47,6 +47,7 @@ def children(run_id):
     return {int(run.data.tags["automl.number"]): run for run in found}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
 def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
     command = [sys.executable, "-m", "tests.support.kill_and_resume", "30", "1", str(folder)]

@@ -64,6 +64,7 @@ def make(space=TREE, **settings):
     return automl.Search(space, **{"study_name": "s", **settings})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_trial_that_hangs_costs_no_more_than_its_time(folder, monkeypatch, n_jobs):
     (folder / "slow.py").write_text(SLOW)
@@ -83,6 +84,7 @@ def test_a_trial_that_hangs_costs_no_more_than_its_time(folder, monkeypatch, n_j
     assert run.info.status == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills its workers")
 def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(folder, monkeypatch):
     (folder / "deadly.py").write_text(DEADLY)
@@ -102,6 +104,7 @@ def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(f
     assert run.data.tags["automl.reason"] == "the worker process is gone: killed by SIGKILL"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_what_a_trial_raised_is_told_by_its_run_however_long_its_traceback(folder, monkeypatch, n_jobs):
     (folder / "broken.py").write_text(BROKEN)
@@ -190,6 +193,7 @@ def test_callbacks_that_cannot_be_called_are_refused(wrong):
         make(callbacks=wrong).fit(*small())
 
 
+@pytest.mark.slow
 def test_patience_ends_a_search_that_finds_nothing_better(folder):
     boards = [
         make(n_trials=200, patience=5, n_jobs=n_jobs, study_name=f"{n_jobs}").fit(*small()).leaderboard_
@@ -202,6 +206,7 @@ def test_patience_ends_a_search_that_finds_nothing_better(folder):
         make(patience=0).fit(*small())
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_the_limits(folder, monkeypatch, capsys):
     X, y = small()
     X.assign(up=y).to_csv("t.csv", index=False)

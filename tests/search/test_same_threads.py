@@ -71,6 +71,7 @@ def searched(X, y, folder, **settings):
     return search, said(folder / "threads")
 
 
+@pytest.mark.slow
 @pytest.mark.serial
 @pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
 def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_threads(large, tmp_path):

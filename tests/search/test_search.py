@@ -133,6 +133,7 @@ def test_the_winner_is_registered(searched):
     assert version.run_id == search.run_id_
 
 
+@pytest.mark.slow
 def test_an_exported_model_predicts_the_same_in_a_clean_process(searched, tmp_path):
     search, X_test, *_ = searched
     search.export(tmp_path / "model")
@@ -177,6 +178,7 @@ def test_columns_at_predict_time_are_checked(searched):
         search.predict(X_test.assign(**{numeric: "rubbish"}))
 
 
+@pytest.mark.slow
 def test_same_seed_same_leaderboard(folder):
     X, y = cancer()
     boards = [make(random_state=3).fit(X, y).leaderboard_ for _ in range(2)]
@@ -186,6 +188,7 @@ def test_same_seed_same_leaderboard(folder):
     assert not other.score.equals(boards[0].score)
 
 
+@pytest.mark.slow
 def test_worker_processes_search_too(folder):
     search = make(TREE, n_trials=6, n_jobs=2, random_state=1).fit(*small())
     assert (search.leaderboard_.state == "complete").sum() >= 1

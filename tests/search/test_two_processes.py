@@ -74,6 +74,7 @@ def owners(found):
     return Counter(one.user_attrs.get("owner") for one in found if one.state == TrialState.RUNNING)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study_and_the_one_left_finishes(storage):
     one, two = start(storage), start(storage)
     try:
@@ -103,6 +104,7 @@ def test_two_processes_share_a_study_and_the_one_left_finishes(storage):
     check_mlflow(study.user_attrs["run_id"], records)
 
 
+@pytest.mark.slow
 def test_two_processes_that_live_share_the_trials_and_train_none_twice(storage):
     children = [start(storage), start(storage)]
     try:

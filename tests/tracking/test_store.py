@@ -32,6 +32,7 @@ def test_a_database_in_memory_is_refused(uri: str) -> None:
         Tracker(uri)
 
 
+@pytest.mark.slow
 def test_two_first_searches_at_once(tmp_path: Path) -> None:
     script = "import automl.tracking; automl.tracking.Tracker('sqlite:///mlflow.db')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -110,6 +111,7 @@ def test_ui_command(store: str, tmp_path: Path) -> None:
         ui_command("http://tracking:5000")
 
 
+@pytest.mark.slow
 def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_path: Path) -> None:
     script = (
         "import sys, automl.tracking, automl.export\n"

@@ -69,6 +69,7 @@ def pids(workers):
     return [job.worker.pid for job in workers._busy.values()] + [worker.pid for worker in workers._idle]
 
 
+@pytest.mark.slow
 def test_trial_timeout_kills_one_fit(greedy, drive, processes):
     workers = processes()
     workers.submit(greedy(0, trial_timeout=30))
@@ -87,6 +88,7 @@ def test_trial_timeout_kills_one_fit(greedy, drive, processes):
     assert pids(workers) != [before]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["thread", "process"])
 def test_trial_timeout_prunes_cohort_members(context, cohort, drive, processes, kind):
     workers = ThreadWorkers(context) if kind == "thread" else processes()
@@ -102,6 +104,7 @@ def test_trial_timeout_prunes_cohort_members(context, cohort, drive, processes, 
         assert record.lasting
 
 
+@pytest.mark.slow
 def test_memory_limit_kills_a_worker(greedy, drive, processes):
     workers = processes(share=300_000_000)
     workers.submit(greedy(seconds=60, takes=400_000_000))
@@ -113,6 +116,7 @@ def test_memory_limit_kills_a_worker(greedy, drive, processes):
     assert isinstance(drive(workers, 1)[-1], Finished)
 
 
+@pytest.mark.slow
 def test_worker_with_much_memory_is_replaced(greedy, drive, processes):
     workers, seen = processes(share=600_000_000), []
     for number, keeps in enumerate((0, 0, 80_000_000, 0)):  # kept by each fold

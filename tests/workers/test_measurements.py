@@ -204,6 +204,7 @@ def test_minimised_scorer_keeps_its_value(cohort, measured):
     assert record.values["accuracy"] == record.metrics["accuracy"]
 
 
+@pytest.mark.slow
 def test_process_workers_measure_costs(measured, cohort, drive):
     from automl.workers import open_workers
 

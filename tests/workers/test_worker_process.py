@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import numpy as np
 import pandas as pd
@@ -45,6 +47,7 @@ workers.close()
 """
 
 
+@pytest.mark.slow
 def test_unguarded_script_sends_its_own_scorer(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -74,6 +74,7 @@ def plain(record):
     return record.model_dump(exclude={"started", "seconds"})
 
 
+@pytest.mark.slow
 def test_thread_and_process_workers_give_equal_records(context, cohort, drive, processes):
     def prune(rung, scores):
         return {min(scores, key=scores.get)} if rung == 2 else set()
@@ -128,6 +129,7 @@ def test_limit_threads_divides_the_cores(monkeypatch, n_values, n_jobs, at_most,
     assert threads() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_jobs", "expected"), [(1, 6), (2, 3)])
 def test_worker_process_environment_limits_threads(
     context, cohort, drive, processes, monkeypatch, n_jobs, expected
@@ -174,6 +176,7 @@ def test_close_does_not_wait_for_training(context, cohort):
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.slow
 def test_killed_worker_crashes_one_cohort(cohort, drive, processes):
     workers = processes(2)
     workers.submit(cohort(ENDLESS, number=0))
@@ -191,6 +194,7 @@ def test_killed_worker_crashes_one_cohort(cohort, drive, processes):
     assert workers.next(0) is None
 
 
+@pytest.mark.slow
 def test_dead_idle_worker_is_replaced(cohort, drive, processes):
     workers = processes()
     workers.submit(cohort(SHORT))
