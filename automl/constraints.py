@@ -1,7 +1,7 @@
-"""Rules for values, kept as data: one description checks spaces and estimators and writes the docs.
+"""Rules for values as data: spaces, estimator arguments and documentation use the same source.
 
 A configuration is described by a `Section` whose parameters carry constraints; a `Section` and a
-`Variants` are constraints themselves, so one tree describes everything that may be tried.
+`Variants` are constraints themselves, so one tree describes a whole space.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ __all__ = [
 
 
 class Constraint(ABC):
-    """What a value may be."""
+    """A rule for values."""
 
     @abstractmethod
     def accepts(self, value: Any) -> bool:
-        """Return whether ``value`` keeps the rule."""
+        """Return whether ``value`` satisfies the rule."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -45,16 +45,16 @@ class Constraint(ABC):
 
 @dataclass(frozen=True)
 class Number(Constraint):
-    """A number of an interval.
+    """A number in an interval.
 
     Parameters
     ----------
     low, high : float
         The ends.
     integer : bool
-        Whether only whole numbers will do.
+        Whether the number must be an integer.
     open_low, open_high : bool
-        Whether the end itself is outside.
+        Whether the end is excluded.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class Boolean(Constraint):
 
 @dataclass(frozen=True)
 class Text(Constraint):
-    """Any text but an empty one."""
+    """A text that is not empty."""
 
     @override
     def accepts(self, value: Any) -> bool:
@@ -142,7 +142,7 @@ class OneOf(Constraint):
 
 @dataclass(frozen=True)
 class ListOf(Constraint):
-    """A list, each item of which keeps a rule."""
+    """A list whose items satisfy a rule."""
 
     item: Constraint
     min_length: int = 0
@@ -163,7 +163,7 @@ class ListOf(Constraint):
 
 @dataclass(frozen=True)
 class Union(Constraint):
-    """A value that keeps at least one of several rules."""
+    """A value that satisfies at least one of several rules."""
 
     options: tuple[Constraint, ...]
 
@@ -196,11 +196,11 @@ class Parameter:
     Parameters
     ----------
     constraint : Constraint
-        What it may be.
+        Its rule.
     default : object
-        What it is where nothing is said.
+        Its value by default.
     about : str
-        One line for people, with the unit where there is one.
+        One line of documentation, with the unit.
     """
 
     constraint: Constraint
@@ -210,7 +210,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Section(Constraint):
-    """A mapping with known keys, each a parameter of its own; all of them may be left out."""
+    """A mapping with known, optional keys, each with its own rule."""
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
@@ -232,7 +232,7 @@ class Section(Constraint):
 
 @dataclass(frozen=True)
 class Variants(Constraint):
-    """One of several named kinds, each with parameters of its own.
+    """One of several named variants, each with its own parameters.
 
     In a configuration it is ``{kind: {parameter: value}}``, or just ``kind``.
 

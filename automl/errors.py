@@ -3,7 +3,7 @@
 ::
 
     AutomlError
-    ├── InputError (ValueError)      something handed in breaks a rule; found before any training starts
+    ├── InputError (ValueError)      an input breaks a rule; found before any training starts
     │   ├── TableError               a table or a file that holds one
     │   ├── SpaceError               a search space
     │   └── SettingError             an argument of ``Search`` or an option of the command line
@@ -36,18 +36,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Fault:
-    """One broken rule: where it is, what the rule says, what came, and what to do.
+    """One broken rule: its place, the rule, the value received, and the remedy.
 
     Parameters
     ----------
     where : str
-        The place in the user's words: a file with its line, a column, an argument.
+        The place: a file and line, a column, an argument.
     rule : str
-        What must hold, e.g. ``"must be a column of the table"``.
+        The rule, e.g. ``"must be a column of the table"``.
     came : str
-        What was found instead.
+        The value received.
     remedy : str
-        What the user can do about it; may be empty where the rule says it.
+        An action for the user; may be empty.
 
     Examples
     --------
@@ -65,14 +65,14 @@ class Fault:
 
 
 class AutomlError(Exception):
-    """Anything this package raises on purpose; the passwords in what it says are left out."""
+    """Base class of the package's exceptions; passwords are removed from messages."""
 
     def __str__(self) -> str:
         return without_passwords(super().__str__())
 
 
 class InputError(AutomlError, ValueError):
-    """Something handed in breaks one or more rules; all of them are listed at once.
+    """An input breaks one or more rules; the message lists all of them.
 
     Parameters
     ----------
@@ -90,23 +90,23 @@ class InputError(AutomlError, ValueError):
 
 
 class TableError(InputError):
-    """A table, or the file that should hold one, cannot be searched on."""
+    """A table, or its file, cannot be used."""
 
 
 class SpaceError(InputError):
-    """A search space that makes no sense."""
+    """A search space is invalid."""
 
 
 class SettingError(InputError):
-    """An argument of ``Search``, or an option of the command line, outside what it accepts."""
+    """An argument of ``Search`` or a command-line option has an invalid value."""
 
 
 class StoreError(AutomlError, OSError):
-    """A study or tracking store that cannot be opened or written."""
+    """A study or tracking store cannot be opened or written."""
 
 
 class NoModelError(AutomlError, RuntimeError):
-    """There is no model to give: no trial finished, or the run asked for holds none."""
+    """There is no model: no trial finished, or the requested run has none."""
 
 
 def without_passwords(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A fitted pipeline as a folder that loads anywhere: MLflow's model format, with skops instead of pickle."""
+"""Export fitted pipelines as MLflow model folders in skops format, and load them."""
 
 from __future__ import annotations
 

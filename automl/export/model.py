@@ -1,4 +1,4 @@
-"""Models on disk: written whole or not at all, read with nothing trusted that was not named."""
+"""Save, export and load model folders."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = ["check_new_folder", "export_run", "load_model", "model_metadata", "sa
 
 
 def check_new_folder(path: str | Path) -> None:
-    """Refuse a folder that no model can be written to.
+    """Check that a model can be written to a folder.
 
     Parameters
     ----------
     path : str or Path
-        The folder that a model is to be written to, now or later.
+        The folder.
 
     Raises
     ------
     SettingError
-        If it is a file, or holds something already.
+        If it is a file, or is not empty.
     """
     folder = Path(path)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        came = f"{path}, {'a file' if folder.is_file() else 'which holds something already'}"
+        came = f"{path}, {'a file' if folder.is_file() else 'a folder with files'}"
         raise SettingError(
             Fault("the folder of a model", "must be new or empty", came, "Name another folder, or remove it.")
         )
@@ -55,13 +55,13 @@ def save_model(
     estimator : estimator
         A fitted scikit-learn pipeline.
     path : str or Path
-        The folder to make; it may exist if it is empty.
+        A new or empty folder.
     X_example : DataFrame
-        Some rows of the table: signature and input example come from them.
+        Some rows of the table, for the signature and the input example.
     metadata : mapping
-        Kept with the model as plain values, e.g. task, target, classes, scoring. ``automl_version`` is added.
+        Saved with the model as plain values, e.g. task, target, classes, scoring. ``automl_version`` is added.
     trusted : sequence of str
-        Types outside this package and scikit-learn that the pipeline may hold, by full name.
+        Types besides those of automl and scikit-learn that the pipeline may hold, by full name.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def save_model(
     Raises
     ------
     SettingError
-        If the folder holds something already, or the pipeline types that are not trusted.
+        If the folder is not empty, or the pipeline holds types that are not trusted.
     StoreError
         If it cannot be written.
     """
@@ -81,14 +81,14 @@ def save_model(
 
 
 def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -> Path:
-    """Copy the model of a search out of its tracking store.
+    """Copy the model of a search from its tracking store to a folder.
 
     Parameters
     ----------
     run_id : str
-        The search's run, or its winning trial's.
+        The run of the search, or of its best trial.
     path : str or Path
-        The folder to make.
+        A new or empty folder.
     tracking_uri : str or None
         The store; None for the default one.
 
@@ -102,7 +102,7 @@ def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -
     NoModelError
         If the run holds no model.
     SettingError
-        If there is no such run, or the folder holds something already.
+        If there is no such run, or the folder is not empty.
     StoreError
         If there is no such store, or the folder cannot be written.
     """
@@ -120,10 +120,9 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
     path : str or Path
         The folder, or a URI ``models:/m-...`` or ``models:/name/version``.
     tracking_uri : str or None
-        The store a URI is looked up in; None for the default one.
+        The store of a URI; None for the default one.
     trusted : sequence of str
-        Types outside this package and scikit-learn that it may hold. What the folder itself lists is not
-        believed.
+        Types besides those of automl and scikit-learn that it may hold. Lists in the folder are ignored.
 
     Returns
     -------
@@ -133,7 +132,7 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
     Raises
     ------
     SettingError
-        If there is no such folder, it is no model of ours, or holds types that are not trusted.
+        If there is no such folder, it is damaged, or it holds types that are not trusted.
     StoreError
         If a URI cannot be found.
 
@@ -152,7 +151,7 @@ def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Seque
 
 
 def model_metadata(path: str | Path) -> dict[str, Any]:
-    """Return what was kept with a model: task, target, classes, versions.
+    """Return the metadata of a model: task, target, classes, versions.
 
     Parameters
     ----------
@@ -162,7 +161,7 @@ def model_metadata(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        As it was given to `save_model`, with ``automl_version``.
+        The metadata of `save_model`, with ``automl_version``.
 
     Raises
     ------
@@ -175,7 +174,7 @@ def model_metadata(path: str | Path) -> dict[str, Any]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """Give a neighbour of ``path`` to write to, and put it in place if all went well."""
+    """Yield a temporary folder beside ``path``, and rename it to ``path`` on success."""
     check_new_folder(path)
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)

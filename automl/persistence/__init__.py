@@ -1,4 +1,4 @@
-"""Read skops files of any version, and refuse what is damaged or not trusted."""
+"""Read skops files of all versions; refuse damaged files and unknown types."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MIN_LIMIT = 1 << 26  # bytes that any file may unpack to
 
 
 def needed_types(file: Path | BinaryIO, trusted: Sequence[str] = ()) -> list[str]:
-    """Return the types of a skops file that skops must be told to trust.
+    """Return the types of a skops file that need explicit trust.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def needed_types(file: Path | BinaryIO, trusted: Sequence[str] = ()) -> list[str
 
 
 def load_skops(file: Path, trusted: Sequence[str] = ()) -> Any:
-    """Load an estimator from a skops file without running anything that the file brings along.
+    """Load an estimator from a skops file without running code from it.
 
-    Types are checked, and the indices of trees. Other numbers are not: arrays made for the purpose can crash
-    the native code of scikit-learn, so take models from people you trust.
+    Types and the indices of trees are checked. Other arrays are not: crafted numbers can crash the native code
+    of scikit-learn.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _damaged(file: Path, came: str) -> Fault:
 
 
 def _shown(texts: Sequence[str], longest: int = 300) -> str:
-    """Return texts of a file, none of which can write to the terminal what it likes."""
+    """Return texts from a file without control characters, which terminals would interpret."""
     line = ", ".join(texts).strip().partition("\n")[0]
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= longest else f"{line[:longest]}..."

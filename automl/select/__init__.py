@@ -1,4 +1,4 @@
-"""Which trials are best."""
+"""Rank trials and choose the best."""
 
 from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
 

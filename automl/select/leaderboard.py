@@ -1,4 +1,4 @@
-"""Trials ranked."""
+"""Rank trials: leaderboard, Pareto front, best trial."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 __all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]
 
-_FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _OVER_A_LIMIT, _PRUNED = 6, 5, 4, 3, 2
+_FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 6, 5, 4, 3, 2
 
 
 def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> list[TrialRecord]:
-    """Return the records best first: complete and stopped ones by score, then pruned ones by score.
+    """Return the records best first.
 
-    With several objectives the Pareto front comes first, and complete trials before stopped ones. One that was stopped
-    before it had seen all rows stands among the pruned. What breaks a limit stands below all that is within, by how
-    far it breaks it; what was cut short before anything could be measured comes after that. Those without a score come
-    last, failed ones at the end; equal scores keep the order of the trials.
+    The order is: complete and stopped trials by score, with several objectives the Pareto front first and
+    complete trials before stopped ones; pruned trials and trials stopped before they had seen all rows; trials
+    that violate a constraint, by total violation; trials whose constraints were not measured; trials without a
+    score; failed trials. Equal scores keep the order of the trials.
 
     Parameters
     ----------
     records : sequence of TrialRecord
         The trials.
     search : SearchRecord, optional
-        What they were searched for: objectives and limits. Without it, one objective.
+        The search, for its objectives and constraints. Without it, one objective.
     """
     several = search is not None and search.several
     front = {record.number for record in pareto_front(records, search)} if several else set()
@@ -53,10 +53,10 @@ def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> 
 def pareto_front(
     records: Sequence[TrialRecord], search: SearchRecord | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the complete trials within all limits that no other one is better than, best by the first objective first.
+    """Return the complete, feasible trials that no other trial dominates, sorted by the first objective.
 
-    A trial is better than another if no value of it is worse and one is better. With one objective that is the
-    trials of the best score.
+    A trial dominates another if none of its values is worse and one is better. With one objective, the front
+    is the trials with the best score.
     """
     scored = [
         (scores, -record.number, record)
@@ -65,25 +65,25 @@ def pareto_front(
         if (scores := _scores(record, search)) is not None
     ]
     front: list[tuple[tuple[float, ...], TrialRecord]] = []
-    # Whoever is better than another stands before it, so that it is enough to look at the front so far.
+    # A trial is sorted before the trials it dominates, so comparing with the front so far is enough.
     for scores, _, record in sorted(scored, key=lambda one: one[:2], reverse=True):
-        if not any(other != scores and _covers(other, scores) for other, _ in front):
+        if not any(other != scores and _at_least(other, scores) for other, _ in front):
             front.append((scores, record))
     return tuple(record for _, record in front)
 
 
 def best_record(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> TrialRecord | None:
-    """Return the first of the ranked trials, if it has a score: with several objectives, the front's best by the first.
+    """Return the first ranked trial with a score; None if no trial has one.
 
-    A trial that was stopped competes with the score it had come to; a pruned one wins only where there is no other, and
-    one that breaks a limit only where there is none within.
+    Stopped trials compete with their last score. A pruned trial is best only if no other has a score, and one
+    that violates a constraint only if no trial is feasible.
     """
     scored = [record for record in rank(records, search) if record.score is not None]
     return scored[0] if scored else None
 
 
 def describe_violations(excess: Mapping[str, float]) -> str:
-    """Return by how much limits are broken, in words; nothing where all are kept.
+    """Return a text about violated constraints; empty if there are none.
 
     Examples
     --------
@@ -94,22 +94,22 @@ def describe_violations(excess: Mapping[str, float]) -> str:
 
 
 def _group(record: TrialRecord, search: SearchRecord | None) -> int:
-    """Return how far down a trial stands whatever its score."""
+    """Return the group of a trial; lower groups rank first, whatever the scores."""
     limits = search.constraints if search is not None else {}
     if record.score is None:
         return _FAILED if record.state == "failed" else _WITHOUT_SCORE
     if limits and record.violation.keys() != limits.keys():
         return _NOT_MEASURED
     if record.total_violation > 0:
-        return _OVER_A_LIMIT
+        return _INFEASIBLE
     if record.state == "pruned" or record.early:
         return _PRUNED
-    # The costs of a trial that was cut short are not what it would have come to.
+    # The costs of a stopped trial are not those of the complete training.
     return int(record.state == "stopped" and search is not None and search.several)
 
 
 def _scores(record: TrialRecord, search: SearchRecord | None) -> tuple[float, ...] | None:
-    """Return the objectives' values with signs that make the greater the better; None where one is not known."""
+    """Return the objectives as values to maximise; None if one is unknown."""
     if record.score is None:
         return None
     if search is None or not search.several:
@@ -122,7 +122,7 @@ def _scores(record: TrialRecord, search: SearchRecord | None) -> tuple[float, ..
     )
 
 
-def _covers(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _at_least(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return all(mine >= theirs for mine, theirs in zip(one, other, strict=True))
 
 
@@ -138,18 +138,17 @@ def leaderboard(
     records : sequence of TrialRecord
         The trials.
     run_ids : mapping of int to str, optional
-        MLflow's run of each trial.
+        MLflow's run id of each trial.
     search : SearchRecord, optional
-        What they were searched for: objectives and limits. Without it, one objective.
+        The search, for its objectives and constraints. Without it, one objective.
 
     Returns
     -------
     DataFrame
         ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``score_std`` (over the folds), ``seconds``,
-        ``epochs`` (a part of one where it saw samples alone), the final metrics, the parameters under their dotted
-        names, and ``run_id``. With several objectives, ``front`` before the score (whether it is on the Pareto front)
-        and every objective's value after it. With limits, ``excess`` (by how much they are broken all together, as
-        parts of them: 0 is within, NaN not measured) and what was measured.
+        ``epochs`` (a fraction if the trial saw a sample), the final metrics, the parameters under their dotted
+        names, and ``run_id``. Several objectives add ``front`` (whether on the Pareto front) and a column each.
+        Constraints add ``excess`` (total violation relative to the limits; NaN: not measured) and a column each.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a table, said at once and before any training."""
+"""Check a training table and list all faults before any training."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def check_table(
     y : array-like of shape (n,)
         The target.
     n_folds : int, optional
-        Rows a class must have; by default what `default_folds` gives, and 2 at least.
+        Rows a class must have, at least 2; `default_folds` by default.
     task : {"binary", "multiclass", "regression"}, optional
         As in `Target.of`.
     text : bool
-        Whether free text is learned from.
+        Whether free text is used.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def check_table(
     Raises
     ------
     TableError
-        The faults: no columns, repeated names, fewer than 10 rows, cells that are no plain values, no column
-        to learn from; a target with missing or infinite values, a single class, a class with fewer rows than
-        folds; X and y of different length.
+        Lists: no columns, repeated names, fewer than 10 rows, values that are not plain, no usable column; a
+        target with missing or infinite values, a single class, a class with fewer rows than folds; X and y of
+        different length.
     """
     faults: list[Fault] = []
     frame = column = None

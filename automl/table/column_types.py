@@ -1,4 +1,4 @@
-"""What kind of column this is, told from its type and its cells."""
+"""Decide the type of a column from its dtype and its values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["DROPPED", "KINDS", "column_type", "usable_columns"]
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "constant", "identifier")
 DROPPED = ("text", "constant", "identifier")
 
-# Under this many rows, distinct values are no sign of an identifier.
+# With fewer rows, distinct values do not indicate an identifier.
 FEW_ROWS = 20
 # "id", "row_id", "PID", "customerID"; not "paid" or "grid".
 IDENTIFIER_NAME = re.compile(r"(^|[^a-zA-Z])(?i:p?id)$|[a-z]I[dD]$")
 NUMBER_CODE = re.compile(r"[+-]?0\d")
 DATE_LIKE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
-# Where no value tells day from month, month comes first with slashes, day with dots and dashes.
+# If no value decides, the month is first with slashes, the day with dots and dashes.
 LAYOUTS = (
     "ISO8601",
     *(
@@ -35,27 +35,27 @@ LAYOUTS = (
 
 
 def usable_columns(column_types: dict[str, str], *, text: bool = False) -> list[str]:
-    """Return the names of the columns a model can learn from, in order; with free text or without."""
+    """Return the names of the columns that models use, in order; free text only on request."""
     return [name for name, kind in column_types.items() if kind not in DROPPED or (text and kind == "text")]
 
 
 def column_type(column: pd.Series) -> tuple[str, str]:
-    """Return a column's kind, and the layout of its dates ("" where it holds none).
+    """Return a column's type, and the format of its dates ("" where it holds none).
 
-    - constant: no value at all, or a single one in every row.
-    - boolean: booleans, or texts that are two truth words (true and false, yes and no, y and n, ...).
-    - numeric: numbers, durations, and texts that are all numbers, save for blanks and the like. Texts with
-      leading zeros ("01067") are codes, hence categories. Whole numbers stay numeric, however many.
-    - identifier: whole numbers, all different, that number the rows (in 0 .. 2 n) or are named like an id;
-      and texts of which 95 % or more differ. Never told from fewer than 20 rows.
-    - datetime: dates, and texts that all keep to one layout (ISO 8601, or day, month and year by numbers).
-    - text: texts of five words or more on average, most of which are seen only a few times.
-    - categorical: everything else; a column declared a pandas category is one.
+    - constant: no value, or the same value in every row.
+    - boolean: booleans, or texts with two truth values (true and false, yes and no, y and n, ...).
+    - numeric: numbers, durations, and texts that are all numbers or missing. Texts with leading zeros
+      ("01067") are codes and therefore categories. Integers are always numeric.
+    - identifier: distinct integers that count the rows (in 0 .. 2 n) or have a name like "id"; texts of which
+      at least 95 % are distinct. Requires 20 rows.
+    - datetime: dates, and texts in one format (ISO 8601, or day, month and year as numbers).
+    - text: texts of at least five words on average, most of them rare.
+    - categorical: all other columns, and every column with pandas' category dtype.
 
     Raises
     ------
     TypeError
-        Where cells are complex numbers, lists, mappings or other containers.
+        If values are complex numbers, lists, mappings or other containers.
     """
     column = column.infer_objects() if column.dtype == object else column
     dtype = column.dtype

@@ -1,4 +1,4 @@
-"""The first step of every pipeline: whatever table comes, the same columns of the same types go on."""
+"""The first pipeline step: bring every table to the columns and types of the training table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OLD_ATTRIBUTES = {"kinds_": "column_types_", "layouts_": "date_formats_", "name
 
 
 def as_frame(X: Any) -> pd.DataFrame:
-    """Return a table with its columns named by texts; an array's are ``x0``, ``x1``, ....
+    """Return a DataFrame with string column names; columns of an array are ``x0``, ``x1``, ....
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def as_frame(X: Any) -> pd.DataFrame:
     Raises
     ------
     TableError
-        Where it has no rows and columns, or no columns at all.
+        If it is not two-dimensional or has no columns.
     """
     if isinstance(X, pd.DataFrame):
         frame = X.set_axis([str(name) for name in X.columns], axis=1)
@@ -48,7 +48,7 @@ def as_frame(X: Any) -> pd.DataFrame:
 
 
 def repeated_names(frame: pd.DataFrame) -> list[Fault]:
-    """Return a fault where column names occur more than once."""
+    """Return a fault if column names repeat."""
     repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
     if not repeated:
         return []
@@ -56,10 +56,10 @@ def repeated_names(frame: pd.DataFrame) -> list[Fault]:
 
 
 class TypedColumns(TransformerMixin, BaseEstimator):
-    """Decide what each column of a table is, and bring every later table to the same columns.
+    """Infer the type of each column, and convert every later table to the same types.
 
     Numbers and dates written as text become numbers and dates; blanks and infinite numbers become missing
-    values. Constant columns, identifiers and free text are left out. `column_types.column_type` has the rules.
+    values. Constant columns, identifiers and free text are dropped. See `column_types.column_type`.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     column_types_ : dict of str to str
-        Each column's kind: numeric, categorical, boolean, datetime, text, or (left out) constant, identifier.
+        Each column's type: numeric, categorical, boolean, datetime, text, or (dropped) constant, identifier.
     date_formats_ : dict of str to str
-        How the dates of each datetime column are written.
+        The date format of each datetime column.
     had_names_ : bool
-        Whether the columns had names of their own.
+        Whether the training table was a DataFrame.
     n_features_in_ : int
-        The number of columns that came, left-out ones included.
+        The number of input columns, dropped ones included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names.
 
@@ -94,7 +94,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         self.text = text
 
     def fit(self, X: Any, y: Any = None) -> TypedColumns:
-        """Decide each column's kind.
+        """Infer each column's type.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         Raises
         ------
         TableError
-            Where names repeat, or cells are not plain values.
+            If names repeat, or values are not plain.
         """
         frame = as_frame(X)
         faults = repeated_names(frame)
@@ -141,12 +141,12 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
-        """Return the columns a model can learn from, each of its kind's type.
+        """Return the usable columns, each converted to its type.
 
         Parameters
         ----------
         X : DataFrame, or array-like of shape (n, n_features_in_)
-            A table with the columns seen in `fit`, in any order and of any type that can be converted.
+            A table with the columns seen in `fit`, in any order and of any convertible dtype.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         Raises
         ------
         TableError
-            Every missing, extra and inconvertible column.
+            Lists every missing, extra and inconvertible column.
         """
         check_is_fitted(self)
         frame = self._with_known_names(X)
@@ -170,14 +170,14 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             except TypeError as error:
                 bad = [str(error)]
             if bad:
-                rule = f"must hold what can be read as {self.column_types_[name]}, as in training"
+                rule = f"must hold {self.column_types_[name]} values, as in training"
                 faults.append(Fault(f'column "{name}"', rule, _quoted(bad)))
         if faults:
             raise TableError(faults)
         return pd.DataFrame(converted, index=frame.index, copy=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns that are kept, shape (number of columns kept,)."""
+        """Return the names of the columns kept, shape (number of columns kept,)."""
         check_is_fitted(self)
         return np.array(usable_columns(self.column_types_, text=self.text), dtype=object)
 
@@ -200,7 +200,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
 
     def _with_known_names(self, X: Any) -> pd.DataFrame:
         frame, known = as_frame(X), list(self.column_types_)
-        # A model trained on names still takes a bare array, and the other way round: by place.
+        # A model trained on a DataFrame also takes an array, and vice versa: columns match by position.
         by_place = self.had_names_ != isinstance(X, pd.DataFrame) and not set(known) <= set(frame.columns)
         if by_place and frame.shape[1] == len(known):
             return frame.set_axis(known, axis=1)

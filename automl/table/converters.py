@@ -1,7 +1,7 @@
-"""The cells of one column, as they come, turned into the values of one kind.
+"""Convert the raw values of a column to one type.
 
-Every converter returns the values and a few of the cells it could make nothing of.
-Cells not native to their kind (texts, objects, categories) are converted once for each distinct cell.
+Every converter returns the values and a few examples of values it could not convert.
+Texts, objects and categories are converted once for each distinct value.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), 0.0),
 }
-# What people write for "no value" in a column of numbers, booleans or dates. Among categories only a blank
-# counts as missing: there, "NA" or "none" may well be a category.
+# Texts for "missing" in columns of numbers, booleans and dates. Among categories only a blank is missing:
+# "NA" or "none" can be a category.
 NOTHING = frozenset({"", "na", "n/a", "nan", "nat", "null", "none", "?", "-"})
 
 
 def label(cell: Any) -> str:
-    """Return the text of a cell, the same for every type a value may come in (20, 20.0, " 20")."""
+    """Return the text of a value, equal for 20, 20.0 and " 20"."""
     if isinstance(cell, str):
         return cell.strip()
     if isinstance(cell, datetime.date):
@@ -40,12 +40,12 @@ def label(cell: Any) -> str:
 
 
 def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's code, shape (n,), -1 where missing, and the texts the codes stand for.
+    """Return each row's code, shape (n,), -1 where missing, and the text of each code.
 
     Raises
     ------
     TypeError
-        Where cells are lists, mappings or other containers.
+        If values are lists, mappings or other containers.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, cells = column.cat.codes.to_numpy(), column.cat.categories
@@ -55,7 +55,7 @@ def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
-    """Return the distinct values row by row, ``missing`` where the code is -1."""
+    """Return the value of each row's code, ``missing`` where the code is -1."""
     table = np.empty(len(values) + 1, dtype=values.dtype)
     table[:-1], table[-1] = values, missing
     rows: np.ndarray = table[codes]
@@ -63,7 +63,7 @@ def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
 
 
 def bad_examples(texts: np.ndarray, failed: np.ndarray) -> list[str]:
-    """Return up to three of the texts that failed and are not just a way to say "no value"."""
+    """Return up to three of the texts that failed and do not mean "missing"."""
     return [text for text in texts[failed] if text.casefold() not in NOTHING][:3]
 
 
@@ -88,7 +88,7 @@ def as_numbers(column: pd.Series) -> Converted:
 
 
 def as_booleans(column: pd.Series) -> Converted:
-    """Return 0.0, 1.0 or NaN; a word that is no truth value is missing, as an unseen category would be."""
+    """Return 0.0, 1.0 or NaN; other words are missing, like unseen categories."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         values, bad = as_numbers(column)
         wrong = ~np.isnan(values) & (values != 0) & (values != 1)
@@ -99,7 +99,7 @@ def as_booleans(column: pd.Series) -> Converted:
 
 
 def as_dates(column: pd.Series, layout: str) -> Converted:
-    """Return datetime64[us] in UTC, without a zone; ``layout`` is the `strptime` format of texts."""
+    """Return datetime64[us] in UTC without a time zone; ``layout`` is the `strptime` format of texts."""
     dtype = column.dtype
     if isinstance(dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
@@ -117,13 +117,13 @@ def as_dates(column: pd.Series, layout: str) -> Converted:
 
 
 def parse_dates(texts: np.ndarray, layout: str) -> np.ndarray:
-    """Return datetime64[us] in UTC, NaT where a text does not keep to the layout."""
+    """Return datetime64[us] in UTC, NaT where a text has another format."""
     dates = pd.to_datetime(pd.Series(texts, dtype=object), format=layout, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
 
 
 def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
-    """Return a categorical of texts in their order, missing where blank."""
+    """Return a categorical of sorted texts, missing where blank."""
     codes, texts = distinct_texts(column)
     texts[texts == ""] = np.nan
     places, known = pd.factorize(texts, sort=True)

@@ -1,4 +1,4 @@
-"""The `preprocess` part of a configuration turned into a transformer, fitted inside each fold."""
+"""Build the transformer of a configuration's `preprocess` part; it is fitted inside each fold."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_VALUES", "IMPUTE", "PREPROCESS", "category_codes", "prepare_matrices", "preprocessor"]
 
-IMPUTE = "median"  # where nothing is said
-BLOCK_VALUES = 1 << 20  # values of a table that are prepared together, for the sake of memory
-# The same in a pipeline, where every block of columns is a step, which costs predictions time.
+IMPUTE = "median"  # the default
+BLOCK_VALUES = 1 << 20  # values of a table that are prepared at once, to save memory
+# The same in a pipeline, where each block of columns is a step and slows predictions down.
 _PIPELINE_BLOCK_VALUES = 1 << 22
 _BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
 
@@ -137,34 +137,33 @@ def preprocessor(
     random_state: int = 0,
     n_rows: int = 1,
 ) -> ColumnTransformer | Pipeline:
-    """Return the transformer a configuration asks for, not fitted.
+    """Return the unfitted transformer of a configuration.
 
-    It takes what `TypedColumns` gives and returns a dense float32 matrix of shape (n, d).
+    It takes the output of `TypedColumns` and returns a dense float32 matrix of shape (n, d).
 
     Parameters
     ----------
     configuration : mapping
         ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
-        "datetime": {"encode": ...}, "text": {"encode": ..., "max_words": ...}, "features": ...}``; what is left out
-        has the default of `PREPROCESS`.
+        "datetime": {"encode": ...}, "text": {"encode": ..., "max_words": ...}, "features": ...}``; missing
+        parameters have the defaults of `PREPROCESS`.
     column_types : mapping of str to str
         ``TypedColumns.column_types_``.
     task : {"binary", "multiclass", "regression"}, optional
-        What the target asks for; only ``encode: target`` needs it, and without it a target of whole numbers
-        counts as classes.
+        The task; used by ``encode: target`` only, which takes an integer target for classes without it.
     random_state : int
-        The seed of folds, drawn rows and random features. A search has one for all its trials, so that they differ by
-        what they say alone.
+        Seed of folds, sampled rows and random features. All trials of a search share one, so that only their
+        parameters differ.
     n_rows : int
-        Rows it will be fitted to: with very many, columns of a kind are split into several blocks (``numeric``,
-        ``numeric_2``, ...), which takes less memory.
+        Rows of the training table: with very many, columns of a type are split into blocks (``numeric``,
+        ``numeric_2``, ...) to save memory.
 
     Raises
     ------
     SpaceError
-        Where the configuration has unknown keys or values.
+        If the configuration has unknown keys or values.
     TableError
-        Where no column is left to learn from.
+        If no column can be used.
 
     Examples
     --------
@@ -221,28 +220,27 @@ def prepare_matrices(
     random_state: int = 0,
     keep: Callable[[np.ndarray], Any] = np.asarray,
 ) -> list[list[Any]]:
-    """Return the rows to train on and others as `preprocessor`, fitted to the first, prepares them.
+    """Fit a preprocessor to the training rows, and return these and other rows as matrices.
 
-    A large table passes a few columns at a time, so that what the transformers leave behind on the way is small
-    beside the result.
+    A large table is prepared a few columns at a time, so that temporary arrays are small beside the result.
 
     Parameters
     ----------
     configuration, column_types, task, random_state
-        As `preprocessor` takes them.
+        As in `preprocessor`.
     read : callable
-        ``read(names)``: some columns of the table, typed.
+        ``read(names)`` returns columns of the typed table.
     y : ndarray of shape (n,)
         The target.
     rows : sequence of ndarray
-        Row numbers: those to train on, and others.
+        Row numbers: the training rows first.
     keep : callable
-        What to do with each piece as it comes, such as writing it to a file; what it returns stands for the piece.
+        Called with each piece, e.g. to write it to a file; its result replaces the piece.
 
     Returns
     -------
-    list of list of ndarray, or of what ``keep`` returns
-        For each part of ``rows`` pieces of shape (m, some columns), that side by side are its matrix.
+    list of list of ndarray, or of results of ``keep``
+        For each entry of ``rows``, pieces of shape (m, some columns) to concatenate by columns.
     """
     train, settings = rows[0], _settings(configuration)
     left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
@@ -265,7 +263,7 @@ def prepare_matrices(
 
 
 def _parts(names: Sequence[str], width: int) -> list[list[str]]:
-    """Return names in parts of so many, one at least."""
+    """Return names in parts of ``width``, at least 1."""
     width = max(1, width)
     return [list(names[start : start + width]) for start in range(0, len(names), width)]
 
@@ -324,7 +322,7 @@ def _chain(*steps: Any) -> Pipeline:
 
 
 def _imputer(strategy: str) -> SimpleImputer:
-    # A column without a single value in this fold stays, as zeros: the matrix keeps its width and its names.
+    # A column without values in this fold becomes zeros: the matrix keeps its width and names.
     return SimpleImputer(strategy=strategy, keep_empty_features=True)
 
 

@@ -1,4 +1,4 @@
-"""Tables from files."""
+"""Read tables from files."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ FAILURES = (
 def read_table(
     path: str | os.PathLike[str], target: str | None = None
 ) -> pd.DataFrame | tuple[pd.DataFrame, pd.Series]:
-    """Read a table, and take the target's column out of it.
+    """Read a table and separate the target column.
 
     Parameters
     ----------
     path : path
-        A file ending in ``.csv``, ``.csv.gz`` or ``.parquet``. A csv file is UTF-8 text, its first line holds
-        the names; commas, semicolons or tabs separate its cells.
+        A ``.csv``, ``.csv.gz`` or ``.parquet`` file. A csv file is UTF-8 text with names in its first line;
+        commas, semicolons or tabs separate values.
     target : str, optional
         The column to predict.
 
     Returns
     -------
     DataFrame, or (DataFrame, Series) with ``target``
-        The columns, and the target. ``frame.attrs["file"]`` tells the file.
+        The columns, and the target. ``frame.attrs["file"]`` is the path of the file.
 
     Raises
     ------
     TableError
-        Where there is no such file, its ending is unknown, it cannot be read, holds no rows, repeats
-        a column's name, or lacks the target's column.
+        If the file is missing, has an unknown ending, cannot be read, has no rows, repeats a column name, or
+        lacks the target column.
     """
     file = Path(path)
     read = _reader(file)
@@ -63,7 +63,7 @@ def read_table(
         raise TableError(Fault(where, "must hold a table", "an empty file")) from error
     except FAILURES as error:
         came = str(error).strip().split("\n")[0] or type(error).__name__
-        raise TableError(Fault(where, "must be readable as its ending says", came)) from error
+        raise TableError(Fault(where, "must be readable in the format of its ending", came)) from error
     faults = [Fault(where, fault.rule, fault.came, fault.remedy) for fault in repeated_names(frame)]
     if len(frame) == 0 and not faults:
         faults.append(Fault(where, "must have rows", "column names only"))
@@ -87,7 +87,7 @@ def _reader(file: Path) -> Callable[[Path], pd.DataFrame]:
 def _read_csv(file: Path) -> pd.DataFrame:
     names: list[str] = []
     for separator in SEPARATORS:
-        # Read as a header, repeated names would be told apart by pandas (a, a.1); read as a row they stay.
+        # As a header, pandas would rename repeated names (a, a.1); as a row they are kept.
         names = [name for name in _first_lines(file, separator, 1).iloc[0] if name]
         if len(names) > 1:
             break
@@ -95,7 +95,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
         separator = SEPARATORS[0]
     if len(set(names)) < len(names):
         return pd.DataFrame(columns=names)
-    # Where rows have more cells than the header, pandas would take the first ones for an index; here it fails.
+    # If rows are longer than the header, pandas would use the first values as an index; this call fails.
     _first_lines(file, separator, 2)
     return pd.read_csv(file, sep=separator, encoding=ENCODING, low_memory=False)
 

@@ -1,4 +1,4 @@
-"""How rows are split for validation; decided once, before the first trial."""
+"""Split rows for validation, once before the first trial."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOLD_OUT = 0.2
 
 
 def default_folds(n_rows: int) -> int:
-    """Return 5 folds below 2,500 rows, 3 below 25,000, and from there on 1: a hold-out of a fifth.
+    """Return 5 folds below 2,500 rows, 3 below 25,000, otherwise 1: a hold-out of a fifth.
 
     Examples
     --------
@@ -40,21 +40,21 @@ def default_folds(n_rows: int) -> int:
 def make_folds(
     y_values: Any, task: str, cv: Any = None, random_state: int | None = 0, groups: Any = None
 ) -> Folds:
-    """Split rows into training and validation rows, shuffled, and stratified by class.
+    """Split rows into training and validation rows, shuffled and stratified by class.
 
     Parameters
     ----------
     y_values : array-like of shape (n,)
         Class codes or numbers.
     task : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        The task of the target.
     cv : int, splitter, iterable of (train, validation) or None
         The number of folds, a scikit-learn splitter, or the splits themselves (indices or masks). None: see
         `default_folds`.
     random_state : int or None
         Seed of the shuffle.
     groups : array-like of shape (n,), optional
-        Rows of one group never stand on both sides.
+        Rows of one group are never split between training and validation.
 
     Returns
     -------
@@ -64,9 +64,9 @@ def make_folds(
     Raises
     ------
     SettingError
-        Where ``cv`` is none of these, or its splits make no sense.
+        If ``cv`` is none of these, or its splits are invalid.
     TableError
-        Where a class has fewer rows than there are folds.
+        If a class has fewer rows than there are folds.
 
     Examples
     --------
@@ -98,21 +98,21 @@ def make_folds(
 
 
 def stratified_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarray:
-    """Return the rows in an order of which every beginning is a sample: nested, random, and stratified by class.
+    """Return a row order whose every prefix is a random sample, stratified by class.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         Class codes or numbers.
     task : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        The task of the target.
     seed : sequence of int
-        What the order follows from.
+        Seed of the order.
 
     Returns
     -------
     ndarray of shape (n,)
-        Row numbers. The first ones hold a row of every class.
+        Row numbers; the first ones contain every class.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def stratified_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarra
         return order
     by_class = order[np.argsort(y[order], kind="stable")]
     counts = np.bincount(y)
-    # The j-th row of a class of m has the place j / m: all classes pass at the pace of their size.
+    # The j-th row of a class of m rows is placed at j / m, so every prefix has the class proportions.
     within = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
     return by_class[np.argsort(within / np.repeat(counts, counts), kind="stable")]
 
@@ -159,7 +159,7 @@ def _checked(splits: Any, n: int) -> Folds:
                 Fault(f"cv, split {i}", f"rows must be in 0 .. {n - 1}", f"{rows.min()} .. {rows.max()}")
             )
         elif both := len(np.intersect1d(train, valid)):
-            faults.append(Fault(f"cv, split {i}", "no row may stand on both sides", f"{both} that do"))
+            faults.append(Fault(f"cv, split {i}", "no row may be on both sides", f"{both} rows on both"))
     if faults:
         raise SettingError(faults)
     return folds

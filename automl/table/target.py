@@ -1,4 +1,4 @@
-"""The target: what the task is, and the numbers models are trained on."""
+"""The target: infer the task, and encode labels as numbers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ROWS_A_CLASS = 10
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A target as numbers, and the way back to the user's labels. Made by `Target.of`.
+    """A target encoded as numbers, with its labels. Use `Target.of` to create one.
 
     Parameters
     ----------
     task : {"binary", "multiclass", "regression"}
-        What the target asks for.
+        The task.
     values : ndarray of shape (n,)
         Class codes 0 .. c - 1 (int64), or the numbers (float64).
     classes : ndarray of shape (c,) or None
-        The labels the codes stand for, sorted; None for regression.
+        The labels of the codes, sorted; None for regression.
     name : str
         The target's name.
 
@@ -47,10 +47,10 @@ class Target:
 
     @classmethod
     def of(cls, y: Any, name: str | None = None, *, task: Task | None = None) -> Target:
-        """Read a target.
+        """Infer the task of a target and encode it.
 
         Without ``task``, texts, booleans and categories are classes; numbers with fractions are a regression;
-        whole numbers are classes where there are two of them, or at most 20 with 10 rows each on average.
+        integers are classes if there are two of them, or at most 20 with 10 rows each on average.
 
         Parameters
         ----------
@@ -59,12 +59,12 @@ class Target:
         name : str, optional
             The target's name; by default that of the Series, or "y".
         task : {"binary", "multiclass", "regression"}, optional
-            What the target asks for, where the rule would be wrong.
+            The task, if the rule above would be wrong.
 
         Raises
         ------
         TableError
-            Where values are missing or infinite, there is a single class, or the values do not fit the task.
+            If values are missing or infinite, there is a single class, or the values do not fit the task.
         """
         column = as_series(y, name)
         task = asked_task(y, task)
@@ -84,7 +84,7 @@ class Target:
         Raises
         ------
         TableError
-            Where a label is not one of `classes`, or a value is no number.
+            If a label is not one of `classes`, or a value is not a number.
         """
         column = as_series(y, self.name)
         if self.classes is None:
@@ -141,14 +141,14 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
 
 
 def asked_task(y: Any, task: Task | None) -> Task | None:
-    """Return the task asked for: by name, or by declaring the target a pandas category."""
+    """Return the requested task: by name, or by pandas' category dtype."""
     if task is None and isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
         return "binary" if pd.Series(y).nunique() == 2 else "multiclass"
     return task
 
 
 def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
-    """Return every rule a training target, as `as_series` gives it, breaks."""
+    """Return the faults of a training target, a Series from `as_series`."""
     if faults := _value_faults(column, task):
         return faults
     where, known = _where(column), column.nunique()
@@ -162,7 +162,7 @@ def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
 
 
 def _value_faults(column: pd.Series, task: str | None) -> list[Fault]:
-    """Return the faults of the values one by one, which new values of a known target may have, too."""
+    """Return the faults of single values; new values of a known target can have them, too."""
     where, n = _where(column), len(column)
     if n == 0:
         return [Fault(where, "must have values", "none")]
@@ -186,7 +186,7 @@ def _value_faults(column: pd.Series, task: str | None) -> list[Fault]:
 
 
 def class_faults(values: np.ndarray, classes: np.ndarray, n_folds: int, name: str) -> list[Fault]:
-    """Return a fault where a class has fewer rows than there are folds.
+    """Return a fault if a class has fewer rows than there are folds.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def class_faults(values: np.ndarray, classes: np.ndarray, n_folds: int, name: st
 
 
 def _task_of(column: pd.Series, task: str | None) -> str:
-    """Return "regression" or "classification"; the number of classes says which one."""
+    """Return "regression" or "classification"."""
     if task is not None:
         return "regression" if task == "regression" else "classification"
     if column.dtype == bool or not pd.api.types.is_numeric_dtype(column.dtype):
@@ -224,7 +224,7 @@ def _task_of(column: pd.Series, task: str | None) -> str:
 
 
 def _shown(values: pd.Series) -> str:
-    """Return up to five different values as a person would write them."""
+    """Return up to five distinct values for a message."""
     return ", ".join(repr(value) for value in values.unique()[:5].tolist())
 
 

@@ -1,4 +1,4 @@
-"""Transformers scikit-learn does not have; each is fitted inside a fold."""
+"""Transformers that scikit-learn lacks; `benchmarks/transformers.py` compares them with skrub's."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from sklearn.utils.validation import check_is_fitted
 __all__ = ["DateParts", "Float32", "GaussianRank", "SpreadScaler", "TextColumns"]
 
 DAY = 86_400.0
-# Days a year has on average, so that the same date of another year stands at nearly the same angle.
+# Average days of a year, so that a date has nearly the same angle every year.
 YEAR = 365.25
-# The least and the greatest value would score 5.2 below and above the median, however many rows share them.
+# Without a limit, the least and greatest values would score -5.2 and 5.2, however many rows share them.
 FARTHEST_SCORE = 3.0
 
 
 class DateParts(TransformerMixin, BaseEstimator):
-    """Dates as numbers: a linear time, and where in the year, the week and the day it falls.
+    """Encode dates as numbers: days since the first date, and position in the year, week and day.
 
     Parameters
     ----------
     encode : {"cyclic", "calendar"}
-        "cyclic": each cycle as a sine and a cosine, so that 23:59 stands next to 0:00. "calendar": whole
-        numbers (year, month, day, weekday from Monday = 0, hour, minute), as trees like them.
+        "cyclic": sine and cosine of each cycle, so that 23:59 is near 0:00. "calendar": integers (year, month,
+        day, weekday from Monday = 0, hour, minute), which suit trees.
 
     Attributes
     ----------
     origins_ : dict of str to float
-        The day of each column's first date, in days since 1970; the linear time counts from there.
+        The day of each column's first date, in days since 1970; ``days`` counts from it.
     parts_ : dict of str to list of str
-        The parts of each column that vary in training, the linear time always; whether the date is missing.
+        The features of each column: ``days``, those that vary in training, and ``missing`` if dates are missing.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         self.encode = encode
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> DateParts:
-        """Note where each column starts and which of its parts vary.
+        """Find each column's first date and the features that vary.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the parts column by column, shape (n, number of parts), NaN where a date is missing."""
+        """Return the features, shape (n, number of features), NaN where a date is missing."""
         check_is_fitted(self)
         columns = []
         for name, kept in self.parts_.items():
@@ -84,7 +84,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         return np.column_stack(columns)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return ``column_part`` for every part."""
+        """Return ``column_feature`` for every feature."""
         check_is_fitted(self)
         return np.array(
             [f"{name}_{part}" for name, parts in self.parts_.items() for part in parts], dtype=object
@@ -119,17 +119,17 @@ def _varies(values: np.ndarray) -> bool:
 
 
 class TextColumns(TransformerMixin, BaseEstimator):
-    """Texts as the weights of their words: term frequency by inverse document frequency, rows of length 1.
+    """Encode text columns by TF-IDF of their words, rows normalised to length 1.
 
     Parameters
     ----------
     max_words : int
-        Words kept of each column, the most frequent ones.
+        Words used of each column, the most frequent ones.
 
     Attributes
     ----------
     vectorizers_ : dict of str to TfidfVectorizer
-        The words of each column and their weights; columns without a single word are left out.
+        The fitted vectorizer of each column that has a word.
 
     Examples
     --------
@@ -146,7 +146,7 @@ class TextColumns(TransformerMixin, BaseEstimator):
         self.max_words = max_words
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> TextColumns:
-        """Learn the words and how rare they are.
+        """Learn the vocabulary and the inverse document frequencies.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class TextColumns(TransformerMixin, BaseEstimator):
             words = TfidfVectorizer(
                 max_features=self.max_words, token_pattern=r"(?u)\b\w+\b", dtype=np.float32
             )
-            with suppress(ValueError):  # not a single word
+            with suppress(ValueError):  # a column without words
                 self.vectorizers_[name] = words.fit(X[name])
         self.n_features_in_ = X.shape[1]
         self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
@@ -184,10 +184,10 @@ class TextColumns(TransformerMixin, BaseEstimator):
 
 
 class SpreadScaler(RobustScaler):
-    """Centre by the median and scale by the quartiles' distance, or the deviation where that is zero.
+    """Centre by the median and scale by the interquartile range, or by the deviation if that is zero.
 
-    A column that is mostly one value has equal quartiles; scikit-learn then leaves its tail as wide as it
-    came, which sends gradient descent off.
+    A column that is mostly one value has equal quartiles; scikit-learn does not scale it, and gradient descent
+    diverges.
 
     Examples
     --------
@@ -216,12 +216,12 @@ class SpreadScaler(RobustScaler):
 
 
 class GaussianRank(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Replace numbers by the normal quantiles of their ranks, with as many quantiles as the rows allow.
+    """Map numbers to normal quantiles of their ranks, with at most 1,000 quantiles.
 
     Parameters
     ----------
     random_state : int
-        Which rows the quantiles are taken from where there are more than 10,000.
+        Seed of the rows that the quantiles are computed from, if there are more than 10,000.
 
     Attributes
     ----------
@@ -263,7 +263,7 @@ class GaussianRank(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class Float32(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Bring a matrix to float32, rows contiguous; what is out of its range ends at the range.
+    """Convert a matrix to C-contiguous float32; values out of its range are clipped.
 
     Examples
     --------
@@ -273,7 +273,7 @@ class Float32(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: np.ndarray, y: Any = None) -> Float32:
-        """Note the number of columns.
+        """Store the number of columns.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
-"""The only room that knows MLflow: a search turned into runs, models written and found, and the live display.
+"""Log searches to MLflow, write and find models, show progress. Only this package imports mlflow.
 
-MLflow is a mirror of the study, never the truth: a store that fails harms no search.
-Importing this room loads no MLflow.
+MLflow is a copy of the study: a store that fails does not stop a search. Importing this package does not
+import mlflow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Models as MLflow keeps them: written as a folder, logged with their run, registered, found again."""
+"""Write, log, register and find MLflow models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["fetch_model", "find_model", "log_model", "write_model"]
 
 _ALWAYS_REQUIRED = ("numpy", "pandas", "scikit-learn", "skops", "mlflow")
-# What pandas calls columns that MLflow has a type for.
+# pandas' names of the column types that MLflow supports.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
 _EXAMPLE_ROWS = 5
 
@@ -47,11 +47,11 @@ def write_model(
     X_example : DataFrame
         Some rows of the table; the signature comes from them, the first five become the input example.
     metadata : mapping
-        Kept in the model as plain values; ``automl_version`` is added.
+        Saved with the model as plain values; ``automl_version`` is added.
     trusted : sequence of str
-        Types besides this package's and scikit-learn's that it may hold.
+        Types besides those of automl and scikit-learn that it may hold.
     **identity
-        What ties it to a run, for ``mlflow.models.Model``.
+        Arguments of ``mlflow.models.Model`` that link it to a run.
 
     Raises
     ------
@@ -98,19 +98,19 @@ def _write(
             skops_trusted_types=names,
             signature=_signature(example, estimator.predict(X_example)),
             input_example=example.head(_EXAMPLE_ROWS),
-            # Named, so that MLflow does not load the model in a process of its own to find out.
+            # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=_requirements(trusted),
         )
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata that YAML can hold: NumPy's values as Python's, anything else as text."""
+    """Return metadata as plain values for YAML; unknown objects become text."""
     text = json.dumps(dict(metadata), default=lambda x: x.tolist() if hasattr(x, "tolist") else str(x))
     return dict(json.loads(text))
 
 
 def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as it is, or as text where MLflow has no type for it: times, decimals, intervals, ..."""
+    """Return a column, as text if MLflow has no type for it (times, decimals, intervals, ...)."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.SparseDtype):
@@ -118,7 +118,7 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
     if column.dtype == "uint64":
         return column.astype("float64")
     if column.dtype.kind == "m":
-        seconds: pd.Series[Any] = column.dt.total_seconds()  # as which durations are learned from
+        seconds: pd.Series[Any] = column.dt.total_seconds()  # models use durations as seconds
         return seconds
     cells = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
     if column.isna().all() or pd.api.types.infer_dtype(cells, skipna=True) in _KNOWN:
@@ -127,7 +127,7 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
-    """Return the types of the columns; none is required to be filled, for a gap can turn up anywhere."""
+    """Return the signature of a model; all columns are optional, since any can have missing values."""
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, Schema
 
@@ -137,13 +137,13 @@ def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
 
 
 def _requirements(trusted: Sequence[str]) -> list[str]:
-    """Return what must be installed for a model to be loaded, the packages of foreign classes included."""
+    """Return the packages that loading a model requires, those of foreign classes included."""
     from automl.version import __version__
 
     known = [f"{name}=={version(name)}" for name in _ALWAYS_REQUIRED]
     packages = {name.partition(".")[0] for name in trusted} - {"automl", "numpy", "sklearn"}
     by_package = packages_distributions() if packages else {}
-    # What was imported from a folder has no distribution, and no name to ask for.
+    # A module imported from a folder has no distribution.
     names = {name for package in packages for name in by_package.get(package, ())}
     return [
         f"automl-orchestrator=={__version__}",
@@ -198,21 +198,21 @@ def _register(client: MlflowClient, name: str, model: LoggedModel, run_id: str) 
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # A database store looks "models:/..." up in MLflow's global store, not in its own; a server does not.
+    # A database store resolves "models:/..." in MLflow's global store, a server in its own.
     source = model.model_uri if client.tracking_uri.startswith("http") else model.artifact_location
     registered = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
-    # What MLflow's own `register_model` adds, so that the page of the model names its version.
+    # As MLflow's own `register_model` does: the model's page shows its version.
     versions = json.dumps([{"name": registered.name, "version": registered.version}])
     client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
 
 
 def find_model(run_id: str, tracking_uri: str | None = None) -> str:
-    """Return the URI of the model a search left in a store.
+    """Return the URI of the model of a search.
 
     Parameters
     ----------
     run_id : str
-        The search's run, or the run of its winning trial.
+        The run of the search, or of its best trial.
     tracking_uri : str or None
         The store; None for `default_tracking_uri`.
 
@@ -226,7 +226,7 @@ def find_model(run_id: str, tracking_uri: str | None = None) -> str:
     SettingError
         If there is no such run.
     NoModelError
-        If the run has no model; the message says which one has.
+        If the run has no model; the message names the run that has.
     StoreError
         If there is no such store.
     """
@@ -262,7 +262,7 @@ def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -
     model_uri : str
         ``models:/m-...``, or ``models:/name/version`` of MLflow's registry.
     folder : Path
-        Where to; made where it is missing.
+        The target folder; created if missing.
     tracking_uri : str or None
         The store; None for `default_tracking_uri`.
 
@@ -282,7 +282,7 @@ def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -
         from mlflow.artifacts import download_artifacts
 
         try:
-            # MLflow would look the model up in its global store, so it is given the place itself.
+            # MLflow would resolve the URI in its global store, so it gets the location.
             place = _place(client, model_uri)
             folder.mkdir(parents=True, exist_ok=True)
             return Path(download_artifacts(place, dst_path=str(folder), tracking_uri=uri, registry_uri=uri))

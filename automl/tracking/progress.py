@@ -1,4 +1,4 @@
-"""The live view of a search in a terminal, and plain lines where there is none."""
+"""Show the progress of a search: a live view in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "NullProgress"]
 
 _LINE_SECONDS = 10.0
-_MOST_LEFT_OUT = 12  # lines; a table may have hundreds of columns
+_MAX_EXCLUDED = 12  # lines; a table may have hundreds of columns
 
 
 class Progress:
-    """Show what a search is doing: time left, trials by state, best score so far, what is training.
+    """Show the time left, trials by state, the best score and the current work of a search.
 
-    In a terminal it redraws itself; elsewhere (a file, a pipe) it prints a line at most every ten seconds,
-    and one for each stage.
+    A terminal is redrawn; a file or pipe gets a line at most every ten seconds, and one for each stage.
 
     Parameters
     ----------
     console : rich.console.Console or None
-        Where to; None for standard error, so that output can be piped.
+        The output; None for standard error, so that standard output can be piped.
 
     Examples
     --------
@@ -76,12 +75,12 @@ class Progress:
             self._line()
 
     def started(self, search: SearchRecord, timeout: float | None, n_trials: int | None) -> None:
-        """Say what the search is and what it leaves out; its clock runs since ``__enter__``.
+        """Show the title of the search and the columns and options it excludes.
 
         Parameters
         ----------
         search : SearchRecord
-            What the search is about.
+            The search.
         timeout : float or None
             Its limit in seconds.
         n_trials : int or None
@@ -91,19 +90,19 @@ class Progress:
         if self._live is None:
             self._print(self._title())
             self._last_line = time.monotonic()
-        for said in search.left_out[:_MOST_LEFT_OUT]:
-            self._print(f"left out: {said}")
-        if more := len(search.left_out[_MOST_LEFT_OUT:]):
+        for excluded in search.left_out[:_MAX_EXCLUDED]:
+            self._print(f"left out: {excluded}")
+        if more := len(search.left_out[_MAX_EXCLUDED:]):
             self._print(
                 f"left out: {more} more; the run's tag automl.left_out and left_out_ have all of them"
             )
 
     def training(self, cohort_description: str, n: int) -> None:
-        """Say that ``n`` trials are training together."""
+        """Show that ``n`` trials are training together."""
         self._doing = f"training {n} {'trials' if n > 1 else 'trial'}: {cohort_description}"
 
     def trial(self, record: TrialRecord) -> None:
-        """Count a trial that ended."""
+        """Count a finished trial."""
         self._counts[record.state] += 1
         if (
             record.state in ("complete", "stopped")
@@ -116,7 +115,7 @@ class Progress:
             self._line()
 
     def stage(self, text: str) -> None:
-        """Say what the search does besides training, e.g. ``"refitting the winner"``."""
+        """Show a stage other than training, e.g. ``"refitting the winner"``."""
         self._doing = text
         if self._live is None:
             self._line()
@@ -157,7 +156,7 @@ class Progress:
         return f"best {self._best_score:.5g} (trial {self._best.number}, {self._best.family})"
 
     def _share(self) -> float:
-        """Return how far the search is, by whichever limit is nearer; 0 where there is none."""
+        """Return the completed share of the nearer limit; 0 without limits."""
         by_time = (time.monotonic() - self._began) / self._timeout if self._timeout else 0.0
         by_count = sum(self._counts.values()) / self._n_trials if self._n_trials else 0.0
         return min(1.0, max(by_time, by_count))
@@ -179,7 +178,7 @@ class Progress:
         body.add_row(self._tally(), Text(self._winner(), "green" if self._best else "dim"))
         doing = Text(self._doing, "dim", no_wrap=True, overflow="ellipsis")
         if self._timeout or self._n_trials:
-            bar = Table.grid(expand=True)  # a bar alone would not end its line
+            bar = Table.grid(expand=True)  # a bar alone does not end its line
             bar.add_row(ProgressBar(total=1.0, completed=self._share()))
             return Group(head, bar, body, doing)
         return (
@@ -188,7 +187,7 @@ class Progress:
 
 
 class NullProgress:
-    """A `Progress` that shows nothing."""
+    """A `Progress` without output."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Runs read back: what a trial was, as its run tells it."""
+"""Read searches and trials back from MLflow runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["get_run", "read_trial"]
 
 
 def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchRecord, TrialRecord]:
-    """Return what a search was about, and a trial of it, as their runs tell it.
+    """Return a search and one of its trials from their runs.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchReco
     Returns
     -------
     SearchRecord, TrialRecord
-        Of the trial its configuration, seed, state, last rung and score; the rest of its curve is left out.
+        The trial has its configuration, seed, state, last rung and score, but no further learning curve.
 
     Raises
     ------
     SettingError
-        If there is no such run, or it is none of a trial of ours.
+        If there is no such run, or it is not a trial of automl.
     StoreError
         If there is no such store.
     """
@@ -50,13 +50,13 @@ def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchReco
         raise SettingError(Fault("run_id", rule, f"{run_id!r}, a run of another program"))
     try:
         return search_of(get_run(client, parent_id, uri).data.tags), trial_of(tags, run.data.metrics)
-    except (KeyError, ValueError) as error:  # cut to MLflow's limits, changed by hand, of another version
+    except (KeyError, ValueError) as error:  # tags cut to MLflow's limits, edited, or of another version
         came = f"{run_id!r}, whose tags cannot be read ({str(error).splitlines()[0]})"
         raise SettingError(Fault("run_id", rule, came)) from error
 
 
 def get_run(client: MlflowClient, run_id: str, uri: str) -> Any:
-    """Return a run, or raise what can be understood."""
+    """Return a run; raise errors of automl."""
     from mlflow.exceptions import MlflowException
 
     try:

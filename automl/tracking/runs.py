@@ -1,4 +1,4 @@
-"""What a run of MLflow holds: records translated into names, tags, parameters and metrics."""
+"""Translate records to the names, tags, parameters and metrics of MLflow runs, and back."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _STATUS: dict[State, str] = {
 class Point(NamedTuple):
     """One value of a metric.
 
-    ``timestamp`` is in milliseconds since 1970; ``step`` one of the study's scale, a fold or 0. The scale has
-    ``automl.epoch_steps`` (a tag of the search's run) steps to an epoch.
+    ``timestamp`` is in milliseconds since 1970. ``step`` is a training step, a fold or 0; an epoch has as many
+    steps as the tag ``automl.epoch_steps`` of the parent run says.
     """
 
     key: str
@@ -55,7 +55,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class RunContent:
-    """Everything a run is written with.
+    """The content of a run.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ class RunContent:
     tags, params : dict of str
         Within MLflow's limits.
     points : list of Point
-        Metrics with their histories. Only finite values: MLflow keeps infinity as 1.8e308, which flattens
-        every chart, and its user interface hides a metric whose last value is NaN, with the history before it.
+        Metrics with their histories, finite values only: MLflow stores infinity as 1.8e308, which flattens
+        charts, and its user interface hides metrics that end with NaN.
     status : str
-        MLflow's word for how it ended.
+        MLflow's run status.
     start, end : int
         Milliseconds since 1970.
     """
@@ -87,14 +87,14 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
     Parameters
     ----------
     record : SearchRecord
-        What the search is about; every field becomes a tag.
+        The search; every field becomes a tag.
     params : mapping
-        The search's settings.
+        The settings of the search.
 
     Returns
     -------
     RunContent
-        Still running.
+        With status RUNNING.
     """
     fields = record.model_dump(exclude={"columns", "left_out"})
     if record.left_out:
@@ -119,16 +119,16 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     Parameters
     ----------
     record : TrialRecord
-        The trial as it ended.
+        The finished trial.
     parent_run_id : str
         The run of its search.
 
     Returns
     -------
     RunContent
-        With the whole learning curve: ``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, all on one
-        scale of steps, ``fold_score`` by fold, the final metrics, and the values of objectives and limits; the tag
-        ``automl.feasible`` says whether it is within its limits.
+        With the learning curve (``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, on one scale of
+        steps), ``fold_score`` by fold, the final metrics, and the values of objectives and constraints. The tag
+        ``automl.feasible`` is true if no constraint is violated.
     """
     tags = {
         "mlflow.parentRunId": parent_run_id,
@@ -161,13 +161,13 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
 
 
 def search_of(tags: Mapping[str, str]) -> SearchRecord:
-    """Return what a search is about, from the tags of its run, but for kinds of columns and what was left out."""
+    """Return the search that a run's tags describe, without column types and exclusions."""
     fields = _fields(SearchRecord, tags)
     return SearchRecord.model_validate({name: fields[name] for name in fields.keys() - {"left_out"}})
 
 
 def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialRecord:
-    """Return a trial from the tags and metrics of its run: what it was, how it ended, and the last rung and score."""
+    """Return the trial that a run's tags and metrics describe, with its last rung and score only."""
     rungs, score = tags.get("automl.rung"), metrics.get("score")
     curve = Curve(rungs=(int(rungs),), scores=(score,)) if rungs and score is not None else Curve()
     fields = {**_fields(TrialRecord, tags), "params": {}, "score": score, "curve": curve}
@@ -176,23 +176,23 @@ def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialReco
 
 def _fields(kind: type[SearchRecord] | type[TrialRecord], tags: Mapping[str, str]) -> dict[str, Any]:
     names = [field.alias or name for name, field in kind.model_fields.items()]
-    said = {name: tags.get(f"automl.{name}") for name in names}
+    values = {name: tags.get(f"automl.{name}") for name in names}
     return {
         name: None if value == "None" else json.loads(value) if name in _JSON else value
-        for name, value in said.items()
+        for name, value in values.items()
         if value is not None
     }
 
 
 def _points(record: TrialRecord, started: float) -> list[Point]:
-    """Return a trial's finite values, each about when it was known."""
+    """Return a trial's finite values with estimated timestamps."""
     curve = record.curve
     steps = curve.epoch_steps
     last = max([len(curve.losses) * steps, *curve.rungs])
     scores = dict(zip(curve.rungs, curve.scores, strict=False))
     if record.score is not None:
         scores[last] = record.score
-    # Name, value, step, and the step that dates it.
+    # Name, value, step, and the step that determines the timestamp.
     values: list[tuple[str, float, int, int]] = [
         *(
             ("train_loss", loss, epoch * steps, epoch * steps)
@@ -215,7 +215,7 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
 
 
 def summary_points(metrics: Mapping[str, float], now: float) -> list[Point]:
-    """Return the finite ones of metrics without a history as points at ``now``, seconds since 1970."""
+    """Return finite metrics without a history as points at ``now``, seconds since 1970."""
     stamp = _milliseconds(now)
     return [
         Point(_key(key), float(value), stamp, 0) for key, value in metrics.items() if math.isfinite(value)
@@ -223,7 +223,7 @@ def summary_points(metrics: Mapping[str, float], now: float) -> list[Point]:
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameters as MLflow takes them: allowed characters, cut to its limits.
+    """Return parameters within MLflow's limits of characters and length.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def plain_tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    """Return tags as MLflow takes them: text, cut to its limits."""
+    """Return tags as text within MLflow's limits of characters and length."""
     return {_key(name): _cut(_text(value), _MAX_TAG) for name, value in tags.items()}
 
 
@@ -253,7 +253,7 @@ def _key(name: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """Return a text, without its middle if it is too long: the last line of a traceback is the one that says why."""
+    """Return a text, without its middle if it is too long: tracebacks end with their reason."""
     if len(text) <= length:
         return text
     head = length // 4
@@ -265,7 +265,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _origin() -> dict[str, str]:
-    """Return what MLflow's table shows as a run's user and source."""
+    """Return the tags that MLflow shows as a run's user and source."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in some containers

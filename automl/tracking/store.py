@@ -1,4 +1,4 @@
-"""Opening an MLflow tracking store: where it is, whether it can be written, and the user interface on it."""
+"""Open MLflow tracking stores: resolve URIs, check access, start the user interface."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
 _LOCK_SECONDS = 60.0  # a first search of another process may need this long to create the database
 
-# No usage reports over the network, no lines about URLs and no bars of artifacts on the terminal.
+# No telemetry, no URLs and no progress bars in the terminal.
 _QUIET_SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -49,7 +49,7 @@ _QUIET_SETTINGS = {
 
 
 def default_tracking_uri() -> str:
-    """Return the store used where none is named: ``MLFLOW_TRACKING_URI``, else ``mlruns/mlflow.db`` here.
+    """Return the default store: ``MLFLOW_TRACKING_URI``, else ``mlruns/mlflow.db``.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def default_tracking_uri() -> str:
 
 
 def resolve_uri(tracking_uri: str | None) -> str:
-    """Return a usable tracking URI; the path of an SQLite file is made absolute.
+    """Return a tracking URI; the path of an SQLite file becomes absolute.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def resolve_uri(tracking_uri: str | None) -> str:
     Returns
     -------
     str
-        The URI that every later call should be given.
+        The URI for every later call.
 
     Raises
     ------
     StoreError
-        If it names something MLflow does not write runs to, a plain folder above all.
+        If MLflow does not write runs to it, e.g. a plain folder.
 
     Examples
     --------
@@ -101,20 +101,20 @@ def resolve_uri(tracking_uri: str | None) -> str:
 
 
 def artifact_folder(uri: str) -> Path | None:
-    """Return the folder next to an SQLite file that holds its artifacts; None where a server decides."""
+    """Return the artifact folder beside an SQLite file; None for other stores."""
     return Path(uri.removeprefix(_SQLITE)).parent / "artifacts" if uri.startswith(_SQLITE) else None
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MLflow, its migrations and its hints off the terminal; their errors still come through."""
+    """Silence the logging and warnings of MLflow and its migrations; errors are raised."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     for name, value in _QUIET_SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import mlflow  # noqa: F401  # its import sets the level of its loggers
+        import mlflow  # noqa: F401  # the import sets the level of its loggers
 
         for logger in loggers:
             logger.setLevel(logging.ERROR)
@@ -126,24 +126,24 @@ def quiet() -> Iterator[None]:
 
 
 def open_store(uri: str, create: bool = True) -> MlflowClient:
-    """Open a tracking store, creating its database where there is none yet.
+    """Open a tracking store; create a missing database.
 
     Parameters
     ----------
     uri : str
         As `resolve_uri` gives it.
     create : bool
-        Whether a missing SQLite file is made, and the store must be writable.
+        Whether a missing SQLite file is created, and the store must be writable.
 
     Returns
     -------
     MlflowClient
-        A client bound to this store; nothing global is set.
+        A client of this store; no global state is set.
 
     Raises
     ------
     StoreError
-        If the store is missing, cannot be reached or cannot be written; the message says what to do.
+        If the store is missing, unreachable or not writable.
     """
     if uri.startswith(_SQLITE):
         _check_file(Path(uri.removeprefix(_SQLITE)), create)
@@ -163,13 +163,13 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
 
 
 def _make(file: Path) -> None:
-    """Make an SQLite store where there is none, whole or not at all: one left half made could never be opened."""
+    """Create a missing SQLite store atomically: MLflow cannot open one whose migrations were interrupted."""
     from mlflow import MlflowClient
 
     if file.exists():
         return
     new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)  # of a process that was killed while it made one
+    new.unlink(missing_ok=True)  # of a process that was killed
     with _unsynced():
         MlflowClient(f"{_SQLITE}{new}", registry_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
     with new.open("rb") as made:
@@ -179,7 +179,7 @@ def _make(file: Path) -> None:
 
 @contextmanager
 def _unsynced() -> Iterator[None]:
-    """Let SQLite not wait for the disk: MLflow's migrations would, a hundred times, for a file that is nobody's yet."""
+    """Turn off SQLite's syncs for a new file: MLflow's migrations would sync a hundred times."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -195,14 +195,14 @@ def _unsynced() -> Iterator[None]:
 
 
 def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
-    """Return the command line that starts MLflow's own user interface on a store.
+    """Return the command that starts MLflow's user interface on a store.
 
     Parameters
     ----------
     tracking_uri : str or None
         The store; None for `default_tracking_uri`.
     host, port : str and int
-        Where it listens.
+        The address to listen on.
 
     Returns
     -------
@@ -214,7 +214,7 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
     StoreError
         If there is no store yet.
     SettingError
-        If the URI is a server's, which has a user interface of its own.
+        If the URI is that of a server, which has its own user interface.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
         _check_file(Path(uri.removeprefix(_SQLITE)), create=False)
     artifacts = [] if folder is None else ["--default-artifact-root", folder.as_uri()]
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *artifacts]
-    # One person looks: one worker starts sooner than MLflow's four and takes a quarter of their memory.
+    # One worker starts faster than MLflow's default of four and uses a quarter of the memory.
     return [*command, "--host", host, "--port", str(port), "--workers", "1"]
 
 
@@ -246,19 +246,19 @@ def ui_url(
     host: str = "127.0.0.1",
     port: int = 5000,
 ) -> str:
-    """Return the address to open in a browser once `ui_command` runs: the runs of an experiment.
+    """Return the address of an experiment's runs in the user interface of `ui_command`.
 
     Parameters
     ----------
     tracking_uri, experiment_name : str or None
-        As a `Tracker` took them.
+        As in `Tracker`.
     host, port : str and int
-        As `ui_command` took them.
+        As in `ui_command`.
 
     Returns
     -------
     str
-        The start page where there is no such experiment.
+        The start page if there is no such experiment.
 
     Raises
     ------
@@ -269,12 +269,12 @@ def ui_url(
     experiment = client.get_experiment_by_name(experiment_name or DEFAULT_EXPERIMENT)
     if experiment is None:
         return f"http://{host}:{port}"
-    # Without the query, the user interface opens on its pages about language models.
+    # Without the query, the user interface opens its GenAI pages.
     return f"http://{host}:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
 
 
 def _check_file(file: Path, create: bool) -> None:
-    """Raise a StoreError where an SQLite file cannot be there, or cannot be written."""
+    """Raise a StoreError if an SQLite file is missing or cannot be written."""
     if not create:
         if not file.is_file():
             raise StoreError(
@@ -321,11 +321,11 @@ def _locked(uri: str) -> Iterator[None]:
 
 
 def _check_server(uri: str) -> None:
-    """Raise a StoreError where no server answers; MLflow itself would retry for minutes."""
+    """Raise a StoreError if no server answers; MLflow itself would retry for minutes."""
     try:
         urlopen(f"{uri.rstrip('/')}/health", timeout=_REACH_SECONDS).close()  # scheme checked: http or https
     except HTTPError:
-        return  # something answers; whether it is MLflow and lets us in, the client finds out
+        return  # a server answers; the client checks access
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise StoreError(
@@ -335,7 +335,7 @@ def _check_server(uri: str) -> None:
 
 
 def _explain(uri: str, error: Exception) -> str:
-    """Return what to do about an error of MLflow's while it opened a store."""
+    """Return a message with a remedy for an error of MLflow."""
     text = str(error).strip() or type(error).__name__
     if "out-of-date database schema" in text:
         return (

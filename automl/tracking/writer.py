@@ -1,4 +1,4 @@
-"""One thread that writes, so that nobody waits for a store; what fails is tried again, then counted."""
+"""A background thread that writes to a store, with retries."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _PAUSES = (0.1, 0.5, 2.0)
 
 
 class Writer:
-    """Run jobs in their order on one thread of its own.
+    """Run jobs in order on a background thread.
 
-    A job that raises is tried again after 0.1, 0.5 and 2 seconds. Once one is given up, the next ones are
-    tried only once until the store answers again, so that a dead store does not hold up the end of a search.
+    A job that raises is retried after 0.1, 0.5 and 2 seconds. After a job has failed, the next jobs are tried
+    once until one succeeds, so that a dead store does not delay the end of a search.
 
     Attributes
     ----------
     seconds : float
-        Time spent in jobs, their pauses left out.
+        Time spent in jobs, without pauses.
     done : int
-        Jobs ended, given up or not.
+        Finished jobs, failed ones included.
     error : Exception or None
-        What the last one to be given up raised.
+        The exception of the last failed job.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Writer:
 
     @property
     def pending(self) -> int:
-        """Jobs not finished yet."""
+        """Number of unfinished jobs."""
         with self._changed:
             return len(self._jobs) + self._busy
 
@@ -62,12 +62,12 @@ class Writer:
             self._changed.notify_all()
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until every job is done; return whether it was within ``timeout`` seconds."""
+        """Wait for all jobs; return whether they finished within ``timeout`` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._jobs and not self._busy, timeout)
 
     def close(self) -> None:
-        """End the thread once the queue is empty; does not wait for it."""
+        """End the thread once the queue is empty; return at once."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
@@ -93,7 +93,7 @@ class Writer:
             started = time.perf_counter()
             try:
                 job()
-            except Exception as error:  # whatever a store or its driver raises must not end the thread
+            except Exception as error:  # stores and drivers raise errors of any type
                 failure = error
             else:
                 self._healthy = True

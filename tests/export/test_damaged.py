@@ -42,7 +42,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def model(sound: Path, tmp_path: Path) -> Path:
-    """A copy to damage; beside it lies a file of somebody else."""
+    """A copy to damage; beside it is a file outside the folder."""
     shutil.copy(sound / SKOPS, tmp_path / "outside.skops")
     return Path(shutil.copytree(sound, tmp_path / "model"))
 

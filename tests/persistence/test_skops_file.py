@@ -46,7 +46,7 @@ def test_load_skops_runs_no_code_of_a_file_on_predict(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     with pytest.raises(ValueError, match="Expected 2D array"):
         model.predict(f"open({str(ran)!r}, 'w').close()")
-    assert ran.exists()  # so the file is what it is said to be
+    assert ran.exists()  # the file does contain an exploit
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_dates_run_in_circles():
     prepare = preprocessor(configuration, {"d": "datetime"}).fit(X)
     values = dict(zip(prepare.get_feature_names_out(), prepare.transform(X).T, strict=True))
     np.testing.assert_allclose(values["datetime__d_days"], [0, 6 + 1439 / 1440, 182.5], rtol=1e-6)
-    # A week starts on Monday; its last minute stands next to its first, and noon opposite to midnight.
+    # A week starts on Monday; its last minute is next to its first, and noon is opposite midnight.
     np.testing.assert_allclose(values["datetime__d_week_cos"][:2], 1, atol=1e-5)
     np.testing.assert_allclose(values["datetime__d_day_cos"], [1, 1, -1], atol=1e-4)
 

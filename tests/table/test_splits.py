@@ -50,7 +50,7 @@ def test_splitters_and_splits_are_taken_as_they_are():
         ([], "at least one split"),
         ([([0, 1], [])], "both sides must have rows"),
         ([([0, 1], [12])], "rows must be in 0 .. 11"),
-        ([([0, 1], [1, 2])], "no row may stand on both sides"),
+        ([([0, 1], [1, 2])], "no row may be on both sides"),
         ([3], "must give"),
         (TimeSeriesSplit(30), "must give"),
     ],

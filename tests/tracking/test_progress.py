@@ -23,7 +23,7 @@ def terminal(width: int = 100) -> Console:
 
 
 def shown(console: Console) -> str:
-    """Return what was written, without the codes that move the cursor."""
+    """Return the output without cursor codes."""
     assert isinstance(console.file, io.StringIO)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
 
@@ -42,7 +42,7 @@ def test_a_terminal_shows_time_counts_best_and_what_trains(search: SearchRecord)
     console = terminal()
     with Progress(console) as progress:
         run(progress, search)
-        time.sleep(0.5)  # it redraws without being told to
+        time.sleep(0.5)  # it redraws by itself
         text = shown(console)
     assert "flights: late (binary), roc_auc, 1,000 rows, 3 folds" in text
     assert "left of 1:00" in text
