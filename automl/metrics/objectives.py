@@ -70,15 +70,17 @@ def objectives_for(
     >>> found.names, found.directions, found.metric.name, found.costs
     (('roc_auc', 'model_bytes'), ('maximize', 'minimize'), 'roc_auc', ('model_bytes',))
     """
-    asked: list[Any] = list(scoring) if isinstance(scoring, list | tuple) else [scoring]
-    faults = _first_faults(asked)
-    given: list[Any] = [None] * len(asked) if directions is None else list(directions)
-    if len(given) != len(asked):
-        faults.append(Fault("directions", f"must be {len(asked)}, one for each objective", str(len(given))))
-        given = [None] * len(asked)
+    objectives: list[Any] = list(scoring) if isinstance(scoring, list | tuple) else [scoring]
+    faults = _first_faults(objectives)
+    given: list[Any] = [None] * len(objectives) if directions is None else list(directions)
+    if len(given) != len(objectives):
+        faults.append(
+            Fault("directions", f"must be {len(objectives)}, one for each objective", str(len(given)))
+        )
+        given = [None] * len(objectives)
     names: list[str] = []
     metrics: list[Metric] = []
-    for one, direction in zip(asked, given, strict=True):
+    for one, direction in zip(objectives, given, strict=True):
         if direction not in (None, "maximize", "minimize"):
             faults.append(Fault("directions", 'must be "maximize" or "minimize"', repr(direction)))
         if _is_cost(one):
@@ -98,7 +100,7 @@ def objectives_for(
         tuple(names),
         tuple(
             direction or ("minimize" if _is_cost(one) else "maximize")
-            for one, direction in zip(asked, given, strict=True)
+            for one, direction in zip(objectives, given, strict=True)
         ),
         tuple(metrics),
     )
@@ -108,8 +110,8 @@ def _is_cost(objective: Any) -> bool:
     return isinstance(objective, str) and objective in COSTS.parameters
 
 
-def _first_faults(asked: Sequence[Any]) -> list[Fault]:
-    if asked and not _is_cost(asked[0]):
+def _first_faults(objectives: Sequence[Any]) -> list[Fault]:
+    if objectives and not _is_cost(objectives[0]):
         return []
     rule = "must begin with a scorer, which curves show and the winner is chosen by"
-    return [Fault("scoring", rule, f'"{asked[0]}"' if asked else "none")]
+    return [Fault("scoring", rule, f'"{objectives[0]}"' if objectives else "none")]

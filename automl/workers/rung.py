@@ -40,7 +40,7 @@ class RungPredictions:
         training: Sequence[int],
         due: Sequence[int],
     ) -> RungPredictions:
-        """Predict the validation rows that judge models of ``share`` of the training rows.
+        """Predict the validation rows that score models of ``share`` of the training rows.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""These tests run where the packages of the extra ``boosting`` are installed, as `make test` does."""
+"""These tests need the packages of the extra ``boosting``."""
 
 from importlib.util import find_spec
 

@@ -4,6 +4,6 @@ from threadpoolctl import threadpool_limits
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Boosting on small tables spends its time waiting for the other threads."""
+    """Limit threads: on small tables boosting mostly waits for them."""
     with threadpool_limits(1):
         yield

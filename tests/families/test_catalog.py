@@ -50,15 +50,15 @@ def test_section_covers_the_estimator(name):
     has |= {*inspect.signature(estimator_class(name, "regression")).parameters}
     left_out = {
         "random_state", "verbose", "warm_start", "monotonic_cst",
-        # of variants, written inside them
+        # parameters inside of variants
         "loss_params", "optimizer_params", "schedule_params", "input_layer_params", "categories",
-        # of columns by name, which a prepared matrix has not; scorers and thresholds of early stopping
+        # columns by name, which a matrix lacks; scorers and thresholds of early stopping
         "categorical_features", "embeddings", "interaction_cst", "scoring", "tol", "quantile",
-        # the class's own fields
+        # private fields of the class
         "_",
     }  # fmt: skip
     if name in DESCENT:
-        # pruning does that in a search; and a cohort has the same weights for all
+        # pruning replaces early stopping; a cohort has equal row weights
         left_out |= {"early_stopping", "validation_fraction", "patience", "class_weight"}
     if name == "linear":
         left_out |= {"hidden_layer_sizes", "activation", "normalization", "dropout", "input_layer"}

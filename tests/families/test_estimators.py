@@ -1,4 +1,4 @@
-"""Classes that a space names by their path: checked as it loads, trained like any family."""
+"""Classes that a space names by their path: checks at load and training."""
 
 import sys
 import types
@@ -18,7 +18,7 @@ PROBLEMS = {"binary": Problem("binary", 2), "multiclass": Problem("multiclass", 
 
 
 class Bare(BaseEstimator):
-    """Of scikit-learn's kind, but of no kind of model."""
+    """A scikit-learn estimator that is neither classifier nor regressor."""
 
     def fit(self, X, y):
         return self
@@ -35,7 +35,7 @@ class Quiet(LogisticRegression):
 
 
 class Strict(LogisticRegression):
-    """Refuses a value as it is made."""
+    """Refuses a value in its constructor."""
 
     def __init__(self, C=1.0):
         if C > 10:
@@ -63,7 +63,7 @@ def rows(n_classes, absent=None):
 
 @pytest.mark.parametrize("task", PROBLEMS)
 @pytest.mark.parametrize(
-    ("path", "params", "said"),
+    ("path", "params", "predictions"),
     [
         ("sklearn.ensemble.ExtraTreesClassifier", {"n_estimators": 7}, "probabilities"),
         ("sklearn.svm.LinearSVC", {"C": 0.5}, "decision"),
@@ -71,7 +71,7 @@ def rows(n_classes, absent=None):
         ("sklearn.neighbors.KNeighborsClassifier", {"n_neighbors": 3}, "probabilities"),
     ],
 )
-def test_estimator_family_trains(task, path, params, said):
+def test_estimator_family_trains(task, path, params, predictions):
     problem = PROBLEMS[task]
     loaded = automl.load_space(space(path, **params)).specialise(task)
     family, given, preprocess = family_of(loaded.sample(np.random.default_rng(0)))
@@ -82,11 +82,11 @@ def test_estimator_family_trains(task, path, params, said):
         assert trainer.advance(family.last_rung(given, 1), lambda: False)
         (found,) = trainer.predict(X)
         assert (found.values == y).mean() > 0.6
-        got = getattr(found, said)
+        got = getattr(found, predictions)
         assert got.shape == ((len(X),) if got.ndim == 1 else (len(X), problem.n_classes))
         if got.ndim == 2:
             agree = (got.argmax(axis=1) == found.values).mean()
-            assert agree > 0.9  # a class may weigh its probabilities otherwise than it decides
+            assert agree > 0.9  # probabilities and decisions of a class may differ
     estimator = family.estimator(given, 3, problem)
     own = estimator.get_params()
     assert own.get("random_state", 3) == 3
@@ -185,7 +185,7 @@ def test_load_space_fault_has_its_line(tmp_path):
 
 
 class Loose(ClassifierMixin, BaseEstimator):
-    """Checks nothing, as lightgbm's classes do."""
+    """Checks no parameter, like lightgbm's classes."""
 
     def __init__(self, n_trees=10, rate=1.0, depth=None):
         self.n_trees, self.rate, self.depth = n_trees, rate, depth
@@ -206,7 +206,7 @@ def test_unchecked_class_gets_rules_from_defaults(package, monkeypatch):
 
 
 class CodesAlone(LinearSVC):
-    """Knows classes 0, 1, ... alone, and predicts a column, as classes of other packages do."""
+    """Accepts only codes 0, 1, ... and predicts a column."""
 
     def fit(self, X, y):
         if set(np.unique(y)) != set(range(len(np.unique(y)))):
@@ -230,12 +230,12 @@ def test_class_for_codes_gets_labels_encoded(package):
         assert (model.predict(X) == np.array(labels)[codes]).mean() > 0.8
         assert not hasattr(model, "predict_proba")
         assert model.decision_function(X).shape[0] == len(X)
-    X, codes = rows(3, absent=1)  # of a fold that lacks a class
+    X, codes = rows(3, absent=1)  # a fold without a class
     trainer = family.trainer([params], [3], PROBLEMS["multiclass"], Fold(X, codes, (0, 0)))
     trainer.advance(1, lambda: False)
-    (said,) = trainer.predict(X)
-    assert set(said.values) == {0, 2}
-    assert said.decision.shape == (len(X), 3)
+    (predictions,) = trainer.predict(X)
+    assert set(predictions.values) == {0, 2}
+    assert predictions.decision.shape == (len(X), 3)
     plain, params, _ = family_of({"model": {"mine": {"estimator": "house_models.Quiet"}}})
     assert isinstance(plain.estimator(params, 3, PROBLEMS["binary"]), Quiet)
 

@@ -74,7 +74,7 @@ def test_cohort_trial_predicts_like_its_estimator(name, task):
         {"max_epochs": 6, "learning_rate": 0.05, "schedule": "cosine", "l2": 0.01, "batch_size": "full"},
     ]
     for position, (params, seed) in enumerate(zip(cohort, seeds, strict=True)):
-        # the estimator draws the order of rows from its own seed
+        # the estimator's seed orders the rows
         trainer = FAMILIES[name].trainer(cohort, seeds, problem, Fold(X, y, (seed,)))
         trainer.advance(6, lambda: False)
         predictions = trainer.predict(X)[position]
@@ -137,7 +137,7 @@ def test_grown_model_equals_single_fit(name, params, task, monkeypatch):
 def test_boosting_stopped_early_does_not_grow():
     X, y = table("binary", n=200)
     problem, family = PROBLEMS["binary"], FAMILIES["hist_gradient_boosting"]
-    noise = np.random.default_rng(0).permutation(y)  # nothing to learn: it stops as soon as it may
+    noise = np.random.default_rng(0).permutation(y)  # nothing to learn, so it stops early
     for patience in range(18, 26):
         params = {"max_iter": 100, "early_stopping": True, "n_iter_no_change": patience}
         trainer = family.trainer([params], [1], problem, Fold(X, noise, (0,)))
@@ -168,8 +168,8 @@ def test_forest_stops_between_trees(name, monkeypatch):
     X, y = table("binary")
     monkeypatch.setattr(single_fit, "_PIECE_VALUES", 1)
     trainer = FAMILIES[name].trainer([{}], [0], PROBLEMS["binary"], Fold(X, y, (0,)))
-    asked = iter([False, False, False, True])
-    assert not trainer.advance(1, lambda: next(asked))
+    answers = iter([False, False, False, True])
+    assert not trainer.advance(1, lambda: next(answers))
     trees = FAMILIES[name].estimator({"n_estimators": 2}, 0, PROBLEMS["binary"]).fit(X, y)
     np.testing.assert_array_equal(trainer.predict(X)[0].probabilities, trees.predict_proba(X))
     assert FAMILIES[name].interruptible

@@ -26,14 +26,14 @@ def run(context):
 
 
 def test_evaluate_reports_the_whole_cohort_at_every_rung(run, cohort):
-    asked = []
+    reported = []
 
     def report(rung, scores):
-        asked.append((rung, sorted(scores)))
+        reported.append((rung, sorted(scores)))
         return {1} if rung == 4 else set()
 
     records = run(cohort({"max_epochs": 5}, {"max_epochs": 5}, {"max_epochs": 2}), report)
-    assert asked == [(1, [0, 1, 2]), (2, [0, 1, 2]), (4, [0, 1]), (5, [0])]
+    assert reported == [(1, [0, 1, 2]), (2, [0, 1, 2]), (4, [0, 1]), (5, [0])]
     assert [record.state for record in records] == ["complete", "pruned", "complete"]
     assert records[1].reason == "pruned at rung 4 of 5"
     assert [record.curve.rungs for record in records] == [(1, 2, 4, 5), (1, 2, 4), (1, 2)]
@@ -92,17 +92,17 @@ def test_evaluate_retries_each_trial_of_a_raising_cohort(run, cohort, monkeypatc
         return predict(training, X)
 
     monkeypatch.setattr(Training, "predict", predicting)
-    asked = []
+    reported = []
 
     def report(rung, scores):
-        asked.append((rung, sorted(scores)))
+        reported.append((rung, sorted(scores)))
         return set()
 
     rates = (0.1, 0.5, 0.2)
     records = run(cohort(*({"max_epochs": 2, "learning_rate": rate} for rate in rates)), report)
     assert [record.state for record in records] == ["complete", "failed", "complete"]
     assert records[1].reason.endswith("MemoryError: too much\n")
-    assert asked == [(1, [0]), (2, [0]), (1, [2]), (2, [2])]
+    assert reported == [(1, [0]), (2, [0]), (1, [2]), (2, [2])]
     (alone,) = run(cohort({"max_epochs": 2, "learning_rate": 0.1}))
     assert records[0].score == alone.score
 
@@ -158,7 +158,7 @@ def test_evaluate_deadline_keeps_reached_scores(run, cohort, monkeypatch):
     monkeypatch.setattr("automl.workers.evaluation.time.time", lambda: float(next(looks)))
     endless = {"max_epochs": 10**7, "batch_size": 4}
     (record,) = run(cohort(endless, deadline=500.0))
-    assert next(looks) < 510  # it looks at every batch, and stops at the first that comes too late
+    assert next(looks) < 510  # it checks the time at every batch
     assert record.state == "stopped"
     assert "time is up" in record.reason
     assert record.score == record.curve.scores[-1]
@@ -172,20 +172,20 @@ def test_evaluate_stopped_early_has_no_score(run, cohort):
 
 
 def test_evaluate_rungs_include_last_epochs(run, cohort):
-    asked = []
-    run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: asked.append(rung) or set())
-    assert asked == sorted(rung_levels(12) | {7, 12})
+    reported = []
+    run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: reported.append(rung) or set())
+    assert reported == sorted(rung_levels(12) | {7, 12})
 
 
 def test_evaluate_partial_epochs_change_no_curve(run, cohort):
-    asked = []
+    reported = []
     models = [{"max_epochs": 5, "batch_size": size} for size in (4, 25, "full")]
     (plain, *_) = small = run(cohort(*models))
     large = run(
-        cohort(*models), lambda rung, scores: asked.append((rung, sorted(scores))) or set(), epoch_steps=4
+        cohort(*models), lambda rung, scores: reported.append((rung, sorted(scores))) or set(), epoch_steps=4
     )
-    # 60 rows a fold: a step is 15 of them, and a batch must have passed whole
-    assert asked == [(1, [0]), (2, [0, 1]), *((rung, [0, 1, 2]) for rung in (4, 8, 16, 20))]
+    # 60 rows a fold, so 15 a step; a trial is scored after its first whole batch
+    assert reported == [(1, [0]), (2, [0, 1]), *((rung, [0, 1, 2]) for rung in (4, 8, 16, 20))]
     assert large[0].curve.rungs == (1, 2, 4, 8, 16, 20)
     assert [record.curve.epochs for record in large] == [5, 5, 5]
     for one, other in zip(small, large, strict=True):

@@ -73,7 +73,7 @@ def pids(workers):
 def test_trial_timeout_kills_one_fit(greedy, drive, processes):
     workers = processes()
     workers.submit(greedy(0, trial_timeout=30))
-    assert isinstance(drive(workers, 1)[-1], Finished)  # so that nothing but the fit takes time now
+    assert isinstance(drive(workers, 1)[-1], Finished)  # start the process and load the table
     (before,) = pids(workers)
     start = time.monotonic()
     workers.submit(greedy(1, trial_timeout=0.5, seconds=60))
@@ -119,7 +119,7 @@ def test_memory_limit_kills_a_worker(greedy, drive, processes):
 @pytest.mark.slow
 def test_worker_with_much_memory_is_replaced(greedy, drive, processes):
     workers, seen = processes(share=600_000_000), []
-    for number, keeps in enumerate((0, 0, 80_000_000, 0)):  # kept by each fold
+    for number, keeps in enumerate((0, 0, 80_000_000, 0)):  # bytes kept by each fold
         workers.submit(greedy(number, keeps=keeps))
         seen += pids(workers)
         assert isinstance(drive(workers, 1)[-1], Finished)

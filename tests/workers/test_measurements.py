@@ -33,7 +33,7 @@ class Clock:
     [
         ((9e-2, 1e-3, 2e-3, 3e-3, 1e-3, 1e-3), 6, 1e-3),  # the first warms up, then the median
         ((0.5,), 1, 0.5),  # one long call is enough
-        ((0.06, 0.05), 2, 0.05),  # no third when there has been time enough
+        ((0.06, 0.05), 2, 0.05),  # no third run after 0.1 s
     ],
 )
 def test_seconds_for_returns_the_median(seconds, runs, found):
@@ -119,12 +119,12 @@ def test_cohort_estimator_equals_single_fit(task, family):
     assert np.allclose(found.predict(X), predictions.values, rtol=1e-5)
     if task != "regression":
         assert np.allclose(found.predict_proba(X), predictions.probabilities, rtol=1e-5, atol=1e-6)
-    # the estimator orders rows by its own seed, which is here that of the fold
+    # the estimator's seed orders the rows; here it equals the seed of the fold
     alone = FAMILIES[family].estimator(models[1], 6, problem).fit(X, y)
     assert alone.get_params() == found.get_params()
     assert vars(alone).keys() == vars(found).keys()
     assert np.allclose(alone.theta_, found.theta_, rtol=1e-3, atol=1e-4)
-    # digits of numbers written as text are all that differs
+    # only the digits of numbers in text differ
     assert model_bytes(found) == pytest.approx(model_bytes(alone), rel=0.01)
 
 

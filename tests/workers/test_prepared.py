@@ -65,7 +65,7 @@ def test_prepared_folds_share_matrices_between_processes(context, shared, tmp_pa
                 for name, matrix in vars(fold).items():
                     np.testing.assert_array_equal(matrix, getattr(own, name))
                 assert not fold.X.flags.writeable
-                assert not isinstance(fold.X, np.memmap)  # the core would read a large one in another order
+                assert not isinstance(fold.X, np.memmap)  # the core reads a large memmap in another order
                 assert isinstance(fold.X.base, np.memmap)
         assert len(prepared) == len(context.folds)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp")]

@@ -79,16 +79,16 @@ def test_thread_and_process_workers_give_equal_records(context, cohort, drive, p
     def prune(rung, scores):
         return {min(scores, key=scores.get)} if rung == 2 else set()
 
-    ends, asked = [], []
+    ends, requests_seen = [], []
     for workers in (ThreadWorkers(context), processes()):
         for number in range(2):
             workers.submit(cohort(*MODELS, number=number))
             *requests, end = drive(workers, 1, prune)
-            asked.append([(request.rung, len(request.scores)) for request in requests])
+            requests_seen.append([(request.rung, len(request.scores)) for request in requests])
             assert isinstance(end, Finished)
             ends.append([plain(record) for record in end.records])
         workers.close()
-    assert asked == [[(1, 3), (2, 3), (4, 2), (6, 2)]] * 4
+    assert requests_seen == [[(1, 3), (2, 3), (4, 2), (6, 2)]] * 4
     assert ends[0] == ends[2]
     assert ends[1] == ends[3]
     assert sorted(record["state"] for record in ends[0]) == ["complete", "complete", "pruned"]
