@@ -44,8 +44,10 @@ def read_recipes() -> list[Recipe]:
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         files = re.findall(r"`(automl/[\w/.]+)`", section)
         code, row, trial = re.findall(r"^```python\n(.*?)^```$", section, flags=re.DOTALL | re.MULTILINE)
-        (table,) = re.findall(r"a row to `(\w+)`", section)
-        found.append(Recipe(section.splitlines()[0], files[0], code, table, files[-1], row, trial))
+        ((table, table_file),) = re.findall(r"a row to `(\w+)`(?:\s+in\s+`(automl/[\w/.]+)`)?", section)
+        found.append(
+            Recipe(section.splitlines()[0], files[0], code, table, table_file or files[0], row, trial)
+        )
     return found
 
 
