@@ -198,7 +198,7 @@ def _default_configuration(
     source: ValueSource = DefaultSource({join(above, key): value for key, value in defaults.items()})
     drawn: Iterator[ValueSource] = repeat(RandomSource(np.random.default_rng(0)), _MAX_DRAWS if forbid else 0)
     for configuration in (instantiate(part, one) for one in chain((source,), drawn)):
-        params = params_of(part, configuration)
+        params = params_of(part, configuration) if forbid else {}
         if not any(rule.forbids(params) for rule in forbid):
             return configuration
     return None
