@@ -34,7 +34,7 @@ METADATA = {"task": "binary", "target": "late", "classes": ["in time", "late"], 
 
 
 @pytest.mark.parametrize("name", ["logistic", "boosting", "ridge"])
-def test_a_clean_process_predicts_the_same(name: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_load_model_in_a_new_process(name: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     pipeline = fit(name)
     folder = save_model(pipeline, tmp_path / "new" / "model", table, METADATA)
     table.to_parquet(tmp_path / "table.parquet")
@@ -54,9 +54,7 @@ def test_a_clean_process_predicts_the_same(name: str, fit: Fit, table: pd.DataFr
         np.testing.assert_array_equal(np.load(tmp_path / "probabilities.npy"), pipeline.predict_proba(table))
 
 
-def test_the_folder_is_an_mlflow_model_any_tool_of_mlflows_can_serve(
-    fit: Fit, table: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_save_model_writes_an_mlflow_model(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     import mlflow.pyfunc
 
     pipeline = fit("logistic")
@@ -86,7 +84,7 @@ _UNKNOWN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", _UNKNOWN)
-def test_columns_mlflow_has_no_type_for(name: str, tmp_path: Path) -> None:
+def test_save_model_of_unknown_column_types(name: str, tmp_path: Path) -> None:
     X = pd.DataFrame({name: _UNKNOWN[name], "x": np.arange(_N)})
     model = DummyClassifier().fit(X, np.arange(_N) % 2)
     np.testing.assert_array_equal(
@@ -95,9 +93,7 @@ def test_columns_mlflow_has_no_type_for(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", _UNKNOWN)
-def test_the_example_of_a_model_with_such_columns_is_predicted_as_the_table_was(
-    name: str, tmp_path: Path
-) -> None:
+def test_input_example_predicts_like_the_table(name: str, tmp_path: Path) -> None:
     import mlflow.pyfunc
 
     X = pd.concat([pd.DataFrame({name: _UNKNOWN[name]})] * 5, ignore_index=True)
@@ -113,7 +109,7 @@ def test_the_example_of_a_model_with_such_columns_is_predicted_as_the_table_was(
     assert len(set(model.predict(example))) == 2
 
 
-def test_what_mlflow_says_is_translated(
+def test_save_model_translates_mlflow_errors(
     fit: Fit, table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow.sklearn
@@ -127,21 +123,21 @@ def test_what_mlflow_says_is_translated(
         save_model(fit("ridge"), tmp_path / "model", table, METADATA)
 
 
-def test_standard_containers_are_trusted(tmp_path: Path) -> None:
+def test_needed_types_trusts_containers(tmp_path: Path) -> None:
     import skops.io
 
     skops.io.dump(defaultdict(OrderedDict), tmp_path / "x.skops")
     assert needed_types(tmp_path / "x.skops") == ["collections.OrderedDict"]
 
 
-def test_metadata_comes_back(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_model_metadata_returns_the_metadata(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     given = {**METADATA, "classes": np.array(["in time", "late"]), "n_rows": np.int64(120)}
     folder = save_model(fit("logistic"), tmp_path / "model", table, given)
     assert model_metadata(folder) == {**METADATA, "n_rows": 120, "automl_version": __version__}
 
 
 @pytest.mark.parametrize("what", ["a file", "a folder with something in it"])
-def test_nothing_is_overwritten(what: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_save_model_overwrites_nothing(what: str, fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "model"
     if what == "a file":
         path.write_text("mine")
@@ -153,12 +149,12 @@ def test_nothing_is_overwritten(what: str, fit: Fit, table: pd.DataFrame, tmp_pa
     assert [item.name for item in tmp_path.iterdir()] == ["model"]
 
 
-def test_an_empty_folder_is_filled(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_save_model_fills_empty_folders(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     load_model(save_model(fit("logistic"), tmp_path / "model", table, METADATA))
 
 
-def test_foreign_types_are_trusted_only_when_named(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_load_model_needs_trust_in_foreign_types(table: pd.DataFrame, tmp_path: Path) -> None:
     X, y = table[["count"]], table["count"] * 2.0
     pipeline = make_pipeline(FunctionTransformer(os.path.basename), LinearRegression())
     pipeline.steps[1][1].fit(X, y)
@@ -181,7 +177,7 @@ def test_foreign_types_are_trusted_only_when_named(table: pd.DataFrame, tmp_path
     assert len(load_model(folder, trusted=["posixpath.basename"])) == 2
 
 
-def test_other_versions_are_named(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_load_model_warns_of_other_versions(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     folder = save_model(fit("logistic"), tmp_path / "model", table, METADATA)
     content = yaml.safe_load((folder / "MLmodel").read_text())
     content["metadata"]["automl_version"] = "99.1.0"
@@ -203,7 +199,7 @@ def test_other_versions_are_named(fit: Fit, table: pd.DataFrame, tmp_path: Path)
         ),
     ],
 )
-def test_what_is_not_a_model_is_said_to_be_none(
+def test_load_model_refuses_other_folders(
     content: dict[str, str] | None, message: str, tmp_path: Path
 ) -> None:
     if content is not None:
@@ -214,9 +210,7 @@ def test_what_is_not_a_model_is_said_to_be_none(
         load_model(tmp_path / "model")
 
 
-def test_a_search_s_model_is_logged_registered_and_exported(
-    fit: Fit, table: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_log_model_registers_and_export_run_copies(fit: Fit, table: pd.DataFrame, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"

@@ -28,16 +28,16 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_trials_that_were_not_pruned_lead_by_score_and_equal_ones_by_age(order):
+def test_rank_by_state_score_and_number(order):
     assert [one.number for one in rank(RECORDS[::order])] == [8, 3, 4, 1, 6, 2, 7, 5, 9, 0]
 
 
-def test_the_best_was_not_pruned_however_good_it_was():
+def test_best_record_prefers_unpruned():
     assert best_record(RECORDS).number == 8
     assert best_record(RECORDS[:8]).number == 3
 
 
-def test_one_that_saw_samples_alone_stands_among_the_pruned():
+def test_rank_samples_like_pruned():
     def stopped(number, *rungs):
         return record(number, "stopped", 0.99, curve=Curve(rungs=rungs, epoch_steps=16))
 
@@ -48,14 +48,14 @@ def test_one_that_saw_samples_alone_stands_among_the_pruned():
     assert leaderboard([sampled, whole])["epochs"].tolist() == [1, 0.25]
 
 
-def test_where_there_is_no_other_the_best_of_the_pruned_wins():
+def test_best_record_of_pruned_trials():
     pruned = [one for one in RECORDS if one.state in ("pruned", "failed")]
     assert best_record(pruned).number == 2
     assert best_record([RECORDS[0], RECORDS[5]]) is None
     assert best_record([]) is None
 
 
-def test_the_leaderboard_is_a_table_of_what_people_ask_for():
+def test_leaderboard_columns():
     curve = Curve(losses=(0.7, 0.6, 0.5), learning_rates=(0.1,) * 3, rungs=(1, 2), scores=(0.5, 0.7))
     records = [
         record(4, "failed", None, fold_scores=(), reason="diverged"),
@@ -78,7 +78,7 @@ def test_the_leaderboard_is_a_table_of_what_people_ask_for():
     assert leaderboard(records)["run_id"].isna().all()
 
 
-def test_an_empty_leaderboard_is_a_table_too():
+def test_leaderboard_without_trials():
     assert len(leaderboard([])) == 0
 
 
@@ -114,14 +114,14 @@ POINTS = [
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_front_comes_first_and_is_what_no_other_is_better_than(order):
+def test_rank_puts_the_front_first(order):
     points = POINTS[::order]
     assert [one.number for one in pareto_front(points, TWO)] == [1, 0, 3, 5]
     assert [one.number for one in rank(points, TWO)] == [1, 0, 3, 5, 4, 2, 8, 6, 7]
     assert best_record(points, TWO).number == 1
 
 
-def test_the_front_is_that_of_optuna():
+def test_pareto_front_equals_optuna():
     rng = np.random.default_rng(0)
     about = search(("maximize", "minimize", "minimize"), "roc_auc, fit_seconds, model_bytes")
     drawn = rng.integers(0, 20, size=(300, 3)).astype(float)
@@ -138,7 +138,7 @@ def test_the_front_is_that_of_optuna():
     assert best_record(points, about).number in front
 
 
-def test_a_loss_of_the_users_own_is_minimised():
+def test_rank_minimises_losses():
     about = search(("minimize", "maximize"), "loss, accuracy")
     points = [
         record(number, "complete", -loss, values={"loss": loss, "accuracy": accuracy})
@@ -171,19 +171,19 @@ LIMITS = [
 ]
 
 
-def test_what_breaks_a_limit_stands_below_all_that_does_not_by_how_far():
+def test_rank_infeasible_by_violation():
     assert [one.number for one in rank(LIMITS, LIMITED)] == [7, 3, 1, 5, 6, 2, 0, 4, 8]
     assert best_record(LIMITS, LIMITED).number == 7
     assert [one.number for one in pareto_front(LIMITS, LIMITED)] == [3]
 
 
-def test_it_is_the_best_only_where_no_other_is_within():
+def test_best_record_prefers_feasible():
     broken = [one for one in LIMITS if one.total_violation or not one.violation]
     assert best_record(broken, LIMITED).number == 6
     assert pareto_front(broken, LIMITED) == ()
 
 
-def test_the_leaderboard_shows_front_excess_and_values():
+def test_leaderboard_shows_front_and_excess():
     board = leaderboard(POINTS, search=TWO)
     assert board.columns[:6].tolist() == ["trial", "state", "family", "front", "score", "roc_auc"]
     assert board["front"].tolist() == [True] * 4 + [False] * 5

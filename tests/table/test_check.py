@@ -12,7 +12,7 @@ X = pd.DataFrame({"a": np.linspace(0, 1, N), "b": ["x", "y", "z"] * 10})
 Y = np.array(["in", "out"])[np.arange(N) % 2]
 
 
-def test_a_good_table_passes():
+def test_check_table_accepts_good_tables():
     columns = check_table(X, Y)
     assert columns.column_types_ == {"a": "numeric", "b": "categorical"}
     assert columns.transform(X).shape == (N, 2)
@@ -38,7 +38,7 @@ def test_a_good_table_passes():
         ),
     ],
 )
-def test_faults_come_all_at_once(X, y, options, says):
+def test_check_table_lists_all_faults(X, y, options, says):
     with pytest.raises(TableError) as error:
         check_table(X, y, **options)
     assert all(part in str(error.value) for part in says), str(error.value)

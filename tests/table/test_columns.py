@@ -49,14 +49,14 @@ def kind(cells, name="c", **options):
         (["", " "] * N, "constant"),
     ],
 )
-def test_kinds(cells, expected):
+def test_column_type_of_values(cells, expected):
     assert kind(cells) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "expected"), [("PID", "identifier"), ("house_id", "identifier"), ("paid", "numeric")]
 )
-def test_whole_numbers_named_like_an_id(name, expected):
+def test_column_type_of_id_columns(name, expected):
     assert kind([526_301_100 + 37 * i for i in range(N)], name) == expected
 
 
@@ -87,7 +87,7 @@ def table():
         lambda X: X.assign(b=X.b.map({True: "Yes", False: "no"}), d=X.d.dt.tz_localize("UTC")),
     ],
 )
-def test_the_same_values_in_other_types_are_the_same_columns(table, other):
+def test_transform_is_equal_for_other_dtypes(table, other):
     columns = TypedColumns().fit(table)
     expected = columns.transform(table)
     assert columns.get_feature_names_out().tolist() == expected.columns.tolist() == ["n", "b", "c", "d"]
@@ -95,14 +95,14 @@ def test_the_same_values_in_other_types_are_the_same_columns(table, other):
     pd.testing.assert_frame_equal(columns.transform(other(table)), expected, check_categorical=False)
 
 
-def test_unseen_missing_and_infinite_values_pass(table):
+def test_transform_accepts_unseen_and_missing(table):
     columns = TypedColumns().fit(table)
     typed = columns.transform(table.assign(c="zzz", b="perhaps", n=np.inf, d=None))
     assert typed["c"].tolist() == ["zzz"] * N
     assert typed[["b", "n", "d"]].isna().all(axis=None)
 
 
-def test_every_fault_of_a_later_table_is_listed(table):
+def test_transform_lists_all_faults(table):
     columns = TypedColumns().fit(table)
     with pytest.raises(TableError) as error:
         columns.transform(table.rename(columns={"n": "nn", "i": "ii"}))
@@ -118,7 +118,7 @@ def test_every_fault_of_a_later_table_is_listed(table):
             columns.transform(wrong)
 
 
-def test_arrays_and_scikit_learn_conventions(table):
+def test_typed_columns_follow_scikit_learn(table):
     A = np.random.default_rng(0).normal(size=(N, 3))
     columns = TypedColumns().fit(A)
     assert columns.transform(A).columns.tolist() == ["x0", "x1", "x2"]
@@ -131,20 +131,20 @@ def test_arrays_and_scikit_learn_conventions(table):
     assert not hasattr(clone(fitted), "column_types_")
 
 
-def test_repeated_names_and_odd_cells_are_refused(table):
+def test_fit_refuses_repeated_names(table):
     with pytest.raises(TableError, match="repeated"):
         TypedColumns().fit(pd.concat([table, table], axis=1))
     with pytest.raises(TableError, match='2 faults:\ncolumn "l".*\ncolumn "z"'):
         TypedColumns().fit(table.assign(l=[[1]] * N, z=1j))
 
 
-def test_no_rows_are_refused():
+def test_typed_columns_need_rows():
     columns = TypedColumns().fit(pd.DataFrame({"a": [1.5, 2.5, 3.5]}))
     with pytest.raises(TableError, match="at least one row"):
         columns.transform(pd.DataFrame({"a": []}))
 
 
-def test_columns_of_numbers_are_not_copied():
+def test_transform_copies_no_numbers():
     X = np.random.default_rng(0).normal(size=(50, 3))
     frame = TypedColumns().fit_transform(X)
     assert all(np.shares_memory(frame[name].to_numpy(), X) for name in frame)

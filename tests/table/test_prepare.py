@@ -47,7 +47,7 @@ CONFIGURATIONS = [
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("configuration", [{}, *CONFIGURATIONS], ids=str)
-def test_every_configuration_gives_a_finite_matrix(table, configuration, task):
+def test_preprocessor_gives_finite_matrices(table, configuration, task):
     y = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": 10}[task]
     columns = TypedColumns().fit(table)
     prepare = preprocessor(configuration, columns.column_types_, task=task)
@@ -64,7 +64,7 @@ def test_every_configuration_gives_a_finite_matrix(table, configuration, task):
     assert len(clone(prepare).transformers) == len(prepare.transformers)
 
 
-def test_what_is_learned_comes_from_the_training_rows_alone(table):
+def test_preprocessor_learns_from_training_rows(table):
     columns = TypedColumns().fit(table)
     typed = columns.transform(table)
     prepare = preprocessor({}, columns.column_types_).fit(typed[:40])
@@ -76,7 +76,7 @@ def test_what_is_learned_comes_from_the_training_rows_alone(table):
     )
 
 
-def test_one_hot_by_hand():
+def test_onehot_by_hand():
     X = pd.DataFrame({"c": ["a", "a", "b", "c", None, "a", None]}, dtype="category")
     prepare = preprocessor({"categorical": {"max_categories": 3}}, {"c": "categorical"}).fit(X)
     names = ["categorical__c_a", "categorical__c_nan", "categorical__c_infrequent_sklearn"]
@@ -85,7 +85,7 @@ def test_one_hot_by_hand():
     assert prepare.transform(new).tolist() == [[0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
 
 
-def test_target_encoding_is_cross_fitted_and_smooth():
+def test_target_encoding_is_cross_fitted():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"c": [f"k{i}" for i in rng.integers(0, 300, 600)]}, dtype="category")
     y = rng.integers(0, 2, 600)
@@ -98,7 +98,7 @@ def test_target_encoding_is_cross_fitted_and_smooth():
     np.testing.assert_array_equal(clone(prepare).fit_transform(X, y)[:, 0], inside)
 
 
-def test_dates_run_in_circles():
+def test_cyclic_dates_by_hand():
     X = pd.DataFrame({"d": pd.to_datetime(["2020-01-06 00:00", "2020-01-12 23:59", "2020-07-06 12:00"])})
     configuration = {"numeric": {"scale": "none"}}
     prepare = preprocessor(configuration, {"d": "datetime"}).fit(X)
@@ -109,7 +109,7 @@ def test_dates_run_in_circles():
     np.testing.assert_allclose(values["datetime__d_day_cos"], [1, 1, -1], atol=1e-4)
 
 
-def test_a_fold_without_any_value_of_a_column_keeps_its_width():
+def test_preprocessor_keeps_empty_columns():
     X = pd.DataFrame({"n": [np.nan] * 4, "d": pd.to_datetime([None] * 4), "c": pd.Categorical([None] * 4)})
     column_types = {"n": "numeric", "d": "datetime", "c": "categorical"}
     prepare = preprocessor({}, column_types).fit(X)
@@ -118,7 +118,7 @@ def test_a_fold_without_any_value_of_a_column_keeps_its_width():
     assert np.isfinite(prepare.transform(full)).all()
 
 
-def test_random_features_are_near_to_the_kernel(table):
+def test_rbf_approximates_the_kernel(table):
     columns = TypedColumns().fit(table)
     typed = columns.transform(table)
     plain = preprocessor({}, columns.column_types_).fit_transform(typed)
@@ -137,7 +137,7 @@ def test_random_features_are_near_to_the_kernel(table):
     np.testing.assert_array_equal(none, plain)
 
 
-def test_unknown_settings_are_refused_all_at_once():
+def test_preprocessor_lists_unknown_settings():
     with pytest.raises(SpaceError) as error:
         preprocessor({"numerik": {}, "numeric": {"scale": "huge", "imput": "mean"}}, {"a": "numeric"})
     assert len(error.value.faults) == 3
@@ -148,7 +148,7 @@ def test_unknown_settings_are_refused_all_at_once():
         preprocessor({}, {"a": "constant"})
 
 
-def test_the_vocabulary_accepts_its_own_defaults():
+def test_preprocess_defaults_are_valid():
     for part in PREPROCESS.parameters.values():
         assert part.constraint.accepts(part.default)
         if isinstance(part.constraint, Section):
@@ -166,7 +166,7 @@ def test_the_vocabulary_accepts_its_own_defaults():
     ],
     ids=["features", "folds", "rows"],
 )
-def test_what_is_drawn_follows_from_the_seed(configuration, n):
+def test_preprocessor_follows_the_seed(configuration, n):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.exponential(size=n), "c": rng.choice(["x", "y", "z"], n)})
     y = (X["a"] + rng.normal(size=n) > 1).to_numpy().astype(int)
@@ -185,7 +185,7 @@ NOTES = pd.DataFrame(
 )
 
 
-def test_words_weigh_by_how_rare_they_are_and_rows_have_length_1():
+def test_tfidf_by_hand():
     configuration = {"text": {"encode": "tfidf", "max_words": 3}}
     prepare = preprocessor(configuration, {"note": "text", "say": "text"}).fit(NOTES)
     names = prepare.get_feature_names_out().tolist()
@@ -200,7 +200,7 @@ def test_words_weigh_by_how_rare_they_are_and_rows_have_length_1():
     np.testing.assert_allclose(prepare.transform(unseen), [[0, 0, 0], [0, 1, 0]])
 
 
-def test_text_is_left_out_unless_it_is_asked_for():
+def test_preprocessor_drops_text_by_default():
     X = NOTES.assign(a=[1.0, 2.0, 3.0, 4.0])
     column_types = {"note": "text", "say": "text", "a": "numeric"}
     assert preprocessor({}, column_types).fit(X).get_feature_names_out().tolist() == ["numeric__a"]
@@ -208,7 +208,7 @@ def test_text_is_left_out_unless_it_is_asked_for():
         preprocessor({}, {"note": "text"})
 
 
-def test_typed_columns_keep_text_where_they_are_told_to():
+def test_typed_columns_keep_text_on_request():
     X = pd.DataFrame(
         {"note": [f"flight {i} was late because of snow" if i else None for i in range(30)], "a": range(30)}
     )
@@ -225,7 +225,7 @@ def test_typed_columns_keep_text_where_they_are_told_to():
 @pytest.mark.parametrize(
     "configuration", [{}, {"features": {"rbf": {"n_components": 7}}}, *CONFIGURATIONS], ids=str
 )
-def test_a_few_columns_at_a_time_make_the_same_matrix(table, configuration, task, monkeypatch):
+def test_prepare_matrices_in_blocks_is_equal(table, configuration, task, monkeypatch):
     y = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": 10}[task]
     table["n2"], table["b2"], table["c2"] = (
         table["n"] ** 2,

@@ -12,7 +12,7 @@ FRAME = pd.DataFrame({"a": [1.5, None], "b": ["x", "y, z"], "late": [True, False
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet", "T.CSV"])
-def test_every_format_gives_the_same_table(tmp_path, name):
+def test_read_table_reads_every_format(tmp_path, name):
     path = tmp_path / name
     FRAME.to_parquet(path) if name.endswith("parquet") else FRAME.to_csv(path, index=False)
     X, y = read_table(path, target="late")
@@ -22,7 +22,7 @@ def test_every_format_gives_the_same_table(tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["a;b\n1;2,5\n", "a\tb\n1\t2\n", "\ufeffa,b\n1,2\n"])
-def test_csv_separators_and_byte_order_mark(tmp_path, text):
+def test_read_table_detects_separators(tmp_path, text):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     assert list(read_table(tmp_path / "t.csv").columns) == ["a", "b"]
 
@@ -45,7 +45,7 @@ def test_csv_separators_and_byte_order_mark(tmp_path, text):
         ("t.csv", b"dep_delay,arr_delay\n1,2\n", 'Did you mean "arr_delay"?'),
     ],
 )
-def test_bad_files_say_where_and_what(tmp_path, name, content, says):
+def test_read_table_refuses_bad_files(tmp_path, name, content, says):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(TableError) as error:
@@ -54,7 +54,7 @@ def test_bad_files_say_where_and_what(tmp_path, name, content, says):
     assert str(path) in str(error.value)
 
 
-def test_missing_file_offers_the_nearest_name(tmp_path):
+def test_read_table_suggests_close_names(tmp_path):
     (tmp_path / "flights.csv").write_text("a\n1\n")
     with pytest.raises(TableError, match=r'no such file. Did you mean "flights.csv"'):
         read_table(tmp_path / "fligths.csv")

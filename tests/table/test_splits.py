@@ -10,7 +10,7 @@ from automl.table import make_folds, stratified_order
 
 @pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (2_500, 3, 833), (25_000, 1, 5_000)])
 @pytest.mark.parametrize("task", ["binary", "regression"])
-def test_default_folds_are_stratified_shuffled_and_fixed(n, folds, valid, task):
+def test_make_folds_stratifies_and_shuffles(n, folds, valid, task):
     y = (np.arange(n) % 10 == 0).astype(int)
     splits = make_folds(y, task, random_state=1)
     assert len(splits) == folds
@@ -26,13 +26,13 @@ def test_default_folds_are_stratified_shuffled_and_fixed(n, folds, valid, task):
 
 @pytest.mark.parametrize("n", [100, 25_000])
 @pytest.mark.parametrize("task", ["binary", "regression"])
-def test_groups_stay_together(n, task):
+def test_make_folds_keeps_groups(n, task):
     groups = np.arange(n) // 5
     for train, valid in make_folds(np.arange(n) % 2, task, groups=groups):
         assert not set(groups[train]) & set(groups[valid])
 
 
-def test_splitters_and_splits_are_taken_as_they_are():
+def test_make_folds_accepts_splitters():
     y = np.arange(12) % 2
     assert [len(valid) for _, valid in make_folds(y, "binary", cv=TimeSeriesSplit(3))] == [3, 3, 3]
     mask = np.arange(12) < 8
@@ -55,25 +55,25 @@ def test_splitters_and_splits_are_taken_as_they_are():
         (TimeSeriesSplit(30), "must give"),
     ],
 )
-def test_bad_splits(cv, says):
+def test_make_folds_refuses_bad_splits(cv, says):
     with pytest.raises(SettingError, match=says):
         make_folds(np.arange(12) % 2, "binary", cv=cv)
 
 
-def test_rare_classes_and_wrong_groups():
+def test_make_folds_refuses_rare_classes():
     with pytest.raises(TableError, match="at least 5 rows; got 1 with 2"):
         make_folds([0] * 20 + [1] * 2, "binary")
     with pytest.raises(SettingError, match="groups"):
         make_folds([0, 1] * 10, "binary", groups=[1, 2])
 
 
-def test_few_groups_make_few_folds():
+def test_make_folds_with_few_groups():
     folds = make_folds([0, 1] * 30, "binary", groups=np.arange(60) // 20)
     assert len(folds) == 3
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_every_beginning_of_a_fair_order_is_a_stratified_sample(task):
+def test_stratified_order_has_stratified_prefixes(task):
     rng = np.random.default_rng(0)
     shares = {"binary": [0.98, 0.02], "multiclass": [0.6, 0.395, 0.005]}.get(task)
     y = rng.normal(size=4_000) if shares is None else rng.choice(len(shares), size=4_000, p=shares)

@@ -25,7 +25,7 @@ from automl.table import Target
         ([0.5, 1.0] * 50, "regression", None),
     ],
 )
-def test_task_and_round_trip(y, task, classes):
+def test_target_encodes_and_decodes(y, task, classes):
     target = Target.of(y)
     assert target.task == task
     assert (None if target.classes is None else target.classes.tolist()) == classes
@@ -35,7 +35,7 @@ def test_task_and_round_trip(y, task, classes):
     assert target.values.dtype == (np.float64 if classes is None else np.int64)
 
 
-def test_explicit_task_and_name():
+def test_target_of_explicit_task():
     y = pd.Series([1, 2, 3] * 10, name="stars")
     target = Target.of(y, task="regression")
     assert (target.task, target.name, target.classes) == ("regression", "stars", None)
@@ -59,12 +59,12 @@ def test_explicit_task_and_name():
         (pd.Series([{}, {}]), None, "must hold plain values"),
     ],
 )
-def test_bad_targets(y, task, says):
+def test_target_refuses_bad_values(y, task, says):
     with pytest.raises(TableError, match=says):
         Target.of(y, task=task)
 
 
-def test_encode_takes_what_training_could_not():
+def test_encode_accepts_single_classes():
     assert Target.of([1.5, 2.0]).encode([7.0, 7.0]).tolist() == [7.0, 7.0]
     assert Target.of(["a", "b"]).encode(["b"]).tolist() == [1]
     with pytest.raises(TableError, match="got 'c'"):
@@ -74,7 +74,7 @@ def test_encode_takes_what_training_could_not():
 
 
 @pytest.mark.parametrize("zone", [None, "UTC"])
-def test_dates_are_no_target(zone):
+def test_target_refuses_dates(zone):
     dates = pd.Series(pd.date_range("2020-01-01", periods=30, tz=zone))
     with pytest.raises(TableError):
         Target.of(dates)

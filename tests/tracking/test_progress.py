@@ -38,7 +38,7 @@ def run(progress: Progress, search: SearchRecord) -> None:
     progress.trial(trial(4, "failed"))
 
 
-def test_a_terminal_shows_time_counts_best_and_what_trains(search: SearchRecord) -> None:
+def test_progress_in_a_terminal(search: SearchRecord) -> None:
     console = terminal()
     with Progress(console) as progress:
         run(progress, search)
@@ -57,7 +57,9 @@ def test_a_terminal_shows_time_counts_best_and_what_trains(search: SearchRecord)
     ("timeout", "n_trials", "expected"),
     [(None, 40, "1 of 40 trials"), (60.0, 40, "1 of 40 trials"), (None, None, "1 trial: 1 complete")],
 )
-def test_limits(timeout: float | None, n_trials: int | None, expected: str, search: SearchRecord) -> None:
+def test_progress_shows_limits(
+    timeout: float | None, n_trials: int | None, expected: str, search: SearchRecord
+) -> None:
     console = terminal()
     with Progress(console) as progress:
         progress.started(search, timeout, n_trials)
@@ -67,9 +69,7 @@ def test_limits(timeout: float | None, n_trials: int | None, expected: str, sear
 
 
 @pytest.mark.parametrize(("first", "second", "best"), [(0.0, -1.0, "0"), (-1.0, 0.0, "0"), (0.5, 0.5, "0.5")])
-def test_the_best_is_the_greatest_and_the_first_of_equals(
-    first: float, second: float, best: str, search: SearchRecord
-) -> None:
+def test_progress_shows_the_best(first: float, second: float, best: str, search: SearchRecord) -> None:
     console = terminal()
     with Progress(console) as progress:
         progress.started(search, None, None)
@@ -78,7 +78,7 @@ def test_the_best_is_the_greatest_and_the_first_of_equals(
     assert f"best {best} (trial {int(second > first)}, linear)" in shown(console)
 
 
-def test_what_is_left_out_is_said_once_as_the_search_starts(search: SearchRecord) -> None:
+def test_progress_lists_exclusions_once(search: SearchRecord) -> None:
     for console in (terminal(), Console(file=io.StringIO(), force_terminal=False, width=80)):
         with Progress(console) as progress:
             reasons = tuple(f"column {number}: free text" for number in range(14))
@@ -91,14 +91,14 @@ def test_what_is_left_out_is_said_once_as_the_search_starts(search: SearchRecord
 
 
 @pytest.mark.parametrize("width", [20, 40])
-def test_a_narrow_terminal_still_works(width: int, search: SearchRecord) -> None:
+def test_progress_in_a_narrow_terminal(width: int, search: SearchRecord) -> None:
     console = terminal(width)
     with Progress(console) as progress:
         run(progress, search)
     assert max(len(line) for line in shown(console).splitlines()) <= width
 
 
-def test_an_interrupt_passes_through_and_gives_the_terminal_back(search: SearchRecord) -> None:
+def test_progress_restores_the_terminal(search: SearchRecord) -> None:
     console = terminal()
 
     def interrupted() -> None:
@@ -114,7 +114,7 @@ def test_an_interrupt_passes_through_and_gives_the_terminal_back(search: SearchR
     assert "interrupted" in written
 
 
-def test_a_file_gets_a_few_plain_lines(search: SearchRecord) -> None:
+def test_progress_in_a_file(search: SearchRecord) -> None:
     console = Console(file=io.StringIO(), force_terminal=False, width=80)
     with Progress(console) as progress:
         run(progress, search)
@@ -131,7 +131,7 @@ def test_a_file_gets_a_few_plain_lines(search: SearchRecord) -> None:
     assert "\x1b" not in console.file.getvalue()
 
 
-def test_lines_come_again_after_a_while(search: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_repeats_lines(search: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("automl.tracking.progress.time.monotonic", lambda: now)
     console = Console(file=io.StringIO(), force_terminal=False, width=80)
@@ -143,7 +143,7 @@ def test_lines_come_again_after_a_while(search: SearchRecord, monkeypatch: pytes
     assert len(shown(console).splitlines()) == 1 + 10 + 1
 
 
-def test_the_clock_counts_from_the_start(search: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_clock(search: SearchRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 5.0
     monkeypatch.setattr("automl.tracking.progress.time.monotonic", lambda: now)
     console = Console(file=io.StringIO(), force_terminal=False, width=80)
@@ -154,7 +154,7 @@ def test_the_clock_counts_from_the_start(search: SearchRecord, monkeypatch: pyte
     assert "0:40 left of 1:00" in shown(console)
 
 
-def test_silent_has_the_same_methods(search: SearchRecord, capsys: pytest.CaptureFixture[str]) -> None:
+def test_null_progress_has_the_same_methods(search: SearchRecord, capsys: pytest.CaptureFixture[str]) -> None:
     def public(kind: type) -> dict[str, inspect.Signature]:
         return {
             name: inspect.signature(method)

@@ -16,31 +16,31 @@ from tests.support import ROOT
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
-def test_a_folder_is_refused_with_the_uri_to_use(uri: str) -> None:
+def test_resolve_uri_refuses_folders(uri: str) -> None:
     with pytest.raises(StoreError, match=r"database or an MLflow server.*sqlite:///.*mlruns/mlflow\.db"):
         Tracker(uri)
 
 
-def test_an_unknown_scheme_is_refused() -> None:
+def test_resolve_uri_refuses_unknown_schemes() -> None:
     with pytest.raises(StoreError, match="must name a database or an MLflow server; got 'oracle://db'"):
         Tracker("oracle://db")
 
 
 @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
-def test_a_database_in_memory_is_refused(uri: str) -> None:
+def test_resolve_uri_refuses_memory(uri: str) -> None:
     with pytest.raises(StoreError, match="in memory"):
         Tracker(uri)
 
 
 @pytest.mark.slow
-def test_two_first_searches_at_once(tmp_path: Path) -> None:
+def test_open_store_by_two_processes(tmp_path: Path) -> None:
     script = "import automl.tracking; automl.tracking.Tracker('sqlite:///mlflow.db')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     both = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) for _ in range(2)]
     assert [process.wait(60) for process in both] == [0, 0]
 
 
-def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path, store: str) -> None:
+def test_open_store_replaces_incomplete_files(tmp_path: Path, store: str) -> None:
     half = tmp_path / "mlflow.db.new"
     shutil.copy(store.removeprefix("sqlite:///"), half)
     with sqlite3.connect(half) as connection:
@@ -51,31 +51,31 @@ def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path, store: str
     assert (tmp_path / "mlflow.db").is_file()
 
 
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+def test_open_store_reports_file_as_folder(tmp_path: Path) -> None:
     (tmp_path / "mlruns").write_text("")
     with pytest.raises(StoreError, match="a file is in its place"):
         Tracker(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
 
 
-def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+def test_open_store_reports_folder_as_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is a folder, not a database"):
         Tracker(f"sqlite:///{tmp_path}")
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_store_reports_read_only_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Not chmod: root may write everywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(StoreError, match="cannot be written. Name a place"):
         Tracker(f"sqlite:///{tmp_path}/mlflow.db")
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_open_store_refuses_other_files(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("a,b\n1,2\n" * 1000)
     with pytest.raises(StoreError, match="is not an SQLite database"):
         Tracker(f"sqlite:///{tmp_path}/mlflow.db")
 
 
-def test_a_store_of_another_version_names_the_command(store: str) -> None:
+def test_open_store_names_the_upgrade_command(store: str) -> None:
     with sqlite3.connect(store.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '39d1c3be5f05'")
     connection.close()
@@ -83,7 +83,7 @@ def test_a_store_of_another_version_names_the_command(store: str) -> None:
         Tracker(store)
 
 
-def test_a_server_that_does_not_answer_is_reported_within_seconds() -> None:
+def test_open_store_reports_dead_servers() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -91,7 +91,7 @@ def test_a_server_that_does_not_answer_is_reported_within_seconds() -> None:
         Tracker(f"http://127.0.0.1:{port}")
 
 
-def test_the_default_follows_mlflows_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_tracking_uri_reads_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert default_tracking_uri() == "sqlite:///mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking:5000")
@@ -112,7 +112,7 @@ def test_ui_command(store: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_path: Path) -> None:
+def test_open_store_is_silent_and_imports_late(tmp_path: Path) -> None:
     script = (
         "import sys, automl.tracking, automl.export\n"
         "assert not {'mlflow', 'sklearn', 'pandas'} & set(sys.modules), 'loaded early'\n"
@@ -135,7 +135,7 @@ def test_the_first_store_is_made_without_a_word_and_mlflow_is_loaded_late(tmp_pa
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
 
 
-def test_a_lock_that_cannot_be_opened_is_done_without(empty_store: Path, tmp_path: Path) -> None:
+def test_open_store_without_lock(empty_store: Path, tmp_path: Path) -> None:
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     (tmp_path / "mlflow.db.lock").mkdir()
     Tracker(f"sqlite:///{tmp_path}/mlflow.db").close("finished")

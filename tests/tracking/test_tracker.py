@@ -57,7 +57,7 @@ def tracker(store: str, search: SearchRecord) -> Tracker:
     return tracker
 
 
-def test_a_search_reads_back_as_parent_and_children(store: str, search: SearchRecord) -> None:
+def test_tracker_writes_parent_and_children(store: str, search: SearchRecord) -> None:
     tracker = Tracker(store)
     parent_id = tracker.start(search, {"n_trials": 20, "timeout": None})
     begun = time.perf_counter()
@@ -101,7 +101,7 @@ def test_a_search_reads_back_as_parent_and_children(store: str, search: SearchRe
     assert 0 < parent.data.metrics["tracking_seconds"] <= tracker.seconds
 
 
-def test_long_curves_and_many_params_pass_mlflows_limits(tracker: Tracker) -> None:
+def test_tracker_keeps_mlflow_limits(tracker: Tracker) -> None:
     params = {f"model.p{i}": i for i in range(150)} | {"long": "x" * 10_000, "odd key!": 1}
     reason = "Traceback\n" + "  in a call\n" * 1_000 + "ValueError: the crop failed\n"
     (run,) = written(tracker, trial(0, n_epochs=1500, params=params, reason=reason))
@@ -116,7 +116,7 @@ def test_long_curves_and_many_params_pass_mlflows_limits(tracker: Tracker) -> No
         assert run.data.tags[tag].endswith("  in a call\nValueError: the crop failed\n")
 
 
-def test_values_that_are_not_finite_leave_the_rest_of_the_curve(tracker: Tracker) -> None:
+def test_tracker_drops_infinite_values(tracker: Tracker) -> None:
     curve = Curve(losses=(1.0, 2.0, math.inf, math.nan), rungs=(2, 4), scores=(0.5, -math.inf))
     (run,) = written(tracker, trial(0, "failed", curve=curve, metrics={"log_loss": math.nan, "r2": -1.0}))
     history = MlflowClient(tracker.tracking_uri).get_metric_history(run.info.run_id, "train_loss")
@@ -126,7 +126,7 @@ def test_values_that_are_not_finite_leave_the_rest_of_the_curve(tracker: Tracker
     assert "log_loss" not in run.data.metrics
 
 
-def test_losses_and_scores_stand_on_one_scale_of_steps(tracker: Tracker) -> None:
+def test_tracker_uses_one_scale_of_steps(tracker: Tracker) -> None:
     curve = Curve(
         losses=(0.7, 0.6),
         learning_rates=(0.1, 0.05),
@@ -147,7 +147,7 @@ def test_losses_and_scores_stand_on_one_scale_of_steps(tracker: Tracker) -> None
     }
 
 
-def test_a_trial_without_epochs(tracker: Tracker) -> None:
+def test_tracker_logs_trials_without_epochs(tracker: Tracker) -> None:
     (run,) = written(tracker, trial(7, curve=Curve(), family="decision_tree"))
     assert run.info.run_name == "7 decision_tree"
     assert run.data.metrics["score"] == 0.7
@@ -157,15 +157,13 @@ def test_a_trial_without_epochs(tracker: Tracker) -> None:
 @pytest.mark.parametrize(
     ("state", "status"), [("finished", "FINISHED"), ("killed", "KILLED"), ("failed", "FAILED")]
 )
-def test_close_ends_the_parent(tracker: Tracker, state: Any, status: str) -> None:
+def test_close_ends_the_parent_run(tracker: Tracker, state: Any, status: str) -> None:
     tracker.close(state)
     tracker.close("finished")  # a second time changes nothing
     assert MlflowClient(tracker.tracking_uri).get_run(str(tracker.parent_run_id)).info.status == status
 
 
-def test_a_store_that_fails_for_a_moment_gets_everything_once(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tracker_retries_failed_writes(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     log_batch, failures = MlflowClient.log_batch, iter([OSError("locked"), OSError("locked")])
 
     def fragile(*args: Any, **kwargs: Any) -> None:
@@ -181,9 +179,7 @@ def test_a_store_that_fails_for_a_moment_gets_everything_once(
     assert len(client.search_runs([experiment.experiment_id])) == 3
 
 
-def test_a_store_that_dies_is_reported_once_at_the_end(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tracker_reports_dead_stores_once(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tracker, trial(0))
 
     def dead(*args: Any, **kwargs: Any) -> None:
@@ -201,21 +197,21 @@ def test_a_store_that_dies_is_reported_once_at_the_end(
     assert tracker.run_id(3) is None
 
 
-def test_a_store_that_hangs_does_not_hold_up_close(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_does_not_wait_for_hanging_stores(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MlflowClient, "create_run", lambda *args, **kwargs: time.sleep(3))
     tracker.log_trial(trial(0))
     with pytest.warns(UserWarning, match="1 of 1 trials .* in time"):
         tracker.close("killed", timeout=0.2)
 
 
-def test_an_experiment_that_was_deleted_is_named(tracker: Tracker) -> None:
+def test_tracker_refuses_deleted_experiments(tracker: Tracker) -> None:
     client = MlflowClient(tracker.tracking_uri)
     client.delete_experiment(client.get_experiment_by_name("automl").experiment_id)
     with pytest.raises(StoreError, match="experiment_name: the experiment 'automl' was deleted"):
         Tracker(tracker.tracking_uri)
 
 
-def test_find_model_says_why_there_is_none(tracker: Tracker) -> None:
+def test_find_model_explains_missing_models(tracker: Tracker) -> None:
     winner, other = written(tracker, trial(0), trial(1))
     uri, parent_id = tracker.tracking_uri, str(tracker.parent_run_id)
     with pytest.raises(NoModelError, match=f"Run {parent_id} .*running.* holds no model"):
@@ -234,7 +230,7 @@ def test_find_model_says_why_there_is_none(tracker: Tracker) -> None:
         find_model(parent_id, f"{uri}.other")
 
 
-def test_backlog_is_what_the_queue_will_take(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backlog_estimates_the_queue(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracker.backlog() == 0
     assert tracker.backlog(more=10) == pytest.approx(0.3)
     monkeypatch.setattr(tracker, "_write_trial", lambda record: time.sleep(0.05))
