@@ -1,12 +1,12 @@
-"""Time of the gradient-descent core beside scikit-learn and beside its own bare matrix products.
+"""Time of the gradient-descent core, compared with scikit-learn and with its bare matrix products.
 
-``python benchmarks/core.py`` prints a table, ``--json`` one object a line, ``--case NAME`` (repeatable) only some,
-``--quick`` a tenth of the rows. One thread each, same rows, epochs, batch size and architecture, median of
-repeated runs in turn. Times are processor seconds a trial. ``limit`` is the matrix products alone, in the same shapes
-and the same run. ``gains`` is what eight trials gain by training together instead of one after the other, as
-searches train them. Each case runs with NumPy alone and, if installed, with Numba; ``compile`` is the time of
-compiling once, and of reading the compiled code in each later process. The peak memory of the MLP case is the growth of
-the process, in multiples of the training matrix, weights and optimizer state.
+``python benchmarks/core.py`` prints a table. ``--json`` prints one object a line, ``--case NAME`` (repeatable) runs
+some cases only, ``--quick`` uses a tenth of the rows. All run on one thread with the same rows, epochs, batch size and
+architecture; a time is the median of interleaved runs, in processor seconds a trial. ``limit`` is the time of the
+matrix products alone, in the same shapes and the same run. ``gains`` is the speed-up of eight trials trained together
+over one after the other. Each case runs with NumPy and, if it is installed, with Numba. ``compile`` is the time to
+compile once, and to read the compiled code in each later process. Peak memory of the MLP case excludes memory used
+before, in multiples of its lower bound: training matrix, weights and optimizer state.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REPEATS = 5
 
 @dataclass
 class Case:
-    """A cohort, and the same work for a peer."""
+    """A cohort, and the same training for a peer."""
 
     n: int
     d: int
@@ -75,7 +75,7 @@ class Case:
         return 1 if self.classes == 2 else self.classes
 
     def cohort(self) -> list[TrainConfig]:
-        """Return the trials: plain gradient descent, or Adam where there are hidden layers."""
+        """Return the trials: plain gradient descent, or Adam with hidden layers."""
         if self.configs is not None:
             return self.configs(self)
         kind = "adam" if self.hidden else "sgd"
@@ -87,7 +87,7 @@ class Case:
 
 
 def mixed(case: Case) -> list[TrainConfig]:
-    """Return every optimizer and every schedule, and some of each penalty."""
+    """Return trials of every optimizer and schedule, with three strengths of l2."""
     optimizers, schedules = list(OPTIMIZERS), list(SCHEDULES)
     return [
         TrainConfig(
@@ -120,7 +120,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def median_times(*works: Callable[[], object]) -> list[float]:
-    """Return the median processor seconds of each, run in turn so that what slows the machine strikes all alike."""
+    """Return the median processor seconds of each; runs are interleaved, so that a slow machine affects all."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(REPEATS):
         for work, own in zip(works, times, strict=True):
@@ -169,7 +169,7 @@ def peer(case: Case) -> object:
 
 
 def products(case: Case) -> None:
-    """Do the matrix products of training alone, as many as its epochs have steps."""
+    """Do only the matrix products of training, for all steps."""
     rng = np.random.default_rng(0)
     k, n = case.k, min(case.batch, case.n)
     x = rng.normal(size=(n, case.d + 1)).astype(np.float32)
@@ -185,7 +185,7 @@ def products(case: Case) -> None:
             stack(k * case.outputs, n),
             stack(k * case.outputs, case.d + 1),
         )
-        # as the core does it, the quicker way for few weights and for many
+        # the faster layout, as in the core
         turned = np.asfortranarray(w) if 4 * len(w) <= n else w
         for _ in range(steps):
             np.dot(turned, x.T, out=z)
@@ -194,7 +194,7 @@ def products(case: Case) -> None:
     weights = [stack(k, h, d + 1) for d, h in zip(sizes, sizes[1:], strict=False)]
     gradients = [np.empty_like(w) for w in weights]
     units = [stack(k, h + 1, n) for h in sizes[1:]]
-    # of their own, so that values neither grow nor shrink from step to step
+    # separate outputs, so that values neither grow nor shrink
     out = [stack(k, h, n) for h in sizes[1:]]
     columns = np.ascontiguousarray(x.T)
     for _ in range(steps):
@@ -241,7 +241,7 @@ def measure(name: str, quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def compiling() -> dict[str, Any]:
-    """Return the processor seconds of a first training with nothing compiled, and with all compiled before."""
+    """Return the processor seconds of a first training, without and with compiled code in the cache."""
     script = "import time; from automl.descent.__main__ import compile_all; compile_all(); print(time.process_time())"
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"NUMBA_CACHE_DIR": folder, SWITCH: "1"}
@@ -255,10 +255,10 @@ def compiling() -> dict[str, Any]:
 
 
 def memory(case: Case) -> float:
-    """Return the peak of what training allocates over the training matrix, weights and optimizer state."""
+    """Return the peak memory of training, in multiples of matrix, weights and optimizer state."""
     X, _ = case.table
     size = case.architecture.make_model(case.d, case.outputs).size
-    # Adam keeps two means beside the weights
+    # Adam keeps two averages of the size of the weights
     floor = X.nbytes + 3 * 4 * case.k * size
     tracemalloc.start()
     train(case)
@@ -276,7 +276,7 @@ GROWTH: dict[str, list[int]] = {
 
 
 def growth(quick: bool) -> list[dict[str, Any]]:
-    """Return time a trial and epoch as one size grows and the others stay, with the exponent from the row before."""
+    """Return the time a trial and epoch as one size grows, with the exponent from the row before."""
     rows = []
     for axis, values in GROWTH.items():
         before: tuple[int, float] | None = None
@@ -303,7 +303,7 @@ GAINS = {
 
 
 def gains(quick: bool) -> Iterator[dict[str, Any]]:
-    """Yield how many times quicker eight trials train together than one after the other; seconds of an epoch."""
+    """Yield the speed-up of eight trials trained together over one after the other, for one epoch."""
     rng = np.random.default_rng(0)
     n = 800 if quick else 8_000
 

@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # scikit-learn takes a second to import, and whoever trains cohorts may never need it
+    # scikit-learn takes a second to import, and training cohorts does not need it
     if name in ("ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"):
         from automl.descent import sklearn
 

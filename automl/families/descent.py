@@ -1,4 +1,4 @@
-"""Families that the gradient-descent core trains, whole cohorts at a time."""
+"""Families that the gradient-descent core trains in cohorts."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from automl.metrics import Metric, Predictions
 
 __all__ = ["DescentFamily"]
 
-_AT_A_TIME = 1024  # rows of a large batch that pass through the layers together, about
-_STEP = 20_000  # products that a step costs beside those with its rows: as many as in its share of 20 us
-_LEAST, _MOST = 2, 8  # trials of a cohort; more know too little of each other when they are proposed
-_SHARED = 20_000  # products of a row and all trials, beyond which a step is little but products
-# Of a training, before which a fast start is worth more than a good end: what has a large rate to decay starts badly.
+_AT_A_TIME = 1024  # rows of a large batch that pass through the layers together, approximately
+_STEP = 20_000  # fixed cost of a step, in products of a row and a weight
+_LEAST, _MOST = 2, 8  # cohort size; larger cohorts would be proposed with too little knowledge
+_SHARED = 20_000  # products of a row with all trials, beyond which products dominate a step
+# No pruning before this many rows or this share of training: decaying rates start large and score badly at first.
 _TELLING_ROWS, _TELLING_PART = 300_000, 1 / 8
-_HIDDEN = {"hidden_layer_sizes": (64,)}  # an mlp that says nothing has one hidden layer
+_HIDDEN = {"hidden_layer_sizes": (64,)}  # default of the mlp family
 _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout", "input_layer")
 
 
 class _CohortTrainer(Trainer):
-    """A cohort of the core on one fold."""
+    """Trains a cohort of the core on one fold."""
 
     def __init__(
         self, training: Training, problem: Problem, epoch_steps: int, unfitted: Callable[[int], Any]
@@ -91,7 +91,7 @@ class DescentFamily(Family):
     Parameters
     ----------
     name : str
-        The word for it in a space.
+        Name of the family in a space.
     hidden : bool
         Whether there are hidden layers.
     """
@@ -108,7 +108,7 @@ class DescentFamily(Family):
             rules["hidden_layer_sizes"] = Parameter(
                 sizes.constraint, _HIDDEN["hidden_layer_sizes"], "units of each hidden layer"
             )
-        # What the loss is left to when it is not named depends on the task.
+        # The default loss depends on the task.
         rules["loss"] = Parameter(
             rules["loss"].constraint, None, "function to minimise; the default depends on the task"
         )
@@ -116,7 +116,7 @@ class DescentFamily(Family):
         self.shared_params = frozenset({field.name for field in fields(Architecture)} & rules.keys())
 
     def _products(self, params: dict[str, Any], n_columns: int) -> int:
-        """Return with how many weights a row is multiplied."""
+        """Return the number of weights that each row is multiplied by."""
         sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
         return sum(into * out for into, out in zip(sizes, sizes[1:], strict=False))
 
@@ -164,7 +164,7 @@ class DescentFamily(Family):
 
     @override
     def max_cohort_size(self, params: dict[str, Any], n_columns: int) -> int:
-        # Calls and, of linear models, reading the rows cost the same for one trial and for several; products do not.
+        # Cohorts share Python calls and the reading of rows, but not the products of hidden layers.
         if not self.hidden:
             return _MOST
         return min(max(_LEAST, _SHARED // self._products(params, n_columns)), _MOST)
@@ -174,7 +174,7 @@ class DescentFamily(Family):
         sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         rows = min(n_rows, _AT_A_TIME if batch == "full" else batch, _AT_A_TIME)
-        # Weights, gradients and two moments; what a batch is on its way through the layers and back.
+        # Weights, gradients and two moments; and the units of a batch, forward and backward.
         return float(4 * (4 * self._products(params, n_columns) + 3 * rows * sum(sizes[1:])))
 
     @override

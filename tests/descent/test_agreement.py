@@ -119,7 +119,7 @@ def test_huber():
     check(objective, optimum("huber", Y, params={"delta": 0.5}, l2=0.01), peer.x[:-1], peer.x[-1])
 
 
-def test_huber_finds_the_line_of_scikit_learn_among_outliers():
+def test_huber_equals_scikit_learn_with_outliers():
     spoilt = Y.copy()
     spoilt[:10] += 20
     # scikit-learn estimates the scale of the residuals too; its delta is `epsilon_ * scale_` of the target

@@ -48,7 +48,7 @@ def table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
     return X, np.digitize(score, [-1, 1]), 3
 
 
-# what the parameters of optimizers and schedules are drawn from, by name
+# values of the parameters of optimizers and schedules, by name
 VALUES = {
     "momentum": [0.0, 0.5, 0.95],
     "nesterov": [False, True],
@@ -102,7 +102,7 @@ configs = st.builds(
     average=st.sampled_from([0.0, 0.25]),
     seed=st.integers(0, 3),
 ).filter(
-    # the intercept's first full gradient is zero but for rounding, and Lion steps by its sign
+    # the first full gradient of the intercept is zero except for rounding, and Lion steps by its sign
     lambda config: config.optimizer != "lion" or config.batch_size not in (N, "full")
 )
 
@@ -116,7 +116,7 @@ configs = st.builds(
     cohort=st.lists(configs, min_size=2, max_size=5),
     drops=st.lists(st.tuples(st.integers(1, EPOCHS - 1), st.integers(0, 4)), max_size=3),
 )
-def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, normalization, cohort, drops):
+def test_cohort_trial_equals_the_trial_alone(loss, hidden, normalization, cohort, drops):
     X, y, c = table(loss)
     architecture = Architecture(loss, hidden, normalization)
     together = Training(architecture, cohort, X, y, n_outputs=c)
@@ -129,20 +129,20 @@ def test_a_trial_in_a_cohort_is_the_trial_alone(loss, hidden, normalization, coh
         alone = Training(architecture, [config], X, y, n_outputs=c)
         alone.advance(EPOCHS)
         losses, rates = together.history(i)
-        # the last loss of a trial that diverges is no number, here as there
+        # the last loss of a diverging trial is NaN in both
         assert np.allclose(losses, alone.history(0)[0][: len(losses)], rtol=1e-4, atol=1e-6, equal_nan=True)
         assert rates == alone.history(0)[1][: len(rates)]
         if i in together.trials:
             assert len(losses) == config.max_epochs
             mine = outputs[np.flatnonzero(together.trials == i)[0]]
-            # Adam makes whole steps of rounding errors where a gradient is zero, as the intercept's at first
+            # where a gradient is zero, Adam turns rounding errors into whole steps
             assert np.allclose(mine, alone.decision(X)[0], atol=0.03)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, "full"])
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 @pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
-def test_weights_behind_hidden_layers_are_the_same_bits(loss, normalization, batch_size):
+def test_cohort_of_networks_equals_single_bit_by_bit(loss, normalization, batch_size):
     X, y, c = table(loss)
     architecture, activations = Architecture(loss, (4, 3), normalization), list(ACTIVATIONS)
     cohort = [
@@ -179,7 +179,7 @@ def test_weights_behind_hidden_layers_are_the_same_bits(loss, normalization, bat
     pauses=st.lists(st.floats(0, 2), max_size=5),
     chunk=st.sampled_from([1, 20, 1 << 18]),
 )
-def test_a_pause_within_an_epoch_changes_no_bit(loss, hidden, normalization, cohort, pauses, chunk):
+def test_pause_changes_no_bit(loss, hidden, normalization, cohort, pauses, chunk):
     X, y, c = table(loss)
     architecture = Architecture(loss, hidden, normalization=normalization)
     with pytest.MonkeyPatch.context() as patch:
@@ -196,7 +196,7 @@ def test_a_pause_within_an_epoch_changes_no_bit(loss, hidden, normalization, coh
     assert [paused.history(i) for i in whole.trials] == [whole.history(i) for i in whole.trials]
 
 
-def test_who_leaves_in_a_pause_is_not_missed():
+def test_dropping_trials_in_a_pause_changes_no_other():
     X, y, _ = table("logistic")
     cohort = [
         TrainConfig(batch_size=size, dropout=0.1 * i, schedule=schedule, warmup=1.5, seed=i)
@@ -215,7 +215,7 @@ def test_who_leaves_in_a_pause_is_not_missed():
         assert np.allclose(together.history(i), alone.history(0), rtol=1e-4)
 
 
-def test_a_pause_lets_only_whole_batches_pass():
+def test_pause_trains_whole_batches():
     X, y, _ = table("squared")
     cohort = [TrainConfig(batch_size=size, learning_rate=0.1) for size in (1, 7, 16, "full")]
     training = Training(Architecture("squared"), cohort, X, y)
@@ -229,7 +229,7 @@ def test_a_pause_lets_only_whole_batches_pass():
 
 
 @pytest.mark.overflows("a trial diverges")
-def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
+def test_pause_detects_divergence():
     X, y, _ = table("squared")
     cohort = [TrainConfig(batch_size=1, optimizer="sgd", learning_rate=rate) for rate in (1e30, 0.01)]
     training = Training(Architecture("squared"), cohort, X, y)
@@ -238,7 +238,7 @@ def test_weights_that_are_lost_within_an_epoch_are_found_at_the_pause():
     assert training.failures == {0: Failure("loss or weights are not finite", 1)}
 
 
-def test_what_is_dropped_is_the_same_where_a_batch_passes_in_parts_and_is_cut_short(monkeypatch):
+def test_dropout_is_the_same_in_chunked_batches(monkeypatch):
     for module in (data, batch_group):
         monkeypatch.setattr(module, "CHUNK_ROWS", 16)
     X, y, _ = table("logistic")
@@ -270,7 +270,7 @@ def test_what_is_dropped_is_the_same_where_a_batch_passes_in_parts_and_is_cut_sh
     cohort=st.lists(configs, min_size=1, max_size=3),
     epoch=st.integers(1, EPOCHS - 1),
 )
-def test_a_snapshot_goes_on_as_if_nothing_had_happened(loss, hidden, normalization, cohort, epoch):
+def test_snapshot_continues_training(loss, hidden, normalization, cohort, epoch):
     X, y, c = table(loss)
     architecture = Architecture(loss, hidden, normalization)
     first = Training(architecture, cohort, X, y, n_outputs=c)
@@ -285,7 +285,7 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(loss, hidden, normalizati
         assert first.history(i)[1][epoch:] == second.history(i)[1]
 
 
-def test_a_stop_is_heard_between_epochs_and_within():
+def test_stop_ends_training_within_an_epoch():
     X, y, _ = table("squared")
     cohort = [TrainConfig(batch_size=size) for size in (1, 7)]
     training = Training(Architecture("squared"), cohort, X, y)
@@ -298,7 +298,7 @@ def test_a_stop_is_heard_between_epochs_and_within():
     assert training.epoch == 2
 
 
-def test_losses_on_other_rows_are_those_of_a_frozen_model():
+def test_loss_on_other_rows():
     X, y, c = table("softmax")
     cohort = [TrainConfig("sgd", learning_rate=1e-12, batch_size=size, max_epochs=2) for size in (5, "full")]
     training = Training(Architecture("softmax", (4,)), cohort, X, y, n_outputs=c)
@@ -317,7 +317,7 @@ def test_losses_on_other_rows_are_those_of_a_frozen_model():
         ("hinge", np.array([0, 1, 3]), 3, "y"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
+def test_training_rejects_bad_data(loss, y, n_outputs, where):
     with pytest.raises(InputError) as caught:
         Training(Architecture(loss), [TrainConfig()], np.ones((3, 1), np.float32), y, n_outputs=n_outputs)
     assert [fault.where for fault in caught.value.faults] == [where]
@@ -332,7 +332,7 @@ def test_data_that_cannot_be_trained_on_is_refused(loss, y, n_outputs, where):
         (1e30, "loss or weights are not finite"),
     ],
 )
-def test_a_diverging_trial_ends_alone_with_a_reason(rate, reason, hidden):
+def test_divergence_ends_one_trial_with_a_reason(rate, reason, hidden):
     X, y, _ = table("squared")
     steady = TrainConfig(optimizer="sgd", learning_rate=0.01, activation="tanh")
     wild = TrainConfig(optimizer="sgd", learning_rate=rate, activation="tanh")
@@ -351,7 +351,7 @@ def test_a_diverging_trial_ends_alone_with_a_reason(rate, reason, hidden):
         assert training.history(1) == alone.history(0)
 
 
-def test_targets_may_have_any_unit():
+def test_training_does_not_depend_on_the_unit():
     X, y, _ = table("squared")
     configs = [TrainConfig(learning_rate=0.01)]
     plain = Training(Architecture("squared"), configs, X, y)
@@ -363,7 +363,7 @@ def test_targets_may_have_any_unit():
     assert np.allclose(X @ weight[:, 0] + bias, prices.predict(X)[0], rtol=1e-5)
 
 
-def test_every_fault_of_every_recipe_is_told_at_once():
+def test_training_reports_all_faults_at_once():
     X, y, _ = table("squared")
     with pytest.raises(InputError) as caught:
         Training(
@@ -380,7 +380,7 @@ def test_every_fault_of_every_recipe_is_told_at_once():
 
 
 @pytest.mark.parametrize("normalization", [None, "batch"])
-def test_it_makes_no_difference_how_many_trials_pass_at_once(normalization, monkeypatch):
+def test_trials_per_pass_changes_nothing(normalization, monkeypatch):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50, 4)).astype(np.float32), rng.integers(0, 3, 50)
     configs = [
@@ -400,7 +400,7 @@ def test_it_makes_no_difference_how_many_trials_pass_at_once(normalization, monk
     assert np.allclose(found[1], found[2], rtol=1e-4, atol=1e-6)
 
 
-def test_weights_that_decay_to_nothing_become_zero_and_slow_nothing_down() -> None:
+def test_tiny_weights_become_zero() -> None:
     X = np.random.default_rng(0).normal(size=(2_000, 5)).astype(np.float32)
     X[:, 2] = 0
     y = (X[:, 0] > 0).astype(int)

@@ -53,7 +53,7 @@ def epoch_of(rows: data.Rows, epoch: int, size: int) -> tuple[np.ndarray, np.nda
 
 @pytest.mark.parametrize("size", [1, 64, N])
 @pytest.mark.parametrize("block", [None, 50, 300])
-def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch):
+def test_rows_come_once_an_epoch_shuffled(block, size, monkeypatch):
     monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 200 * D)
     source = X if block is None else Blocks(block)
     rows = streamed.make_rows(source, np.arange(N), None, [3])
@@ -67,7 +67,7 @@ def test_every_row_once_an_epoch_in_an_order_of_its_own(block, size, monkeypatch
     assert np.array_equal(first, again)
 
 
-def test_a_window_bounds_what_is_read_at_once(monkeypatch):
+def test_window_bounds_reading(monkeypatch):
     monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 200 * D)
     source = Blocks(50)
     rows = streamed.StreamedRows(source, np.arange(N), None, [0])
@@ -86,7 +86,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("kind", ["csr", "parquet", "mapped", "streamed", "double", "columns"])
-def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
+def test_sources_train_the_same_model(kind, tmp_path, monkeypatch):
     plain = Training(Architecture("squared"), CONFIGS, X, Y)
     plain.advance(30)
     if kind == "csr":
@@ -109,13 +109,12 @@ def test_all_sources_train_the_same_model(kind, tmp_path, monkeypatch):
     other = Training(Architecture("squared"), CONFIGS, source, Y)
     other.advance(30)
     assert np.allclose(other.predict(source)[0], plain.predict(X)[0], atol=1e-4)
-    # what is streamed is shuffled in its own way, so that its stochastic trials go another way to about the
-    # same place
+    # streamed rows are shuffled in another order, so stochastic trials end only near each other
     streams = kind in ("parquet", "streamed")
     assert np.allclose(other.predict(source)[1], plain.predict(X)[1], atol=0.2 if streams else 1e-5)
 
 
-def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
+def test_memory_map_is_read_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(streamed, "_MAPPED_BYTES", 1)
     monkeypatch.setattr(streamed, "_WINDOW_FLOATS", 1 << 16)
     matrix = RNG.normal(size=(20_000, 50)).astype(np.float32)
@@ -123,7 +122,7 @@ def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
     y, configs = matrix[:, 0] > 0, [TrainConfig(batch_size=32, max_epochs=2)]
     source = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert isinstance(streamed.make_rows(source, y, None, [0]), streamed.StreamedRows)
-    # what is compiled or imported at the first training is no part of the second's memory
+    # the first training also pays for compiling and imports
     for _ in range(2):
         tracemalloc.start()
         training = Training(Architecture("logistic"), configs, source, y)
@@ -134,7 +133,7 @@ def test_a_large_memory_map_is_never_in_memory_whole(tmp_path, monkeypatch):
     assert training.history(0)[0][1] < 0.5
 
 
-def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
+def test_sparse_rows_become_dense_by_chunks(monkeypatch):
     n, d = 5000, 1500
     source = random_array((n, d), density=1e-3, format="csr", dtype=np.float32, rng=np.random.default_rng(0))
     y, made, to_dense = np.arange(n) % 2, [], csr_array.toarray
@@ -156,7 +155,7 @@ def test_sparse_rows_are_made_dense_a_chunk_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize("hidden", [(), (4,)])
 @pytest.mark.parametrize("loss", ["squared", "poisson", "logistic", "softmax"])
-def test_double_precision_in_is_single_precision_out(loss, hidden):
+def test_training_keeps_single_precision(loss, hidden):
     y, c = (Y > 0).astype(int) + (loss == "softmax") * (Y > 1), 3 if loss == "softmax" else 1
     training = Training(Architecture(loss, hidden), CONFIGS, X.astype(float), y, n_outputs=c)
     training.advance(2)
@@ -168,7 +167,7 @@ def test_double_precision_in_is_single_precision_out(loss, hidden):
     assert {array.dtype for array in found} == {np.dtype(np.float32)}
 
 
-def test_weights_stand_for_repetition():
+def test_sample_weight_equals_repeated_rows():
     weight = np.arange(N) % 3
     config = [TrainConfig("momentum", learning_rate=0.05, batch_size="full", max_epochs=200)]
     weighted = Training(Architecture("squared"), config, X, Y, sample_weight=weight)

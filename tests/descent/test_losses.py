@@ -42,7 +42,7 @@ def target(loss: str, c: int, rng: np.random.Generator) -> np.ndarray:
     return rng.integers(0, max(2, c), N)
 
 
-def test_every_loss_has_a_hand_value():
+def test_loss_hand_values_are_complete():
     assert {case[0] for case in HAND} == set(LOSSES)
 
 
@@ -65,7 +65,7 @@ SMOOTHED = [
 ]
 
 
-def test_every_loss_with_probabilities_has_a_smoothed_hand_value():
+def test_loss_smoothed_hand_values_are_complete():
     assert {case[0] for case in SMOOTHED} == {loss for loss in LOSSES if LOSSES[loss].probabilities}
 
 
@@ -79,7 +79,7 @@ def test_smoothed_hand_values(loss, z, y, smoothing, value, derivative):
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_the_order_of_rows_makes_no_difference(loss, c):
+def test_loss_does_not_depend_on_the_order_of_rows(loss, c):
     rng = np.random.default_rng(6)
     row, y, weight = LOSSES[loss](), target(loss, c, rng), rng.uniform(0.5, 2, N)
     z, order = rng.normal(size=(K, c, N)), rng.permutation(N)
@@ -91,7 +91,7 @@ def test_the_order_of_rows_makes_no_difference(loss, c):
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_only_proportions_of_weights_count(loss, c):
+def test_loss_depends_on_proportions_of_weights(loss, c):
     rng = np.random.default_rng(7)
     y, weight = target(loss, c, rng), rng.uniform(0.5, 2, N)
     X = rng.normal(size=(N, 2)).astype(np.float32)
@@ -106,7 +106,7 @@ def test_only_proportions_of_weights_count(loss, c):
 
 
 @pytest.mark.parametrize("shift", [-30.0, 5.0, 1e4])
-def test_softmax_does_not_see_a_shift_of_all_scores(shift):
+def test_softmax_ignores_a_shift_of_all_scores(shift):
     rng = np.random.default_rng(8)
     row, y, weight = LOSSES["softmax"](), rng.integers(0, CLASSES, N), rng.uniform(0.5, 2, N)
     z = rng.normal(size=(K, CLASSES, N))
@@ -118,7 +118,7 @@ def test_softmax_does_not_see_a_shift_of_all_scores(shift):
 
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_derivative_is_the_central_difference(loss, c, smooth):
+def test_loss_derivative_is_the_central_difference(loss, c, smooth):
     rng = np.random.default_rng(3)
     row = LOSSES[loss]()
     y = target(loss, c, rng)
@@ -144,7 +144,7 @@ def test_derivative_is_the_central_difference(loss, c, smooth):
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_huge_outputs_stay_finite_and_single_precision_stays(loss, c):
+def test_loss_of_huge_outputs_is_finite(loss, c):
     rng = np.random.default_rng(4)
     row = LOSSES[loss]()
     huge = 50.0 if loss == "poisson" else 1e6
@@ -162,7 +162,7 @@ STARTS = {"huber": "median", "epsilon_insensitive": "median", "hinge": "zero", "
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_start_value_is_the_best_constant_or_the_stated_one(loss, c):
+def test_loss_init_is_the_best_constant(loss, c):
     rng = np.random.default_rng(5)
     row = LOSSES[loss]()
     y = target(loss, c, rng)
@@ -184,7 +184,7 @@ def test_start_value_is_the_best_constant_or_the_stated_one(loss, c):
 
 
 @pytest.mark.parametrize(("loss", "c"), CASES)
-def test_link_gives_predictions_in_their_domain(loss, c):
+def test_loss_link_stays_in_the_domain(loss, c):
     row = LOSSES[loss]()
     z = np.linspace(-90, 40, K * N * c, dtype=np.float32).reshape(K, N, c)
     with np.errstate(all="raise", under="ignore"):
@@ -202,6 +202,6 @@ def test_link_gives_predictions_in_their_domain(loss, c):
     ("loss", "y"),
     [("poisson", [-1.0, 1.0]), ("poisson", [0.0, 0.0]), ("squared", [np.nan, 1.0]), ("logistic", [0.5, 1.0])],
 )
-def test_targets_outside_the_domain_are_refused(loss, y):
+def test_loss_rejects_targets_outside_the_domain(loss, y):
     with pytest.raises(InputError, match="y: must be"):
         Training(Architecture(loss), [TrainConfig()], np.ones((2, 1), np.float32), np.array(y))

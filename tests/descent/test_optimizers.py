@@ -56,7 +56,7 @@ FIRST_STEP = {
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_first_step_by_hand(name):
+def test_optimizer_first_step_by_hand(name):
     row = OPTIMIZERS[name]
     theta = np.zeros((1, 1))
     g = np.full((1, 1), 2.0)
@@ -74,7 +74,7 @@ def test_first_step_by_hand(name):
         for case in golden["cases"]
     ],
 )
-def test_ten_steps_are_those_of_peers(peer, case):
+def test_optimizer_equals_peers_for_ten_steps(peer, case):
     theta = np.array([GOLDEN[peer]["start"]])
     found = path(case["optimizer"], [case["params"]], theta)[:, 0]
     # PyTorch's NAdam alone is off by up to 4e-8
@@ -82,7 +82,7 @@ def test_ten_steps_are_those_of_peers(peer, case):
     assert np.allclose(found, case["path"], rtol=1e-6, atol=1e-7 if loose else 1e-9)
 
 
-def test_amsgrad_never_forgets_a_large_gradient():
+def test_amsgrad_keeps_the_largest_gradient():
     row = OPTIMIZERS["amsgrad"]
     theta = np.zeros((1, 1))
     state = row.init(theta)
@@ -100,7 +100,7 @@ def test_amsgrad_never_forgets_a_large_gradient():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_trials_do_not_see_each_other(name):
+def test_optimizer_trials_are_independent(name):
     rng = np.random.default_rng(0)
     theta = rng.normal(size=(3, 4))
     rules = OPTIMIZERS[name].parameters
@@ -116,7 +116,7 @@ def test_trials_do_not_see_each_other(name):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_single_precision_stays_and_zero_gradients_do_not_move(name):
+def test_optimizer_keeps_single_precision_and_zeros(name):
     row = OPTIMIZERS[name]
     theta = np.ones((2, 3), np.float32)
     h = {key: np.full((2, 1), rule.default, np.float32) for key, rule in row.parameters.items()}
@@ -130,7 +130,7 @@ def test_single_precision_stays_and_zero_gradients_do_not_move(name):
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "lion"])
-def test_l1_has_the_same_optimum_for_every_optimizer(name):
+def test_l1_optimum_does_not_depend_on_the_optimizer(name):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 5)).astype(np.float32)
     y = X @ [1.0, -2, 0, 0, 0.5] + 0.5 * rng.normal(size=200)
@@ -147,7 +147,7 @@ def test_l1_has_the_same_optimum_for_every_optimizer(name):
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])
-def test_averages_of_a_dead_column_do_not_linger_below_the_normal_range(name):
+def test_averages_of_a_dead_column_become_zero(name):
     X = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
     y = X[:, 0].copy()
     training = Training(
@@ -164,7 +164,7 @@ def test_averages_of_a_dead_column_do_not_linger_below_the_normal_range(name):
 
 @pytest.mark.overflows("squares of the gradient overflow")
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_extreme_gradient_leaves_finite_steps(name):
+def test_optimizer_steps_stay_finite(name):
     row, theta = OPTIMIZERS[name], np.zeros((1, 2), np.float32)
     h = {key: np.full((1, 1), rule.default, np.float32) for key, rule in row.parameters.items()}
     state = row.init(theta)
@@ -178,7 +178,7 @@ def test_an_extreme_gradient_leaves_finite_steps(name):
 @pytest.mark.overflows("squares of the gradient overflow")
 @pytest.mark.parametrize("switch", ["0", "1"])
 @pytest.mark.parametrize("clip", [None, 1.0])
-def test_extreme_rows_leave_finite_weights_or_a_failure(clip, switch, monkeypatch):
+def test_extreme_rows_give_finite_weights_or_a_failure(clip, switch, monkeypatch):
     monkeypatch.setenv(SWITCH, switch)
     X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     X[7, 0] = 1e20
@@ -206,7 +206,7 @@ def test_clipping_bounds_the_step():
 @pytest.mark.parametrize(
     ("clip", "expected"), [(None, [3.0, 4.0]), (6.0, [3.0, 4.0]), (3.5, [2.1, 2.8]), (1.0, [0.6, 0.8])]
 )
-def test_clipping_keeps_the_direction_of_the_gradient(clip, expected, switch, monkeypatch):
+def test_clipping_keeps_the_direction(clip, expected, switch, monkeypatch):
     monkeypatch.setenv(SWITCH, switch)
     X = np.array([[3.0, 4.0], [-3.0, -4.0]], np.float32)
     config = TrainConfig("sgd", learning_rate=1.0, batch_size="full", max_epochs=1, l2=0, clip_norm=clip)
@@ -220,7 +220,7 @@ def test_clipping_keeps_the_direction_of_the_gradient(clip, expected, switch, mo
     ("own", "common", "decay"),
     [({}, 0.0, 0.01), ({"weight_decay": 0.3}, 0.0, 0.3), ({"weight_decay": 0.3}, 0.1, 0.4)],
 )
-def test_adamw_decays_weights_apart_from_the_gradient(own, common, decay, switch, monkeypatch):
+def test_adamw_decay_by_hand(own, common, decay, switch, monkeypatch):
     monkeypatch.setenv(SWITCH, switch)
     X = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -1.0], [0.25, -2.0]])
     y = np.array([1.0, -1.0, 1.0, -1.0])

@@ -31,7 +31,7 @@ def test_hand_values(name):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_each_trial_has_its_own_column_and_factors_stay_within_one(name):
+def test_schedule_trials_are_independent(name):
     row = SCHEDULES[name]
     given = [HAND[name][0], {}, HAND[name][0]]
     total = np.array([20.0, 7, 1])
@@ -44,7 +44,7 @@ def test_each_trial_has_its_own_column_and_factors_stay_within_one(name):
     assert together.max() <= 1 + 1e-12
 
 
-def test_restarts_grow():
+def test_cosine_restarts_grow():
     row = SCHEDULES["cosine_restarts"]
     starts = np.array([0.0, 2, 6, 14])[:, None]
     columns = row.columns([{"period": 2, "growth": 2}])
@@ -68,14 +68,14 @@ def rates(config: TrainConfig) -> list[float]:
     return list(training.history(0)[1])
 
 
-def test_the_rate_rises_by_step_through_the_warm_up():
+def test_warmup_raises_the_rate_by_step():
     # 4 steps an epoch, 8 of warm-up: the last step of each epoch has 4/8, 8/8, then the schedule begins
     config = TrainConfig(learning_rate=0.1, warmup=2, batch_size=5, max_epochs=4, schedule="linear")
     assert rates(config) == pytest.approx([0.05, 0.1, 0.1 * (1 - 0.75 / 2), 0.1 * (1 - 1.75 / 2)])
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_rates_do_not_depend_on_how_many_are_made_at_once(size, monkeypatch):
+def test_rates_do_not_depend_on_chunks(size, monkeypatch):
     config = TrainConfig(learning_rate=0.1, warmup=1, batch_size=3, max_epochs=3, schedule="cosine")
     expected = rates(config)
     monkeypatch.setattr("automl.descent.batch_group._RATES", size)
@@ -83,7 +83,7 @@ def test_rates_do_not_depend_on_how_many_are_made_at_once(size, monkeypatch):
     assert rates(config) == expected
 
 
-def test_a_plateau_is_seen_in_training():
+def test_plateau_reduces_the_rate_in_training():
     config = TrainConfig(
         learning_rate=0.1,
         batch_size="full",

@@ -40,7 +40,7 @@ def exceptions(model):
     [GradientDescentClassifier(learning_rate=0.01), GradientDescentRegressor(learning_rate=0.01)],
     expected_failed_checks=exceptions,
 )
-def test_scikit_learn_contract(estimator, check):
+def test_estimator_keeps_the_scikit_learn_contract(estimator, check):
     check(estimator)
 
 
@@ -50,7 +50,7 @@ def flowers():
     return StandardScaler().fit_transform(X), np.array(["setosa", "versicolor", "virginica"])[y]
 
 
-def test_an_estimator_is_a_cohort_of_one(flowers):
+def test_estimator_equals_a_cohort_of_one(flowers):
     X, y = flowers
     model = GradientDescentClassifier(hidden_layer_sizes=[5], dropout=0.1, max_epochs=5, random_state=3).fit(
         X, y
@@ -65,7 +65,7 @@ def test_an_estimator_is_a_cohort_of_one(flowers):
     assert tuple(model.loss_curve_) == training.history(0)[0]
 
 
-def test_linear_weights_are_the_decision(flowers):
+def test_coef_gives_the_decision(flowers):
     X, y = flowers
     model = GradientDescentClassifier(max_epochs=20, random_state=0).fit(X, y)
     assert np.allclose(X @ model.coef_.T + model.intercept_, model.decision_function(X), atol=1e-5)
@@ -108,7 +108,7 @@ def test_early_stopping_restores_the_best_weights():
     ids=["adam", "momentum", "average", "plateau"],
 )
 @pytest.mark.parametrize("stored", [False, True])
-def test_partial_fit_on_all_rows_is_fit(flowers, settings, stored):
+def test_partial_fit_on_all_rows_equals_fit(flowers, settings, stored):
     X, y = flowers
     settings = {"dropout": 0.2, "hidden_layer_sizes": (4,), "max_epochs": 6, "random_state": 0} | settings
     whole = GradientDescentClassifier(**settings).fit(X, y)
@@ -121,7 +121,7 @@ def test_partial_fit_on_all_rows_is_fit(flowers, settings, stored):
     assert np.allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-6)
 
 
-def test_partial_fit_after_early_stopping_goes_on_from_the_best_weights(flowers):
+def test_partial_fit_continues_from_early_stopping(flowers):
     X, y = flowers
     model = GradientDescentClassifier(early_stopping=True, average=0.5, max_epochs=5, random_state=0)
     before = model.fit(X, y).predict_proba(X)
@@ -129,7 +129,7 @@ def test_partial_fit_after_early_stopping_goes_on_from_the_best_weights(flowers)
     assert np.allclose(model.predict_proba(X), before, atol=1e-6)
 
 
-def test_warm_start_goes_on_from_the_weights():
+def test_warm_start_continues_from_the_weights():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100, 3))
     y = 50 + X @ [10.0, 20, 0]
@@ -140,7 +140,7 @@ def test_warm_start_goes_on_from_the_weights():
     assert model.fit(X, y).loss_curve_[0] < 2 * end
 
 
-def test_warm_start_refuses_another_shape(flowers):
+def test_warm_start_rejects_another_shape(flowers):
     X, y = flowers
     model = GradientDescentClassifier(max_epochs=1, warm_start=True).fit(X, y)
     with pytest.raises(InputError, match="resume: must be a snapshot of 12 parameters"):
@@ -161,7 +161,7 @@ def test_balanced_classes_move_the_border():
     assert np.allclose(weighted.coef_, balanced.coef_, atol=1e-5)
 
 
-def test_embeddings_learn_a_category():
+def test_embedding_learns_a_category():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 6, 300)
     X = np.column_stack([rng.normal(size=300), codes])
@@ -177,28 +177,28 @@ def test_embeddings_learn_a_category():
         GradientDescentRegressor(categories=[6]).fit(X, y)
 
 
-def test_a_diverging_fit_says_so():
+def test_fit_raises_when_it_diverges():
     X, y = np.ones((10, 1)) * 100, np.arange(10.0)
     X[::2] = -100
     with pytest.raises(FloatingPointError, match="epoch 2: .* Lower learning_rate"):
         GradientDescentRegressor(optimizer="sgd", learning_rate=1e3).fit(X, y)
 
 
-def test_wrong_arguments_are_told_at_once(flowers):
+def test_fit_reports_all_bad_arguments(flowers):
     with pytest.raises(InputError) as caught:
         GradientDescentClassifier("squared", optimizer="adm", patience=0, batch_size="all").fit(*flowers)
     assert [fault.where for fault in caught.value.faults] == ["loss", "optimizer", "batch_size", "patience"]
 
 
 @pytest.mark.parametrize("kind", [GradientDescentClassifier, GradientDescentRegressor])
-def test_defaults_of_the_constructor_are_those_of_the_rules(kind):
+def test_constructor_defaults_equal_the_rules(kind):
     rules = PARAMETERS | ESTIMATOR_PARAMETERS
     given = {name: value for name, value in kind().get_params().items() if name in rules and name != "loss"}
     assert given == {name: rules[name].default for name in rules if name != "loss"}
 
 
 @pytest.mark.parametrize("hidden", [(), (4,)])
-def test_models_survive_storage(flowers, tmp_path, hidden):
+def test_stored_model_predicts_the_same(flowers, tmp_path, hidden):
     X, y = flowers
     model = GradientDescentClassifier(
         hidden_layer_sizes=hidden, normalization="batch", max_epochs=3, random_state=0
@@ -212,7 +212,7 @@ def test_models_survive_storage(flowers, tmp_path, hidden):
         assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
 
 
-def test_what_was_fitted_in_part_goes_on_after_storage(flowers, tmp_path):
+def test_stored_model_continues_partial_fit(flowers, tmp_path):
     X, y = flowers
     model = GradientDescentClassifier(
         hidden_layer_sizes=(4,), schedule="plateau", average=0.9, max_epochs=6, random_state=0
@@ -267,13 +267,13 @@ print([array.tobytes().hex() for array in found])
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes_again_and_in_another_process(capsys):
-    told = []
+def test_seed_gives_the_same_bytes_in_every_process(capsys):
+    outputs = []
     for _ in range(2):
         exec(SCRIPT, {})
-        told.append(capsys.readouterr().out)
-        told.append(
+        outputs.append(capsys.readouterr().out)
+        outputs.append(
             subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
         )
-    assert len(set(told)) == 1
-    assert len(told[0]) > 1000
+    assert len(set(outputs)) == 1
+    assert len(outputs[0]) > 1000

@@ -140,7 +140,7 @@ _LOG2 = _f(0.693147180559945)
 
 @_inlined
 def _log(x):  # type: ignore[no-untyped-def]
-    """Return ``log(x)`` for a normal ``x``: ``i log(2)`` and the logarithm of what is near one."""
+    """Return ``log(x)`` for a normal ``x``: ``i log(2)`` plus the logarithm of a number near one."""
     bits = _f(x).view(np.int32)
     # the mantissa with an exponent such that it lies between sqrt(1/2) and sqrt(2)
     i = (bits - np.int32(0x3F3504F3)) >> np.int32(23)

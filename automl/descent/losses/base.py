@@ -4,8 +4,8 @@ Every loss is a mean over rows of ``w_i * loss(z_i, y_i)``, without penalties. R
 standardised inside (`Loss.scale`): values and parameters in the target's unit (Huber's ``delta``, the insensitive
 ``epsilon``) count in standard deviations of the target.
 
-A step needs only the derivative. `Loss.backward` therefore stores, by row, what the value follows from, such as
-a residual, and `Loss.total` sums it up for many steps at once.
+A step needs only the derivative. `Loss.backward` therefore stores one number a row from which the value follows, such
+as a residual, and `Loss.total` sums it up for many steps at once.
 """
 
 from __future__ import annotations
