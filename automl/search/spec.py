@@ -144,7 +144,7 @@ def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False)
         blas_threads=_blas_threads(settings),
     )
     values = {
-        name: value.item() if isinstance(value, np.generic) else value
+        name: _plain(value)
         for name, value in settings.items()
         if name not in _PRIVATE
     }
@@ -184,6 +184,13 @@ def _blas_threads(settings: Mapping[str, Any]) -> int:
 
 def _or_infinite(value: float | None) -> float:
     return float("inf") if value is None else value
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy numbers and tuples as JSON has them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _is_plain(value: Any) -> bool:

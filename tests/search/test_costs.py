@@ -1,7 +1,70 @@
+"""The cost model."""
+
 import pytest
 
+from automl.families import FAMILIES
 from automl.search.costs import CostModel
-from tests.support.scripted import search_spec
+from automl.workers import (
+    Killed,
+)
+from tests.support.scripted import (
+    EPOCHS,
+    Clock,
+    ScriptedSession,
+    ScriptedWorkers,
+    finished,
+    loop,
+    record,
+    search_spec,
+)
+
+
+def test_cost_model_learns_from_trials():
+    search = loop(ScriptedWorkers(finished), n_trials=8)
+    search.run()
+    work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
+    assert search.admission.costs.seconds("linear", work) == pytest.approx(0.5)
+
+
+def test_cost_model_learns_from_earlier_trials():
+    clock, session = Clock(), ScriptedSession("decision_tree")
+    proposals = [session.proposal() for _ in range(4)]
+    known = [record(proposal, seconds=20) for proposal in proposals[:3]]
+    known.append(known[0].repeated(proposals[3]))  # which cost nothing, and tells nothing
+
+    def script(cohort):
+        clock.now += 1
+        yield from finished(cohort, seconds=1)
+
+    search = loop(ScriptedWorkers(script), session, timeout=10, clock=clock, known=known)
+    search.run()
+    assert search.records[:4] == known
+    assert {one.reason for one in search.records[4:]} == {"not started: about 20 s to train, 10 s left"}
+
+
+def test_cost_model_learns_from_killed_trials():
+    clock = Clock()
+
+    def script(cohort):
+        clock.now += 5
+        yield Killed(cohort, "trial_timeout", "took longer than trial_timeout, 5 s", 5.0)
+
+    session = ScriptedSession("decision_tree")
+    search = loop(ScriptedWorkers(script), session, timeout=28, clock=clock, trial_timeout=5)
+    search.run()
+    assert [one.state for one in search.records[:5]] == ["pruned"] * 5
+    assert {one.reason for one in search.records[5:]} == {"not started: about 5 s to train, 3 s left"}
+    assert clock.now == 25
+
+
+def test_cost_model_ignores_trials_killed_early():
+    search = loop(ScriptedWorkers(finished), n_trials=8)
+    search.run()
+    work = FAMILIES["linear"].cost({"max_epochs": EPOCHS}, 200, 5)
+    known = search.admission.costs.seconds("linear", work)
+    for seconds, more in ((0.9 * known, False), (2 * known, True)):
+        search.admission.costs.learn_minimum([ScriptedSession().proposal()], seconds)
+        assert (search.admission.costs.seconds("linear", work) > known) == more
 
 
 def test_cost_model_weighs_large_and_recent_observations_more():

@@ -1,0 +1,55 @@
+"""`SearchSpec`: settings and facts of a search."""
+
+import json
+
+import numpy as np
+import pytest
+
+from automl.search import SearchSpec, make_plan, make_spec
+from automl.search.settings import SETTINGS
+from tests.support.scripted import search_spec
+from tests.support.tables import small
+
+TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 6}}}}}}
+
+
+def accuracy(estimator, X, y):
+    return estimator.score(X, y)
+
+
+def spec_of(**settings):
+    X, y = small()
+    plan = make_plan(X, y, space=TREE, scoring=None, cv=2, groups=None, random_state=0)
+    own = {"space": TREE, "scoring": None, "cv": 2, "sampler": None, "pruner": None, "storage": None}
+    defaults = {name: rule.default for name, rule in SETTINGS.items()} | own | {"callbacks": None}
+    return make_spec(defaults | settings, plan)
+
+
+def test_spec_json_goes_both_ways():
+    spec = spec_of(n_trials=8, scoring=accuracy, memory_limit="2GB", study_name="s")
+    assert SearchSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_spec_study_settings_separate_objects():
+    kept = spec_of(n_trials=8, scoring=accuracy, study_name="s").study_settings
+    assert kept["objects"] == ["scoring"]
+    assert kept["plain"]["n_trials"] == 8
+    assert {"study_name", "storage", "tracking_uri", "callbacks"}.isdisjoint(kept["plain"])
+    json.dumps(kept)
+
+
+def test_spec_limits_are_infinite_by_default():
+    spec = search_spec()
+    assert spec.trial_timeout == spec.patience == spec.memory_limit == float("inf")
+    assert not spec.repeatable
+    assert spec_of(memory_limit="2GB").memory_limit == 2e9
+
+
+def test_spec_accepts_numpy_numbers():
+    spec = spec_of(n_trials=np.int64(8), timeout=np.float32(2.0))
+    assert (spec.n_trials, spec.timeout, spec.repeatable) == (8, 2.0, True)
+
+
+def test_spec_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        search_spec().facts = None
