@@ -1,5 +1,5 @@
 """The command line: parse arguments, run a search, print results."""
 
-from automl.cli.app import app, main
+from automl.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -143,11 +143,7 @@ def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False)
         folds=fingerprints["folds"],
         blas_threads=_blas_threads(settings),
     )
-    values = {
-        name: _plain(value)
-        for name, value in settings.items()
-        if name not in _PRIVATE
-    }
+    values = {name: _plain(value) for name, value in settings.items() if name not in _PRIVATE}
     values["space"] = plan.space.to_yaml()
     return SearchSpec(
         facts=facts,

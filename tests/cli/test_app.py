@@ -22,7 +22,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import automl
-from automl import cli
 from automl.cli import main
 from automl.export import save_model
 from automl.study import load_study, read_records
@@ -51,7 +50,7 @@ space:
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Run a command line; return its exit code and what it printed."""
+    """Run a command line; return its exit code and output."""
 
     def run(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
@@ -106,7 +105,7 @@ def test_search_leaderboard_export_predict(table, run):
         os.remove("again.parquet")
 
 
-def test_brackets_of_names_are_printed_as_they_are(table, run):
+def test_output_prints_brackets(table, run):
     words = ("--target", "species", "--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--no-progress")
     code, printed = run("search", "penguins.csv.gz", *words, "--study-name", "x [bold]y", "-o", "out [red]z")
     assert code == 0
@@ -115,7 +114,7 @@ def test_brackets_of_names_are_printed_as_they_are(table, run):
     assert Path("out [red]z/MLmodel").is_file()
 
 
-def test_a_folder_that_holds_something_is_refused_before_the_search(table, run, monkeypatch):
+def test_search_refuses_a_full_output_folder(table, run, monkeypatch):
     monkeypatch.setattr(automl.Search, "fit", lambda *_: pytest.fail("it searched"))
     Path("full").mkdir()
     Path("full/kept").touch()
@@ -124,7 +123,7 @@ def test_a_folder_that_holds_something_is_refused_before_the_search(table, run, 
     assert "must be new or empty; got full" in printed
 
 
-def test_a_search_tells_its_run_even_if_the_model_cannot_be_written(table, run, monkeypatch):
+def test_search_prints_its_run_before_the_export(table, run, monkeypatch):
     def full(*_):
         raise automl.StoreError("out cannot be written: No space left on device")
 
@@ -138,8 +137,8 @@ def test_a_search_tells_its_run_even_if_the_model_cannot_be_written(table, run, 
 
 
 @pytest.mark.parametrize("width", [80, 60])
-def test_a_narrow_terminal_cuts_no_number(table, run, monkeypatch, width):
-    monkeypatch.setattr(cli, "console", Console(width=width))
+def test_leaderboard_cuts_no_number(table, run, monkeypatch, width):
+    monkeypatch.setattr("automl.cli.search.console", Console(width=width))
     (table / "wide.yaml").write_text(WIDE)
     code, printed = run(
         "search", "penguins.csv.gz", "--target", "species", "--space", "wide.yaml", "--n-trials", 3, "--n-jobs", 1,
@@ -157,14 +156,14 @@ def test_a_narrow_terminal_cuts_no_number(table, run, monkeypatch, width):
 
 @pytest.mark.parametrize("words", [["predict", "absent", "rows.parquet"], ["leaderboard", "absent"]])
 @pytest.mark.parametrize(("output", "message"), [("no/o.csv", "be in a folder"), ("a.csv", "be a file")])
-def test_a_file_that_cannot_be_written_is_told_before_the_work(table, run, words, output, message):
+def test_output_file_is_checked_first(table, run, words, output, message):
     (table / "a.csv").mkdir()
     code, printed = run(*words, "-o", output)
     assert code == 2
     assert f"--output: must {message}" in printed
 
 
-def test_predict_trusts_only_what_is_named(table, run):
+def test_predict_trusts_only_named_packages(table, run):
     X, y = penguins()
     model = make_pipeline(FunctionTransformer(pd.isna, feature_names_out="one-to-one"), DummyClassifier())
     save_model(model.fit(X, y), "model", X, {"target": "species"}, trusted=["pandas"])
@@ -176,11 +175,9 @@ def test_predict_trusts_only_what_is_named(table, run):
         assert code == 0, printed
 
 
-def test_the_commands_of_the_readme_run(folder, run):
+def test_readme_commands_run(folder, run):
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    X.assign(malignant=y == 0).to_csv("tumours.csv", index=False)
-    (folder / "model").mkdir()
-    (folder / "model" / "MLmodel").touch()  # what the Python above the commands leaves behind
+    X.assign(churn=y == 0).to_csv("customers.csv", index=False)
     text = (ROOT / "README.md").read_text()
     (block,) = re.findall(r"## From a shell\n\n```sh\n(.*?)```", text, flags=re.S)
     brief = block.replace("--timeout 60", "--space quick --n-trials 2 --n-jobs 1 --no-progress")
@@ -212,7 +209,7 @@ def test_the_commands_of_the_readme_run(folder, run):
         (["predict", "absent", "rows.parquet", "-o", "out.xlsx"], ".parquet"),
     ],
 )
-def test_a_fault_is_one_message_and_no_traceback(table, run, words, message):
+def test_fault_prints_one_message(table, run, words, message):
     code, printed = run(*words)
     assert code == 2
     assert message in printed
@@ -250,7 +247,7 @@ def wait_for(done, seconds=60.0):
         if done():
             return
         time.sleep(0.2)
-    pytest.fail("it did not come to that in time")
+    pytest.fail("the condition was not met in time")
 
 
 def finished_trials():
@@ -297,7 +294,7 @@ def test_ctrl_c_ends_a_search_in_order(table, n_jobs):
     assert len(client.search_registered_models()) == 1
 
 
-def test_a_second_ctrl_c_stops_at_once(table):
+def test_second_interrupt_stops_at_once(table):
     search = start_long_search(table, 1)
     os.killpg(search.pid, signal.SIGINT)
     wait_for(lambda: "refitting" in (table / "printed").read_text() or search.poll() is not None)
@@ -307,7 +304,7 @@ def test_a_second_ctrl_c_stops_at_once(table):
     assert finished_trials() > 0
 
 
-def test_a_ctrl_c_after_the_end_changes_nothing(folder):
+def test_late_interrupt_changes_nothing(folder):
     late = "atexit.register(os.kill, os.getpid(), signal.SIGINT)"
     program = f"import atexit, os, signal; from automl.cli import main; {late}; main()"
     ended = subprocess.run(
@@ -335,8 +332,8 @@ def command(**_):
 
 
 @pytest.mark.parametrize("command", [CLEANING, IMPORTING], ids=["cleaning up", "importing"])
-def test_a_ctrl_c_at_an_odd_moment_is_a_ctrl_c(folder, command):
-    program = f"{command}\nfrom automl import cli\ncli.app = command\ncli.main()\n"
+def test_interrupt_in_a_destructor_or_import_exits(folder, command):
+    program = f"{command}\nfrom automl.cli import app\napp.app = command\napp.main()\n"
     (folder / "interrupted.py").write_text(program)
     ended = subprocess.run(
         [sys.executable, "-m", "interrupted"], capture_output=True, text=True, check=False, timeout=50

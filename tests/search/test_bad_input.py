@@ -60,7 +60,7 @@ FAULTY = {
     "unknown direction": ((X, y), {"directions": ["up"]}, automl.SettingError, r"directions: must be .*'up'"),
     "pruner with several objectives": (
         (X, y), {"scoring": ["f1", "fit_seconds"], "pruner": "median"}, automl.SettingError,
-        r'pruner: must be none where there are several objectives; got "median"\. Leave it out',
+        r'pruner: must be none with several objectives; got "median"\. Leave it out',
     ),
     "sampler of one objective with several": (
         (X, y), {"scoring": ["f1", "fit_seconds"], "sampler": "cmaes"}, automl.SettingError,
