@@ -168,6 +168,8 @@ class TrialRecord(_Trial):
     violation : dict
         For each limit, the share by which the measured value exceeds it: 0.5 is half as much again, 0 or less is
         within the limit. Empty without limits and without measurements. In JSON it is ``excess``.
+    found_params : dict of str to int
+        Parameters that training found, such as the number of trees by early stopping; means over the folds.
     curve : Curve
         The history.
     started : float
@@ -187,6 +189,7 @@ class TrialRecord(_Trial):
     metrics: dict[str, float] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
     violation: dict[str, float] = Field(default_factory=dict, alias="excess")
+    found_params: dict[str, int] = Field(default_factory=dict)
     curve: Curve = Curve()
     started: float = 0.0
     seconds: float = 0.0

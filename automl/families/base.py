@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Fold:
-    """Prepared training rows.
+    """Prepared training rows of a fold, and its validation rows for early stopping.
 
     Parameters
     ----------
@@ -63,6 +63,10 @@ class Fold:
     order : ndarray of shape (n,), optional
         Row numbers, the first m of which are a stratified sample for any m. Models without epochs train on such
         samples before the first epoch. Needed if an epoch has several steps.
+    X_valid : ndarray of shape (m, d), float32, optional
+        Validation rows of the fold, for families that stop early.
+    y_valid : ndarray of shape (m,), optional
+        Target of the validation rows.
     """
 
     X: Array
@@ -70,6 +74,8 @@ class Fold:
     order_seed: tuple[int, ...]
     epoch_steps: int = 1
     order: Array = field(default_factory=lambda: np.empty(0, np.intp))
+    X_valid: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    y_valid: Array = field(default_factory=lambda: np.empty(0))
 
 
 class Trainer(ABC):
@@ -123,6 +129,10 @@ class Trainer(ABC):
     @abstractmethod
     def estimator(self, position: int) -> Any:
         """Return a trial as a scikit-learn estimator, fitted as far as the trial is."""
+
+    def found_params(self, position: int) -> dict[str, int]:
+        """Return parameters that training found for a trial, such as a number of trees; empty if none."""
+        return {}
 
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return training losses and learning rates of a trial by epoch; empty without epochs."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from automl.constraints import Parameter, Section, Variants
 from automl.families.base import Family
+from automl.families.boosting import BoostingFamily
 from automl.families.descent import DescentFamily
 from automl.families.estimator_family import EstimatorFamily
 from automl.families.sklearn_models import SKLEARN_FAMILIES
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Family] = {
         DescentFamily("linear", hidden=False),
         DescentFamily("mlp", hidden=True),
         *SKLEARN_FAMILIES,
+        BoostingFamily("lightgbm"),
     )
 }
 """The families of a search space. A new family is one module and one entry here."""
@@ -68,8 +70,9 @@ def params_at_stop(record: TrialRecord) -> dict[str, Any]:
     """Return the family's parameters for a training on all rows that ends where the trial ended."""
     params = record.family_params
     if record.state == "complete" or not record.curve.rungs:
-        return params
-    return get_family(record).truncated_params(params, record.curve.rungs[-1], record.curve.epoch_steps)
+        return params | record.found_params
+    stopped = get_family(record).truncated_params(params, record.curve.rungs[-1], record.curve.epoch_steps)
+    return stopped | record.found_params
 
 
 def structural(path: str) -> bool:

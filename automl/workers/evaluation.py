@@ -141,7 +141,15 @@ class _Evaluation:
                 self.params,
                 [trial.spec.seed for trial in self.trials],
                 problem,
-                Fold(fold.X, fold.y, (self.context.random_state, n), self.context.epoch_steps, fold.order),
+                Fold(
+                    fold.X,
+                    fold.y,
+                    (self.context.random_state, n),
+                    self.context.epoch_steps,
+                    fold.order,
+                    fold.X_valid,
+                    fold.y_valid,
+                ),
             )
             for n, fold in enumerate(self.folds)
         ]
@@ -263,10 +271,18 @@ class _Evaluation:
 
     def records(self) -> list[TrialRecord]:
         """Return the records of all trials."""
+        for i, trial in enumerate(self.trials):
+            trial.found_params = self.found_params(i)
         return [
             trial.record(self.family.name, self.started, self.context.epoch_steps, self.history(i))
             for i, trial in enumerate(self.trials)
         ]
+
+    def found_params(self, position: int) -> dict[str, int]:
+        """Return the parameters that training found for a trial, means over the folds."""
+        by_fold = [trainer.found_params(position) for trainer in self.trainers]
+        names = by_fold[0] if by_fold else {}
+        return {name: round(np.mean([found[name] for found in by_fold])) for name in names}
 
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return a trial's losses and learning rates by epoch: means over the folds, for the epochs of all."""

