@@ -48,7 +48,7 @@ class Admission:
     costs : CostModel
         Estimates of seconds and bytes.
     runs : dict of int to CohortRun
-        The cohorts that have not been told, in the order of their proposals.
+        The cohorts whose results are not recorded, in the order of their proposals.
     closed : bool
         Whether no more trials are proposed.
     """

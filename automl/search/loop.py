@@ -26,10 +26,10 @@ _AHEAD = 2  # cohorts between a proposal and the last result it knows, in a repe
 class Loop:
     """Propose, train, report and tell trials until the search ends.
 
-    With ``n_trials`` a search is repeatable, unless a time limit cuts it short. A cohort is proposed after the cohort
-    two before it was told, results are told in the order of proposals, and a cohort is compared only with results
-    that were known when it was proposed. So the number of workers (one or two) and their speed change nothing. With a
-    timeout alone, a cohort is proposed as soon as a worker is free, with all results.
+    With ``n_trials`` a search is repeatable, unless a time limit cuts it short. A cohort is proposed after the results
+    of the cohort two before it are recorded. Results are recorded in the order of proposals, and a cohort is compared
+    only with results that were known when it was proposed. So the number of workers (one or two) and their speed change
+    nothing. With a timeout alone, a cohort is proposed as soon as a worker is free, with all results.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The results of a search: told to the study, logged, shown, and copied to duplicates."""
+"""The results of a search: recorded in the study, logged, shown, and copied to duplicates."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Results:
     def tell(self, run: CohortRun) -> None:
         """Tell how the trials of a cohort ended."""
         for record in run.records:
-            if record.number not in self._by_number:  # told before its process died
+            if record.number not in self._by_number:  # recorded before its process died
                 self._tell(record)
 
     def add_remote(self, record: TrialRecord) -> None:
