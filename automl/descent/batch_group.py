@@ -25,6 +25,7 @@ from automl.descent.updates import ForwardBackward, LinearRunner, StepRunner, Up
 __all__ = ["BatchGroup", "Snapshot"]
 
 _RATES = 1024  # steps whose learning rates are computed at once
+_LARGE_STEP = 1 << 15  # products of a step from which two products cost more than the calls they save
 
 
 @dataclass(frozen=True)
@@ -275,8 +276,9 @@ class BatchGroup:
         if m not in self._runners:
             kernel = getattr(self._ops, self.loss.linear_steps or "", None) if self.model.is_linear else None
             one_call = [one for one in self._updaters if one.fused_arrays] if kernel is not None else []
-            if len(one_call) > 1:  # large models, whose steps take longer than the calls
-                one_call = []
+            products = m * len(self.configs) * self.model.size
+            if len(one_call) > 1 or (len(self._updaters) > 1 and products > _LARGE_STEP):
+                one_call = []  # a step takes longer than its calls, and one wide product is faster than two
             others = [one for one in self._updaters if one not in one_call]
             found: list[StepRunner | LinearRunner] = [
                 LinearRunner(kernel, self._passes(m, [one])[0], one) for one in one_call if kernel is not None
