@@ -29,7 +29,6 @@ def package():
     return modules(ROOT)
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_modules_have_at_most_400_lines(package):
     assert {name: one.n_lines for name, one in package.items() if one.n_lines > MAX_LINES} == {}
 
@@ -38,7 +37,6 @@ def test_modules_median_length_is_100_to_200_lines(package):
     assert 100 <= median(one.n_lines for one in package.values() if not one.is_package) <= 200
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_imports_have_no_cycle(package):
     assert cycles(import_graph(package)) == []
 
@@ -62,7 +60,6 @@ def test_training_step_runs_at_most_10_files_and_2000_lines():
 
 
 @pytest.mark.parametrize("library", OWNERS)
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_library_is_imported_by_one_package(package, library):
     found = {
         f"{name}:{one.line}"
