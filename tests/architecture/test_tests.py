@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support import ROOT
 from tests.support.source import modules
 
 EXTRA_FOLDERS = {"architecture", "docs", "golden", "support"}
-NOT_MIRRORED = {"test_distribution", "test_package"}  # about the package as a whole
+NOT_MIRRORED = {"test_package"}  # the public names of the whole package
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_folders_mirror_packages():
     packages = {path.parent.name for path in ROOT.glob("automl/*/__init__.py")}
     folders = {path.parent.name for path in ROOT.glob("tests/*/*.py")}
@@ -33,7 +30,6 @@ def test_test_modules_are_not_imported():
     assert found == set()
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_test_modules_have_at_most_400_lines():
     found = {name: one.n_lines for name, one in modules(ROOT, "tests").items() if one.n_lines > 400}
     assert found == {}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,26 +25,11 @@ from automl.descent import (
 from automl.descent.optimizers import Optimizer
 from automl.descent.schedules import Schedule
 from automl.descent.training import Failure
-from automl.errors import InputError
+from tests.support.tables import loss_table
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-N, D, EPOCHS = 60, 4, 20
-
-
-def table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return read-only rows, targets and the number of outputs for a loss."""
-    # Of the first, as many rows would be above the insensitive margin as below it: rounding alone would decide over
-    # the first full step of an adaptive optimizer, and that over which rows stay within the margin.
-    rng = np.random.default_rng(10 if loss == "epsilon_insensitive" else 7)
-    X = rng.normal(size=(N, D)).astype(np.float32)
-    score = X @ [1.0, -2.0, 0.5, 0.0] + 0.3 * rng.normal(size=N)
-    X.flags.writeable = False
-    if "regression" in LOSSES[loss].tasks:
-        return X, np.exp(score / 3), 1
-    if "binary" in LOSSES[loss].tasks:
-        return X, (score > 0).astype(int), 1
-    return X, np.digitize(score, [-1, 1]), 3
+N, EPOCHS = 60, 20
 
 
 # values of the parameters of optimizers and schedules, by name
@@ -117,7 +101,7 @@ configs = st.builds(
     drops=st.lists(st.tuples(st.integers(1, EPOCHS - 1), st.integers(0, 4)), max_size=3),
 )
 def test_cohort_trial_equals_the_trial_alone(loss, hidden, normalization, cohort, drops):
-    X, y, c = table(loss)
+    X, y, c = loss_table(loss)
     architecture = Architecture(loss, hidden, normalization)
     together = Training(architecture, cohort, X, y, n_outputs=c)
     for epoch, position in sorted(drops):
@@ -143,7 +127,7 @@ def test_cohort_trial_equals_the_trial_alone(loss, hidden, normalization, cohort
 @pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS])
 @pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
 def test_cohort_of_networks_equals_single_bit_by_bit(loss, normalization, batch_size):
-    X, y, c = table(loss)
+    X, y, c = loss_table(loss)
     architecture, activations = Architecture(loss, (4, 3), normalization), list(ACTIVATIONS)
     cohort = [
         TrainConfig(
@@ -180,7 +164,7 @@ def test_cohort_of_networks_equals_single_bit_by_bit(loss, normalization, batch_
     chunk=st.sampled_from([1, 20, 1 << 18]),
 )
 def test_pause_changes_no_bit(loss, hidden, normalization, cohort, pauses, chunk):
-    X, y, c = table(loss)
+    X, y, c = loss_table(loss)
     architecture = Architecture(loss, hidden, normalization=normalization)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "_GATHER_FLOATS", chunk)
@@ -197,7 +181,7 @@ def test_pause_changes_no_bit(loss, hidden, normalization, cohort, pauses, chunk
 
 
 def test_dropping_trials_in_a_pause_changes_no_other():
-    X, y, _ = table("logistic")
+    X, y, _ = loss_table("logistic")
     cohort = [
         TrainConfig(batch_size=size, dropout=0.1 * i, schedule=schedule, warmup=1.5, seed=i)
         for i, (size, schedule) in enumerate([(7, "cosine"), (7, "plateau"), (16, "linear"), (7, "cosine")])
@@ -216,7 +200,7 @@ def test_dropping_trials_in_a_pause_changes_no_other():
 
 
 def test_pause_trains_whole_batches():
-    X, y, _ = table("squared")
+    X, y, _ = loss_table("squared")
     cohort = [TrainConfig(batch_size=size, learning_rate=0.1) for size in (1, 7, 16, "full")]
     training = Training(Architecture("squared"), cohort, X, y)
     before = [training.theta(i) for i in range(4)]
@@ -230,7 +214,7 @@ def test_pause_trains_whole_batches():
 
 @pytest.mark.overflows("a trial diverges")
 def test_pause_detects_divergence():
-    X, y, _ = table("squared")
+    X, y, _ = loss_table("squared")
     cohort = [TrainConfig(batch_size=1, optimizer="sgd", learning_rate=rate) for rate in (1e30, 0.01)]
     training = Training(Architecture("squared"), cohort, X, y)
     training.advance(0.5)
@@ -241,7 +225,7 @@ def test_pause_detects_divergence():
 def test_dropout_is_the_same_in_chunked_batches(monkeypatch):
     for module in (data, batch_group):
         monkeypatch.setattr(module, "CHUNK_ROWS", 16)
-    X, y, _ = table("logistic")
+    X, y, _ = loss_table("logistic")
     configs = [
         TrainConfig(batch_size=40, activation=kind, dropout=rate, max_epochs=4, seed=i)
         for i, (kind, rate) in enumerate([("relu", 0.5), ("tanh", 0.0), ("tanh", 0.3), ("relu", 0.2)])
@@ -271,7 +255,7 @@ def test_dropout_is_the_same_in_chunked_batches(monkeypatch):
     epoch=st.integers(1, EPOCHS - 1),
 )
 def test_snapshot_continues_training(loss, hidden, normalization, cohort, epoch):
-    X, y, c = table(loss)
+    X, y, c = loss_table(loss)
     architecture = Architecture(loss, hidden, normalization)
     first = Training(architecture, cohort, X, y, n_outputs=c)
     first.advance(epoch)
@@ -283,100 +267,6 @@ def test_snapshot_continues_training(loss, hidden, normalization, cohort, epoch)
     for i in range(len(cohort)):
         assert first.history(i)[0][epoch:] == second.history(i)[0]
         assert first.history(i)[1][epoch:] == second.history(i)[1]
-
-
-def test_stop_ends_training_within_an_epoch():
-    X, y, _ = table("squared")
-    cohort = [TrainConfig(batch_size=size) for size in (1, 7)]
-    training = Training(Architecture("squared"), cohort, X, y)
-    asked = iter([False] * 7 + [True])
-    # three questions an epoch: before it, and one chunk of each group
-    training.advance(EPOCHS, lambda: next(asked))
-    assert training.epoch == 2
-    assert [len(training.history(i)[0]) for i in (0, 1)] == [2, 2]
-    training.advance(EPOCHS, lambda: True)
-    assert training.epoch == 2
-
-
-def test_loss_on_other_rows():
-    X, y, c = table("softmax")
-    cohort = [TrainConfig("sgd", learning_rate=1e-12, batch_size=size, max_epochs=2) for size in (5, "full")]
-    training = Training(Architecture("softmax", (4,)), cohort, X, y, n_outputs=c)
-    training.advance(1)
-    assert training.loss_on(X, y) == pytest.approx([training.history(i)[0][0] for i in (0, 1)], rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("loss", "y", "n_outputs", "where"),
-    [
-        ("logistic", np.array([0, 1, 2]), 1, "y"),
-        ("softmax", np.array([0, 1, 1]), 1, "n_outputs"),
-        ("squared", np.array([0.0, 1, 2]), 2, "n_outputs"),
-        ("squared", np.array(["a", "b", "c"]), 1, "y"),
-        ("squared", np.array([0.0, 1]), 1, "y"),
-        ("hinge", np.array([0, 1, 3]), 3, "y"),
-    ],
-)
-def test_training_rejects_bad_data(loss, y, n_outputs, where):
-    with pytest.raises(InputError) as caught:
-        Training(Architecture(loss), [TrainConfig()], np.ones((3, 1), np.float32), y, n_outputs=n_outputs)
-    assert [fault.where for fault in caught.value.faults] == [where]
-
-
-@pytest.mark.overflows("a trial diverges")
-@pytest.mark.parametrize("hidden", [(), (5,), (4, 3)])
-@pytest.mark.parametrize(
-    ("rate", "reason"),
-    [
-        (1e4, r"loss \d\S+ is above 1000 times that of a constant prediction"),
-        (1e30, "loss or weights are not finite"),
-    ],
-)
-def test_divergence_ends_one_trial_with_a_reason(rate, reason, hidden):
-    X, y, _ = table("squared")
-    steady = TrainConfig(optimizer="sgd", learning_rate=0.01, activation="tanh")
-    wild = TrainConfig(optimizer="sgd", learning_rate=rate, activation="tanh")
-    architecture = Architecture("squared", hidden)
-    training = Training(architecture, [wild, steady], X, y)
-    training.advance(10)
-    alone = Training(architecture, [steady], X, y)
-    alone.advance(10)
-    assert training.trials.tolist() == [1]
-    assert training.failures[0].epoch == 1
-    assert re.fullmatch(reason, training.failures[0].reason)
-    assert training.history(1)[0] == pytest.approx(alone.history(0)[0], rel=1e-6)
-    if hidden:
-        assert np.array_equal(training.theta(1), alone.theta(0))
-    else:
-        assert training.history(1) == alone.history(0)
-
-
-def test_training_does_not_depend_on_the_unit():
-    X, y, _ = table("squared")
-    configs = [TrainConfig(learning_rate=0.01)]
-    plain = Training(Architecture("squared"), configs, X, y)
-    prices = Training(Architecture("squared"), configs, X, 5e5 + 1e5 * y)
-    for training in (plain, prices):
-        training.advance(20)
-    assert np.allclose(prices.predict(X), 5e5 + 1e5 * plain.predict(X), rtol=1e-4)
-    (weight, bias), *_ = prices.weights(0)
-    assert np.allclose(X @ weight[:, 0] + bias, prices.predict(X)[0], rtol=1e-5)
-
-
-def test_training_reports_all_faults_at_once():
-    X, y, _ = table("squared")
-    with pytest.raises(InputError) as caught:
-        Training(
-            Architecture("sqared"),
-            [
-                TrainConfig(optimizer="momentum", optimizer_params={"beta1": 0.5}),
-                TrainConfig(learning_rate=-1),
-            ],
-            X,
-            y,
-        )
-    assert len(caught.value.faults) == 3
-    assert 'Did you mean "squared"?' in str(caught.value)
 
 
 @pytest.mark.parametrize("normalization", [None, "batch"])
@@ -398,16 +288,3 @@ def test_trials_per_pass_changes_nothing(normalization, monkeypatch):
         found.append([training.theta(i) for i in training.trials])
     assert np.allclose(found[0], found[2], rtol=1e-4, atol=1e-6)
     assert np.allclose(found[1], found[2], rtol=1e-4, atol=1e-6)
-
-
-def test_tiny_weights_become_zero() -> None:
-    X = np.random.default_rng(0).normal(size=(2_000, 5)).astype(np.float32)
-    X[:, 2] = 0
-    y = (X[:, 0] > 0).astype(int)
-    config = TrainConfig(optimizer="adamw", learning_rate=0.1, weight_decay=0.5, batch_size=8, max_epochs=10)
-    training = Training(Architecture("logistic", hidden_layer_sizes=(16,)), [config], X, y)
-    for epoch in range(1, 11):
-        training.advance(epoch)
-        theta = np.abs(training.theta(0))
-        assert not ((theta > 0) & (theta < np.finfo(np.float32).tiny)).any()
-    assert (training.weights(0)[0][0][2] == 0).all()

@@ -1,5 +1,10 @@
+from importlib.util import find_spec
+
 import pytest
 from threadpoolctl import threadpool_limits
+
+# These tests need the packages of the extra ``boosting``.
+collect_ignore = [] if all(map(find_spec, ("catboost", "xgboost"))) else ["test_boosting_packages.py"]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -7,6 +7,8 @@ import pandas as pd
 from palmerpenguins import load_penguins_raw
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from automl.descent import LOSSES
+
 
 def cancer() -> tuple[pd.DataFrame, pd.Series]:
     """Binary, text labels, 569 rows, numbers only."""
@@ -33,3 +35,17 @@ def small(n: int = 60) -> tuple[pd.DataFrame, pd.Series]:
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.choice(["x", "y"], size=n)})
     return X, (X["a"] + rng.normal(scale=0.3, size=n) > 0).rename("up")
+
+
+def loss_table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return read-only rows, targets and the number of outputs for a loss: 60 rows, 4 columns."""
+    # With seed 7, rounding would decide which rows lie within the insensitive margin.
+    rng = np.random.default_rng(10 if loss == "epsilon_insensitive" else 7)
+    X = rng.normal(size=(60, 4)).astype(np.float32)
+    score = X @ [1.0, -2.0, 0.5, 0.0] + 0.3 * rng.normal(size=60)
+    X.flags.writeable = False
+    if "regression" in LOSSES[loss].tasks:
+        return X, np.exp(score / 3), 1
+    if "binary" in LOSSES[loss].tasks:
+        return X, (score > 0).astype(int), 1
+    return X, np.digitize(score, [-1, 1]), 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.support import ROOT
+
 TEXTS = ("*.py", "*.md", "*.toml", "*.yaml", "*.yml", "*.txt", "Makefile")
 IMPORT_NAME_INSTALLED = re.compile(
     r"automl\[|pip install (-\S+ )*[\"']?automl(?!-orchestrator)\b|^automl==", re.MULTILINE
