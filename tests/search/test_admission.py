@@ -30,7 +30,7 @@ def test_cohort_size_with_n_trials_ignores_costs_and_timeout(family, timeout):
         session = ScriptedSession(family)
         loop(ScriptedWorkers(script), session, clock=clock, timeout=timeout, n_trials=61).run()
         found.append([len(numbers) for numbers in session.proposed])
-    assert clock.now == pytest.approx(20 * 61)  # little is left of the time
+    assert clock.now == pytest.approx(20 * 61)  # near the timeout
     assert found == [[7] * 8 + [5]] * 2
 
 
@@ -67,7 +67,7 @@ def test_cohort_size_fits_the_memory():
     search.run()
     assert {one.state for one in search.records} == {"failed"}
     assert "memory_limit leaves 100 MB" in search.records[0].reason
-    assert len(search.records) < 20  # nothing will ever fit
+    assert len(search.records) < 20  # no trial fits, so the search ends
 
 
 def test_cohort_size_grows_with_shared_matrices():

@@ -1,3 +1,5 @@
+"""`Budget`: time and trials left."""
+
 import pytest
 
 from automl.search import Budget
@@ -15,7 +17,7 @@ def clock():
     return Clock()
 
 
-def test_time_and_trials_run_out(clock):
+def test_budget_counts_time_and_trials(clock):
     budget = Budget(timeout=60, n_trials=10, clock=clock)
     assert (budget.remaining, budget.trials_left) == (60, 10)
     clock.now += 45
@@ -25,7 +27,7 @@ def test_time_and_trials_run_out(clock):
     assert budget.remaining == -5
 
 
-def test_without_limits_there_is_no_end(clock):
+def test_budget_is_infinite_by_default(clock):
     budget = Budget(clock=clock)
     clock.now += 1e6
     budget.proposed |= set(range(10**6))

@@ -33,7 +33,7 @@ def test_patience_ends_the_search(slots, seed):
     workers = ScriptedWorkers(best_at(12), slots, choose=lambda at_work: chance.choice(list(at_work)))
     search = loop(workers, session, n_trials=100, patience=20)
     search.run()
-    # Eight a cohort: the 20th after it is told with the fifth cohort, when the sixth is proposed.
+    # Cohorts of 8: the 20th later trial finishes with the fifth cohort, after the sixth was proposed.
     assert [one.number for one in search.records] == list(range(48))
 
 
@@ -49,32 +49,32 @@ def test_patience_counts_earlier_trials():
 
 
 def test_callbacks_receive_trials_in_order_and_may_stop():
-    told, session = [], ScriptedSession()
+    called, session = [], ScriptedSession()
     session.duplicates = {3: 2}
 
     def callback(record):
-        assert record.number == session.told[-1]
-        told.append(record.number)
+        assert record.number == session.finished[-1]
+        called.append(record.number)
         if record.number == 20:
             search.stop()
 
     search = loop(ScriptedWorkers(finished, slots=2), session, n_trials=80, callbacks=[callback])
     search.run()
-    assert told == session.told == list(range(32))  # what was proposed is finished
+    assert called == session.finished == list(range(32))  # proposed trials still finish
     assert {one.state for one in search.records} == {"complete"}
 
 
 def test_callback_error_ends_the_search():
-    told = []
+    called = []
 
     def callback(record):
-        told.append(record.number)
+        called.append(record.number)
         if record.number == 9:
             raise ZeroDivisionError("mine")
 
     def script(cohort):
         if cohort.id > 1:
-            yield None  # it trains still
+            yield None  # still training
         yield from finished(cohort)
 
     session = ScriptedSession()
@@ -82,8 +82,8 @@ def test_callback_error_ends_the_search():
     search = loop(workers, session, n_trials=80, callbacks=[callback])
     with pytest.raises(ZeroDivisionError, match="mine"):
         search.run()
-    assert told == list(range(10))
-    assert session.told == sorted(number for cohort in session.proposed for number in cohort)
+    assert called == list(range(10))
+    assert session.finished == sorted(number for cohort in session.proposed for number in cohort)
     cut = [one for one in search.records if one.state == "stopped"]
     assert cut
     assert {one.reason for one in cut} == {"a callback raised ZeroDivisionError"}

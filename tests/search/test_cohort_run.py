@@ -22,7 +22,7 @@ from tests.support.scripted import (
 )
 
 
-def gone(pruned):
+def broken_pipe(pruned):
     raise BrokenPipeError
 
 
@@ -34,26 +34,26 @@ def test_cohort_run_retries_once():
         if attempts.count(0) > 1 or cohort.id:
             yield from finished(cohort)
             return
-        yield RungReached(cohort, 1, {0: 0.3, 1: 0.4}, gone)
+        yield RungReached(cohort, 1, {0: 0.3, 1: 0.4}, broken_pipe)
         yield Crashed(cohort, "killed by SIGKILL")
 
     session = ScriptedSession()
     search = loop(ScriptedWorkers(script), session, n_trials=16)
     search.run()
     assert attempts == [0, 0, 1, 2, 3, 4, 5, 6, 7]
-    assert session.told == list(range(16))
+    assert session.finished == list(range(16))
     assert {one.state for one in search.records} == {"complete"}
 
 
 def deadly(*numbers, tried):
-    """Return a script of cohorts whose worker dies at rung 2 wherever one of these trials is among them."""
+    """Return a script: workers die at rung 2 of cohorts with one of these trials."""
 
     def script(cohort):
         members = tuple(one.number for one in cohort.trials)
         tried.append(members)
         yield at_rung(cohort, 1)
         if set(numbers) & set(members):
-            yield RungReached(cohort, 2, dict.fromkeys(members, 0.2), gone)
+            yield RungReached(cohort, 2, dict.fromkeys(members, 0.2), broken_pipe)
             yield Crashed(cohort, "killed by SIGKILL")
         else:
             yield at_rung(cohort, 2)
@@ -62,7 +62,7 @@ def deadly(*numbers, tried):
     return script
 
 
-def test_cohort_run_bisects_to_the_deadly_trial():
+def test_cohort_run_bisects_a_crashing_cohort():
     tried = []
     session = ScriptedSession()
     search = loop(ScriptedWorkers(deadly(5, tried=tried)), session, timeout=100, n_trials=64)
@@ -70,16 +70,16 @@ def test_cohort_run_bisects_to_the_deadly_trial():
     whole = tuple(range(8))
     assert tried[:7] == [whole, whole, (0, 1, 2, 3), (4, 5, 6, 7), (4, 5), (4,), (5,)]
     assert tried[7] == (6, 7)
-    assert session.told == list(range(64))
+    assert session.finished == list(range(64))
     assert [one.number for one in search.records if one.state != "complete"] == [5]
     failed = search.records[5]
     assert (failed.state, failed.score, failed.reason) == ("failed", None, "killed by SIGKILL")
     assert failed.curve == Curve(rungs=(1, 2), scores=(0.1, 0.2))
-    of_it = [(rung, tuple(scores)) for rung, scores, _ in session.judged if 5 in scores]
-    assert of_it == [(1, whole), (2, whole)]  # what is known at a rung is not judged by again
+    reports = [(rung, tuple(scores)) for rung, scores, _ in session.reports if 5 in scores]
+    assert reports == [(1, whole), (2, whole)]  # no second report of a rung
 
 
-def test_cohort_run_of_one_trial_is_tried_twice():
+def test_cohort_run_retries_one_trial_once():
     tried = []
     search = loop(ScriptedWorkers(deadly(0, tried=tried)), ScriptedSession("decision_tree"), n_trials=2)
     search.run()
@@ -92,7 +92,7 @@ def test_cohort_run_keeps_pruned_trials():
         if cohort.id:
             yield from finished(cohort)
             return
-        yield RungReached(cohort, 1, {one.number: 0.4 for one in cohort.trials}, gone)
+        yield RungReached(cohort, 1, {one.number: 0.4 for one in cohort.trials}, broken_pipe)
         yield Crashed(cohort, "killed by SIGKILL")
 
     search = loop(ScriptedWorkers(script), ScriptedSession(prune={1}), n_trials=16)
@@ -114,7 +114,7 @@ def test_cohort_run_ignores_worker_speed(seed):
         search.run()
         assert workers.most == slots
         ends = [one.model_dump(exclude={"started", "seconds"}) for one in search.records]
-        found.append((session.log, sorted(map(repr, session.judged)), ends))
+        found.append((session.log, sorted(map(repr, session.reports)), ends))
     assert found[0] == found[1]
 
 
@@ -153,11 +153,11 @@ def test_cohort_run_prunes_at_trial_timeout():
     }
 
 
-def test_cohort_run_measured_trials_need_the_worker():
+def test_cohort_run_with_costs_needs_the_worker():
     for measured, state in ((False, "complete"), (True, "stopped")):
-        running = CohortRun(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
-        running.start()
-        running.report(EPOCHS, {0: 0.7}, lambda rung, scores: set())
-        running.end("stopped", "the time was up")
-        (ended,) = running.records
+        run = CohortRun(Cohort(0, (ScriptedSession().proposal(),)), measured=measured)
+        run.start()
+        run.report(EPOCHS, {0: 0.7}, lambda rung, scores: set())
+        run.end("stopped", "the time was up")
+        (ended,) = run.records
         assert (ended.state, ended.score) == (state, 0.7)

@@ -30,7 +30,7 @@ def test_cost_model_learns_from_earlier_trials():
     clock, session = Clock(), ScriptedSession("decision_tree")
     proposals = [session.proposal() for _ in range(4)]
     known = [record(proposal, seconds=20) for proposal in proposals[:3]]
-    known.append(known[0].repeated(proposals[3]))  # which cost nothing, and tells nothing
+    known.append(known[0].repeated(proposals[3]))  # a duplicate has no cost
 
     def script(cohort):
         clock.now += 1
@@ -72,10 +72,10 @@ def test_cost_model_weighs_large_and_recent_observations_more():
     assert costs.seconds("tree", 1000, guess=0.01) == pytest.approx(10)
     costs.observe("tree", cost=100, seconds=2)
     assert costs.seconds("tree", 1000, guess=0.01) == pytest.approx(20)
-    costs.observe("tree", cost=1, seconds=1)  # a small piece, mostly overhead
+    costs.observe("tree", cost=1, seconds=1)  # small, mostly overhead
     assert costs.seconds("tree", 1000) == pytest.approx(1000 * 2.6 / 81)
     costs.observe("tree", cost=1000, seconds=50)
     assert costs.seconds("tree", 1000) == pytest.approx(1000 * 52.08 / 1064.8)
-    costs.observe("tree", cost=0, seconds=5)  # nothing was done: nothing is learned
+    costs.observe("tree", cost=0, seconds=5)  # no work, no observation
     assert costs.seconds("tree", 1000) == pytest.approx(1000 * 52.08 / 1064.8)
     assert costs.seconds("other", 1000) == 0

@@ -23,9 +23,9 @@ def test_duplicates_take_over_the_first_result():
     search = loop(ScriptedWorkers(script), session, n_trials=32)
     search.run()
     assert trained == [number for number in range(32) if number not in session.duplicates]
-    assert sorted(session.told) == list(range(32))
-    assert session.told[:5] == [0, 1, 2, 3, 4]  # waiting for the trial at work, and told with it
-    assert search.tracker.written == session.told
+    assert sorted(session.finished) == list(range(32))
+    assert session.finished[:5] == [0, 1, 2, 3, 4]  # a duplicate waits for the first trial
+    assert search.tracker.written == session.finished
     known = {one.number: one for one in search.records}
     for number, first in session.duplicates.items():
         assert known[number].reason == f"same configuration as trial {first}"

@@ -21,8 +21,8 @@ def test_loop_runs_n_trials_exactly(n_trials, slots):
     session, workers = ScriptedSession(), ScriptedWorkers(finished, slots)
     search = loop(workers, session, n_trials=n_trials)
     search.run()
-    assert sorted(session.told) == list(range(n_trials))
-    assert [one.number for one in search.records] == session.told == search.tracker.written
+    assert sorted(session.finished) == list(range(n_trials))
+    assert [one.number for one in search.records] == session.finished == search.tracker.written
     assert workers.most <= slots
     assert workers.closed == 1
     assert max(map(len, session.proposed)) == max(1, min(8, n_trials // 8))
@@ -48,22 +48,22 @@ def test_loop_with_n_trials_ignores_worker_speed(seed):
     alone, _ = schedule(slots=1, seed=0)
     together, search = schedule(slots=2, seed=seed)
     assert together.log == alone.log
-    assert sorted(map(repr, together.judged)) == sorted(map(repr, alone.judged))
+    assert sorted(map(repr, together.reports)) == sorted(map(repr, alone.reports))
     assert [one.number for one in search.records] == list(range(45))
 
 
 def test_loop_reports_with_results_known_at_proposal():
     session, _ = schedule(slots=2, seed=1)
-    told_before, told = {}, []
-    for what, numbers in session.log:
-        if what == "tell":
-            told.append(numbers)
+    known_at, finished_so_far = {}, []
+    for call, numbers in session.log:
+        if call == "tell":
+            finished_so_far.append(numbers)
         else:
-            told_before |= dict.fromkeys(numbers, tuple(told))
-    for _, scores, seen in session.judged:
-        (before,) = {told_before[number] for number in scores}
+            known_at |= dict.fromkeys(numbers, tuple(finished_so_far))
+    for _, scores, seen in session.reports:
+        (before,) = {known_at[number] for number in scores}
         assert seen == {*before, *scores}
-    assert told_before[10] == (0, 1, 2, 3, 4)  # five a cohort: the one two before
+    assert known_at[10] == (0, 1, 2, 3, 4)  # cohorts of five: the last but one
 
 
 def test_loop_with_timeout_tells_ready_cohorts_at_once():
@@ -77,10 +77,10 @@ def test_loop_with_timeout_tells_ready_cohorts_at_once():
     session = ScriptedSession()
     workers = ScriptedWorkers(script, slots=2, choose=max)
     loop(workers, session, timeout=10, clock=clock).run()
-    assert session.told[:8] == list(range(8, 16))
+    assert session.finished[:8] == list(range(8, 16))
     assert session.log[10] == ("propose", tuple(range(16, 24)))
-    assert len(session.judged) > 5
-    assert all(set(range(max(scores))) <= seen for _, scores, seen in session.judged)
+    assert len(session.reports) > 5
+    assert all(set(range(max(scores))) <= seen for _, scores, seen in session.reports)
 
 
 def test_loop_replies_with_pruned_trials():
@@ -94,7 +94,7 @@ def test_loop_replies_with_pruned_trials():
     loop(ScriptedWorkers(script), session, n_trials=16).run()
     assert replies[0] == {1}
     assert set().union(*replies[1:]) == set()
-    assert session.judged[0][:2] == (1, {0: 0.1, 1: 0.1})
+    assert session.reports[0][:2] == (1, {0: 0.1, 1: 0.1})
 
 
 @pytest.mark.parametrize("limits", [{"timeout": 60}, {"n_trials": 40}])

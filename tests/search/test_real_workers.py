@@ -64,10 +64,10 @@ def real_loop(n_jobs, storage, pruner="median", epoch_steps=1, **limits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("epoch_steps", [1, 4])
-def test_one_and_two_jobs_give_the_same_records(tmp_path, epoch_steps):
+def test_loop_gives_the_same_records_with_two_jobs(tmp_path, epoch_steps):
     found = []
     for n_jobs in (1, 2):
-        # of Optuna's pruners the one that also looks at trials that still train
+        # this pruner also compares with running trials
         search = real_loop(
             n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", epoch_steps, n_trials=32
         )
@@ -81,7 +81,7 @@ def test_one_and_two_jobs_give_the_same_records(tmp_path, epoch_steps):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
-def test_interrupt_at_a_terminal_is_quiet(tmp_path):
+def test_loop_prints_nothing_when_interrupted(tmp_path):
     script = textwrap.dedent(f"""
         import importlib.util, sys
         spec = importlib.util.spec_from_file_location("test_loop", {__file__!r})
@@ -89,8 +89,8 @@ def test_interrupt_at_a_terminal_is_quiet(tmp_path):
         spec.loader.exec_module(tests)
         tests.SPACE["space"]["model"]["choice"] = {{"linear": {{"max_epochs": {{"low": 10**5, "high": 2 * 10**5}}}}}}
         search = tests.real_loop(2, {str(tmp_path / "s.journal")!r}, "none", timeout=60)
-        judge = search._session.report
-        search._session.report = lambda *args: print("rung", flush=True) or judge(*args)
+        report = search._session.report
+        search._session.report = lambda *args: print("rung", flush=True) or report(*args)
         search.run()
         print(search.interrupted, {{one.reason for one in search.records}}, flush=True)
     """)

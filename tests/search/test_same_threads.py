@@ -1,4 +1,4 @@
-"""A search that can be repeated comes out the same to the bit, whatever number of threads a worker could have."""
+"""Repeatable searches give bitwise equal results for any number of threads."""
 
 import os
 
@@ -33,24 +33,24 @@ CORES = os.cpu_count() or 1
 
 @pytest.fixture(scope="module")
 def large():
-    """Return a table of a million values: no fewer let more than one thread work."""
+    """Return a table of a million values: BLAS uses one thread for smaller ones."""
     X, y = make_regression(25_000, 40, n_informative=20, noise=5.0, random_state=0)
     return X.astype(np.float32), y
 
 
-def noting(folder):
-    """Return a scorer that leaves word in a folder of how many threads a product of the linear algebra has."""
+def recording_scorer(folder):
+    """Return a scorer that writes the number of BLAS threads to a folder, as a file name."""
 
     def r2(estimator, X, y):
         (most,) = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-        if len(y) > 100:  # not when it is only tried whether the scorer can score at all
+        if len(y) > 100:  # not in the check of the scorer
             (folder / str(most)).touch()
         return r2_score(y, estimator.predict(X))
 
     return r2
 
 
-def said(folder):
+def recorded_threads(folder):
     return {int(file.name) for file in folder.iterdir()}
 
 
@@ -58,7 +58,7 @@ def searched(X, y, folder, **settings):
     (folder / "threads").mkdir(parents=True, exist_ok=True)
     search = Search(
         SPACE,
-        scoring=noting(folder / "threads"),
+        scoring=recording_scorer(folder / "threads"),
         cv=2,
         random_state=0,
         refit=False,
@@ -68,13 +68,13 @@ def searched(X, y, folder, **settings):
         tracking_uri=f"sqlite:///{folder}/mlflow.db",
         **settings,
     ).fit(X, y)
-    return search, said(folder / "threads")
+    return search, recorded_threads(folder / "threads")
 
 
 @pytest.mark.slow
 @pytest.mark.serial
-@pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
-def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_threads(large, tmp_path):
+@pytest.mark.skipif(CORES < 2, reason="needs two cores")
+def test_search_gives_the_same_records_with_two_jobs(large, tmp_path):
     ends = []
     for n_jobs in (1, 2):
         search, threads = searched(*large, tmp_path / str(n_jobs), n_trials=14, n_jobs=n_jobs)
@@ -86,8 +86,8 @@ def test_one_job_and_two_agree_on_a_table_where_they_could_have_different_thread
 
 
 @pytest.mark.serial
-@pytest.mark.skipif(CORES < 2, reason="one core has one thread in any case")
-def test_a_search_by_time_uses_all_threads_and_a_trial_is_replayed_with_as_many_as_it_had(large, tmp_path):
+@pytest.mark.skipif(CORES < 2, reason="needs two cores")
+def test_search_with_timeout_uses_all_threads_and_replays_with_them(large, tmp_path):
     search, threads = searched(*large, tmp_path / "timed", timeout=6, n_jobs=1)
     assert threads == {CORES}
     records = read_records(search.study_)
@@ -97,4 +97,4 @@ def test_a_search_by_time_uses_all_threads_and_a_trial_is_replayed_with_as_many_
         for file in (tmp_path / "timed" / "threads").iterdir():
             file.unlink()
         assert more.replay(number).same
-        assert said(tmp_path / "timed" / "threads") == {threads}
+        assert recorded_threads(tmp_path / "timed" / "threads") == {threads}

@@ -1,12 +1,15 @@
 """`SearchSpec`: settings and facts of a search."""
 
 import json
+import multiprocessing
 
+import joblib
 import numpy as np
 import pytest
 
 from automl.search import SearchSpec, make_plan, make_spec
 from automl.search.settings import SETTINGS
+from automl.search.spec import resolve_jobs
 from tests.support.scripted import search_spec
 from tests.support.tables import small
 
@@ -53,3 +56,16 @@ def test_spec_accepts_numpy_numbers():
 def test_spec_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         search_spec().facts = None
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (-1, 6), (1, 1), (4, 4), (9, 9)])
+def test_resolve_jobs_is_the_number_of_cores_by_default(monkeypatch, n_jobs, expected):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 6)
+    assert resolve_jobs(n_jobs) == expected
+
+
+@pytest.mark.parametrize("n_jobs", [None, -1])
+def test_resolve_jobs_is_one_in_a_daemon_process(n_jobs):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(resolve_jobs, (n_jobs,)) == 1
+    assert resolve_jobs(n_jobs) == joblib.cpu_count()

@@ -33,15 +33,15 @@ def test_time_up_ends_proposals():
     search = loop(ScriptedWorkers(eighth_of_a_second_each), session, timeout=10, clock=clock)
     search.run()
     assert 9 < clock.now <= 10
-    assert len(search.records) == len(session.told)
+    assert len(search.records) == len(session.finished)
     sizes = [len(numbers) for numbers in session.proposed]
     assert sizes[0] == 8
-    assert sizes == sorted(sizes, reverse=True)  # a cohort takes a part of the time that is left
+    assert sizes == sorted(sizes, reverse=True)  # cohorts shrink with the time left
     assert sizes[-1] < 3
 
 
 class SlowTracker(ScriptedTracker):
-    """Writes one run after the other, by the clock, which goes on while it is asked how far it has come."""
+    """Logs runs one after another; asking for the backlog takes ``asking`` seconds of the clock."""
 
     def __init__(self, clock, seconds, asking=0.0):
         super().__init__()
@@ -183,7 +183,7 @@ def test_cohort_that_cannot_end_gets_a_share_of_the_time():
     search = loop(ScriptedWorkers(script), session, timeout=30, clock=clock, epoch_steps=16)
     search.run()
     assert given[0] == pytest.approx(30, abs=1)
-    # known to take 40 s by now; what is stopped among samples does not change that
+    # The estimate is 40 s by now. A fit stopped within an epoch does not change it.
     assert given[1:] == pytest.approx([0.3 * left for left in (27, 24, 21, 18, 15, 12, 9)], abs=0.3)
     assert search.records[1].early
     assert search.records[-1].reason.startswith("not started: about 40 s")

@@ -23,7 +23,7 @@ class ScriptedSession:
 
     def __init__(self, family="linear", prune=()):
         self.log, self.prune, self.family = [], set(prune), family
-        self.numbers, self.judged, self.duplicates, self.sees = count(), [], {}, {}
+        self.numbers, self.reports, self.duplicates, self.sees = count(), [], {}, {}
 
     remote_trials: frozenset[int] = frozenset()
 
@@ -52,7 +52,7 @@ class ScriptedSession:
     def report(self, rung, scores):
         (sees,) = {self.sees[number] for number in scores}
         seen = {number for number in self.sees if sees is None or number < sees} | set(scores)
-        self.judged.append((rung, dict(scores), seen))
+        self.reports.append((rung, dict(scores), seen))
         return self.prune & set(scores)
 
     def tell(self, record):
@@ -60,7 +60,8 @@ class ScriptedSession:
         return True
 
     @property
-    def told(self):
+    def finished(self):
+        """Return the numbers of the finished trials, in the order of ``tell``."""
         return [number for what, number in self.log if what == "tell"]
 
     @property
