@@ -1,6 +1,6 @@
 """Declarative AutoML search: say what may be tried, see everything that was tried, keep the best pipeline.
 
-The public names load what they need when first used, so that ``import automl`` is quick.
+Public names are imported at first use, so ``import automl`` is quick.
 """
 
 from __future__ import annotations

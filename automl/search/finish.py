@@ -142,7 +142,7 @@ def select_best(records: Sequence[TrialRecord], facts: SearchRecord, *, interrup
     first = f"; the first ended with: {reasons[0]}" if reasons else ""
     too_short = not interrupted and all(record.state != "failed" for record in records)
     advice = f". {_ADVICE}" if too_short else "."
-    raise NoModelError(f"no trial came to a score, of {len(records)}{first}{advice}")
+    raise NoModelError(f"no trial has a score, of {len(records)}{first}{advice}")
 
 
 def warn_of_violations(best: TrialRecord, limits: Mapping[str, float]) -> None:

@@ -67,7 +67,7 @@ def replay_trial(context: WorkerContext, record: TrialRecord) -> Replay:
     """
     if record.score is None and record.state != "failed":
         came = f"trial {record.number}, which had none when it was {record.state}: {record.reason}"
-        raise SettingError(Fault("trial", "must have come to a score", came))
+        raise SettingError(Fault("trial", "must have a score", came))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
     return Replay(record, train_single(context, record.spec, last))
 

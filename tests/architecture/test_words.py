@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support import ROOT
 from tests.support.source import prose_files, word_hits
 
@@ -15,7 +13,6 @@ HITS_PER_1000_LINES = 1
 MAX_COLUMNS = 120
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_code_and_docs_use_plain_words():
     files = [path for path in prose_files(ROOT) if path != ROOT / "CHANGELOG.md"]
     hits = Counter({path.relative_to(ROOT).as_posix(): len(word_hits(path)) for path in files})

@@ -1,4 +1,4 @@
-"""The command line, as a person uses it."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def table(folder):
     return folder
 
 
-def test_search_leaderboard_export_predict(table, run):
+def test_commands_search_rank_export_and_predict(table, run):
     code, printed = run(
         "search", "penguins.csv.gz", "--target", "species", "--space", "tree.yaml", "--n-trials", 4, "--n-jobs", 1,
         "--study-name", "birds", "--no-progress",
@@ -97,7 +97,7 @@ def test_search_leaderboard_export_predict(table, run):
     assert np.array_equal(out.prediction, automl.load_model("model").predict(X))
     assert list(out.columns[1:]) == ["probability_Adelie", "probability_Chinstrap", "probability_Gentoo"]
 
-    # The file it learned from holds the target too, which is no reason to refuse it.
+    # The training file also holds the target column, which predict ignores.
     for model in ("model", "models:/automl-species/1"):
         code, printed = run("predict", model, "penguins.csv.gz", "-o", "again.parquet")
         assert code == 0, printed
@@ -114,10 +114,10 @@ def test_output_prints_brackets(table, run):
     assert Path("out [red]z/MLmodel").is_file()
 
 
-def test_search_refuses_a_full_output_folder(table, run, monkeypatch):
-    monkeypatch.setattr(automl.Search, "fit", lambda *_: pytest.fail("it searched"))
+def test_search_rejects_a_full_output_folder(table, run, monkeypatch):
+    monkeypatch.setattr(automl.Search, "fit", lambda *_: pytest.fail("the search started"))
     Path("full").mkdir()
-    Path("full/kept").touch()
+    Path("full/file").touch()
     code, printed = run("search", "penguins.csv.gz", "--target", "species", "-o", "full")
     assert code == 2
     assert "must be new or empty; got full" in printed
@@ -137,7 +137,7 @@ def test_search_prints_its_run_before_the_export(table, run, monkeypatch):
 
 
 @pytest.mark.parametrize("width", [80, 60])
-def test_leaderboard_cuts_no_number(table, run, monkeypatch, width):
+def test_leaderboard_truncates_no_number(table, run, monkeypatch, width):
     monkeypatch.setattr("automl.cli.search.console", Console(width=width))
     (table / "wide.yaml").write_text(WIDE)
     code, printed = run(
@@ -216,7 +216,7 @@ def test_fault_prints_one_message(table, run, words, message):
     assert "Traceback" not in printed
 
 
-def test_help_tells_every_command(run):
+def test_help_lists_all_commands(run):
     code, printed = run("--help")
     assert code == 0
     commands = ("search", "resume", "sync", "replay", "leaderboard", "export", "predict", "ui", "spaces")
@@ -227,7 +227,7 @@ def test_help_tells_every_command(run):
         assert "Usage" in printed
 
 
-def test_version(run):
+def test_version_is_printed(run):
     assert run("--version") == (0, f"{automl.__version__}\n")
 
 
@@ -274,7 +274,7 @@ def start_long_search(folder, n_jobs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_ctrl_c_ends_a_search_in_order(table, n_jobs):
+def test_interrupt_ends_the_search_and_keeps_results(table, n_jobs):
     search = start_long_search(table, n_jobs)
     os.killpg(search.pid, signal.SIGINT)
     assert search.wait(timeout=60) == 0, (table / "printed").read_text()
@@ -299,12 +299,12 @@ def test_second_interrupt_stops_at_once(table):
     os.killpg(search.pid, signal.SIGINT)
     wait_for(lambda: "refitting" in (table / "printed").read_text() or search.poll() is not None)
     os.killpg(search.pid, signal.SIGINT)
-    assert search.wait(timeout=20) in (0, 130)  # 0 where the search was quicker than the second Ctrl-C
+    assert search.wait(timeout=20) in (0, 130)  # 0 if the search ended before the second Ctrl-C
     assert "Traceback" not in (table / "printed").read_text()
     assert finished_trials() > 0
 
 
-def test_late_interrupt_changes_nothing(folder):
+def test_interrupt_at_exit_is_ignored(folder):
     late = "atexit.register(os.kill, os.getpid(), signal.SIGINT)"
     program = f"import atexit, os, signal; from automl.cli import main; {late}; main()"
     ended = subprocess.run(
@@ -327,7 +327,7 @@ def command(**_):
 """
 IMPORTING = """
 def command(**_):
-    exec("raise KeyboardInterrupt")  # as the making of a dataclass does
+    exec("raise KeyboardInterrupt")  # dataclasses run exec, too
 """
 
 

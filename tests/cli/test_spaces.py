@@ -1,4 +1,4 @@
-"""The command line of spaces, as a person uses it."""
+"""`automl spaces`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ enqueue:
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
-    """Run `automl spaces` in a folder with a space; return the exit code, what was printed and what was said."""
+    """Run `automl spaces` in a folder with a space; return exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     (tmp_path / "mine.yaml").write_text(SPACE)
@@ -44,7 +44,7 @@ def run(monkeypatch, capsys, tmp_path):
     return run
 
 
-def test_list_names_every_space_and_where_it_stands(run):
+def test_list_prints_all_spaces_and_their_folder(run):
     code, printed, _ = run("list")
     assert code == 0
     for name in shipped_names():
@@ -53,7 +53,7 @@ def test_list_names_every_space_and_where_it_stands(run):
     assert "search_spaces" in printed
 
 
-def test_show_draws_the_tree_the_rules_and_the_starts(run):
+def test_show_prints_tree_rules_and_initial_points(run):
     code, printed, _ = run("show", "mine.yaml")
     assert code == 0
     for part in (
@@ -67,7 +67,7 @@ def test_show_draws_the_tree_the_rules_and_the_starts(run):
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_show_and_check_take_what_ships(run, name):
+def test_show_and_check_accept_shipped_spaces(run, name):
     code, printed, _ = run("show", name)
     assert (code, printed.split()[0]) == (0, name)
     code, printed, _ = run("check", name)
@@ -75,30 +75,30 @@ def test_show_and_check_take_what_ships(run, name):
     assert automl.load_space(name).digest() in printed
 
 
-def test_check_tells_every_fault_of_a_faulty_file_and_exits_with_2(run, tmp_path):
+def test_check_prints_all_faults(run, tmp_path):
     faulty = SPACE.replace("max_depth: {low", "max_dept: {low").replace("[logistic, hinge]", "hnge")
     (tmp_path / "faulty.yaml").write_text(faulty)
     for command in (["check", "faulty.yaml"], ["show", "faulty.yaml"], ["diff", "mine.yaml", "faulty.yaml"]):
-        code, printed, said = run(*command)
+        code, printed, errors = run(*command)
         assert (code, printed) == (2, "")
-        assert "error: 2 faults:" in said
-        assert "faulty.yaml:6 model.decision_tree.max_dept: must be a key of model.decision_tree" in said
-        assert 'Did you mean "max_depth"?' in said
-        assert "faulty.yaml:7 model.linear.loss" in said
-    code, _, said = run("check", "tabluar")
+        assert "error: 2 faults:" in errors
+        assert "faulty.yaml:6 model.decision_tree.max_dept: must be a key of model.decision_tree" in errors
+        assert 'Did you mean "max_depth"?' in errors
+        assert "faulty.yaml:7 model.linear.loss" in errors
+    code, _, errors = run("check", "tabluar")
     assert code == 2
-    assert 'Did you mean "tabular"?' in said
+    assert 'Did you mean "tabular"?' in errors
 
 
-def test_check_refuses_what_is_for_no_task_of_the_space(run, tmp_path):
+def test_check_rejects_values_for_no_task(run, tmp_path):
     (tmp_path / "numbers.yaml").write_text("task: regression\n" + SPACE)
-    code, _, said = run("check", "numbers.yaml")
+    code, _, errors = run("check", "numbers.yaml")
     assert code == 2
-    assert "numbers.yaml:7 model.decision_tree.criterion: must fit regression" in said
-    assert said.count("model.linear.loss: must fit regression") == 2
+    assert "numbers.yaml:7 model.decision_tree.criterion: must fit regression" in errors
+    assert errors.count("model.linear.loss: must fit regression") == 2
 
 
-def test_check_reports_a_class_that_does_not_train(run, tmp_path):
+def test_check_reports_an_estimator_that_fails(run, tmp_path):
     text = "space: {{model: {{choice: {{margin: {{estimator: sklearn.svm.LinearSVC, dual: {}, loss: hinge}}}}}}}}\n"
     (tmp_path / "margin.yaml").write_text(text.format("false"))
     code, _, printed = run("check", "margin.yaml")
@@ -111,7 +111,7 @@ def test_check_reports_a_class_that_does_not_train(run, tmp_path):
     assert (code, "is valid" in printed) == (0, True)
 
 
-def test_sample_gives_points_of_the_space_as_yaml(run):
+def test_sample_prints_points_as_yaml(run):
     code, printed, _ = run("sample", "mine.yaml", "-n", 5)
     space = automl.load_space("mine.yaml")
     points = list(yaml.safe_load_all(printed))
@@ -123,7 +123,7 @@ def test_sample_gives_points_of_the_space_as_yaml(run):
     assert run("sample", "mine.yaml", "-n", 0)[0] == 2
 
 
-def test_diff_tells_what_changed_and_what_stays_valid(run, tmp_path):
+def test_diff_prints_changes_and_valid_trials(run, tmp_path):
     (tmp_path / "wider.yaml").write_text(SPACE.replace("high: 4", "high: 9"))
     code, printed, _ = run("diff", "mine.yaml", "wider.yaml")
     assert code == 0
@@ -145,23 +145,23 @@ def test_schema_is_printed_or_written(run, tmp_path):
     assert json.loads((tmp_path / "space.schema.json").read_text()) == schema
 
 
-def test_other_packages_are_imported_where_they_are_allowed(run, tmp_path, monkeypatch):
-    (tmp_path / "house_of_models.py").write_text(
+def test_commands_need_allow_import(run, tmp_path, monkeypatch):
+    (tmp_path / "oak_package.py").write_text(
         "from sklearn.tree import DecisionTreeClassifier\nclass Oak(DecisionTreeClassifier):\n    pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "oak.yaml").write_text(
-        "space: {model: {choice: {oak: {estimator: house_of_models.Oak, max_depth: [1, 2]}}}}\n"
+        "space: {model: {choice: {oak: {estimator: oak_package.Oak, max_depth: [1, 2]}}}}\n"
     )
-    code, _, said = run("check", "oak.yaml")
+    code, _, errors = run("check", "oak.yaml")
     assert code == 2
-    assert "Other packages must be named in allow_imports" in said
+    assert "Other packages must be named in allow_imports" in errors
     for command in (["check", "oak.yaml"], ["sample", "oak.yaml"], ["diff", "oak.yaml", "quick"]):
-        assert run(*command, "--allow-import", "house_of_models")[0] == 0
+        assert run(*command, "--allow-import", "oak_package")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["list", "show", "check", "sample", "diff", "schema"])
-def test_help_explains_and_gives_an_example(run, command):
+def test_help_prints_an_example(run, command):
     assert command in run("--help")[1]
     code, printed, _ = run(command, "--help")
     assert code == 0

@@ -1,4 +1,4 @@
-"""One clear error before any training: where, what rule, what came, what to do."""
+"""Bad input raises one clear error before training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def with_missing(count):
 
 REAL = pd.Series(np.linspace(0, 1, len(X)), name="height")
 
-NO_USE = pd.DataFrame({"same": ["s"] * 60, "id": [f"row {i}" for i in range(60)]})
+WITHOUT_INFORMATION = pd.DataFrame({"same": ["s"] * 60, "id": [f"row {i}" for i in range(60)]})
 
-FAULTY = {
+BAD_INPUT = {
     "target with missing values": ((X, with_missing(3)), {}, automl.TableError, r"3 of 60 rows"),
     "one class": ((X, y == 7), {}, automl.TableError, r'"up".*(two classes|one class)'),
     "class with fewer rows than folds": (
@@ -35,7 +35,7 @@ FAULTY = {
     "duplicate column names": ((X.set_axis(["a", "a"], axis=1), y), {}, automl.TableError, r'"a"'),
     "infinite target": ((X, REAL.replace(1.0, np.inf)), {}, automl.TableError, r'"height".*finite'),
     "only constants and identifiers": (
-        (NO_USE, y), {}, automl.TableError, "identifier",
+        (WITHOUT_INFORMATION, y), {}, automl.TableError, "identifier",
     ),
     "other lengths": ((X.head(50), y), {}, automl.TableError, r"50.*60|60.*50"),
     "unknown space": ((X, y), {"space": "tabluar"}, automl.SpaceError, r'tabluar.*"tabular"'),
@@ -87,11 +87,11 @@ FAULTY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", FAULTY)
-def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkeypatch):
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_search_rejects_bad_input_before_training(case, folder, monkeypatch):
     (folder / "taken").mkdir()
     (folder / "file").write_text("")
-    table, settings, kind, message = FAULTY[case]
+    table, settings, kind, message = BAD_INPUT[case]
 
     def never(*_, **__):
         raise AssertionError("training started")
@@ -105,9 +105,7 @@ def test_faulty_input_is_refused_before_anything_is_trained(case, folder, monkey
 
 
 @pytest.mark.parametrize(("sampler", "package"), [("gp", "torch"), ("cmaes", "cmaes")])
-def test_a_sampler_whose_package_is_missing_is_refused_before_anything_is_trained(
-    folder, monkeypatch, sampler, package
-):
+def test_search_rejects_a_sampler_without_its_package(folder, monkeypatch, sampler, package):
     def never(*_, **__):
         raise AssertionError("training started")
 
@@ -121,13 +119,13 @@ def test_a_sampler_whose_package_is_missing_is_refused_before_anything_is_traine
     assert not list((folder / "mlruns").glob("studies/*"))
 
 
-def test_several_faults_are_told_at_once():
+def test_search_reports_several_faults_at_once():
     with pytest.raises(automl.SettingError) as caught:
         automl.Search(TREE, timeout=-1, n_trials=0, n_jobs=1.5).fit(X, y)
     assert [fault.where for fault in caught.value.faults] == ["n_trials", "timeout", "n_jobs"]
 
 
-def test_a_study_that_exists_is_not_overwritten(folder):
+def test_search_overwrites_no_study(folder):
     settings = {"n_trials": 2, "progress": False, "n_jobs": 1, "study_name": "mine"}
     automl.Search(TREE, **settings).fit(X, y)
     with pytest.raises(automl.SettingError, match='study_name: must be new in its storage; got "mine"'):
@@ -140,13 +138,13 @@ def test_a_study_that_exists_is_not_overwritten(folder):
     [
         ("absent.csv", None, "y", "no such file"),
         ("empty.csv", b"", "y", "empty"),
-        ("rubbish.parquet", b"not parquet", "y", "rubbish.parquet"),
+        ("bad.parquet", b"not parquet", "y", "bad.parquet"),
         ("table.docx", b"a,b", "y", r"\.csv"),
         ("table.csv", b"arr_delay,b\n1,2\n", "arr_dely", 'Did you mean "arr_delay"'),
         ("twice.csv", b"a,a,y\n1,2,3\n", "y", '"a"'),
     ],
 )
-def test_a_faulty_file_is_refused(tmp_path, name, content, target, message):
+def test_read_table_rejects_a_bad_file(tmp_path, name, content, target, message):
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A search over classes that the space names by their path, from the file to the exported model."""
+"""Search, log and export estimators named by their import paths."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def table():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_classes_of_scikit_learn_are_searched_with_the_rest(folder, table, n_jobs):
+def test_estimator_paths_of_scikit_learn_are_searched(folder, table, n_jobs):
     search = automl.Search(SPACE, n_trials=6, scoring="roc_auc", n_jobs=n_jobs, progress=False).fit(*table)
     board = search.leaderboard_
     assert set(board["family"]) == {"my_forest", "margin"}
@@ -55,35 +55,35 @@ def test_classes_of_scikit_learn_are_searched_with_the_rest(folder, table, n_job
 
 @pytest.fixture
 def oak(folder, monkeypatch, table):
-    (folder / "house_of_oak.py").write_text(OAK)
+    (folder / "oak_package.py").write_text(OAK)
     monkeypatch.syspath_prepend(folder)
     (folder / "oak.yaml").write_text(
-        "space: {model: {choice: {oak: {estimator: house_of_oak.Oak, max_depth: [1, 2]}}}}\n"
+        "space: {model: {choice: {oak: {estimator: oak_package.Oak, max_depth: [1, 2]}}}}\n"
     )
     yield folder
-    sys.modules.pop("house_of_oak", None)
+    sys.modules.pop("oak_package", None)
 
 
 @pytest.mark.parametrize("wrong", [5, [5], [""], None])
-def test_packages_are_names(table, wrong):
+def test_allow_imports_rejects_other_types(table, wrong):
     with pytest.raises(automl.SettingError, match="allow_imports: must be text or a list, each item text"):
         automl.Search(SPACE, allow_imports=wrong).fit(*table)
 
 
-def test_a_class_of_another_package_is_searched_logged_and_exported(oak, table):
+def test_estimator_path_of_another_package_needs_allow_imports(oak, table):
     with pytest.raises(automl.SpaceError, match="Other packages must be named in allow_imports"):
         automl.Search("oak.yaml", n_trials=2, progress=False).fit(*table)
     search = automl.Search(
-        "oak.yaml", n_trials=2, n_jobs=1, progress=False, allow_imports=["house_of_oak"]
+        "oak.yaml", n_trials=2, n_jobs=1, progress=False, allow_imports=["oak_package"]
     ).fit(*table)
     assert type(search.best_estimator_[-1]).__name__ == "Oak"
     assert search.model_uri_.startswith("models:/")
     path = search.export(oak / "model")
-    with pytest.raises(automl.SettingError, match=r"house_of_oak\.Oak"):
+    with pytest.raises(automl.SettingError, match=r"oak_package\.Oak"):
         automl.load_model(path)
 
 
-def test_the_command_line_searches_it_where_it_is_allowed(oak, table, monkeypatch, capsys):
+def test_command_line_needs_allow_import(oak, table, monkeypatch, capsys):
     X, y = table
     np.savetxt("table.csv", np.c_[X, y], delimiter=",", header="a,b,c,d,y", comments="")
     words = [
@@ -97,7 +97,7 @@ def test_the_command_line_searches_it_where_it_is_allowed(oak, table, monkeypatc
         "2",
         "--no-progress",
     ]
-    for more, expected in (([], 2), (["--allow-import", "house_of_oak", "--n-jobs", "1"], 0)):
+    for more, expected in (([], 2), (["--allow-import", "oak_package", "--n-jobs", "1"], 0)):
         monkeypatch.setattr(sys, "argv", ["automl", *words, *more])
         with pytest.raises(SystemExit) as stop:
             main()

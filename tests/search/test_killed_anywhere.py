@@ -1,4 +1,4 @@
-"""A search that dies at any write to its study, and goes on, ends with the study that it would have ended with."""
+"""A search killed at any write to its study and resumed has the same result."""
 
 import random
 
@@ -37,21 +37,21 @@ SEARCH = SearchRecord(
     n_rows=100, n_columns=3, n_folds=3, random_state=7,
 )  # fmt: skip
 N_TRIALS = 32
-MOMENTS = 5
+KILLS_PER_CASE = 5
 
 
-class Dead(BaseException):
-    """Stands where SIGKILL does."""
+class SimulatedKill(BaseException):
+    """Raised instead of SIGKILL."""
 
 
 def score(proposal, rung):
-    """Return what a trial comes to at a rung; a coin thrown by its configuration and seed."""
+    """Return the score at a rung: random, but fixed by configuration and seed."""
     chance = random.Random(f"{proposal.configuration} {proposal.seed}")
     return chance.random() + rung * chance.random() / 10
 
 
 def train(cohort, chance):
-    """Train nothing, but pause, ask and end as cohorts do."""
+    """Yield the events of a cohort without training."""
     alive = {proposal.number: proposal for proposal in cohort.trials}
     curves, replies = {number: [] for number in alive}, []
     ends = {number: one.params.get("model.linear.max_epochs", 1) for number, one in alive.items()}
@@ -78,16 +78,16 @@ def train(cohort, chance):
     yield Finished(cohort, [records[proposal.number] for proposal in cohort.trials])
 
 
-def search(journal, *, pruner, slots=1, seed=0, lives=None):
-    """Search; after ``lives`` writes to the study, die. Return how many there were."""
+def search(journal, *, pruner, slots=1, seed=0, kill_at=None):
+    """Search; stop after ``kill_at`` writes to the study. Return the number of writes."""
     study = create_study("s", journal, sampler=make_sampler(None, 7), pruner=make_pruner(pruner), resume=True)
     backend, writes = journal_backend(study), 0
     append = backend.append_logs
 
     def count(logs):
         nonlocal writes
-        if writes == lives:
-            raise Dead
+        if writes == kill_at:
+            raise SimulatedKill
         writes += 1
         append(logs)
 
@@ -105,7 +105,7 @@ def search(journal, *, pruner, slots=1, seed=0, lives=None):
 
 
 def outcome(journal):
-    """Return all that a study tells of its trials, but for times."""
+    """Return the trials of a study without times."""
     trials = load_study("s", journal).trials
     for trial in trials:
         trial.user_attrs.get("record", {})["started"] = 0
@@ -123,38 +123,39 @@ def outcome(journal):
     ]
 
 
-def resumed(journal, **settings):
-    """Search until the end; a Dead one goes on."""
+def finishes(journal, **settings):
+    """Search; return whether it ended before the kill."""
     try:
         search(journal, **settings)
-    except Dead:
+    except SimulatedKill:
         return False
     return True
 
 
 @pytest.mark.parametrize("slots", [1, 2])
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_killed_at_any_write_the_end_is_the_same(tmp_path, pruner, slots):
+def test_resume_after_a_kill_at_any_write_has_the_same_result(tmp_path, pruner, slots):
     whole = tmp_path / "whole.journal"
     n_writes = search(whole, pruner=pruner)
     expected = outcome(whole)
     assert n_writes > 150
-    assert {one[2].name for one in expected} == {"COMPLETE", "PRUNED", "FAIL"}  # what is forbidden fails
-    moments = sorted(random.Random(f"{pruner} {slots}").sample(range(n_writes), MOMENTS))
-    for i, lives in enumerate(moments):
+    # forbidden configurations fail
+    assert {one[2].name for one in expected} == {"COMPLETE", "PRUNED", "FAIL"}
+    moments = sorted(random.Random(f"{pruner} {slots}").sample(range(n_writes), KILLS_PER_CASE))
+    for i, kill_at in enumerate(moments):
         journal = tmp_path / f"{i}.journal"
-        with pytest.raises(Dead):
-            search(journal, pruner=pruner, slots=slots, seed=i, lives=lives)
+        with pytest.raises(SimulatedKill):
+            search(journal, pruner=pruner, slots=slots, seed=i, kill_at=kill_at)
         search(journal, pruner=pruner, slots=slots, seed=i + 1)
-        assert outcome(journal) == expected, lives
+        assert outcome(journal) == expected, kill_at
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_killed_again_and_again_the_end_is_the_same(tmp_path, slots):
+def test_resume_after_many_kills_has_the_same_result(tmp_path, slots):
     whole, journal = tmp_path / "whole.journal", tmp_path / "s.journal"
     search(whole, pruner="median")
-    chance, deaths = random.Random(0), 0
-    while not resumed(journal, pruner="median", slots=slots, seed=deaths, lives=chance.randrange(20)):
-        deaths += 1
-    assert deaths > 8
+    chance, kills = random.Random(0), 0
+    while not finishes(journal, pruner="median", slots=slots, seed=kills, kill_at=chance.randrange(20)):
+        kills += 1
+    assert kills > 8
     assert outcome(journal) == outcome(whole)

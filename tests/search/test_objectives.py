@@ -1,4 +1,4 @@
-"""Several objectives and limits on the result, from the search to MLflow, resume and the command line."""
+"""Several objectives and constraints: search, MLflow, resume and command line."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def runs(search):
     return client.get_run(search.run_id_), {int(run.data.tags["automl.number"]): run for run in found}
 
 
-def told(search):
-    """Return what a study knows of its trials, but for time."""
+def trials_of(search):
+    """Return the trials of a study without times."""
     return [
         (trial.number, trial.state.name, trial.values, trial.params, trial.constraints)
         for trial in search.study_.get_trials()
@@ -57,7 +57,7 @@ def told(search):
 
 
 @pytest.mark.slow
-def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
+def test_objectives_reach_study_leaderboard_and_mlflow(folder):
     X, y = cancer()
     search = make(scoring=["roc_auc", "fit_seconds"]).fit(X, y)
     assert [direction.name for direction in search.study_.directions] == ["MAXIMIZE", "MINIMIZE"]
@@ -68,7 +68,7 @@ def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
     assert board.trial.tolist()[: len(front)] == front
     assert board.front.sum() == len(front)
     assert search.best_score_ == board.roc_auc.max() == board.score.iloc[0]
-    assert "pruned" not in set(board.state)  # with several objectives nothing is
+    assert "pruned" not in set(board.state)  # no pruning with several objectives
     for trial in search.study_.get_trials():
         row = board[board.trial == trial.number].iloc[0]
         assert trial.values == [row.roc_auc, row.fit_seconds]
@@ -87,21 +87,21 @@ def test_a_search_for_two_objectives_from_study_to_mlflow(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
-def test_what_no_clock_tells_repeats_itself_with_any_number_of_jobs(folder, sampler):
+def test_objectives_without_times_repeat_with_two_jobs(folder, sampler):
     X, y = small()
     found = [
         make(scoring=TWO, sampler=sampler, n_jobs=n_jobs, storage=f"{n_jobs}.journal", refit=False).fit(X, y)
         for n_jobs in (1, 2)
     ]
-    assert told(found[0]) == told(found[1])
+    assert trials_of(found[0]) == trials_of(found[1])
     assert found[0].leaderboard_.trial.tolist() == found[1].leaderboard_.trial.tolist()
 
 
-def test_a_search_for_two_objectives_goes_on(folder):
+def test_objectives_can_be_resumed(folder):
     X, y = small()
-    before = told(make(scoring=TWO, n_trials=8, refit=False).fit(X, y))
+    before = trials_of(make(scoring=TWO, n_trials=8, refit=False).fit(X, y))
     search = make(scoring=TWO, n_trials=16, refit=False).fit(X, y)
-    assert told(search)[:8] == before
+    assert trials_of(search)[:8] == before
     assert len(search.leaderboard_) == 16
     front = {record.number for record in search.pareto_front_}
     assert front == {trial.number for trial in search.study_.best_trials}
@@ -114,7 +114,7 @@ def test_a_search_for_two_objectives_goes_on(folder):
         make(scoring=TWO, directions=["maximize", "maximize"]).fit(X, y)
 
 
-def test_sync_writes_the_front_anew(folder):
+def test_sync_rewrites_the_front(folder):
     X, y = small()
     search = make(scoring=TWO, n_trials=8, refit=False).fit(X, y)
     _, children = runs(search)
@@ -128,7 +128,7 @@ def test_sync_writes_the_front_anew(folder):
     assert marked == {record.number for record in search.pareto_front_}
 
 
-def test_who_leaves_last_puts_right_what_another_left_behind(folder):
+def test_last_process_corrects_the_tags(folder):
     X, y = small()
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     ends = []
@@ -136,7 +136,7 @@ def test_who_leaves_last_puts_right_what_another_left_behind(folder):
     def one_trial(study, trial):
         study.stop()
 
-    def another_comes_and_goes(study, trial):
+    def search_beside(study, trial):
         if ends:
             return
         ends.append(0)
@@ -148,7 +148,7 @@ def test_who_leaves_last_puts_right_what_another_left_behind(folder):
             client.set_tag(run.info.run_id, "automl.front", "true")
             client.set_tag(run.info.run_id, "automl.best", "true")
 
-    search = make(scoring=TWO, n_trials=12, refit=False, callbacks=[another_comes_and_goes]).fit(X, y)
+    search = make(scoring=TWO, n_trials=12, refit=False, callbacks=[search_beside]).fit(X, y)
     parent, children = runs(search)
     assert parent.info.status == "FINISHED"
     assert len(children) == 12
@@ -159,7 +159,7 @@ def test_who_leaves_last_puts_right_what_another_left_behind(folder):
     assert best == [search.best_trial_.number]
 
 
-def test_a_loss_of_the_users_own_goes_down(folder):
+def test_custom_loss_is_minimized(folder):
     X, y = small()
 
     def error(estimator, X, y):
@@ -173,13 +173,13 @@ def test_a_loss_of_the_users_own_goes_down(folder):
     )
     board = search.leaderboard_.set_index("trial")
     for trial in search.study_.get_trials():
-        # reports at rungs go where the values go, so that a pruner compares like with like
+        # pruners compare reports with values, so both have the same sign
         assert all(value >= 0 for value in trial.intermediate_values.values())
         if trial.value is not None and trial.state.name == "COMPLETE":
             assert trial.value == -board.score[trial.number]
 
 
-# Limits
+# Constraints
 
 
 def limited(**limits):
@@ -187,7 +187,7 @@ def limited(**limits):
 
 
 def tree_bytes(X, y):
-    """Return a limit that every tree and linear model is within, and no forest."""
+    """Return a limit that trees and linear models meet, and no forest meets."""
     search = make(n_trials=12, refit=False, storage="before.journal", space=limited(model_bytes=1e9)).fit(
         X, y
     )
@@ -199,7 +199,7 @@ def tree_bytes(X, y):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
+def test_constraint_excludes_forests(folder, n_jobs):
     X, y = small()
     limit = tree_bytes(X, y)
     space = limited(model_bytes=limit)
@@ -217,7 +217,7 @@ def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
     for trial in search.study_.get_trials():
         row = board[board.trial == trial.number].iloc[0]
         assert trial.constraints == {"model_bytes": row.model_bytes / limit - 1}
-    # the sampler turns away from forests once it knows them
+    # the sampler proposes fewer forests after the first
     assert (forests.trial >= 12).sum() <= (others.trial >= 12).sum()
     parent, children = runs(search)
     assert parent.data.metrics["n_over_limits"] == len(forests)
@@ -226,11 +226,11 @@ def test_a_limit_keeps_forests_from_winning(folder, n_jobs):
         assert run.data.tags["automl.feasible"] == str(number not in set(forests.trial)).lower()
     with pytest.raises(automl.SettingError, match=r"constraints: must be .*as in the study"):
         make(MIXED).fit(X, y)
-    before = told(search)
-    assert told(make(space, n_trials=26, refit=False).fit(X, y))[:24] == before
+    before = trials_of(search)
+    assert trials_of(make(space, n_trials=26, refit=False).fit(X, y))[:24] == before
 
 
-def test_where_nothing_is_within_the_nearest_wins_and_it_is_said(folder):
+def test_constraint_met_by_no_trial_warns(folder):
     X, y = small()
     with pytest.warns(
         UserWarning, match=r"No trial is within the limits; the best is \d+% over model_bytes\."
@@ -240,17 +240,17 @@ def test_where_nothing_is_within_the_nearest_wins_and_it_is_said(folder):
     assert search.pareto_front_ == ()
 
 
-def test_a_limit_on_time_is_measured_and_told(folder):
+def test_constraint_on_time_is_measured(folder):
     X, y = small()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # where this machine is busy nothing may be quick enough
+        warnings.simplefilter("ignore", UserWarning)  # on a busy machine no trial may meet it
         search = make(limited(predict_seconds=0.05), n_trials=6, refit=False).fit(X, y)
     board = search.leaderboard_
     assert board.predict_seconds.between(1e-5, 10).all()
     assert ((board.predict_seconds > 0.05) == (board.excess > 0)).all()
 
 
-def test_a_winner_that_outgrows_a_limit_is_told(folder):
+def test_constraint_violated_by_the_refit_warns(folder):
     X, y = small()
     rng = np.random.default_rng(0)
     y = rng.permutation(y)  # a tree of noise grows with its rows
@@ -266,7 +266,7 @@ def test_a_winner_that_outgrows_a_limit_is_told(folder):
         )
 
 
-def test_limits_and_objectives_go_together(folder):
+def test_constraints_apply_with_several_objectives(folder):
     X, y = small()
     limit = tree_bytes(X, y)
     search = make(limited(model_bytes=limit), scoring=["roc_auc", "accuracy"], refit=False).fit(X, y)
@@ -294,7 +294,7 @@ def run(monkeypatch, capsys):
 
 @pytest.mark.filterwarnings("always:No trial is within:UserWarning")
 @pytest.mark.parametrize("words", [["roc_auc,model_bytes"], ["roc_auc", "--scoring", "model_bytes"]])
-def test_the_command_line_takes_objectives_and_shows_them(folder, run, words, monkeypatch):
+def test_command_line_accepts_and_prints_objectives(folder, run, words, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     X, y = small()
     X.assign(label=y).to_csv("table.csv", index=False)
@@ -304,28 +304,28 @@ def test_the_command_line_takes_objectives_and_shows_them(folder, run, words, mo
     )
     options = ["--space", "space.yaml", "--n-trials", 6, "--n-jobs", 1, "--study-name", "s", "--no-progress"]
     search = ("search", "table.csv", "--target", "label", "--scoring", *words)
-    code, said = run(*search, *options)
-    assert code == 0, said
-    assert "No trial is within the limits" in said
-    code, said = run("leaderboard", "s")
+    code, printed = run(*search, *options)
+    assert code == 0, printed
+    assert "No trial is within the limits" in printed
+    code, printed = run("leaderboard", "s")
     assert code == 0
     assert re.search(
-        r"rank +trial +state +family +score +excess +model_bytes +predict_seconds +seconds", said
+        r"rank +trial +state +family +score +excess +model_bytes +predict_seconds +seconds", printed
     )
-    assert re.search(r"\+[\d,]+%", said)
+    assert re.search(r"\+[\d,]+%", printed)
     assert len(read_records(load_study("s"))) == 6
-    code, said = run("resume", "s", "--n-trials", 8, "--no-progress")
-    assert code == 0, said
+    code, printed = run("resume", "s", "--n-trials", 8, "--no-progress")
+    assert code == 0, printed
     assert len(read_records(load_study("s"))) == 8
     (folder / "space.yaml").write_text((folder / "space.yaml").read_text().split("constraints")[0])
     options[-2] = "other"
-    code, said = run(*search, *options)
-    assert code == 0, said
-    assert "1 *" in said
-    assert "* on the Pareto front" in said
+    code, printed = run(*search, *options)
+    assert code == 0, printed
+    assert "1 *" in printed
+    assert "* on the Pareto front" in printed
 
 
-def test_a_trial_of_several_objectives_is_replayed_from_its_run(folder, run):
+def test_replay_repeats_a_trial_of_several_objectives(folder, run):
     X, y = small()
     X.assign(label=y).to_csv("table.csv", index=False)
     space = {**MIXED, "constraints": {"model_bytes": 1e9}}
@@ -333,5 +333,5 @@ def test_a_trial_of_several_objectives_is_replayed_from_its_run(folder, run):
     search = make(space, scoring=["accuracy", "model_bytes"], n_trials=6, refit=False).fit(X, y)
     for number in (0, 3):
         assert search.replay(number).same
-        code, said = run("replay", search.leaderboard_.set_index("trial").run_id[number])
-        assert (code, "the same within rounding" in said) == (0, True), said
+        code, printed = run("replay", search.leaderboard_.set_index("trial").run_id[number])
+        assert (code, "the same within rounding" in printed) == (0, True), printed

@@ -42,6 +42,6 @@ def test_guard_respects_the_minimum_of_the_family():
     assert pruned == [set(), {0}, {0}, {0}, {0}, {0}]
     linear = FAMILIES["linear"]
     assert linear.min_resource({"max_epochs": 80}, 1, 6_000) == 10
-    # 300,000 rows are fewer epochs
+    # the minimum in rows is reached in fewer epochs
     assert linear.min_resource({"max_epochs": 80}, 1, 100_000) == 3
     assert linear.min_resource({"max_epochs": 80}, 16, 100_000) == 3 * 16

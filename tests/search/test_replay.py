@@ -1,4 +1,4 @@
-"""A trial trained again, alone, from what was recorded."""
+"""`Replay`: train a recorded trial again, alone."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def run(monkeypatch, capsys, *words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_every_trial_of_a_search_comes_to_its_score_again(folder, pruner):
+def test_replay_repeats_the_score_of_each_trial(folder, pruner):
     search = make(pruner=pruner).fit(*cancer())
     assert {"complete", "pruned"} <= set(search.leaderboard_.state)
     for number in search.leaderboard_.trial:
@@ -76,13 +76,13 @@ def test_every_trial_of_a_search_comes_to_its_score_again(folder, pruner):
 
 @pytest.fixture
 def searched(folder):
-    """A search by the command line's means: a table of a file, plain settings."""
+    """Return a search as the command line makes it: table from a file, plain settings."""
     X, y = small(90)
     X.assign(up=y).to_csv("t.csv", index=False)
     return make(n_trials=16).fit(*automl.read_table("t.csv", target="up"))
 
 
-def test_a_run_is_enough(searched, monkeypatch, capsys):
+def test_replay_needs_only_the_run(searched, monkeypatch, capsys):
     for row in searched.leaderboard_.groupby("family").head(2).itertuples():
         code, printed = run(monkeypatch, capsys, "replay", row.run_id)
         assert code == 0
@@ -105,7 +105,7 @@ def test_a_run_is_enough(searched, monkeypatch, capsys):
     ],
     ids=["numbers", "nothing left", "missing numbers", "free text", "free text alone"],
 )
-def test_a_run_is_enough_whatever_of_its_space_the_table_has_a_use_for(folder, X, preprocess, searched):
+def test_replay_needs_only_the_run_of_a_specialised_space(folder, X, preprocess, searched):
     model = {"choice": {"linear": {"max_epochs": [2, 4]}, "decision_tree": {"max_depth": [2, 3]}}}
     space = {"space": {"preprocess": preprocess, "model": model}}
     y = (NUMBERS.a > 0).rename("up")
@@ -115,7 +115,7 @@ def test_a_run_is_enough_whatever_of_its_space_the_table_has_a_use_for(folder, X
     assert all(replay_run(run_id, X, y).same for run_id in board.run_id)
 
 
-def test_another_score_is_said_and_is_exit_code_1(searched, monkeypatch, capsys):
+def test_replay_with_another_score_exits_with_1(searched, monkeypatch, capsys):
     tree = searched.leaderboard_[searched.leaderboard_.family == "decision_tree"].iloc[0]
     client = store()
     client.set_tag(tree.run_id, "automl.configuration", '{"model": {"decision_tree": {"max_leaf_nodes": 2}}}')
@@ -132,7 +132,7 @@ def test_another_score_is_said_and_is_exit_code_1(searched, monkeypatch, capsys)
     assert "whose tags cannot be read" in printed
 
 
-def test_the_table_must_be_the_one_of_the_search(searched, monkeypatch, capsys):
+def test_replay_rejects_another_table(searched, monkeypatch, capsys):
     run_id = searched.leaderboard_.run_id.iloc[0]
     Path("t.csv").rename("moved.csv")
     assert "no such file" in run(monkeypatch, capsys, "replay", run_id)[1]
@@ -144,7 +144,7 @@ def test_the_table_must_be_the_one_of_the_search(searched, monkeypatch, capsys):
     assert "table: must hold the values that the trial was trained on; got others (90 rows" in printed
 
 
-def test_objects_of_a_program_are_handed_in_again(folder):
+def test_replay_requires_python_objects_again(folder):
     X, y = small(90)
     groups = np.arange(90) // 5
 
@@ -166,7 +166,7 @@ def test_objects_of_a_program_are_handed_in_again(folder):
     assert str(found) == str(search.replay(int(search.leaderboard_.trial.iloc[0])))
 
 
-def test_what_failed_fails_again_and_what_has_no_score_is_refused(folder):
+def test_replay_repeats_failures_and_rejects_trials_without_score(folder):
     wild = {"space": {"model": {"choice": {"mlp": {"learning_rate": [1e9], "max_epochs": 6}, "linear": {}}}}}
     search = make(wild, n_trials=4).fit(*small(90))
     failed = search.leaderboard_[search.leaderboard_.state == "failed"].trial.iloc[0]
@@ -180,11 +180,11 @@ def test_what_failed_fails_again_and_what_has_no_score_is_refused(folder):
     late = search.best_trial_.model_copy(
         update={"score": None, "curve": Curve(), "state": "stopped", "reason": "the time was up"}
     )
-    with pytest.raises(automl.SettingError, match="must have come to a score.*stopped: the time was up"):
+    with pytest.raises(automl.SettingError, match="must have a score.*stopped: the time was up"):
         replay_trial(None, late)
 
 
-def test_scores_are_the_same_within_rounding_only(folder):
+def test_replay_compares_scores_within_rounding(folder):
     best = make(n_trials=2).fit(*small(90)).best_trial_
     for difference, same in ((0, True), (1e-6, True), (1e-3, False)):
         assert Replay(best, best.model_copy(update={"score": best.score + difference})).same is same

@@ -1,4 +1,4 @@
-"""Going on with a study, however it ended."""
+"""Resume a study, and sync it with MLflow."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def children(run_id):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
-def test_killed_at_random_moments_nothing_is_lost_or_told_twice(folder):
+def test_resume_after_random_kills_loses_no_trial(folder):
     command = [sys.executable, "-m", "tests.support.kill_and_resume", "30", "1", str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
     assert ran.returncode == 0, ran.stderr
-    lines = ran.stdout.splitlines()  # orphans print too
+    lines = ran.stdout.splitlines()  # workers of killed searches print too
     summary = next(line for line in lines if line.startswith("{'kill': 30, "))
     assert "the same 450 trials: {'complete'" in summary
 
 
-def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):
+def test_resume_adds_to_the_same_study_and_run(folder):
     X, y = small()
     first = make().fit(X, y)
     with pytest.raises(automl.SettingError, match='must be new.*"s".*leave out resume=False'):
@@ -74,13 +74,13 @@ def test_a_finished_search_goes_on_in_the_same_study_and_run(folder):
     assert best == [second.best_trial_.number]
     assert MlflowClient(default()).get_run(first.run_id_).info.status == "FINISHED"
 
-    third = make(10).fit(X, y)  # all trials are there already: only the winner is refitted
+    third = make(10).fit(X, y)  # no trials left: only the refit
     assert len(third.leaderboard_) == 10
     assert third.best_score_ == second.best_score_
     assert third.predict(X).tolist() == second.predict(X).tolist()
 
 
-def test_resume_begins_where_nothing_is_to_go_on_with(folder):
+def test_resume_without_a_study_starts_one(folder):
     assert len(make(3).fit(*small()).leaderboard_) == 3
 
 
@@ -88,7 +88,7 @@ X, y = small()
 
 
 @pytest.mark.parametrize(
-    ("table", "settings", "said"),
+    ("table", "settings", "messages"),
     [
         ((X.assign(c=X.a * 2, b=X.a), y), {}, ["n_columns: must be 2", "c besides; b as numeric instead of"]),
         ((X.rename(columns={"a": "z"}), y), {}, ["no a; z besides"]),
@@ -102,18 +102,18 @@ X, y = small()
         ((X, y), {"of": space(rate=(2.0, 3.0))}, ["space: must have room for every trial .* without trial"]),
     ],
 )  # fmt: skip
-def test_another_search_is_refused_with_all_that_differs(refusing, table, settings, said):
+def test_resume_rejects_another_search_with_all_differences(unchanged, table, settings, messages):
     with pytest.raises(automl.SettingError) as caught:
         make(**settings).fit(*table)
-    assert len(caught.value.faults) >= len(said)
-    for text in said:
+    assert len(caught.value.faults) >= len(messages)
+    for text in messages:
         assert re.search(text, str(caught.value))
     assert len(read_records(load_study("s"))) == 4
 
 
 @pytest.fixture(scope="module")
-def begun(empty_store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("begun")
+def four_trials(empty_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("four_trials")
     (folder / "mlruns").mkdir()
     (folder / "mlruns" / "mlflow.db").write_bytes(empty_store.read_bytes())
     with pytest.MonkeyPatch.context() as patch:
@@ -123,12 +123,12 @@ def begun(empty_store, tmp_path_factory):
 
 
 @pytest.fixture
-def refusing(begun, monkeypatch):
-    """The folder of a search of four trials that nothing may add to."""
-    monkeypatch.chdir(begun)
+def unchanged(four_trials, monkeypatch):
+    """Work in the folder of a search of four trials; tests must not add any."""
+    monkeypatch.chdir(four_trials)
 
 
-def test_a_wider_space_is_gone_on_with(folder):
+def test_resume_accepts_a_wider_space(folder):
     make(4).fit(X, y)
     wider = make(12, of=space(high=9, rate=(0.001, 1.0))).fit(X, y)
     assert len(wider.leaderboard_) == 12
@@ -142,17 +142,17 @@ def test_a_wider_space_is_gone_on_with(folder):
     assert more.loc[12:, "model.decision_tree.max_depth"].isna().any()
 
 
-def test_a_study_of_an_older_version_is_gone_on_with(folder):
+def test_resume_accepts_a_study_of_an_older_version(folder):
     study = make(3).fit(X, y).study_
-    about = study.user_attrs["search"]
+    facts = study.user_attrs["search"]
     study.set_user_attr(
-        "search", {name: about[name] for name in about.keys() - {"columns", "content", "folds"}}
+        "search", {name: facts[name] for name in facts.keys() - {"columns", "content", "folds"}}
     )
     assert len(make(5).fit(X, y).leaderboard_) == 5
-    assert load_study("s").user_attrs["search"] == about
+    assert load_study("s").user_attrs["search"] == facts
 
 
-def test_a_study_of_others_is_refused(folder):
+def test_resume_rejects_a_foreign_study(folder):
     import optuna
 
     storage = optuna.storages.InMemoryStorage()
@@ -161,7 +161,7 @@ def test_a_study_of_others_is_refused(folder):
         make(storage=storage).fit(X, y)
 
 
-def test_sync_writes_what_the_store_lacks(folder):
+def test_sync_writes_missing_runs(folder):
     store = (folder / "mlruns" / "mlflow.db").read_bytes()
     search = make(4, refit=False).fit(X, y)
     client = MlflowClient(default())
@@ -177,7 +177,7 @@ def test_sync_writes_what_the_store_lacks(folder):
     assert again[2].info.run_id == runs[2].info.run_id
     assert client.get_run(search.run_id_).info.status == "KILLED"
 
-    # A store that is lost is written anew from the study alone.
+    # A lost store is rebuilt from the study.
     (folder / "new.db").write_bytes(store)
     name, run_id, n_trials = sync(tracking_uri=f"sqlite:///{folder}/new.db")
     assert (name, n_trials) == ("s", 4)
@@ -187,7 +187,7 @@ def test_sync_writes_what_the_store_lacks(folder):
 
 
 @pytest.mark.parametrize("recovers", [False, True])
-def test_a_store_that_fails_in_mid_search_costs_nothing_and_is_brought_level(folder, monkeypatch, recovers):
+def test_search_survives_a_failing_store(folder, monkeypatch, recovers):
     log_batch, calls = MlflowClient.log_batch, []
 
     def fragile(*args, **kwargs):
@@ -200,14 +200,14 @@ def test_a_store_that_fails_in_mid_search_costs_nothing_and_is_brought_level(fol
         warnings.simplefilter("always")
         patch.setattr(MlflowClient, "log_batch", fragile)
         search = make(10).fit(X, y)
-    told = [str(warning.message) for warning in caught]
+    warned = [str(warning.message) for warning in caught]
     assert len(search.leaderboard_) == 10
     assert search.predict(X).shape == y.shape
     assert len(calls) > 10
-    if recovers:  # what it had missed by then was written at the end
-        assert told == []
+    if recovers:  # missing runs were written at the end
+        assert warned == []
     else:
-        assert [text for text in told if "The MLflow store" in text] == [
+        assert [text for text in warned if "The MLflow store" in text] == [
             f"The MLflow store {default()} failed during the search: 8 of 10 trials have no complete run "
             "(the disk is full). The study itself is complete."
         ]
@@ -219,19 +219,19 @@ def test_a_store_that_fails_in_mid_search_costs_nothing_and_is_brought_level(fol
     assert parent.data.metrics["best_score"] == search.best_score_
 
 
-def test_a_run_whose_id_nobody_could_keep_is_found_again(folder):
+def test_tracker_finds_a_run_missing_from_the_study(folder):
     search = make(3).fit(X, y)
     tracker = Tracker()
-    about = SearchRecord.model_validate(search.study_.user_attrs["search"])
-    assert tracker.find(about) is None
-    lost = tracker.start(about, {})
-    assert tracker.find(about) == lost
-    assert tracker.find(about.model_copy(update={"content": "0"})) is None
+    facts = SearchRecord.model_validate(search.study_.user_attrs["search"])
+    assert tracker.find(facts) is None
+    started = tracker.start(facts, {})
+    assert tracker.find(facts) == started
+    assert tracker.find(facts.model_copy(update={"content": "0"})) is None
     assert tracker.resume("0" * 32, []) is None
     tracker.close("finished")
 
 
-def test_resume_and_sync_from_the_command_line(folder, monkeypatch, capsys):
+def test_command_line_resumes_and_syncs(folder, monkeypatch, capsys):
     X.assign(up=y).to_csv("t.csv", index=False)
     (folder / "tree.yaml").write_text(automl.load_space(space()).to_yaml())
     common = ["t.csv", "--target", "up", "--space", "tree.yaml", "--n-jobs", "1", "--no-progress"]
@@ -247,7 +247,7 @@ def test_resume_and_sync_from_the_command_line(folder, monkeypatch, capsys):
     assert code == 2
     assert "study_name: needs a study to read" in printed
     assert run("search", *common, "--study-name", "s", "--n-trials", "3", "--scoring", "accuracy")[0] == 0
-    (folder / "tree.yaml").unlink()  # the study knows its space, and all else
+    (folder / "tree.yaml").unlink()  # the study holds its space and settings
     code, printed = run("resume", "s", "--n-trials", "5", "--no-progress")
     assert code == 0
     assert "s: 5 trials" in printed
@@ -264,7 +264,7 @@ def test_resume_and_sync_from_the_command_line(folder, monkeypatch, capsys):
     assert "s: 6 trials in run" in printed
 
 
-def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch, capsys):
+def test_command_line_cannot_resume_with_python_objects(folder, monkeypatch, capsys):
     make(2, cv=KFold(2), refit=False).fit(X, y)
     monkeypatch.setattr(sys, "argv", ["automl", "resume", "s"])
     with pytest.raises(SystemExit, match="2"):
@@ -278,11 +278,11 @@ def test_a_shell_cannot_go_on_with_what_a_program_handed_in(folder, monkeypatch,
     assert "FILE: must be given for a table that was made in memory" in capsys.readouterr().err
 
 
-def test_search_does_not_repeat_what_failed(folder):
+def test_resume_repeats_no_failed_configuration(folder):
     X, y = penguins()
     branch = {"estimator": "sklearn.linear_model.LogisticRegression", "solver": ["liblinear", "lbfgs"]}
     of = {"space": {"model": {"choice": {"mine": {**branch, "C": {"low": 0.1, "high": 10}}}}}}
-    first = make(8, of=of).fit(X, y)  # liblinear is for two classes, penguins have three
+    first = make(8, of=of).fit(X, y)  # liblinear fails on three classes
     failed = first.leaderboard_.query("state == 'failed'")
     assert len(failed) == 2
     second = make(14, of=of).fit(X, y)

@@ -1,4 +1,4 @@
-"""Two processes that search one study, to its end or until one of them dies."""
+"""Two processes search one study; one of them may be killed."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ from tests.support import ROOT
 
 trained, evaluate = [], thread.evaluate
 
-def noted(assignment, prepared, cohort, *more):
-    trained.extend(proposal.number for proposal in cohort.trials)
-    return evaluate(assignment, prepared, cohort, *more)
+def recorded(context, prepared, cohort, *more):
+    trained.extend(trial.number for trial in cohort.trials)
+    return evaluate(context, prepared, cohort, *more)
 
-thread.evaluate = noted
+thread.evaluate = recorded
 
-def wait(study, trial, told=[]):
-    if not told:
-        told.append(print("told one", flush=True))
+def wait(study, trial, calls=[]):
+    calls.append(trial)
+    if len(calls) == 1:
+        print("first trial", flush=True)
         sys.stdin.readline()
 
 found = search(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1], callbacks=[wait])
@@ -47,7 +48,7 @@ print(json.dumps([sorted(found.leaderboard_.trial.tolist()), trained]))
 
 @pytest.fixture(params=["journal", pytest.param("postgres", marks=pytest.mark.postgres)])
 def storage(request, folder):
-    """A journal, or a database without the study of the test before."""
+    """Return a journal, or a database without the study of an earlier test."""
     if request.param == "journal":
         return folder / "s.journal"
     url = request.getfixturevalue("postgres")
@@ -57,7 +58,7 @@ def storage(request, folder):
 
 
 def start(storage, jobs=1):
-    """Start a search that tells its first trial, says so, and goes on when it is told to."""
+    """Start a search that prints a line after its first trial and waits for input."""
     command = [sys.executable, "-c", SEARCH, str(storage), str(N_TRIALS), str(jobs)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
@@ -70,23 +71,23 @@ def start(storage, jobs=1):
     )
 
 
-def owners(found):
-    return Counter(one.user_attrs.get("owner") for one in found if one.state == TrialState.RUNNING)
+def running_owners(trials):
+    return Counter(trial.user_attrs.get("owner") for trial in trials if trial.state == TrialState.RUNNING)
 
 
 @pytest.mark.slow
-def test_two_processes_share_a_study_and_the_one_left_finishes(storage):
+def test_two_processes_finish_after_one_is_killed(storage):
     one, two = start(storage), start(storage)
     try:
-        assert [child.stdout.readline() for child in (one, two)] == ["told one\n"] * 2
+        assert [child.stdout.readline() for child in (one, two)] == ["first trial\n"] * 2
         trials = load_study("s", storage).get_trials()
-        assert len(owners(trials)) == 2
+        assert len(running_owners(trials)) == 2
         with pytest.raises(SettingError, match="must not be searched by another process at the same time"):
             sync("s", storage)
-        dead = next(owner for owner in owners(trials) if owner.endswith(f"-{two.pid}"))
+        dead = next(owner for owner in running_owners(trials) if owner.endswith(f"-{two.pid}"))
         os.kill(two.pid, signal.SIGKILL)
-        left = [trial.number for trial in trials if owners([trial])[dead]]
-        printed, errors = one.communicate("go on\n", timeout=1800)
+        orphaned = [trial.number for trial in trials if running_owners([trial])[dead]]
+        printed, errors = one.communicate("continue\n", timeout=1800)
     finally:
         one.kill()
         two.kill()
@@ -98,19 +99,19 @@ def test_two_processes_share_a_study_and_the_one_left_finishes(storage):
     ended = study.get_trials()
     assert sorted(records) == list(range(N_TRIALS))
     assert {trial.state for trial in ended} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
-    assert all(trial.user_attrs["owner"] != dead for trial in ended if trial.number in left)
+    assert all(trial.user_attrs["owner"] != dead for trial in ended if trial.number in orphaned)
     trained = [str(record.configuration) for record in records.values() if "same" not in record.reason]
     assert len(trained) == len(set(trained))
     check_mlflow(study.user_attrs["run_id"], records)
 
 
 @pytest.mark.slow
-def test_two_processes_that_live_share_the_trials_and_train_none_twice(storage):
+def test_two_processes_train_no_trial_twice(storage):
     children = [start(storage), start(storage)]
     try:
-        assert [child.stdout.readline() for child in children] == ["told one\n"] * 2
-        for child in children:  # both, before either is waited for
-            child.stdin.write("go on\n")
+        assert [child.stdout.readline() for child in children] == ["first trial\n"] * 2
+        for child in children:  # both before the wait
+            child.stdin.write("continue\n")
             child.stdin.flush()
         printed, errors = zip(*(child.communicate(timeout=1800) for child in children), strict=True)
     finally:

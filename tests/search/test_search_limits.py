@@ -1,4 +1,4 @@
-"""Searches within limits, watched and stopped by their callers."""
+"""`Search` with limits, callbacks and failing trials."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Deadly(DecisionTreeClassifier):
         self.kills = kills
 
     def fit(self, X, y):
-        if self.kills and len(X) < 40:  # not where the space is tried on tables of its own
+        if self.kills and len(X) < 40:  # not in the smoke test of the space
             os.kill(os.getpid(), signal.SIGKILL)
         return super().fit(X, y)
 """
@@ -53,7 +53,7 @@ class Broken(DecisionTreeClassifier):
         self.breaks = breaks
 
     def fit(self, X, y):
-        if self.breaks and len(X) < 40:  # not where the space is tried on tables of its own
+        if self.breaks and len(X) < 40:  # not in the smoke test of the space
             raise ValueError("the crop failed") from KeyError("no rain" * 2_000)
         return super().fit(X, y)
 """
@@ -66,7 +66,7 @@ def make(space=TREE, **settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_trial_that_hangs_costs_no_more_than_its_time(folder, monkeypatch, n_jobs):
+def test_search_prunes_trials_at_trial_timeout(folder, monkeypatch, n_jobs):
     (folder / "slow.py").write_text(SLOW)
     monkeypatch.syspath_prepend(folder)
     space = {"space": {"model": {"choice": {"slow": {"estimator": "slow.Slow", "seconds": [0.0, 600.0]}}}}}
@@ -86,7 +86,7 @@ def test_a_trial_that_hangs_costs_no_more_than_its_time(folder, monkeypatch, n_j
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills its workers")
-def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(folder, monkeypatch):
+def test_search_fails_only_the_trial_that_kills_its_worker(folder, monkeypatch):
     (folder / "deadly.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(folder)
     params = {"estimator": "deadly.Deadly", "kills": [False, True]}
@@ -106,7 +106,7 @@ def test_a_trial_that_kills_its_worker_fails_with_the_reason_and_no_other_does(f
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_what_a_trial_raised_is_told_by_its_run_however_long_its_traceback(folder, monkeypatch, n_jobs):
+def test_search_logs_the_error_of_a_failed_trial(folder, monkeypatch, n_jobs):
     (folder / "broken.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(folder)
     params = {"estimator": "broken.Broken", "breaks": [False, True]}
@@ -124,8 +124,8 @@ def test_what_a_trial_raised_is_told_by_its_run_however_long_its_traceback(folde
     assert tags["automl.state"] == "failed"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc")
-def test_a_limit_without_room_for_workers_is_refused_before_anything_trains(folder):
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_search_rejects_a_memory_limit_too_low(folder):
     with pytest.raises(
         automl.SettingError, match="memory_limit: must leave each of 2 workers at least 180 MB"
     ):
@@ -144,15 +144,15 @@ class Watcher:
             search.stop()
 
 
-def test_callbacks_of_both_forms_are_told_and_can_end_the_search(folder):
+def test_callbacks_of_both_forms_can_end_the_search(folder):
     watcher, seen = Watcher(), []
 
     def callback(study, trial):
         seen.append((trial.number, trial.state.name.lower(), study.study_name))
         assert study.trials[trial.number].value == trial.value
 
-    most = optuna.study.MaxTrialsCallback(3, states=None)  # calls study.stop()
-    search = make(n_trials=50, callbacks=[watcher, callback, most]).fit(*small())
+    limit = optuna.study.MaxTrialsCallback(3, states=None)  # calls study.stop()
+    search = make(n_trials=50, callbacks=[watcher, callback, limit]).fit(*small())
     board = search.leaderboard_
     assert 3 <= len(board) < 10
     assert seen == watcher.seen
@@ -163,10 +163,10 @@ def test_callbacks_of_both_forms_are_told_and_can_end_the_search(folder):
     again = make(n_trials=50, callbacks=[later := Watcher(last=12)]).fit(*small())
     assert len(later.seen) == len(again.leaderboard_) - len(board)
     assert 13 <= len(again.leaderboard_) < 20
-    again.stop()  # nothing to stop
+    again.stop()  # no effect after the end
 
 
-def test_nothing_is_lost_where_a_callback_raises(folder):
+def test_callback_error_keeps_all_results(folder):
     def callback(study, trial):
         if trial.number == 4:
             raise ZeroDivisionError("mine")
@@ -186,7 +186,7 @@ def test_nothing_is_lost_where_a_callback_raises(folder):
 
 
 @pytest.mark.parametrize("wrong", [[5], ["patient"], [print, None]])
-def test_callbacks_that_cannot_be_called_are_refused(wrong):
+def test_callbacks_must_be_callable(wrong):
     with pytest.raises(
         automl.SettingError, match="callbacks: each must be a function of Optuna's form, or have"
     ):
@@ -194,7 +194,7 @@ def test_callbacks_that_cannot_be_called_are_refused(wrong):
 
 
 @pytest.mark.slow
-def test_patience_ends_a_search_that_finds_nothing_better(folder):
+def test_patience_ends_the_search(folder):
     boards = [
         make(n_trials=200, patience=5, n_jobs=n_jobs, study_name=f"{n_jobs}").fit(*small()).leaderboard_
         for n_jobs in (1, 2)
@@ -207,7 +207,7 @@ def test_patience_ends_a_search_that_finds_nothing_better(folder):
 
 
 @pytest.mark.slow
-def test_the_command_line_knows_the_limits(folder, monkeypatch, capsys):
+def test_command_line_passes_the_limits(folder, monkeypatch, capsys):
     X, y = small()
     X.assign(up=y).to_csv("t.csv", index=False)
     (folder / "tree.yaml").write_text(automl.load_space(TREE).to_yaml())
