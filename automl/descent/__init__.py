@@ -8,9 +8,10 @@ from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_co
 from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.optimizers import OPTIMIZERS
+from automl.descent.records import Failure, Snapshot
 from automl.descent.schedules import SCHEDULES
 from automl.descent.streamed import ParquetMatrix
-from automl.descent.training import Failure, Snapshot, Training
+from automl.descent.training import Training
 
 if TYPE_CHECKING:
     from automl.descent.sklearn import (

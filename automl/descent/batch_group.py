@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,41 +15,17 @@ import numpy as np
 from automl.descent.averaging import WeightAverage
 from automl.descent.data import CHUNK_ROWS, Rows, chunks
 from automl.descent.kernels import Array, Ops
+from automl.descent.layers import SharedBits
 from automl.descent.losses import Loss
-from automl.descent.model import BindContext, BufferPool, Model, SharedBits
-from automl.descent.optimizers import OPTIMIZERS
+from automl.descent.model import Model
+from automl.descent.records import Snapshot
+from automl.descent.runners import LinearRunner, RunnerSetup, step_order, updaters
 from automl.descent.schedules import LearningRates
-from automl.descent.updates import ForwardBackward, LinearRunner, StepRunner, Updater, updaters
+from automl.descent.updates import StepRunner, Updater
 
-__all__ = ["BatchGroup", "Snapshot"]
+__all__ = ["BatchGroup"]
 
 _RATES = 1024  # steps whose learning rates are computed at once
-_LARGE_STEP = 1 << 15  # products of a step from which two products cost more than the calls they save
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A trial between two epochs.
-
-    Parameters
-    ----------
-    theta : ndarray of shape (p,)
-        Parameters.
-    state : dict
-        The optimizer's arrays; missing ones start from their initial values.
-    mean : ndarray of shape (p,), optional
-        Averaged parameters.
-    count : int
-        Epochs that the average is over.
-    schedule : tuple of float
-        State of the learning-rate schedule.
-    """
-
-    theta: Array
-    state: dict[str, Array] = field(default_factory=dict)
-    mean: Array | None = None
-    count: int = 0
-    schedule: tuple[float, ...] = ()
 
 
 class BatchGroup:
@@ -88,16 +63,7 @@ class BatchGroup:
         seed: Sequence[int],
         ops: Ops,
     ) -> None:
-        kinds = list(OPTIMIZERS)
-        own = [configs[position] for position in positions]
-        order = sorted(
-            range(len(own)),
-            key=lambda i: (
-                own[i].activation if model.hidden_units else "",
-                not OPTIMIZERS[own[i].optimizer].fused,
-                kinds.index(own[i].optimizer),
-            ),
-        )
+        order = step_order([configs[position] for position in positions], model)
         self.model, self.loss, self.batch, self._ops = model, loss, batch, ops
         self.positions = np.asarray(positions, np.intp)[order]
         self.configs = [configs[i] for i in self.positions]
@@ -117,11 +83,13 @@ class BatchGroup:
         self._gradient = np.empty((k, self.model.size), np.float32)
         smoothing = np.array([config.label_smoothing for config in self.configs], np.float32)
         self._smoothing = smoothing if smoothing.any() and self.loss.probabilities else None
-        self._runners: dict[int, list[StepRunner | LinearRunner]] = {}
         mask, first = self.model.decay_mask(), 0
         for updater in self._updaters:
             updater.bind(first, self.configs, self.theta, self._gradient, mask)
             first = updater.trials.stop
+        arrays = self.configs, self.theta, self._gradient, self._smoothing, self._updaters
+        self._setup = RunnerSetup(self.model, self.loss, *arrays, self.batch, self._bits, self._ops)
+        self._runners: dict[int, list[StepRunner | LinearRunner]] = {}
 
     def select(self, mask: Array) -> None:
         """Keep the trials where ``mask`` ``(k,)`` is true."""
@@ -272,34 +240,6 @@ class BatchGroup:
         return self.loss.total(per_row, y, weight, self._smoothing)
 
     def _runners_for(self, m: int) -> list[StepRunner | LinearRunner]:
-        """Return what steps all trials over batches of ``m`` rows: kernels for some, calls for the others."""
         if m not in self._runners:
-            kernel = getattr(self._ops, self.loss.linear_steps or "", None) if self.model.is_linear else None
-            one_call = [one for one in self._updaters if one.fused_arrays] if kernel is not None else []
-            products = m * len(self.configs) * self.model.size
-            if len(one_call) > 1 or (len(self._updaters) > 1 and products > _LARGE_STEP):
-                one_call = []  # a step takes longer than its calls, and one wide product is faster than two
-            others = [one for one in self._updaters if one not in one_call]
-            found: list[StepRunner | LinearRunner] = [
-                LinearRunner(kernel, self._passes(m, [one])[0], one) for one in one_call if kernel is not None
-            ]
-            if others:
-                found.append(StepRunner(self._passes(m, others), others, self._bits))
-            self._runners[m] = found
+            self._runners[m] = self._setup.runners(m)
         return self._runners[m]
-
-    def _passes(self, m: int, some: Sequence[Updater]) -> list[ForwardBackward]:
-        """Return the passes of neighbouring trials, a few at a time so that their units stay in the cache."""
-        start, stop = some[0].trials.start, some[-1].trials.stop
-        size = max(1, min(self.model.trials_per_pass(min(self.batch, CHUNK_ROWS)), stop - start))
-        buffers = BufferPool()
-        return [
-            self._pass(slice(first, min(first + size, stop)), m, buffers)
-            for first in range(start, stop, size)
-        ]
-
-    def _pass(self, trials: slice, m: int, buffers: BufferPool) -> ForwardBackward:
-        context = BindContext(self.configs[trials], self._bits, self._ops, buffers)
-        bound = self.model.bind(self.theta[trials], self._gradient[trials], m, context)
-        smoothing = None if self._smoothing is None else self._smoothing[trials]
-        return ForwardBackward(trials, bound, self.loss, smoothing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from automl.descent.config import Architecture
 from automl.descent.kernels import Array
 from automl.descent.losses import Loss
+from automl.descent.records import Snapshot
 from automl.errors import Fault, InputError
 
-__all__ = ["check_data", "mean_one"]
+__all__ = ["check_data", "check_snapshots", "mean_one"]
 
 
 def mean_one(sample_weight: Any, n: int) -> Array:
@@ -51,3 +53,12 @@ def check_data(
             found.append(Fault("sample_weight", rule, "others"))
     if found:
         raise InputError(found)
+
+
+def check_snapshots(snapshots: Sequence[Snapshot], k: int, p: int) -> None:
+    """Raise an `InputError` unless there are ``k`` snapshots of ``p`` parameters."""
+    sizes = [snapshot.theta.shape for snapshot in snapshots]
+    if sizes != [(p,)] * k:
+        rule = f"must be a snapshot of {p} parameters for each of {k} configs"
+        remedy = "Columns, outputs and layers must be those of the training it was taken from."
+        raise InputError(Fault("resume", rule, f"shapes {sizes}", remedy))

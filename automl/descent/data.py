@@ -18,15 +18,12 @@ __all__ = [
     "chunks",
     "copy_rows",
     "dense",
-    "sample_rows",
 ]
 
 CHUNK_ROWS = 2048
 """Most rows that pass through the layers at once; larger batches sum the gradients of several chunks."""
 
 _GATHER_FLOATS = 1 << 18
-_SAMPLED_ROWS = 2048
-_SAMPLED_BLOCKS = 16
 
 
 def chunks(start: int, stop: int, batch: int, d: int) -> Iterator[tuple[int, int]]:
@@ -121,16 +118,6 @@ class ArrayRows(Rows):
         else:
             copy_rows(self._X[which], x)
         return which
-
-
-def sample_rows(X: Any) -> Array:
-    """Return some of the rows ``(m, d)`` of ``X``, evenly spread, dense."""
-    n = X.shape[0]
-    if hasattr(X, "blocks"):
-        size = _SAMPLED_ROWS // _SAMPLED_BLOCKS
-        blocks = X.blocks[:: -(-len(X.blocks) // _SAMPLED_BLOCKS)]
-        return np.concatenate([dense(X[start : min(stop, start + size)]) for start, stop in blocks])
-    return np.asarray(dense(X[:: -(-n // _SAMPLED_ROWS)]))
 
 
 def copy_rows(rows: Any, out: Array) -> None:

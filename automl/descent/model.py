@@ -8,10 +8,9 @@ layer's weights and its gradient follows from the same product.
 
 from __future__ import annotations
 
-import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from automl.descent.data import copy_rows
 from automl.descent.kernels import Array, Ops
 from automl.descent.kernels import numpy as numpy_ops
 
-__all__ = ["BindContext", "BoundModel", "BufferPool", "Layer", "Model", "Pass", "SharedBits"]
+__all__ = ["BindContext", "BufferPool", "Layer", "Model", "Pass"]
 
 _OUTPUT_FLOATS = 1 << 21
 _CACHED_FLOATS = 1 << 17
@@ -51,38 +50,6 @@ class BufferPool:
         return self._buffers[self._next - 1][: shape[0]]
 
 
-class SharedBits:
-    """Random numbers of 16 bits, a batch at a time: one for each unit and row, shared by all trials.
-
-    Parameters
-    ----------
-    seed : sequence of int
-        Seed; the numbers follow from it and the epoch.
-    """
-
-    def __init__(self, seed: Sequence[int]) -> None:
-        self._seed = tuple(seed)
-        self.start_epoch(0)
-
-    def start_epoch(self, epoch: int) -> None:
-        """Seed the numbers of an epoch."""
-        self._source = np.random.SFC64(np.random.SeedSequence(self._seed, spawn_key=(epoch,)))
-        self.next_batch()
-
-    def next_batch(self) -> None:
-        """Forget the numbers of the batch before."""
-        self._drawn: dict[Layer, Array] = {}
-
-    def of(self, layer: Layer, shape: tuple[int, ...]) -> Array:
-        """Return a layer's numbers in this batch; layers draw in the order of their first call."""
-        if layer not in self._drawn:
-            size = math.prod(shape)
-            # each word of the source gives four numbers
-            words = self._source.random_raw(-(-size // 4))
-            self._drawn[layer] = words.view(np.uint16)[:size].reshape(shape)
-        return self._drawn[layer]
-
-
 @dataclass(frozen=True)
 class BindContext:
     """What a layer may use when it is bound, besides its weights.
@@ -91,8 +58,8 @@ class BindContext:
     ----------
     configs : sequence of TrainConfig
         Settings of the trials, in the order of the weights.
-    bits : SharedBits, optional
-        Source of random numbers while training; None for prediction.
+    bits : callable, optional
+        While training: ``(layer, shape)`` to the layer's random 16-bit numbers in this batch, shared by all trials.
     ops : module
         Kernels.
     buffers : BufferPool
@@ -100,7 +67,7 @@ class BindContext:
     """
 
     configs: Sequence[Any]
-    bits: SharedBits | None = None
+    bits: Callable[[Layer, tuple[int, ...]], Array] | None = None
     ops: Ops = numpy_ops
     buffers: BufferPool = field(default_factory=BufferPool)
 
@@ -206,14 +173,14 @@ class Model:
         """
         return max(1, _CACHED_FLOATS // (2 * n * self.hidden_units)) if self.hidden_units else sys.maxsize
 
-    def bind(self, theta: Array, gradient: Array | None, n: int, context: BindContext) -> BoundModel:
+    def bind(self, theta: Array, gradient: Array | None, n: int, context: BindContext) -> list[Pass]:
         """Return the passes for parameters ``(k, p)`` and ``n`` rows; no gradient for prediction."""
         context.buffers.restart()
         passes = [
             layer.bind(theta[:, part], None if gradient is None else gradient[:, part], n, context)
             for layer, part in zip(self.layers, self._slices, strict=True)
         ]
-        return BoundModel([bound for bound in passes if bound is not None])
+        return [bound for bound in passes if bound is not None]
 
     def outputs(self, theta: Array, configs: Sequence[Any], X: Any, ops: Ops = numpy_ops) -> Array:
         """Return raw outputs ``(k, n, c)`` of trials with parameters ``(k, p)`` for rows ``(n, d)``.
@@ -224,13 +191,16 @@ class Model:
         out = np.empty((k, n, self.c), np.float32)
         size = max(1, min(n, _OUTPUT_FLOATS // (k * self._widest + self.d)))
         x, context = np.empty((size, self.d + 1), np.float32), BindContext(configs, ops=ops)
-        bound = self.bind(theta, None, size, context)
+        passes = self.bind(theta, None, size, context)
         for start in range(0, n, size):
             m = min(size, n - start)
             if m < size:
-                bound, x = self.bind(theta, None, m, BindContext(configs, ops=ops)), x[:m]
+                passes, x = self.bind(theta, None, m, BindContext(configs, ops=ops)), x[:m]
             copy_rows(X[start : start + m], x)
-            out[:, start : start + m] = bound.forward(x).transpose(0, 2, 1)
+            z = x
+            for one in passes:
+                z = one.forward(z)
+            out[:, start : start + m] = z.transpose(0, 2, 1)
         return out
 
     def coefficients(self, theta: Array) -> list[tuple[Array, Array]]:
@@ -239,23 +209,3 @@ class Model:
             layer.coefficients(theta[part]) for layer, part in zip(self.layers, self._slices, strict=True)
         ]
         return [pair for pair in found if pair is not None]
-
-
-class BoundModel:
-    """All layers bound: from rows ``(n, d + 1)`` to outputs ``(k, c, n)``, and back."""
-
-    def __init__(self, passes: Sequence[Pass]) -> None:
-        self.passes = list(passes)
-        self._forward = [bound.forward for bound in self.passes]
-        self._backward = [bound.backward for bound in reversed(self.passes)]
-
-    def forward(self, x: Array) -> Array:
-        """Return raw outputs ``(k, c, n)`` in a buffer that the next call overwrites."""
-        for forward in self._forward:
-            x = forward(x)
-        return x
-
-    def backward(self, d: Array) -> None:
-        """Fill the gradients, given the derivative ``(k, c, n)`` by the outputs."""
-        for backward in self._backward:
-            d = backward(d)

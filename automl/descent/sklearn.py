@@ -17,11 +17,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from typing_extensions import override
 
 from automl.constraints import Anything, Boolean, Number, Parameter
-from automl.descent.batch_group import Snapshot
 from automl.descent.config import RULES, Architecture, TrainConfig, build, parameters
 from automl.descent.kernels import Array
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES, Loss
-from automl.descent.training import Training, unscaled
+from automl.descent.records import Snapshot
+from automl.descent.training import Training
 from automl.errors import Fault, InputError
 
 __all__ = ["ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"]
@@ -222,17 +222,18 @@ class _GradientDescent(BaseEstimator, ABC):
     def _coefficients(self) -> list[tuple[Array, Array]]:
         model = Architecture(**self.architecture_).make_model(self.n_features_in_, self.n_outputs_)
         scale = self.target_shift_, self.target_factor_
-        return unscaled(model.coefficients(self.theta_), self._loss(), scale)
+        return self._loss().unscale_layers(model.coefficients(self.theta_), *scale)
 
     def _raw(self, X: Any) -> Array:
         """Return raw outputs ``(n, c)`` in the target's own unit."""
-        check_is_fitted(self)
+        loss = self._loss()
         X = validate_data(self, X, reset=False, dtype=np.float32, accept_sparse="csr")
         model = Architecture(**self.architecture_).make_model(X.shape[1], self.n_outputs_)
         z = model.outputs(self.theta_[None], [TrainConfig(**self.config_)], X)[0]
-        return self._loss().unscale(z, self.target_shift_, self.target_factor_)
+        return loss.unscale(z, self.target_shift_, self.target_factor_)
 
     def _loss(self) -> Loss:
+        check_is_fitted(self)
         return Architecture(**self.architecture_).make_loss()
 
     def _linear(self) -> tuple[Array, Array]:

@@ -12,8 +12,10 @@ from automl.descent.data import ArrayRows, Rows, copy_rows, dense
 from automl.descent.kernels import Array, Ops
 from automl.descent.kernels import numpy as numpy_ops
 
-__all__ = ["ParquetMatrix", "StreamedRows", "make_rows"]
+__all__ = ["ParquetMatrix", "StreamedRows", "make_rows", "sample_rows"]
 
+_SAMPLED_ROWS = 2048
+_SAMPLED_BLOCKS = 16
 _WINDOW_FLOATS = 1 << 24
 _MAPPED_BYTES = 1 << 30
 """Memory maps of this size or more are read block by block; row by row they would be read from the disk."""
@@ -23,6 +25,16 @@ def make_rows(X: Any, y: Array, weight: Array | None, seed: Sequence[int], ops: 
     """Return the rows of ``X``, streamed if it has ``blocks`` or is a large memory map."""
     streams = hasattr(X, "blocks") or (isinstance(X, np.memmap) and X.nbytes >= _MAPPED_BYTES)
     return (StreamedRows if streams else ArrayRows)(X, y, weight, seed, ops)
+
+
+def sample_rows(X: Any) -> Array:
+    """Return some of the rows ``(m, d)`` of ``X``, evenly spread, dense."""
+    n = X.shape[0]
+    if hasattr(X, "blocks"):
+        size = _SAMPLED_ROWS // _SAMPLED_BLOCKS
+        blocks = X.blocks[:: -(-len(X.blocks) // _SAMPLED_BLOCKS)]
+        return np.concatenate([dense(X[start : min(stop, start + size)]) for start, stop in blocks])
+    return np.asarray(dense(X[:: -(-n // _SAMPLED_ROWS)]))
 
 
 class StreamedRows(Rows):

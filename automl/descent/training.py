@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from automl.descent.batch_group import BatchGroup, Snapshot
-from automl.descent.checks import check_data, mean_one
+from automl.descent.batch_group import BatchGroup
+from automl.descent.checks import check_data, check_snapshots, mean_one
 from automl.descent.config import Architecture, TrainConfig, check
-from automl.descent.data import sample_rows
 from automl.descent.kernels import Array, ops
 from automl.descent.layers import ACTIVATIONS
-from automl.descent.losses import Loss
-from automl.descent.streamed import make_rows
+from automl.descent.records import Failure, Snapshot
+from automl.descent.streamed import make_rows, sample_rows
 from automl.errors import Fault, InputError
 
-__all__ = ["Failure", "Snapshot", "Training", "unscaled"]
+__all__ = ["Training"]
 
 DIVERGENCE_FACTOR = 1000.0
 """A trial has diverged when its loss exceeds that of a constant prediction by this factor."""
 
 DIVERGING: dict[str, Any] = {"all": "ignore"}
 """NumPy's error state while training: divergence is detected afterwards and ends the trial, not the cohort."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why and when a trial ended early.
-
-    Parameters
-    ----------
-    reason : str
-        Reason.
-    epoch : int
-        Epoch in which it happened, from 1.
-    """
-
-    reason: str
-    epoch: int
 
 
 class Training:
@@ -139,7 +121,7 @@ class Training:
         row_weight = None if sample_weight is None else weight.astype(np.float32)
         self._rows = make_rows(X, y, row_weight, seed, self._ops)
         intercept = self.loss.init(y, weight, n_outputs)
-        self._limit = DIVERGENCE_FACTOR * self._constant_loss(y, intercept)
+        self._limit = DIVERGENCE_FACTOR * max(self.loss.constant_value(intercept, y), 0.01)
         self._model = architecture.make_model(X.shape[1], n_outputs)
         self._groups, self._complete = self._make_groups(sample_rows(X), intercept, seed), list[BatchGroup]()
         self._losses: list[list[float]] = [[] for _ in self.configs]
@@ -147,18 +129,9 @@ class Training:
         self.epoch, self.part, self._in_epoch = epoch, 0.0, False
         self.failures: dict[int, Failure] = {}
         if resume is not None:
-            self._resume(resume)
-
-    def _resume(self, snapshots: Sequence[Snapshot]) -> None:
-        sizes = [snapshot.theta.shape for snapshot in snapshots]
-        if sizes != [(self._model.size,)] * len(self.configs):
-            rule = (
-                f"must be a snapshot of {self._model.size} parameters for each of {len(self.configs)} configs"
-            )
-            remedy = "Columns, outputs and layers must be those of the training it was taken from."
-            raise InputError(Fault("resume", rule, f"shapes {sizes}", remedy))
-        for group in self._groups:
-            group.restore(snapshots)
+            check_snapshots(resume, len(self.configs), self._model.size)
+            for group in self._groups:
+                group.restore(resume)
 
     def _scaled(self, y: Array) -> Array:
         """Return targets as the loss sees them."""
@@ -166,12 +139,6 @@ class Training:
         if (shift, factor) != (0.0, 1.0):
             y = (y - shift) / factor
         return y.astype(np.float32, copy=False) if y.dtype.kind == "f" else y
-
-    def _constant_loss(self, y: Array, intercept: Array) -> float:
-        some = y[:: max(1, len(y) // 65536)]
-        z = np.tile(intercept.astype(np.float32)[None, :, None], (1, 1, len(some)))
-        weight = np.full(len(some), 1 / len(some), np.float32)
-        return max(float(self.loss.value(z, some, weight)[0]), 0.01)
 
     def _make_groups(self, sample: Array, intercept: Array, seed: Sequence[int]) -> list[BatchGroup]:
         n, model, groups = self._rows.n, self._model, []
@@ -337,17 +304,8 @@ class Training:
         return np.asarray(group.weights[slot].copy())
 
     def weights(self, i: int) -> list[tuple[Array, Array]]:
-        """Return ``(W (n_in, n_out), b (n_out,))`` of each dense layer of config ``i``, as `unscaled` does."""
-        return unscaled(self._model.coefficients(self.theta(i)), self.loss, self.target_scale)
-
-
-def unscaled(
-    layers: list[tuple[Array, Array]], loss: Loss, target_scale: tuple[float, float]
-) -> list[tuple[Array, Array]]:
-    """Return the coefficients of dense layers with the last one in the target's unit."""
-    *hidden, (weight, bias) = layers
-    zero, one = loss.unscale(np.array([0, 1], np.float32), 0.0, target_scale[1])
-    return [*hidden, (weight * (one - zero), loss.unscale(bias, *target_scale))]
+        """Return ``(W (n_in, n_out), b (n_out,))`` of each dense layer of config ``i``, in the target's unit."""
+        return self.loss.unscale_layers(self._model.coefficients(self.theta(i)), *self.target_scale)
 
 
 def _positions(groups: Sequence[BatchGroup]) -> Array:

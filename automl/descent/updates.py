@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import groupby, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from automl.descent.kernels import Array, Ops
-from automl.descent.layers import LinearPass
+from automl.descent.kernels import FUSED_SETTINGS, Array, Ops
+from automl.descent.layers import SharedBits
 from automl.descent.losses import Loss, Targets
-from automl.descent.model import BoundModel, SharedBits
+from automl.descent.model import Pass
 from automl.descent.optimizers import OPTIMIZERS, State
 
-__all__ = ["FUSED_SETTINGS", "ForwardBackward", "LinearRunner", "StepRunner", "Updater", "updaters"]
+__all__ = ["ForwardBackward", "StepRunner", "Updater"]
 
 _TINY = 1e-30
 _FLUSH_STEPS = 128  # steps after which numbers that have decayed to almost nothing become zero
-_CACHED_FLOATS = 1 << 15
 _SMALL = 256  # parameters up to which multiplying by an array of rates is faster than by a column
-
-FUSED_SETTINGS = np.dtype(
-    [(name, np.float32) for name in ("beta1", "beta2", "epsilon", "nesterov", "l1", "l2", "decay", "clip")]
-    + [("adapts", np.bool_)]
-)
-"""Settings of a trial as the kernel ``fused_step`` reads them."""
 
 
 class Updater:
@@ -163,25 +156,6 @@ class Updater:
         return [name for name in own if not name.startswith("_")]
 
 
-def updaters(configs: Sequence[Any], theta: Array, ops: Ops) -> Iterator[Updater]:
-    """Yield an updater for each run of neighbouring trials that can be stepped together.
-
-    For large models each has only as many trials as stay in the cache with their state.
-    """
-    most, start = max(1, _CACHED_FLOATS // theta.shape[1]), 0
-
-    def kind(config: Any) -> str:
-        fused = OPTIMIZERS[config.optimizer].fused and ops.fused_step is not None
-        return "fused" if fused else str(config.optimizer)
-
-    for _, run in groupby(configs, kind):
-        stop = start + len(list(run))
-        for first in range(start, stop, most):
-            trials = slice(first, min(first + most, stop))
-            yield Updater(configs[trials], theta[trials], ops)
-        start = stop
-
-
 def _optimizer_params(config: Any) -> dict[str, float]:
     """Return the parameters of a config's optimizer, with defaults."""
     rules = OPTIMIZERS[config.optimizer].parameters
@@ -212,15 +186,17 @@ class ForwardBackward:
     """Some trials of a group, with their layers bound to ``m`` rows: from rows to gradients."""
 
     trials: slice
-    model: BoundModel
+    layers: Sequence[Pass]
     loss: Loss
     smoothing: Array | None
 
     def fill(self, x: Array, targets: Targets, per_row: Array) -> None:
         """Fill the gradients for rows ``(m, d + 1)``; ``per_row`` is the group's ``(k, m)`` for `Loss.total`."""
-        z = self.model.forward(x)
-        self.loss.backward(z, targets, per_row[self.trials], self.smoothing)
-        self.model.backward(z)
+        for layer in self.layers:
+            x = layer.forward(x)
+        self.loss.backward(x, targets, per_row[self.trials], self.smoothing)
+        for layer in reversed(self.layers):
+            x = layer.backward(x)
 
 
 @dataclass(frozen=True)
@@ -259,34 +235,3 @@ class StepRunner:
             self.fill(rows, tuple(target), losses)
             for updater in self.updaters:
                 updater.step(rate)
-
-
-@dataclass(frozen=True)
-class LinearRunner:
-    """The same for linear models whose loss and optimizers have kernels: all steps in a few calls.
-
-    Batches are small, and the calls of a step would take longer than the step.
-    """
-
-    kernel: Callable[..., None]
-    some: ForwardBackward
-    updater: Updater
-
-    def fill(self, x: Array, targets: Targets, per_row: Array) -> None:
-        """Fill the gradients, as `StepRunner.fill` does."""
-        self.some.fill(x, targets, per_row)
-
-    def run(self, x: Array, targets: Targets, per_row: Array, rates: Array) -> None:
-        """Do a step for each of ``s`` batches, as `StepRunner.run` does."""
-        layer, updater, trials = self.some.model.passes[0], self.updater, self.updater.trials
-        assert isinstance(layer, LinearPass)
-        smoothing = self.some.smoothing
-        if smoothing is None:
-            smoothing = np.zeros(len(layer.buffer), np.float32)
-        arrays, done = (layer.transposes, smoothing, layer.buffer, *updater.fused_arrays), 0
-        while done < len(x):
-            steps = slice(done, done + updater.steps_to_flush)
-            own = per_row[steps, trials], rates[steps, trials]
-            self.kernel(x[steps], tuple(target[steps] for target in targets), *own, *arrays)
-            updater.count(len(x[steps]))
-            done = steps.stop

@@ -53,7 +53,6 @@ def test_cycles_are_found():
     assert cycles(graph) == [["a", "b", "c"]]
 
 
-@pytest.mark.xfail(reason="until the new layout has landed", strict=False)
 def test_training_step_runs_at_most_10_files_and_2000_lines():
     step, _ = executed_files(ROOT)
     assert len(step) <= 10, step

@@ -21,10 +21,11 @@ from automl.descent import (
     batch_group,
     data,
     model,
+    runners,
 )
 from automl.descent.optimizers import Optimizer
+from automl.descent.records import Failure
 from automl.descent.schedules import Schedule
-from automl.descent.training import Failure
 from tests.support.tables import loss_table
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -223,7 +224,7 @@ def test_pause_detects_divergence():
 
 
 def test_dropout_is_the_same_in_chunked_batches(monkeypatch):
-    for module in (data, batch_group):
+    for module in (data, batch_group, runners):
         monkeypatch.setattr(module, "CHUNK_ROWS", 16)
     X, y, _ = loss_table("logistic")
     configs = [

@@ -14,7 +14,7 @@ import pytest
 
 from automl.descent import LOSSES, OPTIMIZERS, Architecture, TrainConfig, Training, kernels
 from automl.descent.kernels import SWITCH, numpy, ops, uses_numba
-from automl.descent.updates import updaters
+from automl.descent.runners import updaters
 
 K, H, N = 3, 4, 37
 

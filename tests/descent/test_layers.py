@@ -18,6 +18,7 @@ from automl.descent import (
 )
 from automl.descent.layers import InputLayer
 from automl.descent.model import BindContext, Layer, Pass
+from tests.support.passes import backward, forward
 
 N, D = 200, 3
 
@@ -83,10 +84,10 @@ def test_layer_gradient_is_the_central_difference(data):
 
     def run(parameters: Any) -> tuple[float, Any]:
         gradient = np.zeros_like(parameters)
-        bound = model.bind(parameters, gradient, N, BindContext([TrainConfig(activation="tanh")]))
-        z = bound.forward(x)
+        passes = model.bind(parameters, gradient, N, BindContext([TrainConfig(activation="tanh")]))
+        z = forward(passes, x)
         value = 0.5 * np.mean((z[0, 0] - y) ** 2)
-        bound.backward((z - y) / N)
+        backward(passes, (z - y) / N)
         return value, gradient[0]
 
     _, gradient = run(theta)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from automl.descent import ACTIVATIONS, INPUT_LAYERS, LOSSES, NORMALIZATIONS, Architecture, TrainConfig
-from automl.descent.layers.activation import ActivationLayer
+from automl.descent.layers.activation import ActivationLayer, Dropout, SharedBits
 from automl.descent.layers.dense import product
-from automl.descent.layers.dropout import Dropout
 from automl.descent.layers.embedding import Embedding
-from automl.descent.model import BindContext, Model, SharedBits
+from automl.descent.model import BindContext, Model
+from tests.support.passes import backward, forward
 
 K, N, D, C = 2, 7, 3, 2
 RELU, TANH = [TrainConfig(activation="relu")] * K, [TrainConfig(activation="tanh")] * K
@@ -43,10 +43,10 @@ def gradient_check(
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gradient = np.full_like(parameters, np.nan)
-        bound = model.bind(parameters.copy(), gradient, N, context())
-        z, per_row = bound.forward(x), np.empty((K, N))
+        passes = model.bind(parameters.copy(), gradient, N, context())
+        z, per_row = forward(passes, x), np.empty((K, N))
         loss.backward(z, loss.targets(y, weight, C), per_row)
-        bound.backward(z)
+        backward(passes, z)
         return loss.total(per_row, y, weight), gradient
 
     with np.errstate(all="raise"):
@@ -64,7 +64,7 @@ def gradient_check(
 def test_model_gradient_is_the_central_difference(kinds, normalization, dropout):
     model, theta = stack(normalization)
     configs = [TrainConfig(activation=kind, dropout=dropout * i, seed=i) for i, kind in enumerate(kinds)]
-    gradient_check(model, theta, rows(), lambda: BindContext(configs, SharedBits([0])))
+    gradient_check(model, theta, rows(), lambda: BindContext(configs, SharedBits([0]).of))
 
 
 def embedded(loss: str, hidden: tuple[int, ...], categories: tuple[int, ...], length: int) -> Architecture:
@@ -222,7 +222,7 @@ def test_normalization_removes_the_scale(normalization):
     scaled = theta.copy()
     scaled[:, : 6 * (D + 1)] *= 100
     before, after = (
-        model.bind(t, np.empty_like(t), N, BindContext(TANH)).forward(rows()).copy() for t in (theta, scaled)
+        forward(model.bind(t, np.empty_like(t), N, BindContext(TANH)), rows()).copy() for t in (theta, scaled)
     )
     assert np.allclose(before, after, atol=1e-3)
 
@@ -230,9 +230,9 @@ def test_normalization_removes_the_scale(normalization):
 def test_batch_normalization_predicts_with_running_values():
     model, theta = stack("batch", (4,))
     x = rows(50)
-    bound = model.bind(theta, np.empty_like(theta), 50, BindContext(RELU))
+    passes = model.bind(theta, np.empty_like(theta), 50, BindContext(RELU))
     for _ in range(200):
-        trained = bound.forward(x).copy()
+        trained = forward(passes, x).copy()
     predicted = model.outputs(theta, RELU, x[:, :-1])
     # running variances are the unbiased ones
     assert np.allclose(predicted, trained.transpose(0, 2, 1), atol=0.05)
@@ -246,7 +246,8 @@ def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch():
         bits = SharedBits([shared])
         bits.start_epoch(epoch)
         configs = [TrainConfig(dropout=rate, seed=seed) for rate, seed in zip(rates, seeds, strict=True)]
-        return model.bind(theta, np.empty_like(theta), 5, BindContext(configs, bits)).forward(x).copy()
+        passes = model.bind(theta, np.empty_like(theta), 5, BindContext(configs, bits.of))
+        return forward(passes, x).copy()
 
     plain = dropped((0.0, 0.0, 0.0), (1, 2, 3), 0)
     first = dropped((0.0, 0.5, 0.5), (1, 2, 3), 0)
@@ -261,7 +262,7 @@ def test_dropout_keeps_the_mean_and_depends_on_seeds_and_epoch():
 def test_dropout_drops_its_share_of_every_unit_and_row_in_every_batch():
     layer, bits, rates = Dropout(), SharedBits([3]), (0.0, 0.1, 0.6)
     configs = [TrainConfig(dropout=rate, seed=i) for i, rate in enumerate(rates)]
-    bound = layer.bind(np.empty((3, 0)), None, 20, BindContext(configs, bits))
+    bound = layer.bind(np.empty((3, 0)), None, 20, BindContext(configs, bits.of))
     assert bound is not None
     kept = []
     for _ in range(400):
@@ -287,12 +288,12 @@ def test_model_keeps_single_precision(activation, normalization, embeds):
     model = Architecture("softmax", (5, 4), normalization, **choice).make_model(D, C)
     theta = initial(model).astype(np.float32)
     configs = [TrainConfig(activation=activation, dropout=0.5 * i, seed=i) for i in range(K)]
-    bound = model.bind(theta, np.empty_like(theta), N, BindContext(configs, SharedBits([0])))
+    passes = model.bind(theta, np.empty_like(theta), N, BindContext(configs, SharedBits([0]).of))
     a, d = rows().astype(np.float32), np.ones((K, C, N), np.float32)
-    for layer in bound.passes:
+    for layer in passes:
         a = layer.forward(a)
         assert a.dtype == np.float32
-    for layer in reversed(bound.passes):
+    for layer in reversed(passes):
         d = layer.backward(d)
         assert d.dtype == np.float32
         kept = {array.dtype for array in vars(layer).values() if isinstance(array, np.ndarray)}

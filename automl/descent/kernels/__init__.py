@@ -13,16 +13,23 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from automl.descent.kernels import numpy
 
-__all__ = ["SWITCH", "Array", "Ops", "numpy", "ops", "uses_numba"]
+__all__ = ["FUSED_SETTINGS", "SWITCH", "Array", "Ops", "numpy", "ops", "uses_numba"]
 
 Array: TypeAlias = NDArray[Any]
 
 Ops: TypeAlias = ModuleType
 """`automl.descent.kernels.numpy` or `automl.descent.kernels.numba`."""
+
+FUSED_SETTINGS = np.dtype(
+    [(name, np.float32) for name in ("beta1", "beta2", "epsilon", "nesterov", "l1", "l2", "decay", "clip")]
+    + [("adapts", np.bool_)]
+)
+"""Settings of a trial as the kernel ``fused_step`` reads them."""
 
 SWITCH = "AUTOML_NUMBA"
 """Environment variable; ``0`` selects NumPy."""

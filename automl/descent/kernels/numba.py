@@ -245,7 +245,7 @@ def fused_step(rates, theta, g, mask, settings, sums, squares, power1, power2): 
     mask : ndarray of shape (p,)
         1 for the parameters that penalties act on, else 0.
     settings : ndarray of shape (k,)
-        Records of `automl.descent.updates.FUSED_SETTINGS`.
+        Records of `automl.descent.kernels.FUSED_SETTINGS`.
     sums, squares : ndarray of shape (k, p)
         Decaying sums of gradients and of their squares.
     power1, power2 : ndarray of shape (k, 1)

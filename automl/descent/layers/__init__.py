@@ -11,15 +11,22 @@ from itertools import pairwise
 from typing import Any
 
 from automl.constraints import Number, Parameter
-from automl.descent.layers.activation import ACTIVATIONS, ActivationLayer
+from automl.descent.layers.activation import ACTIVATIONS, ActivationLayer, Dropout, SharedBits
 from automl.descent.layers.dense import Dense, SharedDense
-from automl.descent.layers.dropout import Dropout
 from automl.descent.layers.embedding import Embedding
 from automl.descent.layers.linear import Linear, LinearPass
 from automl.descent.layers.normalization import NORMALIZATIONS
 from automl.descent.model import Layer
 
-__all__ = ["ACTIVATIONS", "INPUT_LAYERS", "NORMALIZATIONS", "InputLayer", "LinearPass", "build_layers"]
+__all__ = [
+    "ACTIVATIONS",
+    "INPUT_LAYERS",
+    "NORMALIZATIONS",
+    "InputLayer",
+    "LinearPass",
+    "SharedBits",
+    "build_layers",
+]
 
 
 @dataclass(frozen=True)

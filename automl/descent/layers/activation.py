@@ -1,4 +1,4 @@
-"""Activations: elementwise functions between layers, forward beside backward, in one table.
+"""Activations, in one table, and dropout: elementwise functions between layers, forward beside backward.
 
 ``forward(ops, a, work)`` replaces the units of ``a`` ``(k, h + 1, n)``, in place, and leaves the last unit, the
 ones, as it is. ``backward(ops, d, a, work)`` multiplies the derivative ``d`` ``(k, h, n)`` by the slope, in
@@ -7,6 +7,7 @@ place. ``work`` belongs to the activation: most keep the slope there, since drop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +18,7 @@ from typing_extensions import override
 from automl.descent.kernels import Array, Ops
 from automl.descent.model import BindContext, Layer, Pass
 
-__all__ = ["ACTIVATIONS", "Activation", "ActivationLayer"]
+__all__ = ["ACTIVATIONS", "Activation", "ActivationLayer", "Dropout", "SharedBits"]
 
 
 def _units(a: Array) -> Array:
@@ -99,6 +100,77 @@ class _RunsPass(Pass):
         for trials, run in self.runs:
             run.backward(d[trials])
         return d
+
+
+class SharedBits:
+    """Random numbers of 16 bits, a batch at a time: one for each unit and row, shared by all trials.
+
+    Parameters
+    ----------
+    seed : sequence of int
+        Seed; the numbers follow from it and the epoch.
+    """
+
+    def __init__(self, seed: Sequence[int]) -> None:
+        self._seed = tuple(seed)
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Seed the numbers of an epoch."""
+        self._source = np.random.SFC64(np.random.SeedSequence(self._seed, spawn_key=(epoch,)))
+        self.next_batch()
+
+    def next_batch(self) -> None:
+        """Forget the numbers of the batch before."""
+        self._drawn: dict[Layer, Array] = {}
+
+    def of(self, layer: Layer, shape: tuple[int, ...]) -> Array:
+        """Return a layer's numbers in this batch; layers draw in the order of their first call."""
+        if layer not in self._drawn:
+            size = math.prod(shape)
+            # each word of the source gives four numbers
+            words = self._source.random_raw(-(-size // 4))
+            self._drawn[layer] = words.view(np.uint16)[:size].reshape(shape)
+        return self._drawn[layer]
+
+
+class Dropout(Layer):
+    """Sets units to zero at random while training and scales up the others (Srivastava et al. 2014).
+
+    All trials share the random bits. Each adds an offset of its own, drawn by its seed, and drops the units
+    whose sum is below its rate. A trial therefore drops the same units alone and in a cohort, and the cost of
+    drawing does not grow with the number of trials.
+    """
+
+    @override
+    def bind(self, weights: Array, gradient: Array | None, n: int, context: BindContext) -> Pass | None:
+        drops = context.bits is not None and any(config.dropout for config in context.configs)
+        return _DropoutPass(self, context) if drops else None
+
+
+class _DropoutPass(Pass):
+    def __init__(self, layer: Layer, context: BindContext) -> None:
+        self.layer, self.bits, self.ops = layer, context.bits, context.ops
+        rates = [config.dropout for config in context.configs]
+        words = [np.random.SeedSequence(config.seed).generate_state(1)[0] for config in context.configs]
+        self.offsets = np.array(words, np.uint32).astype(np.uint16)
+        self.thresholds = np.array([rate * 65536 for rate in rates], np.uint16)
+        self.scales = np.array([1 / (1 - rate) for rate in rates], np.float32)
+
+    @override
+    def forward(self, a: Array) -> Array:
+        _, h, n = a.shape
+        self._drop(a, (h - 1, n))
+        return a
+
+    @override
+    def backward(self, d: Array) -> Array:
+        self._drop(d, d.shape[1:])
+        return d
+
+    def _drop(self, a: Array, shape: tuple[int, ...]) -> None:
+        assert self.bits is not None
+        self.ops.dropout(a, self.bits(self.layer, shape), self.offsets, self.thresholds, self.scales)
 
 
 def _relu(ops: Ops, a: Array, zeros: Array) -> None:

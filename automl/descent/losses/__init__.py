@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from automl.descent.losses.base import Loss, Targets
-from automl.descent.losses.classification import Hinge, Logistic, Softmax, SquaredHinge
+from automl.descent.losses.classification import Logistic, Softmax
+from automl.descent.losses.hinge import Hinge, SquaredHinge
 from automl.descent.losses.regression import Absolute, EpsilonInsensitive, Huber, Poisson, Quantile, Squared
 
 __all__ = ["DEFAULT_LOSSES", "LOSSES", "Loss", "Targets"]

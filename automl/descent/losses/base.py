@@ -11,16 +11,17 @@ as a residual, and `Loss.total` sums it up for many steps at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from automl.constraints import Parameter
 from automl.descent.kernels import Array, Ops
 from automl.descent.kernels import numpy as numpy_ops
 
-__all__ = ["Loss", "Targets", "weighted_sum"]
+__all__ = ["Classification", "Loss", "Targets", "weighted_sum"]
 
 Targets = tuple[Array, ...]
 
@@ -117,6 +118,12 @@ class Loss(ABC):
         self.backward(z, self.targets(y, weight, z.shape[1]), per_row)
         return self.total(per_row, y, weight)
 
+    def constant_value(self, z: Array, y: Array) -> float:
+        """Return the mean loss of one raw output ``(c,)`` for all rows, taken over a sample of them."""
+        some = y[:: max(1, len(y) // 65536)]
+        outputs = np.tile(z.astype(np.float32)[None, :, None], (1, 1, len(some)))
+        return float(self.value(outputs, some, np.full(len(some), 1 / len(some), np.float32))[0])
+
     def link(self, z: Array) -> Array:
         """Return predictions ``(k, n)`` or probabilities ``(k, n, classes)`` for outputs ``(k, n, c)``."""
         return z[..., 0]
@@ -124,6 +131,25 @@ class Loss(ABC):
     def unscale(self, z: Array, shift: float, factor: float) -> Array:
         """Return raw outputs in the target's own units (in place)."""
         return z
+
+    def unscale_layers(
+        self, layers: Sequence[tuple[Array, Array]], shift: float, factor: float
+    ) -> list[tuple[Array, Array]]:
+        """Return the coefficients of dense layers with the last one in the target's unit."""
+        *hidden, (weight, bias) = layers
+        zero, one = self.unscale(np.array([0, 1], np.float32), 0.0, factor)
+        return [*hidden, (weight * (one - zero), self.unscale(bias, shift, factor))]
+
+
+class Classification(Loss):
+    """Losses whose targets are class codes."""
+
+    tasks = frozenset({"binary", "multiclass"})
+
+    @override
+    def target_error(self, y: Array) -> str:
+        known = np.isfinite(y).all() and (y >= 0).all() and (y == np.floor(y)).all()
+        return "" if known else "must be class codes 0, 1, 2, ..."
 
 
 def weighted_sum(per_row: Array, weight: Array) -> Array:
