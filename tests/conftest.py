@@ -23,12 +23,9 @@ os.environ["PYTHONPATH"] = str(ROOT)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests that share a server or must not overlap; start the slow ones first."""
     for item in items:
-        groups = {mark.args[0] for mark in item.iter_markers("xdist_group")}
         for group in ("postgres", "serial"):
             if item.get_closest_marker(group) is not None:
                 item.add_marker(pytest.mark.xdist_group(group))
-            elif group in groups:
-                item.add_marker(group)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

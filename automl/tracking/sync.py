@@ -1,4 +1,4 @@
-"""Reconciliation of MLflow with a study: open or resume its run, write what is missing, summarise it."""
+"""Reconciliation of MLflow with a study: open or resume its run, write missing runs, summarise it."""
 
 from __future__ import annotations
 
