@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -16,6 +17,8 @@ from automl.export import load_model, model_metadata
 
 VERSIONS = ["0.1.0"]
 TARGETS = {"trees": "kind", "tabular": "price"}
+# Built-in spaces that have grown since, as they were.
+SPACES = {"tabular": Path(__file__).with_name("tabular-0.1.0.yaml")}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -51,28 +54,45 @@ def test_load_model_reads_released_versions(name: str, golden: Path) -> None:
     assert model_metadata(golden / f"model_{name}")["automl_version"] == "0.1.0"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("space", TARGETS)
-def test_search_resumes_studies_of_released_versions(
-    space: str, golden: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(golden)
-    move_store(Path("mlruns/mlflow.db"), golden)
-    X, y = pd.read_parquet("X.parquet"), pd.read_parquet("y.parquet")[TARGETS[space]]
+def resumed(study: str, space: str | Path, n_trials: int) -> pd.DataFrame:
+    """Continue a golden study in the current folder, and return its leaderboard by trial."""
+    move_store(Path("mlruns/mlflow.db"), Path.cwd())
+    X, y = pd.read_parquet("X.parquet"), pd.read_parquet("y.parquet")[TARGETS[study]]
     search = Search(
         space=space,
-        n_trials=12,
+        n_trials=n_trials,
         timeout=None,
         n_jobs=1,
         random_state=0,
         progress=False,
-        study_name=f"golden-{space}",
+        study_name=f"golden-{study}",
     ).fit(X, y)
-    expected = pd.read_json(f"lb12_{space}.json").set_index("trial").sort_index()
-    found = search.leaderboard_.set_index("trial").sort_index()
+    return search.leaderboard_.set_index("trial").sort_index()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", TARGETS)
+def test_search_resumes_studies_of_released_versions(
+    study: str, golden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(golden)
+    found = resumed(study, SPACES.get(study, study), n_trials=12)
+    expected = pd.read_json(f"lb12_{study}.json").set_index("trial").sort_index()
     assert found.index.tolist() == expected.index.tolist()
     assert found["state"].tolist() == expected["state"].tolist()
     assert found["family"].tolist() == expected["family"].tolist()
     np.testing.assert_allclose(found["score"].astype(float), expected["score"].astype(float), rtol=1e-4)
     # Six trials and their runs were there; nothing of them was written again.
     assert found["run_id"].tolist()[:6] == expected["run_id"].tolist()[:6]
+
+
+@pytest.mark.slow
+def test_search_resumes_a_study_in_the_grown_space(
+    golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(golden, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    expected = pd.read_json("lb12_tabular.json").set_index("trial").sort_index()[:6]
+    found = resumed("tabular", "tabular", n_trials=14)
+    np.testing.assert_allclose(found["score"][:6], expected["score"], rtol=1e-4)
+    assert set(found["family"][6:]) - set(expected["family"]), "the new families are tried"
