@@ -17,6 +17,8 @@ __all__ = ["postgres"]
 
 # Subprocesses import this checkout, whatever is installed.
 os.environ["PYTHONPATH"] = str(ROOT)
+# pytest-xdist sets the width of a terminal; a console made at import would keep it.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.hookimpl(tryfirst=True)
