@@ -58,18 +58,14 @@ class Encoder:
 
 
 class CategoryCodes(OrdinalEncoder):
-    """Codes from 0: missing, unseen, then the categories.
-
-    In a column with more than ``max_categories`` of them, missing counts as a category, and the rarest share a code.
+    """Codes from 0: missing (NaN), unseen, then the categories; the rarest share one beyond ``max_categories``.
 
     Examples
     --------
-    >>> table = np.array([["a"], ["a"], ["b"], ["c"], [None], [None]], object)
-    >>> CategoryCodes().fit_transform(table).ravel().tolist()
-    [2.0, 2.0, 3.0, 4.0, 0.0, 0.0]
-    >>> codes = CategoryCodes(max_categories=3)
+    >>> codes = CategoryCodes(max_categories=2)
+    >>> table = np.array([["a"], ["a"], ["b"], ["c"], [np.nan]], object)
     >>> codes.fit_transform(table).ravel().tolist(), codes.transform([["z"]]).tolist()
-    ([2.0, 2.0, 4.0, 4.0, 3.0, 3.0], [[1.0]])
+    ([2.0, 2.0, 3.0, 3.0, 0.0], [[1.0]])
     """
 
     def __init__(self, *, max_categories: int | None = None) -> None:
