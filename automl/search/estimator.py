@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from automl.errors import NoModelError, without_passwords
+from automl.errors import without_passwords
 from automl.metrics import Direction, Scorer
-from automl.records import TrialRecord
 from automl.search.budget import Budget
-from automl.search.finish import Winner
+from automl.search.fitted import FittedSearch
 from automl.search.plan import make_plan
-from automl.search.replay import Replay, replay_number
 from automl.search.run import SearchRun, open_search
 from automl.search.settings import check_settings
 from automl.search.spec import make_spec
-from automl.select import pareto_front
-from automl.study import read_records
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -29,11 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Search"]
 
 
-def _best_has(method: str) -> Callable[[Search], bool]:
-    return lambda search: hasattr(getattr(search, "best_estimator_", None), method)
-
-
-class Search(BaseEstimator):
+class Search(FittedSearch):
     """Search a space of pipelines for the best one for a table.
 
     Optuna proposes the trials. Trials with the same structure train together as a cohort. Every trial becomes an
@@ -276,82 +266,3 @@ class Search(BaseEstimator):
             for name, value in params.items()
         }
         return self if shown == params else type(self)(**shown)
-
-    def predict(self, X: Any) -> Any:
-        """Return predictions of the best pipeline, original labels or numbers; shape (n,)."""
-        return self._best().predict(X)
-
-    @available_if(_best_has("predict_proba"))
-    def predict_proba(self, X: Any) -> Any:
-        """Return class probabilities, shape (n, n_classes), in the order of ``classes_``."""
-        return self._best().predict_proba(X)
-
-    @available_if(_best_has("decision_function"))
-    def decision_function(self, X: Any) -> Any:
-        """Return decision scores, shape (n,) or (n, n_classes)."""
-        return self._best().decision_function(X)
-
-    def score(self, X: Any, y: Any) -> float:
-        """Return the score of the best pipeline on other rows, by ``scoring``."""
-        return self._winner.score(self._best(), X, y)
-
-    def replay(self, number: int) -> Replay:
-        """Train the trial of that number again, alone, and compare the scores.
-
-        Returns
-        -------
-        Replay
-            Both records; ``same`` says whether the scores are equal within rounding. ``print`` shows them.
-
-        Raises
-        ------
-        SettingError
-            If there is no such trial, or it was stopped before it had a score.
-        """
-        check_is_fitted(self, "best_trial_")
-        context = self._winner.plan.worker_context(self.random_state)
-        return replay_number(context, read_records(self.study_), number)
-
-    def export(self, path: str | Path) -> Path:
-        """Write the best pipeline as an MLflow model folder, which `automl.load_model` and MLflow load.
-
-        Parameters
-        ----------
-        path : str or Path
-            A folder that does not exist, or is empty.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        SettingError
-            If the folder is not empty.
-        """
-        return self._winner.save(self._best(), path)
-
-    def _forget(self) -> None:
-        """Delete the attributes of an earlier fit."""
-        for name in [name for name in vars(self) if name == "_winner" or name[-1] == "_" != name[0]]:
-            delattr(self, name)
-
-    def _keep(self, winner: Winner, records: Sequence[TrialRecord]) -> None:
-        plan, best = winner.plan, winner.record
-        self._winner = winner
-        self.pareto_front_ = pareto_front(records, winner.facts)
-        self.task_ = plan.target.task
-        self.left_out_ = list(plan.excluded)
-        self.best_trial_ = best
-        self.best_params_, self.best_score_ = best.params, cast(float, best.score)
-        self.feature_names_in_ = plan.columns.feature_names_in_
-        self.n_features_in_ = plan.columns.n_features_in_
-        if plan.target.classes is not None:
-            self.classes_ = plan.target.classes
-
-    def _best(self) -> Any:
-        check_is_fitted(self, "best_trial_")
-        if not hasattr(self, "best_estimator_"):
-            raise NoModelError("no pipeline was fitted on all rows: the search had refit=False")
-        return self.best_estimator_
