@@ -254,7 +254,7 @@ def products(training: Training, epochs: float) -> float:
 
     A layer's are its outputs, the gradient of its weights, and that of its inputs where these are units.
     """
-    network, hidden = training._network, training.architecture.hidden_layer_sizes
+    network, hidden = training._model, training.architecture.hidden_layer_sizes
     widths = [network.d, *hidden, network.c]
     layers = [
         2 * (2 * (n + 1) * m + (n * m if i else 0)) for i, (n, m) in enumerate(itertools.pairwise(widths))
