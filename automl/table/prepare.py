@@ -11,122 +11,22 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
-from automl.errors import Fault, SpaceError, TableError, nearest
+from automl.constraints import named
+from automl.errors import Fault, TableError
 from automl.table.encoders import ENCODERS, EncoderContext
-from automl.table.transformers import DateParts, Float32, GaussianRank, SpreadScaler, TextColumns
+from automl.table.options import FEATURES, SCALERS, checked_settings
+from automl.table.transformers import DateParts, Float32, TextColumns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BLOCK_VALUES", "IMPUTE", "PREPROCESS", "category_codes", "prepare_matrices", "preprocessor"]
+__all__ = ["BLOCK_VALUES", "prepare_matrices", "preprocessor"]
 
-IMPUTE = "median"  # the default
 BLOCK_VALUES = 1 << 20  # values of a table that are prepared at once, to save memory
 # The same in a pipeline, where each block of columns is a step and slows predictions down.
 _PIPELINE_BLOCK_VALUES = 1 << 22
 _BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
-
-SCALERS: dict[str, Any] = {
-    "standard": StandardScaler,
-    "robust": SpreadScaler,
-    "minmax": MinMaxScaler,
-    "quantile": GaussianRank,
-}
-
-FEATURES = {
-    "none": Section(),
-    "rbf": Section(
-        {
-            "gamma": Parameter(
-                Union((Number(0, open_low=True), OneOf(("scale",)))),
-                "scale",
-                "The kernel is exp(-gamma |x - x'|^2); scale: 1 / (columns * variance).",
-            ),
-            "n_components": Parameter(
-                Number(1, integer=True), 100, "Number of random features; more approximate the kernel better."
-            ),
-        }
-    ),
-}
-
-PREPROCESS = Section(
-    {
-        "numeric": Parameter(
-            Section(
-                {
-                    "impute": Parameter(
-                        OneOf(("median", "mean", "most_frequent")),
-                        IMPUTE,
-                        "Value for missing numbers; an extra column marks them.",
-                    ),
-                    "scale": Parameter(
-                        OneOf((*SCALERS, "none")),
-                        "standard",
-                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not at all.",
-                    ),
-                }
-            ),
-            {},
-            "Columns of numbers; dates, ordinal and target codes are imputed and scaled like them.",
-        ),
-        "categorical": Parameter(
-            Section(
-                {
-                    "encode": Parameter(
-                        OneOf(tuple(ENCODERS)),
-                        "onehot",
-                        "A column for each category; an integer for each category; the cross-fitted target mean; or a "
-                        "learned vector, in the family mlp.",
-                    ),
-                    "max_categories": Parameter(
-                        Number(2, integer=True),
-                        32,
-                        "Maximum categories of a column for onehot and embed; the rarest categories share one.",
-                    ),
-                }
-            ),
-            {},
-            "Categorical columns; missing is a category of its own.",
-        ),
-        "datetime": Parameter(
-            Section(
-                {
-                    "encode": Parameter(
-                        OneOf(("cyclic", "calendar")),
-                        "cyclic",
-                        "Year, week and day as sine and cosine; or year, month, day, weekday, hour, minute.",
-                    ),
-                }
-            ),
-            {},
-            "Date columns; each also gives the days since its first date.",
-        ),
-        "text": Parameter(
-            Section(
-                {
-                    "encode": Parameter(
-                        OneOf(("drop", "tfidf")),
-                        "drop",
-                        "Excluded; or a column for each frequent word, by TF-IDF.",
-                    ),
-                    "max_words": Parameter(
-                        Number(1, integer=True), 200, "Number of words of a column, the most frequent ones."
-                    ),
-                }
-            ),
-            {},
-            "Columns of free text.",
-        ),
-        "features": Parameter(
-            Variants(FEATURES),
-            "none",
-            "Map of the prepared matrix: none, or random features of the Gaussian kernel.",
-        ),
-    }
-)
 
 
 def preprocessor(
@@ -175,7 +75,7 @@ def preprocessor(
     >>> prepare.get_feature_names_out().tolist()
     ['numeric__delay', 'missing__missingindicator_delay', 'categorical__to_A', 'categorical__to_B']
     """
-    settings = _settings(configuration)
+    settings = checked_settings(configuration)
     impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
     of_kind = {
         kind: [name for name, is_kind in column_types.items() if is_kind == kind]
@@ -242,7 +142,7 @@ def prepare_matrices(
     list of list of ndarray, or of results of ``keep``
         For each entry of ``rows``, pieces of shape (m, some columns) to concatenate by columns.
     """
-    train, settings = rows[0], _settings(configuration)
+    train, settings = rows[0], checked_settings(configuration)
     left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
     kinds = [kind for kind in _BLOCKS if kind not in left_out]
     of_kind = [[name for name, of in column_types.items() if of == kind] for kind in kinds]
@@ -266,55 +166,6 @@ def _parts(names: Sequence[str], width: int) -> list[list[str]]:
     """Return names in parts of ``width``, at least 1."""
     width = max(1, width)
     return [list(names[start : start + width]) for start in range(0, len(names), width)]
-
-
-def _settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    faults, settings = [], {}
-    for name in configuration:
-        if name not in PREPROCESS.parameters:
-            known = list(PREPROCESS.parameters)
-            faults.append(
-                Fault(f"preprocess.{name}", "must be a known part", str(name), nearest(name, known))
-            )
-    for name, part in PREPROCESS.parameters.items():
-        section, given = part.constraint, configuration.get(name) or {}
-        if not isinstance(section, Section):
-            if given and not section.accepts(given):
-                faults.append(Fault(f"preprocess.{name}", f"must be {section.describe()}", repr(given)))
-            continue
-        for key, value in given.items():
-            where = f"preprocess.{name}.{key}"
-            if key not in section.parameters:
-                remedy = nearest(key, list(section.parameters))
-                faults.append(Fault(where, "must be a known parameter", str(key), remedy))
-            elif not section.parameters[key].constraint.accepts(value):
-                faults.append(
-                    Fault(where, f"must be {section.parameters[key].constraint.describe()}", repr(value))
-                )
-        settings[name] = section.defaults() | dict(given)
-    embeds = not faults and ENCODERS[settings["categorical"]["encode"]].n_codes is not None
-    if embeds and named(configuration.get("features") or "none")[0] != "none":
-        rule = f"must be none where categorical.encode is {settings['categorical']['encode']}"
-        faults.append(Fault("preprocess.features", rule, repr(configuration["features"])))
-    if faults:
-        raise SpaceError(faults)
-    return settings
-
-
-def category_codes(configuration: Mapping[str, Any], column_types: Mapping[str, str]) -> tuple[int, ...]:
-    """Return the number of codes of each of the last columns that a configuration prepares for learned vectors.
-
-    Examples
-    --------
-    >>> category_codes({"categorical": {"encode": "embed", "max_categories": 10}}, {"to": "categorical"})
-    (12,)
-    >>> category_codes({}, {"to": "categorical"})
-    ()
-    """
-    settings = _settings(configuration)["categorical"]
-    n_codes = ENCODERS[settings["encode"]].n_codes
-    n_columns = sum(kind == "categorical" for kind in column_types.values())
-    return () if n_codes is None else (n_codes(settings),) * n_columns
 
 
 def _chain(*steps: Any) -> Pipeline:
