@@ -16,7 +16,7 @@ import optuna
 import pandas as pd
 
 from automl.records import TrialRecord, TrialSpec
-from automl.search import make_plan
+from automl.search import Search, make_plan, make_spec
 from automl.workers import Cohort, PreparedFolds, evaluate, limit_threads, threads_per_job
 
 __all__ = ["Steps", "by_hand"]
@@ -34,7 +34,8 @@ def by_hand(
     """
     plan = make_plan(X, y, space=space, scoring=None, cv=None, groups=None, random_state=seed)
     cores = threads_per_job(1)
-    context = plan.worker_context(seed)
+    settings = Search(space, random_state=seed).get_params(deep=False)
+    context = plan.worker_context(make_spec(settings, plan).facts)
     prepared = PreparedFolds(context)
     steps: Steps = []
     scores: dict[int, float] = {}

@@ -63,7 +63,7 @@ class FittedSearch(BaseEstimator):
             If there is no such trial, or it was stopped before it had a score.
         """
         check_is_fitted(self, "best_trial_")
-        context = self._winner.plan.worker_context(self.random_state)
+        context = self._winner.plan.worker_context(self._winner.facts)
         return replay_number(context, read_records(self.study_), number)
 
     def export(self, path: str | Path) -> Path:

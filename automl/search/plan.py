@@ -23,6 +23,7 @@ from automl.families import (
     smoke_test,
 )
 from automl.metrics import Direction, Objectives, objectives_for
+from automl.records import SearchRecord
 from automl.table import (
     IMPUTE,
     Target,
@@ -82,8 +83,8 @@ class Plan:
         """Steps of an epoch: the scale of all rungs."""
         return epoch_steps(max(len(train) for train, _ in self.folds))
 
-    def worker_context(self, random_state: int) -> WorkerContext:
-        """Return the data that workers train on."""
+    def worker_context(self, facts: SearchRecord) -> WorkerContext:
+        """Return the data that workers train on, with the seed of the search."""
         return WorkerContext(
             frame=self.frame,
             column_types=self.columns.column_types_,
@@ -91,7 +92,7 @@ class Plan:
             problem=self.problem,
             folds=self.folds,
             objectives=self.objectives,
-            random_state=random_state,
+            random_state=facts.random_state,
             epoch_steps=self.epoch_steps,
             constraints=self.space.constraints,
             columns=self.columns,

@@ -138,7 +138,7 @@ def replay_run(
         n_columns=facts.n_columns,
     )
     _check(plan, facts)
-    return replay_trial(plan.worker_context(facts.random_state), record)
+    return replay_trial(plan.worker_context(facts), record)
 
 
 def _file(facts: SearchRecord) -> Path:

@@ -178,7 +178,7 @@ def open_search(
     facts = spec.facts
     sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
     pruner = make_pruner(settings["pruner"], len(facts.directions))
-    context = plan.worker_context(facts.random_state)
+    context = plan.worker_context(facts)
     with (
         open_lease(facts.study_name, settings["storage"]) as lease,
         Progress() if settings["progress"] else NullProgress() as progress,

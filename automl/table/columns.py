@@ -15,6 +15,8 @@ from automl.table.converters import as_booleans, as_dates, as_labels, as_numbers
 
 __all__ = ["TypedColumns", "as_frame", "repeated_names"]
 
+_WIDE = 500  # columns
+
 # Attributes of `TypedColumns` as models of version 0.1.0 name them.
 _OLD_ATTRIBUTES = {"kinds_": "column_types_", "layouts_": "date_formats_", "named_": "had_names_"}
 
@@ -174,7 +176,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                 faults.append(Fault(f'column "{name}"', rule, _quoted(bad)))
         if faults:
             raise TableError(faults)
-        return pd.DataFrame(converted, index=frame.index, copy=False)
+        # Copied to one block, rows and columns of a wide table are selected many times faster.
+        return pd.DataFrame(converted, index=frame.index, copy=len(converted) > _WIDE)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns kept, shape (number of columns kept,)."""
