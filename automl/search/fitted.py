@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
@@ -12,12 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import NoModelError
 from automl.records import TrialRecord
+from automl.search.analysis import study_results
 from automl.search.finish import Winner
 from automl.search.replay import Replay, replay_number
 from automl.select import pareto_front
 from automl.study import Study, read_records
 
+if TYPE_CHECKING:
+    from automl.report import Plots
+
 __all__ = ["FittedSearch"]
+
+_KEPT = ("_winner", "_records")
 
 
 def _best_has(method: str) -> Callable[[FittedSearch], bool]:
@@ -28,6 +34,7 @@ class FittedSearch(BaseEstimator):
     """The methods of `Search` that need a finished search; `Search` adds the settings and ``fit``."""
 
     _winner: Winner
+    _records: tuple[TrialRecord, ...]
     random_state: int
     study_: Study
 
@@ -48,6 +55,14 @@ class FittedSearch(BaseEstimator):
     def score(self, X: Any, y: Any) -> float:
         """Return the score of the best pipeline on other rows, by ``scoring``."""
         return self._winner.score(self._best(), X, y)
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of the search, each a method: ``search.plot.history()``."""
+        check_is_fitted(self, "best_trial_")
+        from automl.report import Plots
+
+        return Plots(lambda: study_results(self.study_, self._records, self._winner))
 
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone, and compare the scores.
@@ -88,12 +103,12 @@ class FittedSearch(BaseEstimator):
 
     def _forget(self) -> None:
         """Delete the attributes of an earlier fit."""
-        for name in [name for name in vars(self) if name == "_winner" or name[-1] == "_" != name[0]]:
+        for name in [name for name in vars(self) if name in _KEPT or name[-1] == "_" != name[0]]:
             delattr(self, name)
 
     def _keep(self, winner: Winner, records: Sequence[TrialRecord]) -> None:
         plan, best = winner.plan, winner.record
-        self._winner = winner
+        self._winner, self._records = winner, tuple(records)
         self.pareto_front_ = pareto_front(records, winner.facts)
         self.task_ = plan.target.task
         self.left_out_ = list(plan.excluded)

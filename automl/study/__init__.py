@@ -10,6 +10,7 @@ from automl.study.attributes import (
     save_run,
     save_settings,
 )
+from automl.study.importances import param_importances
 from automl.study.lease import ProcessLease, open_lease
 from automl.study.peers import RemoteUpdates
 from automl.study.pruners import make_pruner
@@ -30,6 +31,7 @@ __all__ = [
     "load_study",
     "make_pruner",
     "make_sampler",
+    "param_importances",
     "read_records",
     "read_run",
     "read_search",

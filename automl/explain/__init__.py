@@ -1,0 +1,1 @@
+"""Explanations of a model: importance of columns, effects of values, single rows."""

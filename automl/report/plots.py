@@ -1,0 +1,46 @@
+"""`Plots`: the figures of a search as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from automl.report import parameter_figures, trial_figures
+from automl.report.results import StudyResults
+from automl.report.style import Figure
+
+__all__ = ["Plots"]
+
+
+class Plots:
+    """The figures of a search; each method returns a matplotlib figure.
+
+    Notebooks show a figure; ``figure.savefig("file.png")`` writes it. No method changes pyplot's state.
+
+    Parameters
+    ----------
+    results : callable
+        Returns the data of the search.
+    """
+
+    def __init__(self, results: Callable[[], StudyResults]) -> None:
+        self._results = results
+
+    def history(self) -> Figure:
+        """Return the score of each trial and the best score so far."""
+        return trial_figures.history(self._results())
+
+    def curves(self, top: int = 10) -> Figure:
+        """Return learning curves of the ``top`` best trials of each family."""
+        return trial_figures.curves(self._results(), top)
+
+    def families(self) -> Figure:
+        """Return the scores and the training time of each family."""
+        return trial_figures.families(self._results())
+
+    def parameters(self, family: str | None = None) -> Figure:
+        """Return scores by the values of each parameter of a family; None is the best trial's family."""
+        return parameter_figures.parameters(self._results(), family)
+
+    def importances(self, family: str | None = None) -> Figure:
+        """Return the importance of each parameter for the score; None shows all families."""
+        return parameter_figures.importances(self._results(), family)

@@ -1,0 +1,76 @@
+"""The data of figures and of the report: records and facts of a search, and what was computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from automl.errors import Fault, SettingError, nearest
+from automl.records import SearchRecord, TrialRecord
+from automl.select import best_record, rank
+
+__all__ = ["StudyResults"]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The trials of a search.
+
+    Parameters
+    ----------
+    facts : SearchRecord
+        Task, table, objectives, folds.
+    records : tuple of TrialRecord
+        The trials that have ended.
+    importances : dict of str to dict of str to float
+        Importance of each parameter for the score, by family and dotted name.
+    """
+
+    facts: SearchRecord
+    records: tuple[TrialRecord, ...]
+    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def score_name(self) -> str:
+        """Name of the first objective, which ranks the trials."""
+        return self.facts.objectives[0]
+
+    @cached_property
+    def scored(self) -> list[TrialRecord]:
+        """The trials with a score, in the order of their numbers."""
+        return sorted((one for one in self.records if one.score is not None), key=lambda one: one.number)
+
+    @cached_property
+    def best(self) -> TrialRecord | None:
+        """The best trial."""
+        return best_record(self.records, self.facts)
+
+    @cached_property
+    def by_family(self) -> dict[str, list[TrialRecord]]:
+        """The trials with a score of each family, best first; the best family first."""
+        families: dict[str, list[TrialRecord]] = {}
+        for record in rank(self.scored, self.facts):
+            families.setdefault(record.family, []).append(record)
+        return families
+
+    def family(self, name: str | None) -> str:
+        """Return the name of a family; None is the family of the best trial.
+
+        Raises
+        ------
+        SettingError
+            If no trial of that family has a score.
+        """
+        self.require_scores()
+        if name is None:
+            return next(iter(self.by_family))
+        if name not in self.by_family:
+            remedy = nearest(name, list(self.by_family))
+            raise SettingError(Fault("family", "must have a trial with a score", f'"{name}"', remedy))
+        return name
+
+    def require_scores(self) -> None:
+        """Raise SettingError if no trial has a score."""
+        if not self.scored:
+            raise SettingError(Fault("figure", "needs a trial with a score", f"{len(self.records)} without"))
