@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import Fault, SettingError
@@ -41,6 +43,7 @@ __all__ = ["SearchRun", "open_search"]
 
 _OPENING = 2.7  # seconds that opening MLflow takes on an idle machine; the ratio is the slowness of this one
 _FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
+_SYNC_OPTIONS = ("storage", "tracking_uri", "experiment_name")
 
 
 @dataclass
@@ -186,7 +189,12 @@ def open_search(
     ):
         progress.stage("opening the stores")
         before = budget.elapsed
-        tracker = Tracker(settings["tracking_uri"], settings["experiment_name"])
+        tracker = Tracker(
+            settings["tracking_uri"],
+            settings["experiment_name"],
+            remaining=lambda: budget.remaining,
+            sync_command=_sync_command(facts.study_name, settings),
+        )
         slowness = max(1.0, (budget.elapsed - before) / _OPENING)
         study = create_study(
             facts.study_name,
@@ -226,6 +234,15 @@ def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
         memory_limit=spec.memory_limit,
         killable=spec.trial_timeout < float("inf"),
     )
+
+
+def _sync_command(study_name: str, settings: Mapping[str, Any]) -> str:
+    """Return the command that writes the runs that MLflow lacks of a study; empty if no shell can reach it."""
+    if not isinstance(settings["storage"], str | Path | None):
+        return ""
+    options = {f"--{name.replace('_', '-')}": settings[name] for name in _SYNC_OPTIONS}
+    given = (word for option, value in options.items() if value is not None for word in (option, str(value)))
+    return shlex.join(["automl", "sync", study_name, *given])
 
 
 def _check_memory(workers: Workers, memory_limit: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +23,8 @@ class RunStore:
         A tracking URI as `resolve_uri` returns it.
     experiment_name : str
         Created where it is missing.
+    remaining : callable
+        Returns the seconds that the search has left.
 
     Attributes
     ----------
@@ -37,9 +39,11 @@ class RunStore:
         If the store cannot be opened or written. The methods raise MLflow's own errors.
     """
 
-    def __init__(self, uri: str, experiment_name: str) -> None:
+    def __init__(
+        self, uri: str, experiment_name: str, remaining: Callable[[], float] = lambda: float("inf")
+    ) -> None:
         self.uri = uri
-        self.client = open_store(uri)
+        self.client = open_store(uri, remaining=remaining)
         self.experiment_id = self._experiment(experiment_name)
 
     def create(self, content: RunContent) -> str:

@@ -7,10 +7,10 @@ import os
 import sqlite3
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
@@ -18,6 +18,7 @@ from urllib.request import urlopen
 from filelock import FileLock
 
 from automl.errors import Fault, SettingError, StoreError
+from automl.tracking.deadline import LimitedClient
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -125,7 +126,9 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def open_store(uri: str, create: bool = True) -> MlflowClient:
+def open_store(
+    uri: str, create: bool = True, remaining: Callable[[], float] = lambda: float("inf")
+) -> MlflowClient:
     """Open a tracking store; create a missing database.
 
     Parameters
@@ -134,11 +137,14 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
         As `resolve_uri` gives it.
     create : bool
         Whether a missing SQLite file is created, and the store must be writable.
+    remaining : callable
+        As in `LimitedClient`.
 
     Returns
     -------
     MlflowClient
-        A client of this store; no global state is set.
+        A client of this store; no global state is set. Its calls have a time limit; those to an SQLite file have
+        that of SQLite.
 
     Raises
     ------
@@ -156,6 +162,8 @@ def open_store(uri: str, create: bool = True) -> MlflowClient:
             if create and uri.startswith(_SQLITE):
                 _make(Path(uri.removeprefix(_SQLITE)))
             client = MlflowClient(uri, registry_uri=uri)
+            if not uri.startswith(_SQLITE):
+                client = cast("MlflowClient", LimitedClient(client, remaining))
             client.search_experiments(max_results=1)
         except Exception as error:
             raise StoreError(_explain(uri, error)) from error

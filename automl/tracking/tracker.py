@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,6 +35,10 @@ class Tracker:
         its artifacts in ``artifacts/`` beside it.
     experiment_name : str or None
         MLflow's experiment, created where it is missing; None for ``"automl"``.
+    remaining : callable
+        Returns the seconds that the search has left: a server or database that does not answer may not take longer.
+    sync_command : str
+        The command that writes missing runs later, for the warning about them.
 
     Attributes
     ----------
@@ -60,10 +64,18 @@ class Tracker:
         tracker.close("finished")
     """
 
-    def __init__(self, tracking_uri: str | None = None, experiment_name: str | None = None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
+        *,
+        remaining: Callable[[], float] = lambda: float("inf"),
+        sync_command: str = "",
+    ) -> None:
         self.tracking_uri = resolve_uri(tracking_uri)
         self.parent_run_id: str | None = None
-        self._store = RunStore(self.tracking_uri, experiment_name or DEFAULT_EXPERIMENT)
+        self._sync_command = sync_command
+        self._store = RunStore(self.tracking_uri, experiment_name or DEFAULT_EXPERIMENT, remaining)
         self._writer = Writer()
         self._created: dict[int, str] = {}
         self._written: dict[int, str] = {}
@@ -187,7 +199,9 @@ class Tracker:
         return self._writer.seconds
 
     def backlog(self, more: int = 0) -> float:
-        """Return the seconds that writing the queue and ``more`` trials will take."""
+        """Return the seconds that writing the queue and ``more`` trials will take; 0 if the store does not answer."""
+        if not self._writer.answers:
+            return 0.0
         a_job = self._writer.seconds / self._writer.done if self._writer.done else _RUN_SECONDS
         return (self._writer.pending + more) * a_job
 
@@ -298,10 +312,13 @@ class Tracker:
                 else "its summary is missing"
             )
             reason = str(self._writer.error or "it did not answer in time").strip().splitlines()[0]
-            uri = without_passwords(self.tracking_uri)
+            uri = self.tracking_uri
+            remedy = f" Write what is missing with: {self._sync_command}" if self._sync_command else ""
             warnings.warn(
-                f"The MLflow store {uri} failed during the search: {lacks} ({reason}). "
-                "The study itself is complete.",
+                without_passwords(
+                    f"The MLflow store {uri} failed during the search: {lacks} ({reason}). "
+                    f"The study itself is complete.{remedy}"
+                ),
                 stacklevel=2,
             )
 

@@ -7,16 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from automl.errors import StoreError
+
 __all__ = ["Writer"]
 
-_PAUSES = (0.1, 0.5, 2.0)
+_PAUSES = (0.1, 0.4, 1.5)
+_REST_SECONDS = 3.0  # after a failed job, in which further jobs are given up without an attempt
+_STALLED_SECONDS = 3.0  # that a job takes before the store counts as one that does not answer
 
 
 class Writer:
     """Run jobs in order on a background thread.
 
-    A job that raises is retried after 0.1, 0.5 and 2 seconds. After a job has failed, the next jobs are tried
-    once until one succeeds, so that a dead store does not delay the end of a search.
+    A job that raises is retried after 0.1, 0.4 and 1.5 seconds. After a job has failed, jobs are given up for three
+    seconds, and then tried once until one succeeds, so that a dead store does not delay the end of a search.
 
     Attributes
     ----------
@@ -44,6 +48,7 @@ class Writer:
         self._busy = False
         self._open = True
         self._healthy = True
+        self._failed_at = self._begun = 0.0
         self._changed = threading.Condition()
         # A daemon: a second Ctrl-C must not wait for a store.
         self._thread = threading.Thread(target=self._work, name="automl-tracking", daemon=True)
@@ -54,6 +59,11 @@ class Writer:
         """Number of unfinished jobs."""
         with self._changed:
             return len(self._jobs) + self._busy
+
+    @property
+    def answers(self) -> bool:
+        """Whether the last job succeeded and the current one takes no longer than expected."""
+        return self._healthy and not (self._busy and time.monotonic() - self._begun > _STALLED_SECONDS)
 
     def submit(self, job: Callable[[], None]) -> None:
         """Queue a job and return at once."""
@@ -79,7 +89,7 @@ class Writer:
                 if not self._jobs:
                     return
                 job = self._jobs.popleft()
-                self._busy = True
+                self._busy, self._begun = True, time.monotonic()
             try:
                 self._attempt(job)
             finally:
@@ -89,10 +99,15 @@ class Writer:
                     self._changed.notify_all()
 
     def _attempt(self, job: Callable[[], None]) -> None:
+        if not self._healthy and time.monotonic() - self._failed_at < _REST_SECONDS:
+            return
+        failure: Exception | None = None
         for pause in (*_PAUSES, None) if self._healthy else (None,):
             started = time.perf_counter()
             try:
                 job()
+            except StoreError as error:  # it did not answer in time; another attempt would take as long
+                failure, pause = error, None
             except Exception as error:  # stores and drivers raise errors of any type
                 failure = error
             else:
@@ -100,7 +115,8 @@ class Writer:
                 return
             finally:
                 self.seconds += time.perf_counter() - started
-            if pause is not None:
-                time.sleep(pause)
+            if pause is None:
+                break
+            time.sleep(pause)
         self.error = failure
-        self._healthy = False
+        self._healthy, self._failed_at = False, time.monotonic()

@@ -1,0 +1,128 @@
+"""Time limits for calls to MLflow stores: a store that hangs or dies holds nothing up."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from automl.errors import StoreError
+
+__all__ = ["CALL_SECONDS", "TRANSFER_SECONDS", "LimitedClient", "limited_call"]
+
+CALL_SECONDS = 10.0  # for one call
+TRANSFER_SECONDS = 600.0  # for a call that sends or fetches the files of a model
+_MIN_SECONDS = 1.0  # that a call has when the time of the search is up
+_REST_SECONDS = 5.0  # after a call without an answer, until the next one is tried
+_TRANSFERS = ("log_model_artifacts", "download_artifacts")
+
+# MLflow itself would retry for four minutes. The user's own values are kept.
+_REQUEST_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+class LimitedClient:
+    """An MLflow client whose calls have a time limit each.
+
+    A call runs on a thread of its own, which is abandoned if it takes too long; further calls then fail at once for
+    five seconds.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        The client.
+    remaining : callable
+        Returns the seconds that the search has left; a call may take no longer, but always one second.
+    """
+
+    def __init__(self, client: Any, remaining: Callable[[], float]) -> None:
+        self._client, self._remaining = client, remaining
+        self._resting_until = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if time.monotonic() < self._resting_until:
+                raise StoreError("it did not answer in time")
+            limit = min(CALL_SECONDS, max(_MIN_SECONDS, self._remaining() + _MIN_SECONDS))
+            try:
+                return limited_call(
+                    lambda: value(*args, **kwargs), TRANSFER_SECONDS if name in _TRANSFERS else limit
+                )
+            except TimeoutError as error:
+                self._resting_until = time.monotonic() + _REST_SECONDS
+                raise StoreError(str(error)) from None
+
+        return call
+
+
+def limited_call(call: Callable[[], Any], seconds: float) -> Any:
+    """Return the result of a call to a store.
+
+    Parameters
+    ----------
+    call : callable
+        Called on another thread.
+    seconds : float
+        Its time limit.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer; it goes on in the background.
+    Exception
+        Errors of the call.
+    """
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    # A daemon: the process may end while a store hangs.
+    thread = threading.Thread(target=run, name="automl-store-call", daemon=True)
+    with _request_settings():
+        thread.start()
+        thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError(f"it did not answer within {seconds:.0f} s")
+    return results[0]
+
+
+_lock = threading.Lock()
+_running = 0
+_ours: list[str] = []  # the variables that are set while calls run
+
+
+@contextmanager
+def _request_settings() -> Iterator[None]:
+    """Set MLflow's limits for requests while calls of ours run; MLflow reads them from the environment alone."""
+    global _running
+    with _lock:
+        _running += 1
+        if _running == 1:
+            _ours[:] = [name for name in _REQUEST_SETTINGS if name not in os.environ]
+            os.environ.update({name: _REQUEST_SETTINGS[name] for name in _ours})
+    try:
+        yield
+    finally:
+        with _lock:
+            _running -= 1
+            if not _running:
+                for name in _ours:
+                    os.environ.pop(name, None)
