@@ -25,6 +25,8 @@ __all__ = [
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
 
+_REPEATS = "same configuration as trial"
+
 
 class Model(NamedTuple):
     """The model that a configuration describes.
@@ -211,6 +213,11 @@ class TrialRecord(_Trial):
         return self.state == "stopped" and 0 < self.curve.epochs < 1
 
     @property
+    def repeats(self) -> bool:
+        """Whether it took its result over from an earlier trial with the same configuration."""
+        return self.reason.startswith(_REPEATS)
+
+    @property
     def spec(self) -> TrialSpec:
         """The trial before it was trained."""
         return TrialSpec(**self.model_dump(include=set(TrialSpec.model_fields)))
@@ -220,7 +227,7 @@ class TrialRecord(_Trial):
 
         The seed stays the one that led to the result.
         """
-        reason = f"same configuration as trial {self.number}"
+        reason = f"{_REPEATS} {self.number}"
         changed = {"number": spec.number, "started": time.time(), "seconds": 0.0, "reason": reason}
         return self.model_copy(update=changed)
 

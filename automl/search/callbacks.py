@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from automl.errors import Fault
 from automl.records import TrialRecord
+from automl.select import OutOfFold
 from automl.study import Session
 from automl.tracking import NullProgress, Progress, Tracker
 
@@ -44,7 +45,7 @@ def normalize_callbacks(callbacks: Sequence[Any], session: Session, search: Stop
 
 
 class Observers:
-    """Everything that watches a search: tracker, progress display and callbacks.
+    """Everything that watches a search: tracker, progress display, predictions and callbacks.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ class Observers:
         Shows every trial that ends.
     callbacks : sequence of callable
         Called with the record of each trial that ends in this process, in order.
+    out_of_fold : OutOfFold, optional
+        Takes note of every trial that ends.
 
     Attributes
     ----------
@@ -62,11 +65,22 @@ class Observers:
     """
 
     def __init__(
-        self, tracker: Tracker, progress: Progress | NullProgress, callbacks: Sequence[Callback] = ()
+        self,
+        tracker: Tracker,
+        progress: Progress | NullProgress,
+        callbacks: Sequence[Callback] = (),
+        out_of_fold: OutOfFold | None = None,
     ) -> None:
         self.tracker, self.progress = tracker, progress
+        self._out_of_fold = out_of_fold
         self.error: Exception | None = None
         self._callbacks = callbacks
+
+    def note(self, record: TrialRecord) -> None:
+        """Show a trial that ended in any process, and keep or delete its predictions."""
+        self.progress.trial(record)
+        if self._out_of_fold is not None:
+            self._out_of_fold.add(record)
 
     def call(self, record: TrialRecord) -> None:
         """Call the callbacks; keep an error instead of raising it."""

@@ -116,6 +116,8 @@ class Search(FittedSearch):
         MLflow run of the search; the runs of the trials are its children.
     model_uri_ : str
         URI of the logged model. Only with ``refit``.
+    out_of_fold_ : OutOfFold
+        Out-of-fold predictions of the best trials: ``predictions(number)`` for the table's ``rows`` with targets ``y``.
     task_ : {"binary", "multiclass", "regression"}
         Kind of the target.
     left_out_ : list of str
@@ -237,6 +239,7 @@ class Search(FittedSearch):
                 self.study_, self.run_id_, self._run = run.study, run.run_id, run
                 winner = run.search(self.callbacks or (), self)
                 self._keep(winner, run.records)
+                self.out_of_fold_ = run.out_of_fold
                 if self.refit:
                     self.best_estimator_ = run.refit(winner, X)
                     if (uri := run.log_model(winner, self.best_estimator_)) is not None:

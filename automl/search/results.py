@@ -92,7 +92,7 @@ class Results:
 
     def _note(self, record: TrialRecord) -> None:
         self._admission.budget.proposed.add(record.number)
-        self._observers.progress.trial(record)
+        self._observers.note(record)
         self.records.append(record)
         self._by_number[record.number] = record
         self._admission.ended(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ from automl.search.loop import Loop
 from automl.search.plan import Plan
 from automl.search.resume import check_same
 from automl.search.spec import SearchSpec
-from automl.select import leaderboard, pareto_front
+from automl.select import OutOfFold, leaderboard, pareto_front
 from automl.study import (
     ProcessLease,
     Session,
@@ -28,6 +28,7 @@ from automl.study import (
     make_pruner,
     make_sampler,
     open_lease,
+    predictions_folder,
     read_records,
     read_run,
     save_run,
@@ -68,6 +69,7 @@ class SearchRun:
     progress: Progress | NullProgress
     lease: ProcessLease
     slowness: float
+    out_of_fold: OutOfFold
     run_id: str = ""
     _loop: Loop | None = None
 
@@ -94,9 +96,8 @@ class SearchRun:
         """
         with self.lease.searching():
             self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
-            observers = Observers(
-                self.tracker, self.progress, normalize_callbacks(callbacks, self.session, search)
-            )
+            called = normalize_callbacks(callbacks, self.session, search)
+            observers = Observers(self.tracker, self.progress, called, self.out_of_fold)
             admission = Admission(self.spec, self.budget, self.workers, self.tracker, self.slowness)
             self._loop = Loop(self.spec, self.session, self.workers, admission, observers)
             self._loop.run()
@@ -181,7 +182,9 @@ def open_search(
     facts = spec.facts
     sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
     pruner = make_pruner(settings["pruner"], len(facts.directions))
-    context = plan.worker_context(facts)
+    folder = predictions_folder(facts.study_name, settings["storage"])
+    out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts)
+    context = replace(plan.worker_context(facts), predictions=out_of_fold.folder)
     with (
         open_lease(facts.study_name, settings["storage"]) as lease,
         Progress() if settings["progress"] else NullProgress() as progress,
@@ -209,7 +212,9 @@ def open_search(
         save_settings(study, spec.study_settings)
         lease.register(study)
         session = Session(study, plan.space, facts, lease, spec.n_trials)
-        run = SearchRun(spec, plan, budget, study, session, workers, tracker, progress, lease, slowness)
+        run = SearchRun(
+            spec, plan, budget, study, session, workers, tracker, progress, lease, slowness, out_of_fold
+        )
         state: Literal["finished", "killed", "failed"] = "failed"
         flush_seconds = FLUSH_SECONDS
         try:

@@ -1,5 +1,14 @@
-"""Rank trials and choose the best."""
+"""Rank trials, choose the best, and keep their out-of-fold predictions."""
 
 from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
+from automl.select.out_of_fold import OutOfFold, save_predictions
 
-__all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]
+__all__ = [
+    "OutOfFold",
+    "best_record",
+    "describe_violations",
+    "leaderboard",
+    "pareto_front",
+    "rank",
+    "save_predictions",
+]

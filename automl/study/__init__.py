@@ -16,7 +16,7 @@ from automl.study.peers import RemoteUpdates
 from automl.study.pruners import make_pruner
 from automl.study.samplers import make_sampler
 from automl.study.session import Session
-from automl.study.storage import create_study, known_studies, load_study
+from automl.study.storage import create_study, known_studies, load_study, predictions_folder
 
 __all__ = [
     "RemoteUpdates",
@@ -32,6 +32,7 @@ __all__ = [
     "make_pruner",
     "make_sampler",
     "param_importances",
+    "predictions_folder",
     "read_records",
     "read_run",
     "read_search",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
@@ -24,11 +25,13 @@ __all__ = [
     "journal_file",
     "known_studies",
     "load_study",
+    "predictions_folder",
     "store_error",
 ]
 
 STUDIES = Path("mlruns") / "studies"  # one journal file a study
 _SUFFIX = ".journal"
+_SQLITE = "sqlite:///"
 
 
 def create_study(
@@ -162,6 +165,28 @@ def journal_file(study_name: str, storage: str | Path | BaseStorage | None) -> P
             Fault("study_name", "must be a plain name", f'"{study_name}"', "Leave out slashes.")
         )
     return file
+
+
+def predictions_folder(study_name: str, storage: str | Path | BaseStorage | None) -> Path | None:
+    """Return the folder for the predictions of a study's trials, beside its file; None if it is in no file.
+
+    Examples
+    --------
+    >>> predictions_folder("churn", "studies/all.journal").as_posix()
+    'studies/churn.predictions'
+    >>> predictions_folder("churn", "sqlite:///studies/all.db").as_posix()
+    'studies/churn.predictions'
+    >>> predictions_folder("churn", "postgresql://localhost/optuna")
+    """
+    if isinstance(storage, BaseStorage):
+        return None
+    if is_file(storage):
+        file = journal_file(study_name, storage)
+    elif str(storage).startswith(_SQLITE) and str(storage) not in (_SQLITE, f"{_SQLITE}:memory:"):
+        file = Path(str(storage).removeprefix(_SQLITE).partition("?")[0])
+    else:
+        return None
+    return file.parent / f"{quote(study_name, safe='')}.predictions"
 
 
 def _with_driver(url: str) -> str:

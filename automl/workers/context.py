@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -40,6 +41,8 @@ class WorkerContext:
         Upper limits of measured costs.
     columns : TypedColumns or None
         The fitted first step of every pipeline; its size is part of ``model_bytes``.
+    predictions : Path or None
+        Folder for the out-of-fold predictions of trials; None keeps none.
     """
 
     frame: pd.DataFrame
@@ -52,3 +55,4 @@ class WorkerContext:
     epoch_steps: int = 1
     constraints: Mapping[str, float] = field(default_factory=dict)
     columns: TypedColumns | None = None
+    predictions: Path | None = None

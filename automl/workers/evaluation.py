@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from automl.families import Fold, Trainer, get_family, prepared_problem
+from automl.metrics import Predictions
 from automl.records import State, TrialRecord, TrialSpec
+from automl.select import save_predictions
 from automl.workers.blas import limit_threads
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
@@ -123,6 +126,7 @@ class _Evaluation:
         self.time = TimeAccount(self.trials, cohort.trial_timeout)
         self.folds: list[PreparedFold] = []
         self.trainers: list[Trainer] = []
+        self.predictions: dict[int, list[Predictions]] = {}  # of the last rung with all validation rows
         self.started = time.time()
         self.trained = 0.0  # seconds up to the last rung
 
@@ -221,7 +225,18 @@ class _Evaluation:
         report_metrics(self.trials, ended, predictions, self.context.problem)
         for i in ended:
             self.measure(i, predictions)
+        if share >= 1:  # all validation rows
+            self.predictions |= {i: predictions.of[i] for i in scored.values()}
+            for i in ended:
+                self.save_predictions(i)
         self.time.charge(list(scored.values()))
+
+    def save_predictions(self, i: int) -> None:
+        """Save the out-of-fold predictions of a trial that has ended, unless it was pruned or failed."""
+        folder, trial, by_fold = self.context.predictions, self.trials[i], self.predictions.pop(i, None)
+        if folder is not None and trial.state in ("complete", "stopped") and by_fold:
+            with suppress(OSError):  # the disk is full: the trial will be in no ensemble
+                save_predictions(folder, trial.spec.number, by_fold)
 
     @np.errstate(all="ignore")
     def measure(self, i: int, predictions: RungPredictions | None = None) -> None:
@@ -258,6 +273,7 @@ class _Evaluation:
             state, reason = "pruned", self.cohort.timeout_reason
         for i in self.open():
             self.trials[i].end(state, reason)
+            self.save_predictions(i)
             if self.context.constraints and self.trials[i].rungs:
                 self.measure(i)
 

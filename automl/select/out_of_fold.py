@@ -1,0 +1,157 @@
+"""Out-of-fold predictions of the best trials of a search, in one file a trial."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl.metrics import Predictions
+from automl.records import SearchRecord, TrialRecord
+from automl.select.leaderboard import rank
+
+__all__ = ["OutOfFold", "save_predictions"]
+
+Array = npt.NDArray[Any]
+
+_KEPT = 30  # trials whose predictions stay on disk, besides the best of each family
+# What a file holds; classes have probabilities if the model gives them. Numbers keep all their digits.
+_KINDS = {"probabilities": np.float32, "decision": np.float32, "values": np.float64}
+
+
+def save_predictions(folder: Path, number: int, by_fold: Sequence[Predictions]) -> None:
+    """Write the predictions of a trial for the validation rows of all folds, one fold after the other.
+
+    The file appears as a whole or not at all. A trial that is trained again replaces it.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the search.
+    number : int
+        Number of the trial.
+    by_fold : sequence of Predictions
+        One for each fold.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    first = by_fold[0]
+    kind = next(name for name in _KINDS if getattr(first, name) is not None)
+    values = np.concatenate([getattr(one, kind) for one in by_fold]).astype(_KINDS[kind])
+    folder.mkdir(parents=True, exist_ok=True)
+    _delete(folder, number)
+    unfinished = folder / f"{number}.unfinished"
+    with unfinished.open("wb") as file:
+        np.save(file, values)
+    unfinished.replace(_file(folder, number, kind))
+
+
+class OutOfFold:
+    """Out-of-fold predictions of the trials that may be in an ensemble, mapped from files.
+
+    Only the best 30 trials and the best of each family are kept; the files of other trials are deleted as soon as
+    better trials have ended. Which trials are kept depends on the results alone, not on their order.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of the files, which later processes of the search use too; None makes a temporary folder, which is
+        deleted with this object.
+    y : ndarray of shape (n,)
+        Class codes or numbers of the whole table.
+    folds : sequence of (train, valid)
+        Row numbers.
+    search : SearchRecord, optional
+        The search, for its constraints.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    rows : ndarray of shape (m,)
+        Row numbers in the table: the validation rows of the folds, one fold after the other. Of a single holdout,
+        only its validation rows.
+    fold : ndarray of shape (m,)
+        Number of the fold of each of these rows.
+    y : ndarray of shape (m,)
+        Their targets.
+    records : list of TrialRecord
+        The kept trials, best first.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        y: Array,
+        folds: Sequence[tuple[Array, Array]],
+        search: SearchRecord | None = None,
+    ) -> None:
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="automl-predictions-"))
+            weakref.finalize(self, shutil.rmtree, folder, True)
+        self.folder = folder
+        self.rows = np.concatenate([valid for _, valid in folds])
+        self.fold = np.repeat(np.arange(len(folds)), [len(valid) for _, valid in folds])
+        self.y = y[self.rows]
+        self.records: list[TrialRecord] = []
+        self._search = search
+
+    def add(self, record: TrialRecord) -> None:
+        """Take note of a trial that has ended, and delete the files of trials that are no longer kept."""
+        if record.repeats:
+            return
+        known = [*self.records, record]
+        self.records = _best_of(known, self._search)
+        for one in known:
+            if one not in self.records:
+                _delete(self.folder, one.number)
+
+    def predictions(self, number: int) -> Predictions | None:
+        """Return the predictions of a trial for `rows`; None if they are not kept.
+
+        Class codes are those of the greatest probability.
+        """
+        for kind in _KINDS:
+            file = _file(self.folder, number, kind)
+            try:
+                stored = np.load(file, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError, EOFError):  # none; or damaged by a crash of the machine
+                continue
+            if len(stored) == len(self.rows):
+                return _predictions(kind, stored)
+        return None
+
+
+def _predictions(kind: str, stored: Array) -> Predictions:
+    if kind == "values":
+        return Predictions(stored)
+    if kind == "probabilities":
+        return Predictions(stored.argmax(axis=1), probabilities=stored)
+    codes = (stored > 0).astype(np.int64) if stored.ndim == 1 else stored.argmax(axis=1)
+    return Predictions(codes, decision=stored)
+
+
+def _best_of(records: Sequence[TrialRecord], search: SearchRecord | None) -> list[TrialRecord]:
+    """Return the trials to keep: the best ones, and the best of each family."""
+    whole = [record for record in records if record.state in ("complete", "stopped") and not record.early]
+    ranked = [record for record in rank(whole, search) if record.score is not None]
+    first = {record.family: record.number for record in reversed(ranked)}
+    return [record for n, record in enumerate(ranked) if n < _KEPT or first[record.family] == record.number]
+
+
+def _file(folder: Path, number: int, kind: str) -> Path:
+    return folder / f"{number}.{kind}.npy"
+
+
+def _delete(folder: Path, number: int) -> None:
+    for kind in _KINDS:
+        _file(folder, number, kind).unlink(missing_ok=True)
