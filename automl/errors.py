@@ -120,6 +120,9 @@ def without_passwords(text: str) -> str:
     return re.sub(r"(://[^\s:/@]*):[^\s/]*@", r"\1:***@", text)
 
 
+_SHORT_WORD = 4  # letters up to which one wrong letter is a large share of the word
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """Return ``'did you mean "x"?'`` for the closest known word, or the known words themselves.
 
@@ -127,11 +130,15 @@ def nearest(word: str, known: Sequence[str]) -> str:
     --------
     >>> nearest("arr_dely", ["dep_delay", "arr_delay"])
     'Did you mean "arr_delay"?'
+    >>> nearest("ADAM", ["sgd", "adam"])
+    'Did you mean "adam"?'
     >>> nearest("zzz", ["a", "b"])
     'Known: a, b.'
     """
-    close = get_close_matches(str(word), [str(name) for name in known], n=1, cutoff=0.6)
+    folded = {str(name).casefold(): str(name) for name in reversed(known)}
+    cutoff = 0.6 if len(str(word)) > _SHORT_WORD else 0.5
+    close = get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=cutoff)
     if close:
-        return f'Did you mean "{close[0]}"?'
+        return f'Did you mean "{folded[close[0]]}"?'
     shown = [str(name) for name in known[:12]]
     return f"Known: {', '.join(shown)}{', ...' if len(known) > 12 else ''}."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,7 @@ from automl.cli.options import AllowImport
 from automl.cli.render import console
 
 if TYPE_CHECKING:
-    from automl.space import Space
+    from automl.space import Change, Space
 
 __all__ = ["app"]
 
@@ -72,16 +74,25 @@ def check(space: Source, allow_import: AllowImport = None) -> None:
     """Check a space as a search would, before anything trains.
 
     All faults are printed at once, with line, path, rule, value and the nearest valid word. The exit code is 0 for a
-    valid space and 2 for an invalid one.
+    valid space and 2 for an invalid one. For a file with `include`, its changes to the included files are printed.
 
     [bold]Example[/]
 
       automl spaces check my_space.yaml
     """
+    from automl.errors import SpaceError
+    from automl.families import load_space
+    from automl.space import read_included
+
     found = _load(space, allow_import)
     console.print(f"{found.name} is valid, for {', '.join(found.tasks)}.", markup=False, highlight=False)
     console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
     console.print(f"digest {found.digest()}", highlight=False)
+    with suppress(SpaceError):  # what is included need not be a space alone
+        if (included := read_included(space)) is not None:
+            changes = load_space(included, allow_imports=allow_import or ()).diff(found)
+            console.print("\nchanges to what it includes:", highlight=False)
+            _print_changes(changes)
 
 
 @app.command()
@@ -123,13 +134,10 @@ def diff(
 
     first, second = _load(old, allow_import), _load(new, allow_import)
     changes = first.diff(second)
-    styles = {"came": "green", "widened": "green", "went": "red", "narrowed": "red"}
-    for change in changes:
-        style = styles.get(change.kind)
-        console.print(str(change), style=style, markup=False, highlight=False, soft_wrap=True)
+    _print_changes(changes)
     if not changes:
-        console.print("no change")
-    elif all(change.keeps for change in changes):
+        return
+    if all(change.keeps for change in changes):
         console.print(f"every trial of {first.name} is a point of {second.name}", highlight=False)
     else:
         rng = np.random.default_rng(0)
@@ -165,6 +173,15 @@ def schema(
     else:
         output.write_text(text + "\n", encoding="utf-8")
         console.print(f"schema written to {output}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_changes(changes: Sequence[Change]) -> None:
+    styles = {"came": "green", "widened": "green", "went": "red", "narrowed": "red"}
+    for change in changes:
+        style = styles.get(change.kind)
+        console.print(str(change), style=style, markup=False, highlight=False, soft_wrap=True)
+    if not changes:
+        console.print("no change")
 
 
 def _load(space: str, allow_import: list[str] | None = None) -> Space:

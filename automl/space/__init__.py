@@ -3,7 +3,7 @@
 from automl.space.builders import Branch, Choice, Float, Int
 from automl.space.conflicts import Conflicts
 from automl.space.diff import Change
-from automl.space.files import shipped_folder, shipped_names
+from automl.space.files import read_included, shipped_folder, shipped_names
 from automl.space.foreign import SmokeTest, estimator_section
 from automl.space.load import load_space
 from automl.space.schema import json_schema
@@ -27,6 +27,7 @@ __all__ = [
     "estimator_section",
     "json_schema",
     "load_space",
+    "read_included",
     "shipped_folder",
     "shipped_names",
 ]

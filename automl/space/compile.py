@@ -19,6 +19,7 @@ from automl.space.syntax import (
     EXPONENT,
     FAMILY_PARAM,
     NODE_KEYWORDS,
+    REPLACE,
     SYNONYMS,
     join,
     show,
@@ -44,6 +45,8 @@ class Compiler:
         Other keys that such a branch may have.
     reporter : Reporter
         Gets the faults.
+    hint : callable
+        From the name of an unknown branch to a remedy, perhaps empty.
 
     Attributes
     ----------
@@ -51,8 +54,14 @@ class Compiler:
         Sources of values and branches, by path and text.
     """
 
-    def __init__(self, estimators: Estimators, shared: KnownKeys, reporter: Reporter) -> None:
-        self.estimators, self.shared, self.reporter = estimators, shared, reporter
+    def __init__(
+        self,
+        estimators: Estimators,
+        shared: KnownKeys,
+        reporter: Reporter,
+        hint: Callable[[str], str] = lambda name: "",
+    ) -> None:
+        self.estimators, self.shared, self.reporter, self.hint = estimators, shared, reporter, hint
         self.sources: dict[tuple[str, str], SourceNode] = {}
 
     def node(self, source: SourceNode, rule: Constraint, path: str) -> Node | None:
@@ -98,7 +107,8 @@ class Compiler:
                 return None
             ((name, item),) = source.value.items()
             if name not in rule.options and not (item.is_mapping and "estimator" in item.value):
-                remedy = nearest(name, [*rule.options, "choice"])
+                hint = self.hint(name) if path == FAMILY_PARAM else ""
+                remedy = hint or nearest(name, [*rule.options, "choice"])
                 self.reporter.report(item, path, "must name one of its kinds, or `choice`", name, remedy)
                 return None
         elif source.is_mapping:
@@ -127,7 +137,7 @@ class Compiler:
             return self.section(source, rule.options[name], here)
         if source.is_mapping and "estimator" in source.value and path == FAMILY_PARAM:
             return self.estimator(source, here)
-        remedy = nearest(name, list(rule.options))
+        remedy = (self.hint(name) if path == FAMILY_PARAM else "") or nearest(name, list(rule.options))
         self.reporter.report(source, here, f"must be one of the kinds of {path}", name, remedy)
         return None
 
@@ -248,7 +258,10 @@ class Compiler:
 
     def _options(self, source: SourceNode, path: str) -> tuple[SourceNode, SourceNode | None]:
         """Split ``{values or choice: ..., weights: ...}``."""
-        words = {SYNONYMS.get(key, key): item for key, item in source.value.items()}
+        words = {SYNONYMS.get(key, key): item for key, item in source.value.items() if key != REPLACE}
+        if REPLACE in source.value and not isinstance(source.value[REPLACE].value, bool):
+            came = str(source.value[REPLACE])
+            self.reporter.report(source.value[REPLACE], path, "`replace` must be true or false", came)
         for key in [key for key in words if key not in CHOICE_KEYWORDS]:
             remedy = nearest(key, CHOICE_KEYWORDS)
             self.reporter.report(words[key], path, "must be a keyword of a choice", key, remedy)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SpaceError, nearest
+from automl.space.merge import merge_documents, merge_keys
 from automl.space.source import MAX_VALUES, Reporter, SourceLocation, SourceNode, from_python, key_path
-from automl.space.syntax import NODE_KEYWORDS, show
+from automl.space.syntax import show
 from automl.space.yaml_io import MAX_BYTES, parse_yaml
 
-__all__ = ["Definitions", "read_source", "shipped_folder", "shipped_names"]
+__all__ = ["Definitions", "ReadyMade", "read_included", "read_source", "shipped_folder", "shipped_names"]
 
 _MAX_INCLUDES = 100
 
@@ -57,6 +59,20 @@ def read_source(source: Any, reporter: Reporter, folder: Path | None = None) -> 
     raise SpaceError(Fault("space", rule, type(source).__name__))
 
 
+def read_included(source: str | Path, folder: Path | None = None) -> dict[str, Any] | None:
+    """Return the files that a file includes, merged, as plain values; None where it includes none.
+
+    Raises
+    ------
+    SpaceError
+        As `read_source`.
+    """
+    reader = _FileReader(folder or shipped_folder(), Reporter())
+    path = reader.find(str(source), Path(), SourceLocation())
+    merged: dict[str, Any] | None = reader.file(path, (), SourceLocation(), own=False).plain()
+    return merged or None
+
+
 class _FileReader:
     def __init__(self, folder: Path, reporter: Reporter) -> None:
         self.folder, self.reporter = folder, reporter
@@ -84,7 +100,10 @@ class _FileReader:
         close = get_close_matches(path.stem, list(files), n=1)
         return f'Did you mean "{Path(name).parent / files[close[0]]}"?' if close else ""
 
-    def file(self, path: Path, stack: tuple[Path, ...], location: SourceLocation) -> SourceNode:
+    def file(
+        self, path: Path, stack: tuple[Path, ...], location: SourceLocation, *, own: bool = True
+    ) -> SourceNode:
+        """Read a file and what it includes; without its ``own`` part only the latter."""
         here = path.resolve()
         self.count += 1
         if here in stack:
@@ -103,7 +122,11 @@ class _FileReader:
             raise SpaceError(Fault(str(path), "must be readable", error.strerror or str(error))) from None
         except UnicodeDecodeError:
             raise SpaceError(Fault(str(path), "must be text in UTF-8", "other bytes")) from None
-        return self.included(parse_yaml(text, str(path), self.reporter), path.parent, (*stack, here))
+        document = parse_yaml(text, str(path), self.reporter)
+        if not own:
+            include = document.value.get("include") if document.is_mapping else None
+            document = document.with_value({"include": include} if include is not None else {})
+        return self.included(document, path.parent, (*stack, here))
 
     def included(self, document: SourceNode, beside: Path, stack: tuple[Path, ...]) -> SourceNode:
         """Merge a document over the files that it includes."""
@@ -120,9 +143,37 @@ class _FileReader:
                 continue
             names.add(name.value)
             path = self.find(name.value, beside, name.location, "include")
-            merged = _merge_documents(merged, self.file(path, stack, name.location))
+            merged = merge_documents(merged, self.file(path, stack, name.location))
         own = {key: item for key, item in document.value.items() if key != "include"}
-        return _merge_documents(merged, document.with_value(own))
+        return merge_documents(merged, document.with_value(own))
+
+
+class ReadyMade:
+    """The ready-made parts that ship, such as ``sklearn.knn``: definition ``knn`` of ``parts/sklearn.yaml``.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder of ``parts``; by default that of the shipped spaces.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or shipped_folder()) / "parts"
+
+    @cached_property
+    def parts(self) -> dict[str, SourceNode]:
+        """The parts by name."""
+        found: dict[str, SourceNode] = {}
+        for path in sorted(self.folder.glob("*.yaml")):
+            document = parse_yaml(path.read_text(encoding="utf-8"), str(path), Reporter())
+            found |= {f"{path.stem}.{key}": part for key, part in document.value["define"].value.items()}
+        return found
+
+    def hint(self, name: str) -> str:
+        """Return how to write a branch of that name, where a part has it; else an empty text."""
+        short = {part.partition(".")[2]: part for part in self.parts}
+        close = get_close_matches(name, list(short), n=1, cutoff=0.8)
+        return f'Write "{close[0]}: {{use: {short[close[0]]}}}".' if close else ""
 
 
 class Definitions:
@@ -134,10 +185,12 @@ class Definitions:
         The definitions by name.
     reporter : Reporter
         Gets the faults.
+    ready : ReadyMade
+        The parts that ship.
     """
 
-    def __init__(self, define: dict[str, SourceNode], reporter: Reporter) -> None:
-        self.define, self.reporter = define, reporter
+    def __init__(self, define: dict[str, SourceNode], reporter: Reporter, ready: ReadyMade) -> None:
+        self.define, self.reporter, self.ready = define, reporter, ready
         self._count = 0
 
     def expand(self, node: SourceNode, path: str, using: tuple[str, ...] = ()) -> SourceNode:
@@ -169,18 +222,21 @@ class Definitions:
             if name.value in names:
                 self.reporter.report(name, path, "a part must be used once", f"{name} again")
             elif part.is_mapping:
-                merged = _merge_keys(merged, part.value)
+                merged = merge_keys(merged, part.value)
             elif len(use.items) == 1 and not own.value:
                 return part
             else:
                 rule = "a part that is not a mapping must be used alone"
                 self.reporter.report(name, path, rule, f"{name} with {', '.join(own.value) or 'other parts'}")
             names.add(name.value)
-        return own.with_value(_merge_keys(merged, own.value))
+        return own.with_value(merge_keys(merged, own.value))
 
     def _part(self, name: SourceNode, path: str, using: tuple[str, ...]) -> SourceNode | None:
-        if not isinstance(name.value, str) or name.value not in self.define:
-            known = list(self.define)
+        define = self.define
+        if isinstance(name.value, str) and "." in name.value and name.value not in define:
+            define = self.ready.parts
+        if not isinstance(name.value, str) or name.value not in define:
+            known = list(define)
             remedy = nearest(str(name), known) if known else "Nothing is defined: add a `define:` section."
             self.reporter.report(name, path, "`use` must name a part of `define`", str(name), remedy)
             return None
@@ -188,28 +244,4 @@ class Definitions:
             circle = " -> ".join([*using[using.index(name.value) :], name.value])
             self.reporter.report(name, path, "a part must not use itself", circle)
             return None
-        return self.expand(self.define[name.value], path, (*using, name.value))
-
-
-def _merge_documents(base: SourceNode, over: SourceNode) -> SourceNode:
-    """Merge two documents: the second wins, but the lists of rules and initial points are joined."""
-    if not (base.is_mapping and over.is_mapping):
-        return over
-    joined = {
-        key: item.with_value(base.value[key].value + item.value)
-        for key, item in over.value.items()
-        if key in ("forbid", "enqueue") and key in base.value and base.value[key].is_list and item.is_list
-    }
-    merged = _merge(base, over)
-    return merged.with_value(merged.value | joined)
-
-
-def _merge(base: SourceNode, over: SourceNode) -> SourceNode:
-    """Return ``base`` updated by ``over``: sections key by key, ranges and choices as a whole."""
-    if not (base.is_mapping and over.is_mapping) or NODE_KEYWORDS & (base.value.keys() | over.value.keys()):
-        return over
-    return over.with_value(_merge_keys(base.value, over.value))
-
-
-def _merge_keys(base: dict[str, SourceNode], over: dict[str, SourceNode]) -> dict[str, SourceNode]:
-    return base | {key: _merge(base[key], item) if key in base else item for key, item in over.items()}
+        return self.expand(define[name.value], path, (*using, name.value))

@@ -14,7 +14,7 @@ from automl.constraints import Section as KnownKeys
 from automl.errors import SpaceError, nearest
 from automl.space.compile import Compiler, Estimators
 from automl.space.containers import Section
-from automl.space.files import Definitions, read_source
+from automl.space.files import Definitions, ReadyMade, read_source
 from automl.space.foreign import SmokeTest, broken_branches, estimator_section
 from automl.space.leaves import Constant
 from automl.space.nodes import ParamRef
@@ -85,7 +85,15 @@ def load_space(
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
     allowed = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
     estimators = partial(estimator_section, allow_imports=allowed)
-    loader = _Loader(vocabulary, limits or KnownKeys({}), estimators, incompatibility, smoke_test, reporter)
+    loader = _Loader(
+        vocabulary,
+        limits or KnownKeys({}),
+        estimators,
+        incompatibility,
+        smoke_test,
+        ReadyMade(folder),
+        reporter,
+    )
     space = loader.load(document, name)
     if reporter.faults or space is None:
         raise SpaceError(reporter.faults)
@@ -99,6 +107,7 @@ class _Loader:
     estimators: Estimators
     incompatibility: Incompatibility | None
     smoke_test: SmokeTest | None
+    ready: ReadyMade
     reporter: Reporter
     sources: dict[tuple[str, str], SourceNode] = field(default_factory=dict)
 
@@ -164,12 +173,12 @@ class _Loader:
             self.reporter.report(entries.get("space", document), "space", rule, "nothing")
             return None
         before = len(self.reporter.faults)
-        expanded = Definitions(define.value or {}, self.reporter).expand(entries["space"], "")
+        expanded = Definitions(define.value or {}, self.reporter, self.ready).expand(entries["space"], "")
         if len(self.reporter.faults) > before:
             return None
         known = self.vocabulary.parameters
         shared = {key: rule for key, rule in known.items() if key != FAMILY_PARAM}
-        compiler = Compiler(self.estimators, KnownKeys(shared), self.reporter)
+        compiler = Compiler(self.estimators, KnownKeys(shared), self.reporter, self.ready.hint)
         root, self.sources = compiler.section(expanded, self.vocabulary, ""), compiler.sources
         if root is not None and FAMILY_PARAM in known and FAMILY_PARAM not in expanded.value:
             remedy = "Say which families to try."

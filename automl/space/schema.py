@@ -34,6 +34,7 @@ _WEIGHTS: Schema = {
     ],
 }
 _FLAG: Schema = {"type": "boolean"}
+_REPLACE: Schema = {**_FLAG, "description": "Drop the branches of the included file."}
 _ENDS: Schema = {
     "log": {**_FLAG, "description": "Equal ratios are equally likely."},
     "step": {**_NUMBER, "description": "Distance between the values."},
@@ -173,7 +174,7 @@ class _Writer:
         }
         words = {
             "type": "object",
-            "properties": {"choice": choice, "weights": _WEIGHTS},
+            "properties": {"choice": choice, "weights": _WEIGHTS, "replace": _REPLACE},
             "required": ["choice"],
         }
         several = {"type": "array", "items": {"anyOf": [names, one]}, "minItems": 1}

@@ -14,6 +14,7 @@ __all__ = [
     "NODE_KEYWORDS",
     "PREPROCESS_PARAM",
     "RANGE_KEYWORDS",
+    "REPLACE",
     "SYNONYMS",
     "TASKS",
     "VERSION",
@@ -37,6 +38,7 @@ DOCUMENT_KEYS = (
 )
 RANGE_KEYWORDS = ("low", "high", "log", "step", "integer", "fidelity")
 CHOICE_KEYWORDS = ("values", "choice", "weights")
+REPLACE = "replace"  # beside `choice`: the branches of an included file are dropped
 SYNONYMS = {"min": "low", "max": "high", "choices": "values"}  # of W&B's sweeps and of Optuna
 NODE_KEYWORDS = frozenset({*RANGE_KEYWORDS, *CHOICE_KEYWORDS, *SYNONYMS, "value"})
 EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+")  # YAML 1.1 reads 1e-4 as text

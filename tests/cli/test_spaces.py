@@ -167,3 +167,20 @@ def test_help_prints_an_example(run, command):
     assert code == 0
     assert "Usage" in printed
     assert "automl spaces" in printed
+
+
+def test_check_prints_the_changes_to_what_is_included(run, tmp_path):
+    (tmp_path / "wider.yaml").write_text(
+        "include: mine.yaml\nspace:\n  model:\n    choice:\n      knn: {use: sklearn.knn}\n"
+        "      decision_tree: {criterion: entropy}\n"
+    )
+    code, out, _ = run("check", "wider.yaml")
+    assert code == 0
+    assert "changes to what it includes:" in out
+    assert "came     model.knn: 4 keys" in out
+    assert "changed  model.decision_tree.criterion: gini -> entropy" in out
+    assert "linear" not in out.partition("changes to")[2]
+
+
+def test_check_of_a_file_without_includes_prints_no_changes(run):
+    assert "changes" not in run("check", "mine.yaml")[1]
