@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -14,7 +15,15 @@ from automl.errors import Fault, SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["complain", "console", "leaderboard_table", "predictions_table", "say", "show_warning"]
+__all__ = [
+    "check_output",
+    "complain",
+    "console",
+    "leaderboard_table",
+    "predictions_table",
+    "say",
+    "show_warning",
+]
 
 console = Console()
 
@@ -128,3 +137,14 @@ def predictions_table(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.Data
         for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
             found[f"probability_{label}"] = column
     return found
+
+
+def check_output(output: Path | None) -> None:
+    """Raise SettingError if the file could not be written in the end."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise SettingError(Fault("--output", "must be a file", f"{output}, a folder", "Name a file in it."))
+    if not output.parent.is_dir():
+        remedy = f"Make {output.parent} first, or name another."
+        raise SettingError(Fault("--output", "must be in a folder that exists", str(output), remedy))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from automl.cli.options import ExperimentName, Storage, TrackingUri
-from automl.cli.render import console, leaderboard_table, predictions_table, say
+from automl.cli.render import check_output, console, leaderboard_table, predictions_table, say
 from automl.errors import Fault, SettingError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def leaderboard(
     from automl.select import leaderboard as rank
     from automl.study import load_study, read_records, read_search
 
-    _check_output(output)
+    check_output(output)
     found = load_study(study, storage)
     records = read_records(found)
     if not records:
@@ -96,7 +96,7 @@ def predict(
         raise SettingError(
             Fault("--output", "must end in .csv or .parquet", str(output), "Choose one of these formats.")
         )
-    _check_output(output)
+    check_output(output)
     with tempfile.TemporaryDirectory() as scratch:
         logged = model.startswith("models:/")
         folder = fetch_model(model, Path(scratch), tracking_uri) if logged else Path(model)
@@ -127,14 +127,3 @@ def ui(
     address = ui_url(tracking_uri, experiment_name, host, port)
     say(f"MLflow at {address}  (Ctrl-C ends it)")
     raise typer.Exit(subprocess.call(command))
-
-
-def _check_output(output: Path | None) -> None:
-    """Raise SettingError if the file could not be written in the end."""
-    if output is None:
-        return
-    if output.is_dir():
-        raise SettingError(Fault("--output", "must be a file", f"{output}, a folder", "Name a file in it."))
-    if not output.parent.is_dir():
-        remedy = f"Make {output.parent} first, or name another."
-        raise SettingError(Fault("--output", "must be in a folder that exists", str(output), remedy))

@@ -1,7 +1,8 @@
 """Figures of a search, and its report in HTML."""
 
+from automl.report.document import html_report
 from automl.report.plots import Plots
 from automl.report.results import StudyResults
 from automl.report.style import Figure
 
-__all__ = ["Figure", "Plots", "StudyResults"]
+__all__ = ["Figure", "Plots", "StudyResults", "html_report"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from automl.errors import Fault, SettingError, nearest
+from automl.errors import Fault, SettingError, nearest, without_passwords
 from automl.records import SearchRecord, TrialRecord
 from automl.select import best_record, rank
 
@@ -25,11 +26,31 @@ class StudyResults:
         The trials that have ended.
     importances : dict of str to dict of str to float
         Importance of each parameter for the score, by family and dotted name.
+    run_id : str
+        MLflow run of the search; empty if it has none.
+    model_uri : str
+        URI of the logged model; empty if there is none.
+    tracking_uri, storage : str
+        MLflow store and storage of the study; empty for the default ones.
     """
 
     facts: SearchRecord
     records: tuple[TrialRecord, ...]
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    run_id: str = ""
+    model_uri: str = ""
+    tracking_uri: str = ""
+    storage: str = ""
+
+    @property
+    def store_option(self) -> str:
+        """Option of the command line for the MLflow store, with a space in front; empty for the default store."""
+        return _option("--tracking-uri", self.tracking_uri)
+
+    @property
+    def storage_option(self) -> str:
+        """Option of the command line for the storage of the study."""
+        return _option("--storage", self.storage)
 
     @property
     def score_name(self) -> str:
@@ -74,3 +95,7 @@ class StudyResults:
         """Raise SettingError if no trial has a score."""
         if not self.scored:
             raise SettingError(Fault("figure", "needs a trial with a score", f"{len(self.records)} without"))
+
+
+def _option(name: str, value: str) -> str:
+    return f" {name} {shlex.quote(without_passwords(value))}" if value else ""

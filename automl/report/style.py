@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -169,6 +170,7 @@ def as_svg(figure: matplotlib.figure.Figure) -> str:
     with _quiet(), rc_context(_RC):
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
     text = data.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)  # links to other pages
     return text[text.index("<svg") :].strip()
 
 

@@ -1,6 +1,7 @@
 """One search from start to end: its specification, plan, loop and results."""
 
 from automl.search.admission import Admission
+from automl.search.analysis import report_study
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers
 from automl.search.cohort_run import CohortRun
@@ -25,6 +26,7 @@ __all__ = [
     "make_plan",
     "make_spec",
     "replay_run",
+    "report_study",
     "replay_trial",
     "settings_of",
     "sync",

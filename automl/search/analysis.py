@@ -2,31 +2,114 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from automl.records import TrialRecord
-from automl.search.finish import Winner
-from automl.study import Study, param_importances
+from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.records import SearchRecord, TrialRecord
+from automl.search.resume import foreign_study
+from automl.study import Study, load_study, param_importances, read_records, read_run, read_search
+from automl.tracking import find_model, log_page
 
 if TYPE_CHECKING:
     from automl.report import StudyResults
 
-__all__ = ["study_results"]
+__all__ = ["report_study", "study_results", "write_report"]
 
 
-def study_results(study: Study, records: Sequence[TrialRecord], winner: Winner) -> StudyResults:
+def study_results(
+    study: Study,
+    facts: SearchRecord,
+    records: Sequence[TrialRecord],
+    *,
+    tracking_uri: str | None = None,
+    storage: Any = None,
+) -> StudyResults:
     """Return the data of figures and of the report.
 
     Parameters
     ----------
     study : optuna.Study
         The study.
+    facts : SearchRecord
+        Facts of the search.
     records : sequence of TrialRecord
         Its trials that have ended.
-    winner : Winner
-        The best trial, and the table.
+    tracking_uri, storage
+        The settings of `Search`.
     """
     from automl.report import StudyResults
 
-    return StudyResults(winner.facts, tuple(records), param_importances(study))
+    run_id, model_uri = read_run(study) or "", ""
+    with suppress(NoModelError, SettingError, StoreError):
+        model_uri = find_model(run_id, tracking_uri) if run_id else ""
+    return StudyResults(
+        facts,
+        tuple(records),
+        param_importances(study),
+        run_id=run_id,
+        model_uri=model_uri,
+        tracking_uri=tracking_uri or "",
+        storage=str(storage) if isinstance(storage, str | Path) else "",
+    )
+
+
+def write_report(results: StudyResults, path: str | Path) -> Path:
+    """Write the report of a search to a file, and log it as an artifact of its run.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If MLflow's store cannot be written.
+    """
+    from automl.report import html_report
+
+    page, file = html_report(results), Path(path)
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        came = f"{file}: {error.strerror or error}"
+        raise SettingError(Fault("path", "must be a file that can be written", came)) from error
+    if results.run_id:
+        try:
+            log_page(results.run_id, page, "report.html", results.tracking_uri or None)
+        except StoreError as error:
+            warnings.warn(f"The report was not logged: {error}", stacklevel=3)
+    return file
+
+
+def report_study(
+    study_name: str | None, path: str | Path, *, storage: Any = None, tracking_uri: str | None = None
+) -> Path:
+    """Write the report of a study, as `write_report` does.
+
+    Parameters
+    ----------
+    study_name : str or None
+        Name of the study; None is the newest one.
+    path : str or Path
+        The file.
+    storage, tracking_uri
+        Where the study and its runs are.
+
+    Raises
+    ------
+    SettingError
+        If there is no such study, or another program made it.
+    """
+    study = load_study(study_name, storage)
+    facts = read_search(study)
+    if facts is None:
+        raise SettingError(foreign_study(study.study_name))
+    records = read_records(study)
+    return write_report(
+        study_results(study, facts, records, tracking_uri=tracking_uri, storage=storage), path
+    )

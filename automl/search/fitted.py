@@ -12,14 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import NoModelError
 from automl.records import TrialRecord
-from automl.search.analysis import study_results
+from automl.search.analysis import study_results, write_report
 from automl.search.finish import Winner
 from automl.search.replay import Replay, replay_number
 from automl.select import pareto_front
 from automl.study import Study, read_records
 
 if TYPE_CHECKING:
-    from automl.report import Plots
+    from automl.report import Plots, StudyResults
 
 __all__ = ["FittedSearch"]
 
@@ -36,7 +36,9 @@ class FittedSearch(BaseEstimator):
     _winner: Winner
     _records: tuple[TrialRecord, ...]
     random_state: int
+    storage: Any
     study_: Study
+    tracking_uri: str | None
 
     def predict(self, X: Any) -> Any:
         """Return predictions of the best pipeline, original labels or numbers; shape (n,)."""
@@ -62,7 +64,34 @@ class FittedSearch(BaseEstimator):
         check_is_fitted(self, "best_trial_")
         from automl.report import Plots
 
-        return Plots(lambda: study_results(self.study_, self._records, self._winner))
+        return Plots(self._results)
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write the report of the search: one HTML page, which opens offline and prints.
+
+        The report is also an artifact of the search's MLflow run.
+
+        Parameters
+        ----------
+        path : str or Path, default="report.html"
+            The file.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        check_is_fitted(self, "best_trial_")
+        return write_report(self._results(), path)
+
+    def _results(self) -> StudyResults:
+        return study_results(
+            self.study_,
+            self._winner.facts,
+            self._records,
+            tracking_uri=self.tracking_uri,
+            storage=self.storage,
+        )
 
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone, and compare the scores.

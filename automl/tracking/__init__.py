@@ -6,6 +6,7 @@ import mlflow.
 
 from __future__ import annotations
 
+from automl.tracking.artifacts import log_page
 from automl.tracking.models import fetch_model, find_model, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
@@ -24,6 +25,7 @@ __all__ = [
     "default_tracking_uri",
     "fetch_model",
     "find_model",
+    "log_page",
     "read_trial",
     "ui_command",
     "ui_url",

@@ -219,7 +219,18 @@ def test_fault_prints_one_message(table, run, words, message):
 def test_help_lists_all_commands(run):
     code, printed = run("--help")
     assert code == 0
-    commands = ("search", "resume", "sync", "replay", "leaderboard", "export", "predict", "ui", "spaces")
+    commands = (
+        "search",
+        "resume",
+        "sync",
+        "replay",
+        "leaderboard",
+        "report",
+        "export",
+        "predict",
+        "ui",
+        "spaces",
+    )
     assert set(re.findall(r"^│ (\w+) ", printed, flags=re.MULTILINE)) == set(commands)
     for command in commands:
         code, printed = run(command, "--help")

@@ -1,0 +1,246 @@
+"""The content of the report of a search."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from statistics import pstdev
+
+from automl.errors import without_passwords
+from automl.records import TrialRecord
+from automl.report import parameter_figures, trial_figures
+from automl.report.page import Fact, Page, Part, Section, Table, render
+from automl.report.results import StudyResults
+from automl.version import __version__
+
+__all__ = ["html_report", "report_page"]
+
+_TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}
+_MOST_ROWS = 200  # of a table of excluded columns
+_MOST_NAMES = 100  # of a list of columns
+
+
+def html_report(results: StudyResults) -> str:
+    """Return the report of a search as one HTML page, which opens offline and prints."""
+    return render(report_page(results))
+
+
+def report_page(results: StudyResults) -> Page:
+    """Return the content of the report."""
+    facts = results.facts
+    counts = Counter(record.state for record in results.records)
+    states = ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    seconds = sum(record.seconds for record in results.records)
+    return Page(
+        title=f"{facts.target}: report of {facts.study_name}",
+        subtitle=f"Written {datetime.now():%d %B %Y, %H:%M} by automl {__version__}.",
+        summary=f"This search looked for a model that predicts {facts.target} ({_TASKS[facts.task]}) from "
+        f"{facts.n_columns} columns of a table with {facts.n_rows:,} rows.",
+        facts=[
+            *_best_facts(results),
+            Fact("Trials", str(len(results.records)), states),
+            Fact("Training", duration(seconds), "over all trials and folds"),
+        ],
+        sections=[
+            Section("Scores", list(_score_parts(results))),
+            Section("Best pipeline", list(_best_parts(results))),
+            Section("Search", list(_search_parts(results))),
+            Section("Data and split", list(_data_parts(results))),
+            Section("Failed, pruned and stopped trials", list(_failure_parts(results))),
+            Section("Use the model", list(_use_parts(results))),
+        ],
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text.
+
+    Examples
+    --------
+    >>> duration(3.21), duration(75), duration(7300)
+    ('3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: float | None) -> str:
+    """Return a score as text."""
+    return "" if value is None or value != value else f"{value:.5g}"
+
+
+def _best_facts(results: StudyResults) -> Iterator[Fact]:
+    best = results.best
+    if best is None:
+        yield Fact("Best score", "none", "no trial has a score")
+        return
+    yield Fact(f"Best {results.score_name}", number(best.score), f"mean over {results.facts.n_folds} folds")
+    yield Fact("Best model", best.family, f"trial {best.number}")
+
+
+def _score_parts(results: StudyResults) -> Iterator[Part]:
+    best_of_family = [group[0] for group in results.by_family.values()]
+    if not best_of_family:
+        return
+    names = list(best_of_family[0].metrics)[:4]
+    rows = [
+        [
+            record.family,
+            str(record.number),
+            record.state,
+            number(record.score),
+            number(_spread(record)),
+            *(number(record.metrics.get(name)) for name in names),
+            duration(record.seconds),
+        ]
+        for record in best_of_family
+    ]
+    heads = ["model", "trial", "state", results.score_name, "std", *names, "time"]
+    numbers = frozenset({1, *range(3, len(heads))})
+    text = (
+        f"Scores are means over the validation rows of {results.facts.n_folds} folds; a greater "
+        f"{results.score_name} is better. The best score is slightly optimistic, because it selected the trial."
+    )
+    yield Part(title="Best of each family", text=text, table=Table(heads, rows, numbers, best=0))
+    yield Part(
+        figure=trial_figures.families(results),
+        caption="Scores of the trials of each family, and the time they took.",
+    )
+
+
+def _best_parts(results: StudyResults) -> Iterator[Part]:
+    if (best := results.best) is None:
+        return
+    params = {**best.params, **best.found_params}
+    rows = [
+        [_without_prefix(name, best.family), str(value)] for name, value in params.items() if name != "model"
+    ]
+    yield Part(
+        text=f"Trial {best.number}, {best.family}, seed {best.seed}. Parameters that are not listed have the "
+        "fixed values of the search space.",
+        table=Table(["parameter", "value"], rows),
+    )
+    if len(results.by_family[best.family]) > 2:
+        yield Part(
+            title=f"Parameters of {best.family}",
+            figure=parameter_figures.parameters(results, best.family),
+            caption="Score of each trial by the value of each parameter. Hollow marks are pruned trials.",
+        )
+
+
+def _search_parts(results: StudyResults) -> Iterator[Part]:
+    if not results.scored:
+        return
+    yield Part(
+        figure=trial_figures.history(results),
+        caption="Score of each trial in the order of the search, and the best score so far. Hollow marks are "
+        "pruned trials.",
+    )
+    if any(len(record.curve.rungs) > 1 for record in results.scored):
+        yield Part(
+            title="Learning curves",
+            figure=trial_figures.curves(results, top=8),
+            caption="Validation score during training; the best trial of each family is coloured, pruned trials "
+            "are dashed.",
+        )
+    if any(any(shares.values()) for shares in results.importances.values()):
+        yield Part(
+            title="Importance of parameters",
+            figure=parameter_figures.importances(results),
+            caption="Share of each parameter in the difference between good and other trials (PED-ANOVA).",
+        )
+
+
+def _data_parts(results: StudyResults) -> Iterator[Part]:
+    facts = results.facts
+    rows = [
+        ["target", facts.target],
+        ["task", facts.task],
+        ["table", facts.file or "made in memory"],
+        ["rows", f"{facts.n_rows:,}"],
+        ["columns used", str(facts.n_columns)],
+        ["split", f"{facts.n_folds} folds" if facts.n_folds > 1 else "one holdout"],
+        ["objectives", facts.scoring],
+        ["search space", facts.space],
+        ["seed", str(facts.random_state)],
+    ]
+    if facts.constraints:
+        limits = ", ".join(f"{name} ≤ {limit:g}" for name, limit in facts.constraints.items())
+        rows.append(["limits", limits])
+    if facts.content:
+        rows.append(["fingerprint of the table", facts.content])
+    yield Part(table=Table(["", ""], rows))
+    if facts.left_out:
+        excluded = [reason.partition(": ")[::2] for reason in facts.left_out[:_MOST_ROWS]]
+        yield Part(title="Excluded columns and values", table=Table(["excluded", "reason"], excluded))
+    if facts.columns:
+        by_kind: dict[str, list[str]] = {}
+        for name, kind in facts.columns.items():
+            by_kind.setdefault(kind, []).append(name)
+        columns = [[kind, str(len(names)), _listed(names, _MOST_NAMES)] for kind, names in by_kind.items()]
+        yield Part(title="Columns", table=Table(["type", "columns", "names"], columns, frozenset({1})))
+
+
+def _failure_parts(results: StudyResults) -> Iterator[Part]:
+    for state, title in (("failed", "Failed"), ("pruned", "Pruned"), ("stopped", "Stopped")):
+        group = [record for record in results.records if record.state == state]
+        if not group:
+            continue
+        reasons: dict[tuple[str, str], list[TrialRecord]] = {}
+        for record in group:
+            reasons.setdefault((record.family, _reason(record)), []).append(record)
+        rows = [
+            [family, str(len(found)), reason, _listed([record.number for record in found], 10)]
+            for (family, reason), found in sorted(reasons.items(), key=lambda one: -len(one[1]))[:20]
+        ]
+        heads = ["family", "trials", "reason", "numbers"]
+        yield Part(title=f"{title}: {len(group)}", table=Table(heads, rows, frozenset({1})))
+
+
+def _use_parts(results: StudyResults) -> Iterator[Part]:
+    facts, store = results.facts, results.store_option
+    if results.model_uri:
+        uri = f", tracking_uri={without_passwords(results.tracking_uri)!r}" if results.tracking_uri else ""
+        code = f"import automl\n\nmodel = automl.load_model({results.model_uri!r}{uri})\nmodel.predict(table)"
+        yield Part(title="Load and predict in Python", code=code)
+    if results.run_id:
+        code = (
+            f"automl export {results.run_id} model{store}\nautoml predict model rows.csv -o predictions.csv"
+        )
+        yield Part(title="Export and predict in a shell", code=code)
+    resume = f"automl resume {shlex.quote(facts.study_name)} --timeout 300{results.storage_option}{store}"
+    text = "The table and the settings are those of this search; its trials are kept."
+    if not facts.file:
+        text = "The table was made in memory: write it to a file and name the file after the study."
+    yield Part(title="Continue the search", text=text, code=resume)
+
+
+def _without_prefix(name: str, family: str) -> str:
+    return name.removeprefix(f"model.{family}.")
+
+
+def _spread(record: TrialRecord) -> float | None:
+    scores = record.fold_scores
+    if len(scores) < 2:
+        return None
+    return pstdev(scores)
+
+
+def _reason(record: TrialRecord) -> str:
+    lines = record.reason.strip().splitlines()
+    if not lines:
+        return "no reason was recorded"
+    return re.sub(r"at rung \d+ of \d+", "at a rung, compared with other trials", lines[-1])[:300]
+
+
+def _listed(names: Sequence[object], most: int) -> str:
+    return ", ".join(map(str, names[:most])) + (
+        f", and {len(names) - most} more" if len(names) > most else ""
+    )

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+
+import automl
+from automl.cli import main
+from automl.errors import SettingError
+from tests.support.html import Page
+from tests.support.studies import SPACE
+from tests.support.tables import small
+
+
+def test_search_plot_draws_its_trials(folder):
+    search = automl.Search(SPACE, n_trials=4, timeout=None, n_jobs=1, progress=False, refit=False).fit(
+        *small()
+    )
+    figure = search.plot.history()
+    assert isinstance(figure, Figure)
+    shown = {int(number) for one in figure.axes[0].collections for number, _ in one.get_offsets()}
+    assert shown == set(search.leaderboard_.query("score == score").trial)
+    assert search.plot.importances().axes
+
+
+def test_search_plot_needs_a_fit():
+    with pytest.raises(AttributeError, match="not fitted"):
+        _ = automl.Search().plot
+
+
+def test_search_report_is_a_file_and_an_artifact(folder, monkeypatch, capsys):
+    search = automl.Search(
+        SPACE, n_trials=2, timeout=None, n_jobs=1, progress=False, study_name="a b", refit=False
+    ).fit(*small())
+    written = search.report("mine.html").read_text()
+    assert "a b" in Page(written).text
+    client = MlflowClient("sqlite:///mlruns/mlflow.db")
+    assert [one.path for one in client.list_artifacts(search.run_id_)] == ["report.html"]
+    monkeypatch.setattr(sys, "argv", ["automl", "report", "a b", "-o", "theirs.html"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    assert "report written to theirs.html" in capsys.readouterr().out
+    theirs = Page((folder / "theirs.html").read_text())
+    assert theirs.cells == Page(written).cells
+    with pytest.raises(SettingError, match="path: must be a file that can be written; got no/such.html"):
+        search.report("no/such.html")
