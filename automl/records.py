@@ -13,6 +13,7 @@ from automl.constraints import named
 
 __all__ = [
     "Curve",
+    "EnsembleRecord",
     "Model",
     "SearchRecord",
     "State",
@@ -230,6 +231,31 @@ class TrialRecord(_Trial):
         reason = f"{_REPEATS} {self.number}"
         changed = {"number": spec.number, "started": time.time(), "seconds": 0.0, "reason": reason}
         return self.model_copy(update=changed)
+
+
+class EnsembleRecord(_Record):
+    """An ensemble of trials that a search chose, or the reason why there is none.
+
+    Parameters
+    ----------
+    members : tuple of (int, float)
+        Numbers of the trials with their weights, which sum to 1, greatest first; empty if there is no ensemble.
+    score : float or None
+        Score of the weighted average on the validation rows, the mean over the folds; greater is better.
+    fold_scores : tuple of float
+        Score of each fold.
+    gain, gain_error : float
+        How much better it scores than the best trial, and the standard error of that.
+    reason : str
+        Why there is no ensemble.
+    """
+
+    members: tuple[tuple[int, float], ...] = ()
+    score: float | None = None
+    fold_scores: tuple[float, ...] = ()
+    gain: float = 0.0
+    gain_error: float = 0.0
+    reason: str = ""
 
 
 class SearchRecord(_Record):

@@ -1,11 +1,13 @@
-"""Rank trials, choose the best, and keep their out-of-fold predictions."""
+"""Rank trials, choose the best and an ensemble, and keep out-of-fold predictions."""
 
+from automl.select.ensemble import choose_ensemble
 from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
 from automl.select.out_of_fold import OutOfFold, save_predictions
 
 __all__ = [
     "OutOfFold",
     "best_record",
+    "choose_ensemble",
     "describe_violations",
     "leaderboard",
     "pareto_front",
