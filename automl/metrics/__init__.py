@@ -6,9 +6,9 @@ result of a scorer, seconds, bytes. Reported metrics have plain names and plain 
 
 from automl.metrics.costs import COSTS
 from automl.metrics.objectives import Objectives, objectives_for
-from automl.metrics.predictions import Predictions
+from automl.metrics.predictions import Predictions, Truth
 from automl.metrics.report import final_metrics
-from automl.metrics.scorers import DEFAULT_SCORING, Direction, Metric, Scorer, metric_for, to_score
+from automl.metrics.scorers import DEFAULT_SCORING, Direction, Metric, Scorer, metric_for, scorer_kind, to_score
 
 __all__ = [
     "COSTS",
@@ -18,8 +18,10 @@ __all__ = [
     "Objectives",
     "Predictions",
     "Scorer",
+    "Truth",
     "final_metrics",
     "metric_for",
     "objectives_for",
+    "scorer_kind",
     "to_score",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from automl.errors import Fault, SettingError
 from automl.metrics.costs import COSTS
+from automl.metrics.predictions import Array
 from automl.metrics.scorers import Direction, Metric, Scorer, metric_for
 
 __all__ = ["Objectives", "objectives_for"]
@@ -47,6 +48,9 @@ def objectives_for(
     directions: Sequence[Direction] | None,
     task: str,
     n_classes: int = 0,
+    *,
+    labels: Array | None = None,
+    positive: int = 1,
 ) -> Objectives:
     """Return the objectives of a search.
 
@@ -56,7 +60,7 @@ def objectives_for(
         A scorer as for `metric_for`, or several objectives: scorers and names of `COSTS`, a scorer first.
     directions : sequence of {"maximize", "minimize"} or None
         One for each objective. None: scores are maximised and costs minimised.
-    task, n_classes
+    task, n_classes, labels, positive
         As for `metric_for`.
 
     Raises
@@ -87,7 +91,8 @@ def objectives_for(
             names.append(one)
             continue
         try:
-            metrics.append(replace(metric_for(one, task, n_classes), direction=direction or "maximize"))
+            metric = metric_for(one, task, n_classes, labels=labels, positive=positive)
+            metrics.append(replace(metric, direction=direction or "maximize"))
             names.append(metrics[-1].name)
         except SettingError as error:
             faults += error.faults

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Predictions"]
+__all__ = ["Array", "Predictions", "Truth"]
 
 Array = npt.NDArray[Any]
 
@@ -47,3 +47,25 @@ class Predictions:
         if self.probabilities is None:
             raise AttributeError("these predictions have no class probabilities")
         return self.probabilities
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The true targets of n rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Class codes or numbers.
+    n_classes : int
+        Number of classes; 0 for regression.
+    weight : ndarray of shape (n,) or None
+        Row weights; None weighs all rows equally.
+    positive : int
+        Code of the positive class of two.
+    """
+
+    y: Array
+    n_classes: int = 0
+    weight: Array | None = None
+    positive: int = 1

@@ -13,31 +13,27 @@ from sklearn.metrics import (
 )
 
 from automl.metrics.batch import neg_log_loss, roc_auc, roc_auc_one_vs_rest, unchecked
-from automl.metrics.predictions import Array, Predictions
+from automl.metrics.predictions import Array, Predictions, Truth
 
 __all__ = ["REPORTED", "final_metrics"]
 
-# (y, k predictions, n_classes) -> k values for each name; NaN where a metric is not defined.
-Reported = Callable[[Array, Sequence[Predictions], int], Mapping[str, "Array | list[float]"]]
+# From the truth and k predictions to k values for each name; NaN where a metric is not defined.
+Reported = Callable[[Truth, Sequence[Predictions]], Mapping[str, "Array | list[float]"]]
 
 
-def final_metrics(
-    task: str, n_classes: int, y: Array, predictions: Sequence[Predictions]
-) -> list[dict[str, float]]:
+def final_metrics(task: str, truth: Truth, predictions: Sequence[Predictions]) -> list[dict[str, float]]:
     """Return the reported metrics of each prediction, without those that are not defined.
 
-    Precision, recall and F1 of two classes are those of the second class; of more classes the unweighted mean over
+    Precision, recall and F1 of two classes are those of the positive class; of more classes the unweighted mean over
     those that occur. ROC AUC of more than two classes is one against the rest. Ratios of zero to zero are 0, as in
-    scikit-learn. Predictions that are not finite have no metrics.
+    scikit-learn. Row weights count in all of them. Predictions that are not finite have no metrics.
 
     Parameters
     ----------
     task : {"binary", "multiclass", "regression"}
         The task.
-    n_classes : int
-        Number of classes; 0 for regression.
-    y : ndarray of shape (n,)
-        True class codes or numbers.
+    truth : Truth
+        The true targets, with row weights.
     predictions : sequence of Predictions
         Predictions of several trials for the same rows.
     """
@@ -47,30 +43,31 @@ def final_metrics(
         return reports
     with unchecked():
         for metrics in REPORTED[task]:
-            for name, values in metrics(y, [predictions[i] for i in finite], n_classes).items():
+            for name, values in metrics(truth, [predictions[i] for i in finite]).items():
                 for i, value in zip(finite, values, strict=True):
                     if np.isfinite(value):
                         reports[i][name] = float(value)
     return reports
 
 
-def _class_metrics(y: Array, predictions: Sequence[Predictions], n_classes: int) -> dict[str, list[float]]:
+def _class_metrics(truth: Truth, predictions: Sequence[Predictions]) -> dict[str, list[float]]:
     # Input checks are most of scikit-learn's time: each trial gets class codes of its own, and all go in one call.
-    k = len(predictions)
+    k, n_classes, weight = len(predictions), truth.n_classes, truth.weight
     shift = n_classes * np.arange(k)[:, None]
     values = np.stack([one.values for one in predictions]).astype(np.intp)
     by_class = precision_recall_fscore_support(
-        (y.astype(np.intp) + shift).ravel(),
+        (truth.y.astype(np.intp) + shift).ravel(),
         (values + shift).ravel(),
         labels=np.arange(k * n_classes),
         average=None,
+        sample_weight=None if weight is None else np.tile(weight, k),
         zero_division=0,
     )
     precision, recall, f1, support = (np.reshape(part, (k, n_classes)) for part in by_class)
     true = support > 0
-    # Classes that the means are over: the second of two, else those in the truth or the predictions.
+    # Classes that the means are over: the positive one of two, else those in the truth or the predictions.
     over = [
-        [1] if n_classes == 2 else true[i] | (np.bincount(values[i], minlength=n_classes) > 0)
+        [truth.positive] if n_classes == 2 else true[i] | (np.bincount(values[i], minlength=n_classes) > 0)
         for i in range(k)
     ]
     return {
@@ -82,23 +79,25 @@ def _class_metrics(y: Array, predictions: Sequence[Predictions], n_classes: int)
     }
 
 
-def _areas(y: Array, predictions: Sequence[Predictions], n_classes: int) -> dict[str, Array]:
-    if len(np.unique(y)) < n_classes:  # the fold lacks a class
+def _areas(truth: Truth, predictions: Sequence[Predictions]) -> dict[str, Array]:
+    if len(np.unique(truth.y)) < truth.n_classes:  # the fold lacks a class
         return {}
-    return {"roc_auc": (roc_auc if n_classes == 2 else roc_auc_one_vs_rest)(y, predictions)}
+    area = roc_auc if truth.n_classes == 2 else roc_auc_one_vs_rest
+    return {"roc_auc": np.asarray(area(truth.y, predictions, truth.weight))}
 
 
-def _log_losses(y: Array, predictions: Sequence[Predictions], n_classes: int) -> dict[str, Array]:
+def _log_losses(truth: Truth, predictions: Sequence[Predictions]) -> dict[str, Array]:
     if predictions[0].probabilities is None:  # the loss hinge has none
         return {}
-    return {"log_loss": -np.asarray(neg_log_loss(y, predictions))}
+    return {"log_loss": -np.asarray(neg_log_loss(truth.y, predictions, truth.weight))}
 
 
-def _errors(y: Array, predictions: Sequence[Predictions], n_classes: int) -> dict[str, list[float]]:
+def _errors(truth: Truth, predictions: Sequence[Predictions]) -> dict[str, list[float]]:
+    y, weight = truth.y, truth.weight
     return {
-        "rmse": [root_mean_squared_error(y, one.values) for one in predictions],
-        "mae": [mean_absolute_error(y, one.values) for one in predictions],
-        "r2": [r2_score(y, one.values) if len(y) > 1 else np.nan for one in predictions],
+        "rmse": [root_mean_squared_error(y, one.values, sample_weight=weight) for one in predictions],
+        "mae": [mean_absolute_error(y, one.values, sample_weight=weight) for one in predictions],
+        "r2": [r2_score(y, one.values, sample_weight=weight) if len(y) > 1 else np.nan for one in predictions],
     }
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils.metaestimators import available_if
 
 from automl.errors import Fault, SettingError, nearest
 from automl.metrics.batch import BATCH_SCORERS, BatchScore, unchecked
 from automl.metrics.costs import COSTS
+from automl.metrics.each import EachScorer, takes_weights, with_positive
 from automl.metrics.predictions import Array, Predictions
 
-__all__ = ["DEFAULT_SCORING", "Direction", "Metric", "Scorer", "metric_for", "to_score"]
+__all__ = ["DEFAULT_SCORING", "Direction", "Metric", "Scorer", "metric_for", "scorer_kind", "to_score"]
 
 Direction = Literal["maximize", "minimize"]
 Scorer = str | Callable[..., float]
@@ -48,34 +49,39 @@ class Metric:
     name : str
         The scorer's name.
     score : callable
-        ``score(y, predictions) -> values``, one for each of the `Predictions`; raises AttributeError if it needs
-        probabilities and there are none.
+        ``score(y, predictions, weight) -> values``, one for each of the `Predictions`; raises AttributeError if it
+        needs probabilities and there are none.
     n_classes : int
         Classes of the target; 0 for regression.
     direction : {"maximize", "minimize"}
         Whether greater or smaller values of the scorer are better.
+    weighted : bool
+        Whether the scorer takes row weights; others ignore them.
     """
 
     name: str
     score: BatchScore
     n_classes: int
     direction: Direction = "maximize"
+    weighted: bool = True
 
-    def __call__(self, y: Array, predictions: Predictions) -> float:
+    def __call__(self, y: Array, predictions: Predictions, weight: Array | None = None) -> float:
         """Return the score of ``predictions`` for the true codes or numbers ``y`` of shape (n,).
 
         Greater is better, whatever the direction. NaN if the predictions are not finite, or the score is not defined
-        (ROC AUC of one class).
+        (ROC AUC of one class). ``weight`` holds row weights of shape (n,).
         """
-        return self.score_batch(y, [predictions])[0]
+        return self.score_batch(y, [predictions], weight)[0]
 
-    def score_batch(self, y: Array, predictions: Sequence[Predictions]) -> list[float]:
+    def score_batch(
+        self, y: Array, predictions: Sequence[Predictions], weight: Array | None = None
+    ) -> list[float]:
         """Return the scores of several predictions for the same rows, each equal to its score alone."""
         scores = [float("nan")] * len(predictions)
         finite = [i for i, one in enumerate(predictions) if one.is_finite()]
         if finite:
             with unchecked():
-                values = self.score(y, [predictions[i] for i in finite])
+                values = self.score(y, [predictions[i] for i in finite], weight)
             for i, value in zip(finite, values, strict=True):
                 scores[i] = to_score(float(value), self.direction)
         return scores
@@ -89,18 +95,29 @@ class Metric:
         return False
 
 
-def metric_for(scoring: Scorer | None, task: str, n_classes: int = 0) -> Metric:
+def metric_for(
+    scoring: Scorer | None,
+    task: str,
+    n_classes: int = 0,
+    *,
+    labels: Array | None = None,
+    positive: int = 1,
+) -> Metric:
     """Return the metric that ranks trials.
 
     Parameters
     ----------
     scoring : str, callable or None
-        A scikit-learn scorer or its name; it sees classes as codes 0, 1, ... in the order of the sorted labels. None
-        takes the task's default: ``roc_auc``, ``neg_log_loss`` or ``neg_root_mean_squared_error``.
+        A scikit-learn scorer or its name. None takes the task's default: ``roc_auc``, ``neg_log_loss`` or
+        ``neg_root_mean_squared_error``.
     task : {"binary", "multiclass", "regression"}
         The task.
     n_classes : int
         Classes of the target; 0 for regression.
+    labels : ndarray of shape (n_classes,), optional
+        The sorted labels, as a scorer of the user sees them; by default the codes 0, 1, ....
+    positive : int
+        Code of the positive class of two, for scorers that need one and name none.
 
     Raises
     ------
@@ -126,70 +143,78 @@ def metric_for(scoring: Scorer | None, task: str, n_classes: int = 0) -> Metric:
                 nearest(scoring, [*COSTS.parameters, *get_scorer_names()]),
             )
         )
-    metric = _metric(scoring, task, n_classes)
+    metric = _metric(scoring, task, n_classes, labels, positive)
     try:
         metric(*_example(n_classes, probabilities=n_classes > 0))
     except Exception as error:
-        raise SettingError(
-            Fault(
-                "scoring",
-                f"must be able to score a {task} target",
-                f'"{metric.name}", which says: {error}',
-                f'Leave it out for "{DEFAULT_SCORING[task]}", or name another.',
-            )
-        ) from error
+        raise _unsuitable(metric.name, task, str(error)) from error
+    if n_classes and scorer_kind(scoring) == "regression":
+        raise _unsuitable(metric.name, task, "it is for numbers")
     return metric
 
 
-def _metric(scoring: Scorer, task: str, n_classes: int) -> Metric:
+def _unsuitable(name: str, task: str, error: str) -> SettingError:
+    rule, came = f"must be able to score a {task} target", f'"{name}", which says: {error}'
+    return SettingError(
+        Fault("scoring", rule, came, f'Leave it out for "{DEFAULT_SCORING[task]}", or name another.')
+    )
+
+
+def scorer_kind(scoring: Any) -> Literal["classification", "regression", ""]:
+    """Return what a scorer is for; empty if it scores both, or is a plain function or unknown.
+
+    Examples
+    --------
+    >>> scorer_kind("r2"), scorer_kind("f1"), scorer_kind(lambda estimator, X, y: 1.0)
+    ('regression', 'classification', '')
+    """
+    if isinstance(scoring, str):
+        return _kind_of_name(scoring) if scoring in get_scorer_names() else ""
+    return _kind(scoring) if hasattr(scoring, "_score_func") else ""
+
+
+@lru_cache
+def _kind_of_name(name: str) -> Literal["classification", "regression", ""]:
+    return _kind(get_scorer(name))
+
+
+def _kind(scorer: Callable[..., float]) -> Literal["classification", "regression", ""]:
+    """Return what a scorer is for: try it on numbers with fractions, then on classes named by texts."""
+    texts = np.array(["a", "b"], dtype=object)
+    if not _works(EachScorer(scorer, None), 0):
+        return "classification"
+    return "" if _works(EachScorer(with_positive(scorer, "b"), texts), 2) else "regression"
+
+
+def _works(score: BatchScore, n_classes: int) -> bool:
+    y, predictions = _example(n_classes, probabilities=n_classes > 0)
+    try:
+        with unchecked(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            score(y, [predictions], None)
+    except Exception:  # scorers raise many kinds
+        return False
+    return True
+
+
+def _metric(scoring: Scorer, task: str, n_classes: int, labels: Array | None, positive: int) -> Metric:
     name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", type(scoring).__name__)
     batched = BATCH_SCORERS.get((scoring, task)) if isinstance(scoring, str) else None
-    return Metric(name, batched or _one_by_one(get_scorer(scoring), n_classes), n_classes)
-
-
-def _one_by_one(scorer: Callable[..., float], n_classes: int) -> BatchScore:
-    def score(y: Array, predictions: Sequence[Predictions]) -> list[float]:
-        fixed = (
-            _FixedClassifier(one, n_classes) if n_classes else _FixedRegressor(one) for one in predictions
-        )
-        return [scorer(model, y, y) for model in fixed]
-
-    return score
-
-
-class _FixedRegressor(RegressorMixin, BaseEstimator):
-    """Predictions in the form of a fitted estimator, the input of scikit-learn's scorers."""
-
-    def __init__(self, predictions: Predictions) -> None:
-        self.predictions = predictions
-
-    def predict(self, X: Any) -> Array:
-        return self.predictions.values
-
-
-class _FixedClassifier(ClassifierMixin, BaseEstimator):
-    """The same for a classifier; it has only the methods of its model."""
-
-    def __init__(self, predictions: Predictions, n_classes: int) -> None:
-        self.predictions = predictions
-        self.classes_ = np.arange(n_classes)
-
-    def predict(self, X: Any) -> Array:
-        return self.predictions.values
-
-    @available_if(lambda self: self.predictions.probabilities is not None)
-    def predict_proba(self, X: Any) -> Array:
-        return self.predictions.proba()
-
-    @available_if(lambda self: self.predictions.decision is not None)
-    def decision_function(self, X: Any) -> Array:
-        return cast(Array, self.predictions.decision)
+    if batched is not None:
+        return Metric(name, batched, n_classes)
+    seen = None
+    if n_classes:  # codes are faster than labels, and the same to scikit-learn's own scorers
+        seen = np.arange(n_classes) if labels is None or isinstance(scoring, str) else labels
+    scorer = get_scorer(scoring)
+    if seen is not None and task == "binary":
+        scorer = with_positive(scorer, seen[positive])
+    return Metric(name, EachScorer(scorer, seen), n_classes, weighted=takes_weights(scorer))
 
 
 def _example(n_classes: int, *, probabilities: bool) -> tuple[Array, Predictions]:
     """Return a tiny target and predictions for it, to find out whether a scorer works at all."""
     if not n_classes:
-        y = np.array([1.0, 2.0, 3.0, 4.0])
+        y = np.array([1.5, 2.25, 3.0, 4.75])
         return y, Predictions(values=y[::-1])
     y = np.tile(np.arange(n_classes), 2)
     scores = np.linspace(0.1, 0.9, y.size * n_classes).reshape(y.size, n_classes)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from automl.metrics import Predictions, final_metrics, metric_for
+from automl.metrics import Predictions, Truth, final_metrics, metric_for
 
 
 def cohort_of(kind, n=90, k=5):
@@ -43,8 +43,8 @@ def test_batch_scores_equal_single_scores(kind, scoring):
     np.testing.assert_array_equal(together, [metric(y, one) for one in predictions])
     assert [np.isfinite(score) for score in together] == [True, True, True, False, True]
     assert len(set(together)) == len(predictions)
-    reports = final_metrics(task, n_classes, y, predictions)
-    assert reports == [final_metrics(task, n_classes, y, [one])[0] for one in predictions]
+    reports = final_metrics(task, Truth(y, n_classes), predictions)
+    assert reports == [final_metrics(task, Truth(y, n_classes), [one])[0] for one in predictions]
     assert [bool(report) for report in reports] == [True, True, True, False, True]
 
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from automl.errors import SettingError
-from automl.metrics import Predictions, final_metrics, metric_for
+from automl.metrics import Predictions, Truth, final_metrics, metric_for
 from tests.support.predictions import class_predictions
 
 
@@ -61,4 +61,4 @@ def test_predictions_with_nan_score_nan(scoring, n_classes):
     y, predictions = np.array([0, 1, 1]), np.array([0.0, np.nan, 1.0])
     task = "binary" if n_classes else "regression"
     assert np.isnan(metric_for(scoring, task, n_classes)(y, Predictions(predictions, decision=predictions)))
-    assert final_metrics(task, n_classes, y, [Predictions(predictions, decision=predictions)]) == [{}]
+    assert final_metrics(task, Truth(y, n_classes), [Predictions(predictions, decision=predictions)]) == [{}]
