@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -289,12 +289,23 @@ class SearchRecord(_Record):
         Type of each column.
     left_out : tuple of str
         Excluded columns and values of the space, each with the reason.
-    content, folds : str
-        Fingerprints of the table with its target, and of the folds; empty in records of older versions.
+    content, folds, weights : str
+        Fingerprints of the table with its target, of the folds, and of the row weights; empty in records of older
+        versions, and without weights.
     file : str
         File of the table; empty for a table made in memory.
-    cv : int, "object" or None
+    cv : int, "time", "object" or None
         The requested folds; "object" for splits or groups handed in by a program.
+    task_reason : str
+        Reason of the task.
+    positive_class : str
+        The positive class of two, as text.
+    class_weights : tuple of float
+        Weight of each class in training, in the order of the sorted labels; empty if none were given.
+    rare_classes : {"error", "merge", "drop"}
+        The rule for classes with fewer rows than folds.
+    sample_weight, groups, time_column : str
+        Columns of the table; "object" for values handed in by a program, empty without.
     blas_threads : int
         Threads for linear algebra of the next trials.
     """
@@ -315,7 +326,15 @@ class SearchRecord(_Record):
     folds: str = ""
     file: str = ""
     epoch_steps: int = 1
-    cv: int | Literal["object"] | None = None
+    weights: str = ""
+    cv: int | Literal["object"] | Annotated[str, Field(pattern="^time(:[1-9][0-9]*)?$")] | None = None
+    task_reason: str = ""
+    positive_class: str = ""
+    class_weights: tuple[float, ...] = ()
+    rare_classes: Literal["error", "merge", "drop"] = "error"
+    sample_weight: str = ""
+    groups: str = ""
+    time_column: str = ""
     directions: tuple[Literal["maximize", "minimize"], ...] = ("maximize",)
     constraints: dict[str, float] = Field(default_factory=dict)
     blas_threads: int = 1

@@ -5,7 +5,7 @@ from automl.families.catalog import FAMILIES, family_of, get_family, params_at_s
 from automl.families.embedding import forbid_embedding, prepared_problem
 from automl.families.reference import reference
 from automl.families.rungs import epoch_steps, rung_levels
-from automl.families.spaces import incompatibility_check, load_space, smoke_test
+from automl.families.spaces import incompatibility_check, load_space, smoke_test, space_kind
 
 __all__ = [
     "FAMILIES",
@@ -26,5 +26,6 @@ __all__ = [
     "reference",
     "structural",
     "smoke_test",
+    "space_kind",
     "vocabulary",
 ]

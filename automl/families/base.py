@@ -38,12 +38,18 @@ class Problem:
         The smallest number of a regression target: some losses need numbers above 0, or of at least 0.
     categories : tuple of int
         Number of codes of each of the last columns, where the preprocessing leaves them to learned vectors.
+    positive : int
+        Code of the positive class of two.
+    weighted : bool
+        Whether training rows have weights, which the family must take.
     """
 
     task: str
     n_classes: int = 0
     least: float = 1.0
     categories: tuple[int, ...] = ()
+    positive: int = 1
+    weighted: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,10 @@ class Fold:
         Validation rows of the fold, for families that stop early.
     y_valid : ndarray of shape (m,), optional
         Target of the validation rows.
+    weight : ndarray of shape (n,), optional
+        Weights of the training rows, class weights included; None weighs all equally.
+    weight_valid : ndarray of shape (m,), optional
+        Weights of the validation rows, for the loss of families that stop early.
     """
 
     X: Array
@@ -76,6 +86,8 @@ class Fold:
     order: Array = field(default_factory=lambda: np.empty(0, np.intp))
     X_valid: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
     y_valid: Array = field(default_factory=lambda: np.empty(0))
+    weight: Array | None = None
+    weight_valid: Array | None = None
 
 
 class Trainer(ABC):

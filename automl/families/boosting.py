@@ -52,11 +52,13 @@ class _Booster:
     def __init__(self, params: dict[str, Any], fold: Fold) -> None:
         lightgbm = import_module("lightgbm")
         # The threads are part of the data set too: without them, binning starts a thread on each core.
-        train = lightgbm.Dataset(fold.X, fold.y, params=params)
+        train = lightgbm.Dataset(fold.X, fold.y, weight=fold.weight, params=params)
         self._booster = lightgbm.Booster(params, train)
         self._valid = len(fold.y_valid) > 0
         if self._valid:
-            valid = lightgbm.Dataset(fold.X_valid, fold.y_valid, reference=train, params=params)
+            valid = lightgbm.Dataset(
+                fold.X_valid, fold.y_valid, reference=train, weight=fold.weight_valid, params=params
+            )
             self._booster.add_valid(valid, "valid")
         self.n_trees = 0
         self.grows = True
@@ -135,7 +137,8 @@ class _BoostingTrainer(Trainer):
 
     @override
     def estimator(self, position: int) -> Any:
-        return self._make(n_estimators=max(1, self._best)).fit(self._fold.X, self._fold.y)
+        model = self._make(n_estimators=max(1, self._best))
+        return model.fit(self._fold.X, self._fold.y, sample_weight=self._fold.weight)
 
 
 _WHOLE = Number(1, integer=True)

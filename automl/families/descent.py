@@ -191,6 +191,7 @@ class DescentFamily(Family):
             fold.X,
             fold.y,
             n_outputs=problem.n_classes if problem.n_classes > 2 else 1,
+            sample_weight=fold.weight,
             order_seed=fold.order_seed,
         )
         return _CohortTrainer(

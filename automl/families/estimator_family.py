@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils.validation import has_fit_parameter
 from typing_extensions import override
 
 from automl.families.base import Family, Fold, Problem, Trainer
@@ -70,6 +71,8 @@ class EstimatorFamily(Family):
     @override
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
         make, name = load_class(self.path), self.path.rpartition(".")[2]
+        if problem.weighted and not has_fit_parameter(make, "sample_weight"):
+            return f"{name} takes no row weights"
         if problem.task == "regression":
             return "" if _is(is_regressor, make) else f"{name} is no regressor"
         if not _is(is_classifier, make):

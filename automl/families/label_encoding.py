@@ -46,7 +46,7 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any) -> LabelEncodedClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LabelEncodedClassifier:
         """Fit a copy of the estimator.
 
         Parameters
@@ -55,9 +55,12 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             Rows.
         y : array of shape (n,)
             Labels.
+        sample_weight : array of shape (n,), optional
+            Row weights, for an estimator that takes them.
         """
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        self.estimator_ = deepcopy(self.estimator).fit(X, codes)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.estimator_ = deepcopy(self.estimator).fit(X, codes, **weights)
         return self
 
     def predict(self, X: Any) -> Array:

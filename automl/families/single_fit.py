@@ -79,11 +79,12 @@ class SingleFit(Trainer):
         fold, steps = self._fold, self._fold.epoch_steps
         if rung < steps:
             rows = np.sort(fold.order[: len(fold.y) * rung // steps])
-            self._estimator = self._make(**self._trees(steps)).fit(fold.X[rows], fold.y[rows])
+            weight = None if fold.weight is None else fold.weight[rows]
+            self._estimator = _fit(self._make(**self._trees(steps)), fold.X[rows], fold.y[rows], weight)
             return True
         if self._growth is not None:
             return self._grow(self._growth, rung, stop)
-        self._estimator = self._make().fit(fold.X, fold.y)
+        self._estimator = _fit(self._make(), fold.X, fold.y, fold.weight)
         return True
 
     def _trees(self, rung: int) -> dict[str, int]:
@@ -105,7 +106,8 @@ class SingleFit(Trainer):
             with warnings.catch_warnings():
                 # Every fit computes the class weights again; all fits see the same rows.
                 warnings.filterwarnings("ignore", "class_weight presets", UserWarning)
-                self._estimator.set_params(**{name: self._n_trees}).fit(self._fold.X, self._fold.y)
+                self._estimator.set_params(**{name: self._n_trees})
+                _fit(self._estimator, self._fold.X, self._fold.y, self._fold.weight)
         return True
 
     @override
@@ -157,6 +159,11 @@ class ForeignFit(SingleFit):
         full = np.full((len(scores), self._problem.n_classes), scores.min() - 1)
         full[:, self._estimator.classes_] = scores
         return full
+
+
+def _fit(estimator: Any, X: Array, y: Array, weight: Array | None) -> Any:
+    """Fit an estimator; without weights also one that takes none."""
+    return estimator.fit(X, y) if weight is None else estimator.fit(X, y, sample_weight=weight)
 
 
 def _stopped_early(estimator: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
 from automl.families.estimator_family import EstimatorFamily
 from automl.families.smoke import SmokeTest
+from automl.errors import SpaceError
 from automl.metrics import COSTS, Metric
 from automl.space import Incompatibility, Space
 from automl.space import SmokeTest as Test
 from automl.space import load_space as load
 
-__all__ = ["incompatibility_check", "load_space", "smoke_test"]
+__all__ = ["incompatibility_check", "load_space", "smoke_test", "space_kind"]
 
 _PROBLEMS = {
     "binary": Problem("binary", 2),
@@ -72,6 +73,23 @@ def incompatibility_check(problem: Problem, *metrics: Metric) -> Incompatibility
         return next(filter(None, reasons), "")
 
     return check
+
+
+def space_kind(space: Space, n_classes: int) -> Literal["classification", "regression", ""]:
+    """Return what the families and values of a space are for; empty if they are for both, or for neither."""
+    classes = Problem("binary" if n_classes == 2 else "multiclass", n_classes)
+    fits_classes, fits_numbers = _fits(space, classes), _fits(space, Problem("regression"))
+    if fits_classes == fits_numbers:
+        return ""
+    return "classification" if fits_classes else "regression"
+
+
+def _fits(space: Space, problem: Problem) -> bool:
+    try:
+        space.specialise(problem.task, incompatibility_check(problem))
+    except SpaceError:
+        return False
+    return True
 
 
 def smoke_test(problem: Problem, metric: Metric) -> Test:

@@ -8,7 +8,15 @@ from automl.metrics.costs import COSTS
 from automl.metrics.objectives import Objectives, objectives_for
 from automl.metrics.predictions import Predictions, Truth
 from automl.metrics.report import final_metrics
-from automl.metrics.scorers import DEFAULT_SCORING, Direction, Metric, Scorer, metric_for, scorer_kind, to_score
+from automl.metrics.scorers import (
+    DEFAULT_SCORING,
+    Direction,
+    Metric,
+    Scorer,
+    metric_for,
+    scorer_kind,
+    to_score,
+)
 
 __all__ = [
     "COSTS",

@@ -53,9 +53,7 @@ def roc_auc(y: Array, predictions: Sequence[Predictions], weight: Array | None =
     return _areas(positive, np.stack(scores), weight)
 
 
-def roc_auc_one_vs_rest(
-    y: Array, predictions: Sequence[Predictions], weight: Array | None = None
-) -> Array:
+def roc_auc_one_vs_rest(y: Array, predictions: Sequence[Predictions], weight: Array | None = None) -> Array:
     """Return the mean area of each class against the others; NaN without probabilities."""
     if predictions[0].probabilities is None:
         return np.full(len(predictions), np.nan)

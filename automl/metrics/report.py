@@ -97,7 +97,9 @@ def _errors(truth: Truth, predictions: Sequence[Predictions]) -> dict[str, list[
     return {
         "rmse": [root_mean_squared_error(y, one.values, sample_weight=weight) for one in predictions],
         "mae": [mean_absolute_error(y, one.values, sample_weight=weight) for one in predictions],
-        "r2": [r2_score(y, one.values, sample_weight=weight) if len(y) > 1 else np.nan for one in predictions],
+        "r2": [
+            r2_score(y, one.values, sample_weight=weight) if len(y) > 1 else np.nan for one in predictions
+        ],
     }
 
 

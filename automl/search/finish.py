@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
 from automl.families import get_family, params_at_stop, prepared_problem
@@ -60,19 +62,22 @@ class Winner:
         pipeline = plan.pipeline(preprocess, model, self.facts.random_state)
         # The reserved time was estimated for this number of threads.
         with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):
-            pipeline.fit(X, plan.target.decode(plan.target.values))
+            weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
+            pipeline.fit(X, plan.target.decode(plan.target.values), **weights)
             self._warn_if_grown(pipeline)
         return pipeline
 
-    def score(self, pipeline: Any, X: Any, y: Any) -> float:
+    def score(self, pipeline: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the fitted pipeline on other rows, by the first objective."""
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
         metric, target = self.plan.objectives.metric, self.plan.target
         codes = target.encode(y)
         if target.task == "regression":
-            return metric(codes, Predictions(pipeline.predict(X)))
+            return metric(codes, Predictions(pipeline.predict(X)), weight)
         probabilities = pipeline.predict_proba(X) if hasattr(pipeline, "predict_proba") else None
         decision = pipeline.decision_function(X) if probabilities is None else None
-        return metric(codes, Predictions(target.encode(pipeline.predict(X)), probabilities, decision))
+        values = target.encode(pipeline.predict(X))
+        return metric(codes, Predictions(values, probabilities, decision), weight)
 
     def save(self, pipeline: Any, path: str | Path) -> Path:
         """Write the fitted pipeline as a model folder; raise SettingError if the folder is not empty."""
@@ -104,6 +109,7 @@ class Winner:
             "task": self.facts.task,
             "target": self.facts.target,
             "classes": None if classes is None else classes.tolist(),
+            "positive_class": self.facts.positive_class or None,
             "scoring": self.facts.scoring,
             "study_name": self.facts.study_name,
             "run_id": self.run_id,

@@ -54,9 +54,9 @@ class FittedSearch(BaseEstimator):
         """Return decision scores, shape (n,) or (n, n_classes)."""
         return self._best().decision_function(X)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the best pipeline on other rows, by ``scoring``."""
-        return self._winner.score(self._best(), X, y)
+        return self._winner.score(self._best(), X, y, sample_weight)
 
     @property
     def plot(self) -> Plots:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from automl.errors import TableError
 from automl.families import (
     Array,
     Problem,
@@ -21,18 +23,26 @@ from automl.families import (
     incompatibility_check,
     load_space,
     smoke_test,
+    space_kind,
 )
-from automl.metrics import Direction, Objectives, objectives_for
+from automl.metrics import Direction, Objectives, objectives_for, scorer_kind
 from automl.records import SearchRecord
 from automl.table import (
     IMPUTE,
+    RowWeights,
     Target,
+    TargetSettings,
+    TaskHint,
     TypedColumns,
     as_frame,
     check_table,
+    default_folds,
+    is_time,
     make_folds,
     preprocessor,
+    training_rows,
     usable_columns,
+    used_part,
 )
 from automl.workers import WorkerContext
 
@@ -64,6 +74,12 @@ class Plan:
         The part of the space that fits the task and the table.
     folds : list of (train, valid)
         Row numbers.
+    weights : RowWeights
+        Row weights of training and of scores.
+    kept : ndarray of shape (n,) or None
+        Numbers of the rows that are used; None if all are.
+    no_features : tuple of str
+        Columns of weights and groups.
     file : str
         File of the table, if `read_table` read it.
     """
@@ -76,6 +92,9 @@ class Plan:
     objectives: Objectives
     space: Space
     folds: list[tuple[Array, Array]]
+    weights: RowWeights = RowWeights()
+    kept: Array | None = None
+    no_features: tuple[str, ...] = ()
     file: str = ""
 
     @property
@@ -95,8 +114,14 @@ class Plan:
             random_state=facts.random_state,
             epoch_steps=self.epoch_steps,
             constraints=self.space.constraints,
+            fit_weight=self.weights.fit,
+            score_weight=self.weights.score,
             columns=self.columns,
         )
+
+    def used_part(self, X: Any) -> Any:
+        """Return the rows and columns of the raw table that the search uses."""
+        return used_part(X, self.kept, self.no_features)
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -119,7 +144,7 @@ class Plan:
         return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:
-        """Return the fingerprints of the table with its target, ``content``, and of the ``folds``."""
+        """Return the fingerprints of the table with its target, ``content``, of the ``folds`` and ``weights``."""
         content = hashlib.sha256()
         for name, column in self.frame.items():
             plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fM"
@@ -133,7 +158,15 @@ class Plan:
         folds = hashlib.sha256()
         for part in (part for fold in self.folds for part in fold):
             folds.update(len(part).to_bytes(8, "big") + part.astype("int64").tobytes())
-        return {"content": content.hexdigest()[:16], "folds": folds.hexdigest()[:16]}
+        weights = hashlib.sha256()
+        for weight in (self.weights.fit, self.weights.score):
+            weights.update(b"" if weight is None else weight.tobytes())
+        weighted = self.weights.fit is not None
+        return {
+            "content": content.hexdigest()[:16],
+            "folds": folds.hexdigest()[:16],
+            "weights": weights.hexdigest()[:16] if weighted else "",
+        }
 
 
 def _irrelevant(
@@ -147,11 +180,26 @@ def _irrelevant(
         yield "numeric.impute", "the table has no missing number"
 
 
-def _min_rows_per_class(cv: Any) -> int | None:
-    """Return the rows that each class needs; None leaves it to the default folds."""
+def _min_rows_per_class(cv: Any, n_rows: int) -> int:
+    """Return the rows that each class needs."""
     if cv is None or isinstance(cv, Integral):
-        return cv if cv is None else int(cv)
+        return max(2, default_folds(n_rows) if cv is None else int(cv))
     return 2  # a splitter of the user may leave a class out of a fold
+
+
+def _hint(scoring: Any, space: Space, n_classes: int) -> TaskHint | None:
+    """Return what the first scorer, or else the space, says about the task of a target of numbers."""
+    first = scoring[0] if isinstance(scoring, list | tuple) and scoring else scoring
+    if kind := scorer_kind(first):
+        what = "numbers" if kind == "regression" else "classes"
+        return TaskHint(kind, f"the scorer {_scorer_name(first)} is for {what}")
+    if kind := space_kind(space, n_classes):
+        return TaskHint(kind, f"the space {space.name} is for {kind}")
+    return None
+
+
+def _scorer_name(scorer: Any) -> str:
+    return scorer if isinstance(scorer, str) else type(scorer).__name__
 
 
 def make_plan(
@@ -165,16 +213,20 @@ def make_plan(
     random_state: int,
     allow_imports: Sequence[str] = (),
     directions: Sequence[Direction] | None = None,
+    sample_weight: Any = None,
+    settings: TargetSettings = TargetSettings(),
     n_columns: int | None = None,
 ) -> Plan:
     """Check a table, a space and the objectives.
 
     Parameters
     ----------
-    X, y, groups
+    X, y, groups, sample_weight
         The table, as in `Search.fit`.
     space, scoring, cv, random_state, allow_imports, directions
         The settings of `Search`.
+    settings : TargetSettings
+        The settings of `Search` for the target and its rows.
     n_columns : int, optional
         Columns that an earlier search used; tells whether free text was among them, for a replay with one point of the
         space.
@@ -186,23 +238,66 @@ def make_plan(
     """
     loaded = load_space(space, allow_imports=allow_imports)
     text = loaded.offers("text.encode", "tfidf")
-    columns = check_table(X, y, n_folds=_min_rows_per_class(cv), text=text)
+    try:
+        rows = training_rows(
+            X, y, sample_weight=sample_weight, groups=groups, time_column=settings.time_column
+        )
+    except TableError:
+        check_table(X, y, text=text)  # finds the faults of the columns, too
+        raise
+    n_folds = _min_rows_per_class(cv, len(rows.y))
+    rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
+    task = None if inferred is None else inferred.task
+    columns = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text)
     if n_columns is not None:
         columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
-    target = Target.of(y)
-    if target.classes is None:
-        problem = Problem(target.task, least=float(target.values.min()))
-    else:
-        problem = Problem(target.task, len(target.classes))
-    objectives = objectives_for(scoring, directions, problem.task, problem.n_classes)
+    target = Target.of(rows.y, task=task, positive_class=settings.positive_class)
+    target = replace(target, reason="" if inferred is None else inferred.reason, merged=rows.merged)
+    weights = RowWeights.of(target, rows.sample_weight, settings.class_weight)
+    problem = _problem(target, weighted=weights.fit is not None)
+    objectives = objectives_for(
+        scoring,
+        directions,
+        problem.task,
+        problem.n_classes,
+        labels=target.classes,
+        positive=target.positive,
+    )
+    _warn_if_unweighted(objectives, weights)
     fits = incompatibility_check(problem, *objectives.metrics)
     if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", "tfidf", "the table has nothing but free text")
-    frame = columns.transform(X)
+    frame = columns.transform(rows.X)
     for path, reason in _irrelevant(loaded, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_embedding(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
-    folds = make_folds(target.values, problem.task, cv, random_state, groups)
-    file = str(getattr(X, "attrs", {}).get("file", ""))
-    return Plan(columns, frame, as_frame(X).head(5), target, problem, objectives, specialised, folds, file)
+    folds = make_folds(target.values, problem.task, cv, random_state, rows.groups, rows.time)
+    weights.check(folds)
+    return Plan(
+        columns,
+        frame,
+        as_frame(rows.X).head(5),
+        target,
+        problem,
+        objectives,
+        specialised,
+        folds,
+        weights,
+        rows.kept,
+        rows.no_features,
+        str(getattr(X, "attrs", {}).get("file", "")),
+    )
+
+
+def _problem(target: Target, *, weighted: bool) -> Problem:
+    if target.classes is None:
+        return Problem(target.task, least=float(target.values.min()), weighted=weighted)
+    return Problem(target.task, len(target.classes), positive=target.positive, weighted=weighted)
+
+
+def _warn_if_unweighted(objectives: Objectives, weights: RowWeights) -> None:
+    names = [metric.name for metric in objectives.metrics if not metric.weighted]
+    if weights.score is not None and names:
+        text = f"the scorer {', '.join(names)} takes no sample_weight: its scores weigh all rows equally"
+        warnings.warn(text, stacklevel=4)

@@ -28,6 +28,14 @@ SETTINGS: dict[str, Parameter] = {
     ),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of the search"),
     "study_name": Parameter(_TEXT, None, "the name of the study"),
+    "task": Parameter(
+        Union((OneOf(("binary", "multiclass", "regression")), _NONE)), None, "the kind of the target"
+    ),
+    "drop_missing_target": Parameter(Boolean(), True, "whether rows without a target are left out"),
+    "rare_classes": Parameter(
+        OneOf(("error", "merge", "drop")), "error", "the rule for classes with fewer rows than folds"
+    ),
+    "time_column": Parameter(_TEXT, None, "the column that orders the rows for cv: time"),
     "directions": Parameter(
         Union((ListOf(OneOf(("maximize", "minimize"))), _NONE)), None, "the direction of each objective"
     ),

@@ -8,24 +8,42 @@ from automl.table.columns import TypedColumns, as_frame
 from automl.table.options import IMPUTE, PREPROCESS, category_codes
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
-from automl.table.splits import Folds, default_folds, make_folds, stratified_order
-from automl.table.target import Target
+from automl.table.rows import RareClasses, TrainingRows, training_rows, used_part
+from automl.table.splits import Folds, default_folds, is_time, make_folds, stratified_order
+from automl.table.target import Target, as_series
+from automl.table.task import Inferred, Kind, Task, TaskHint, infer_task, numbers_of
+from automl.table.training import TargetSettings
+from automl.table.weights import RowWeights
 
 __all__ = [
     "BLOCK_VALUES",
-    "IMPUTE",
-    "PREPROCESS",
     "Folds",
+    "IMPUTE",
+    "Inferred",
+    "Kind",
+    "PREPROCESS",
+    "RareClasses",
+    "RowWeights",
     "Target",
+    "Task",
+    "TargetSettings",
+    "TaskHint",
+    "TrainingRows",
     "TypedColumns",
     "as_frame",
+    "as_series",
     "category_codes",
     "check_table",
     "default_folds",
-    "stratified_order",
+    "infer_task",
+    "is_time",
     "make_folds",
+    "numbers_of",
     "prepare_matrices",
     "preprocessor",
     "read_table",
+    "stratified_order",
+    "training_rows",
     "usable_columns",
+    "used_part",
 ]

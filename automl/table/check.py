@@ -10,7 +10,8 @@ from automl.errors import Fault, InputError, TableError
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns, as_frame, repeated_names
 from automl.table.splits import default_folds
-from automl.table.target import Target, Task, as_series, asked_task, class_faults, target_faults
+from automl.table.target import Target, as_series, asked_task, class_faults, target_faults
+from automl.table.task import Task
 
 __all__ = ["check_table"]
 

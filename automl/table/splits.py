@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,16 +15,18 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
     StratifiedShuffleSplit,
+    TimeSeriesSplit,
 )
 
 from automl.errors import Fault, SettingError, TableError
 from automl.table.target import class_faults
 
-__all__ = ["Folds", "default_folds", "stratified_order", "make_folds"]
+__all__ = ["Folds", "default_folds", "is_time", "stratified_order", "make_folds"]
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 HOLD_OUT = 0.2
+_TIME = re.compile(r"time(?::([1-9][0-9]*))?")
 
 
 def default_folds(n_rows: int) -> int:
@@ -37,8 +40,24 @@ def default_folds(n_rows: int) -> int:
     return 5 if n_rows < 2_500 else 3 if n_rows < 25_000 else 1
 
 
+def is_time(cv: Any) -> bool:
+    """Return whether ``cv`` asks for validation rows that are later than the training rows.
+
+    Examples
+    --------
+    >>> is_time("time"), is_time("time:3"), is_time("times"), is_time(5)
+    (True, True, False, False)
+    """
+    return isinstance(cv, str) and _TIME.fullmatch(cv) is not None
+
+
 def make_folds(
-    y_values: Any, task: str, cv: Any = None, random_state: int | None = 0, groups: Any = None
+    y_values: Any,
+    task: str,
+    cv: Any = None,
+    random_state: int | None = 0,
+    groups: Any = None,
+    time: Any = None,
 ) -> Folds:
     """Split rows into training and validation rows, shuffled and stratified by class.
 
@@ -48,13 +67,16 @@ def make_folds(
         Class codes or numbers.
     task : {"binary", "multiclass", "regression"}
         The task of the target.
-    cv : int, splitter, iterable of (train, validation) or None
+    cv : int, "time", splitter, iterable of (train, validation) or None
         The number of folds, a scikit-learn splitter, or the splits themselves (indices or masks). None: see
-        `default_folds`.
+        `default_folds`. "time", or "time:3" for three folds: each fold is validated on rows that are later than its
+        training rows, as by scikit-learn's ``TimeSeriesSplit``.
     random_state : int or None
         Seed of the shuffle.
     groups : array-like of shape (n,), optional
         Rows of one group are never split between training and validation.
+    time : array-like of shape (n,), optional
+        Orders the rows for "time"; by default they are in order.
 
     Returns
     -------
@@ -87,12 +109,14 @@ def make_folds(
             if faults := class_faults(codes, np.arange(codes.max() + 1), max(2, n_folds), "y"):
                 raise TableError(faults)
         splits = _splitter(n_folds, task, random_state, groups is not None).split(np.zeros(len(y)), y, groups)
+    elif is_time(cv):
+        splits = _in_time(len(y), cv, time, groups)
     elif hasattr(cv, "split") and not isinstance(cv, str):
         splits = cv.split(np.zeros((len(y), 1)), y, groups)
     elif isinstance(cv, Iterable) and not isinstance(cv, str):
         splits = iter(cv)
     else:
-        rule = "must be a number of folds, a scikit-learn splitter or an iterable of (train, validation)"
+        rule = 'must be a number of folds, "time", a scikit-learn splitter or an iterable of (train, validation)'
         raise SettingError(Fault("cv", rule, repr(cv)))
     return _checked(splits, len(y))
 
@@ -128,6 +152,20 @@ def stratified_order(y: np.ndarray, task: str, seed: Sequence[int]) -> np.ndarra
     # The j-th row of a class of m rows is placed at j / m, so every prefix has the class proportions.
     within = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
     return by_class[np.argsort(within / np.repeat(counts, counts), kind="stable")]
+
+
+def _in_time(n_rows: int, cv: str, time: Any, groups: Any) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """Return splits whose validation rows are later than their training rows; equal times stay in row order."""
+    if groups is not None:
+        remedy = 'Leave groups out, or give a splitter as cv, such as one of "sklearn.model_selection".'
+        raise SettingError(Fault("cv", "must be a number or a splitter with groups", f'"{cv}"', remedy))
+    found = _TIME.fullmatch(cv)
+    given = found.group(1) if found is not None else None
+    n_folds = max(2, default_folds(n_rows)) if given is None else int(given)
+    if not 2 <= n_folds < n_rows:
+        raise SettingError(Fault("cv", f"must have from 2 to {n_rows - 1} folds in time", f'"{cv}"'))
+    order = np.arange(n_rows) if time is None else np.argsort(np.asarray(time), kind="stable")
+    return ((order[train], order[valid]) for train, valid in TimeSeriesSplit(n_folds).split(order))
 
 
 def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool) -> Any:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl.errors import Fault, TableError
+from automl.errors import Fault, SettingError, TableError, nearest
+from automl.table.converters import label as text_of
+from automl.table.task import Task, TaskHint, infer_task, numbers_of
 
-__all__ = ["Target", "Task", "as_series", "asked_task", "class_faults", "target_faults"]
+__all__ = ["Target", "as_series", "asked_task", "class_faults", "code_of", "target_faults"]
 
-Task = Literal["binary", "multiclass", "regression"]
-
-MOST_INTEGER_CLASSES = 20
-ROWS_A_CLASS = 10
+_SEVERAL = (
+    "Search each column alone: sklearn.multioutput.MultiOutputRegressor(Search(...)) does so for numbers."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,12 @@ class Target:
         The labels of the codes, sorted; None for regression.
     name : str
         The target's name.
+    reason : str
+        Reason of the task.
+    positive : int
+        Code of the positive class of two; the other has the code ``1 - positive``.
+    merged : mapping
+        Rare labels and the label they were merged into.
 
     Examples
     --------
@@ -44,13 +52,25 @@ class Target:
     values: np.ndarray
     classes: np.ndarray | None
     name: str
+    reason: str = ""
+    positive: int = 1
+    merged: Mapping[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, y: Any, name: str | None = None, *, task: Task | None = None) -> Target:
+    def of(
+        cls,
+        y: Any,
+        name: str | None = None,
+        *,
+        task: Task | None = None,
+        hint: TaskHint | None = None,
+        positive_class: Any = None,
+    ) -> Target:
         """Infer the task of a target and encode it.
 
         Without ``task``, texts, booleans and categories are classes; numbers with fractions are a regression;
-        integers are classes if there are two of them, or at most 20 with 10 rows each on average.
+        integers are classes if there are two of them, or at most 20 with 10 rows each on average. Texts that are
+        numbers are judged as numbers; as classes they stay texts.
 
         Parameters
         ----------
@@ -60,23 +80,38 @@ class Target:
             The target's name; by default that of the Series, or "y".
         task : {"binary", "multiclass", "regression"}, optional
             The task, if the rule above would be wrong.
+        hint : TaskHint, optional
+            What the scorer or the space is for.
+        positive_class : label, optional
+            The positive class of two; by default the second one of the sorted labels.
 
         Raises
         ------
         TableError
             If values are missing or infinite, there is a single class, or the values do not fit the task.
+        SettingError
+            If there is no such positive class, or there are not two classes.
         """
         column = as_series(y, name)
         task = asked_task(y, task)
         if faults := target_faults(column, task):
             raise TableError(faults)
-        if _task_of(column, task) == "regression":
-            return cls("regression", column.to_numpy(dtype=float), None, str(column.name))
+        inferred, reason = infer_task(column, task, hint)
+        if inferred == "regression":
+            _refuse_positive(positive_class, "a regression")
+            return cls("regression", _as_floats(column), None, str(column.name), reason)
         classes = np.sort(column.unique() if column.dtype != bool else np.array([False, True]))
-        kind: Task = "binary" if len(classes) == 2 else "multiclass"
-        return cls(
-            kind, pd.Index(classes).get_indexer(pd.Index(column)).astype(np.int64), classes, str(column.name)
-        )
+        codes = pd.Index(classes).get_indexer(pd.Index(column)).astype(np.int64)
+        if len(classes) > 2:
+            _refuse_positive(positive_class, f"{len(classes)} classes")
+            return cls("multiclass", codes, classes, str(column.name), reason)
+        positive = 1 if positive_class is None else code_of(classes, positive_class, "positive_class")
+        return cls("binary", codes, classes, str(column.name), reason, positive)
+
+    @property
+    def positive_class(self) -> Any:
+        """The label of the positive class; None unless there are two."""
+        return self.classes[self.positive] if self.task == "binary" and self.classes is not None else None
 
     def encode(self, y: Any) -> np.ndarray:
         """Return codes or numbers for values of the same target, shape (n,).
@@ -90,7 +125,9 @@ class Target:
         if self.classes is None:
             if faults := _value_faults(column, "regression"):
                 raise TableError(faults)
-            return column.to_numpy(dtype=float)
+            return _as_floats(column)
+        if self.merged:
+            column = column.map(lambda value: self.merged.get(value, value))
         codes: np.ndarray = pd.Index(self.classes).get_indexer(pd.Index(column)).astype(np.int64)
         if (codes < 0).any():
             rule = f"labels must be among the {len(self.classes)} seen in training"
@@ -124,7 +161,8 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
         )
         if np.ndim(array) != 1:
             came = f"{type(y).__name__} with {np.ndim(array)} axes"
-            raise TableError(Fault(name or "y", "must be one column of values", came))
+            remedy = _SEVERAL if np.ndim(array) == 2 else ""
+            raise TableError(Fault(name or "y", "must be one column of values", came, remedy))
         y = pd.Series(array, dtype=None if len(array) else object)
     label = name if name is not None else y.name if y.name is not None else "y"
     if isinstance(y.dtype, pd.DatetimeTZDtype):
@@ -147,13 +185,45 @@ def asked_task(y: Any, task: Task | None) -> Task | None:
     return task
 
 
+def code_of(classes: np.ndarray, label: Any, where: str) -> int:
+    """Return the code of a label, which may be written as text.
+
+    Raises
+    ------
+    SettingError
+        If there is no such label.
+
+    Examples
+    --------
+    >>> code_of(np.array([0, 1]), "1", "positive_class")
+    1
+    """
+    texts = [text_of(one) for one in classes.tolist()]
+    if text_of(label) in texts:
+        return texts.index(text_of(label))
+    rule = f"must be a label of the target: {', '.join(map(repr, classes.tolist()[:10]))}"
+    raise SettingError(Fault(where, rule, repr(label), nearest(text_of(label), texts)))
+
+
+def _refuse_positive(positive_class: Any, target: str) -> None:
+    if positive_class is not None:
+        came = f"{positive_class!r} for {target}"
+        raise SettingError(Fault("positive_class", "must be left out unless there are two classes", came))
+
+
+def _as_floats(column: pd.Series) -> np.ndarray:
+    numbers = numbers_of(column)
+    return column.to_numpy(dtype=float) if numbers is None else numbers
+
+
 def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
     """Return the faults of a training target, a Series from `as_series`."""
     if faults := _value_faults(column, task):
         return faults
     where, known = _where(column), column.nunique()
     if known == 1:
-        what = "value" if _task_of(column, task) == "regression" else "class"
+        regression = infer_task(column, task).task == "regression"
+        what = "value" if regression else "class"
         came = f"one {what} only, {_shown(column)}"
         return [Fault(where, "must have at least two classes, or values", came)]
     if (task == "binary" and known != 2) or (task == "multiclass" and known == 2):
@@ -181,7 +251,9 @@ def _value_faults(column: pd.Series, task: str | None) -> list[Fault]:
     if not all(map(pd.api.types.is_hashable, column)):
         return [Fault(where, "must hold plain values", types[0])]
     if task == "regression":
-        return [Fault(where, "must be numbers for a regression", _shown(column))]
+        numbers = numbers_of(column)
+        if numbers is None or np.isnan(numbers).any():
+            return [Fault(where, "must be numbers for a regression", _shown(column))]
     return []
 
 
@@ -205,22 +277,8 @@ def class_faults(values: np.ndarray, classes: np.ndarray, n_folds: int, name: st
         return []
     came = ", ".join(f"{classes.tolist()[i]!r} with {rows[i]}" for i in rare[:5])
     came += f" and {len(rare) - 5} more classes" if len(rare) > 5 else ""
-    remedy = "Drop or merge rare classes, or use fewer folds (cv)."
+    remedy = 'Give rare_classes="drop" or "merge", or use fewer folds (cv).'
     return [Fault(f'target "{name}"', f"every class must have at least {n_folds} rows", came, remedy)]
-
-
-def _task_of(column: pd.Series, task: str | None) -> str:
-    """Return "regression" or "classification"."""
-    if task is not None:
-        return "regression" if task == "regression" else "classification"
-    if column.dtype == bool or not pd.api.types.is_numeric_dtype(column.dtype):
-        return "classification"
-    values = column.to_numpy()
-    if (values % 1 != 0).any():
-        return "regression"
-    known = column.nunique()
-    few = known <= MOST_INTEGER_CLASSES and len(values) >= ROWS_A_CLASS * known
-    return "classification" if known == 2 or few else "regression"
 
 
 def _shown(values: pd.Series) -> str:

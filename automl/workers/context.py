@@ -39,6 +39,10 @@ class WorkerContext:
         Steps of an epoch: the unit of all rungs.
     constraints : mapping of str to float
         Upper limits of measured costs.
+    fit_weight : ndarray of shape (n,) or None
+        Row weights of training, class weights included; None weighs all rows equally.
+    score_weight : ndarray of shape (n,) or None
+        Row weights of scores.
     columns : TypedColumns or None
         The fitted first step of every pipeline; its size is part of ``model_bytes``.
     predictions : Path or None
@@ -54,5 +58,7 @@ class WorkerContext:
     random_state: int
     epoch_steps: int = 1
     constraints: Mapping[str, float] = field(default_factory=dict)
+    fit_weight: Array | None = None
+    score_weight: Array | None = None
     columns: TypedColumns | None = None
     predictions: Path | None = None

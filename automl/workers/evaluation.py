@@ -153,6 +153,8 @@ class _Evaluation:
                     fold.order,
                     fold.X_valid,
                     fold.y_valid,
+                    fold.weight,
+                    fold.weight_valid,
                 ),
             )
             for n, fold in enumerate(self.folds)

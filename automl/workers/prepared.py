@@ -36,10 +36,11 @@ _SIDES = ("train", "valid")
 
 @dataclass(frozen=True)
 class PreparedFold:
-    """A fold's matrices: training and validation rows, (n, d) float32, with their targets.
+    """A fold's matrices: training and validation rows, (n, d) float32, with their targets and weights.
 
-    ``order`` and ``order_valid`` hold row numbers, the first n of which are a stratified sample for any n; empty if no
-    rung needs samples.
+    ``weight`` and ``weight_valid`` are the weights of training; ``score_weight`` counts in the scores of the validation
+    rows. ``order`` and ``order_valid`` hold row numbers, the first n of which are a stratified sample for any n; empty
+    if no rung needs samples.
     """
 
     X: Array
@@ -48,14 +49,17 @@ class PreparedFold:
     y_valid: Array
     order: Array
     order_valid: Array
+    weight: Array | None = None
+    weight_valid: Array | None = None
+    score_weight: Array | None = None
 
-    def validation_sample(self, share: float) -> tuple[Array, Array]:
-        """Return the validation rows and targets that score a model of ``share`` of the training rows."""
+    def validation_sample(self, share: float) -> tuple[Array, Array, Array | None]:
+        """Return the validation rows that score a model of ``share`` of the training rows: X, y and weights."""
         n = max(_MIN_VALIDATION_ROWS, int(share * len(self.y_valid)))
         if share >= 1 or n >= len(self.y_valid):
-            return self.X_valid, self.y_valid
+            return self.X_valid, self.y_valid, self.score_weight
         rows = np.sort(self.order_valid[:n])
-        return self.X_valid[rows], self.y_valid[rows]
+        return self.X_valid[rows], self.y_valid[rows], of_rows(self.score_weight, rows)
 
 
 class PreparedFolds:
@@ -165,8 +169,22 @@ class PreparedFolds:
         )
 
     def _fold(self, number: int, X: Array, X_valid: Array) -> PreparedFold:
-        y, (train, valid) = self._context.y, self._context.folds[number]
-        return PreparedFold(X, y[train], X_valid, y[valid], *self._orders[number])
+        context, (train, valid) = self._context, self._context.folds[number]
+        return PreparedFold(
+            X,
+            context.y[train],
+            X_valid,
+            context.y[valid],
+            *self._orders[number],
+            of_rows(context.fit_weight, train),
+            of_rows(context.fit_weight, valid),
+            of_rows(context.score_weight, valid),
+        )
+
+
+def of_rows(weight: Array | None, rows: Array) -> Array | None:
+    """Return the weights of some rows; None weighs all equally."""
+    return None if weight is None else weight[rows]
 
 
 def _key(preprocess: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl.families import Array, Problem, Trainer
-from automl.metrics import Metric, Objectives, Predictions, final_metrics, to_score
+from automl.metrics import Metric, Objectives, Predictions, Truth, final_metrics, to_score
 from automl.workers.prepared import PreparedFold
 from automl.workers.progress import TrialProgress
 
@@ -26,10 +26,13 @@ class RungPredictions:
         By position of the trial: one for each fold.
     targets : list of ndarray
         By fold.
+    weights : list of ndarray or None
+        Row weights of the scores, by fold.
     """
 
     of: dict[int, list[Predictions]]
     targets: list[Array]
+    weights: list[Array | None]
 
     @classmethod
     def make(
@@ -57,16 +60,17 @@ class RungPredictions:
         """
         samples = [fold.validation_sample(share) for fold in folds]
         of: dict[int, list[Predictions]] = {i: [] for i in due}
-        for trainer, (X, _) in zip(trainers, samples, strict=True):
+        for trainer, (X, _, _) in zip(trainers, samples, strict=True):
             trainer.select(training)
             for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
                 if i in of:
                     of[i].append(predictions)
-        return cls(of, [y for _, y in samples])
+        return cls(of, [y for _, y, _ in samples], [weight for *_, weight in samples])
 
-    def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions]]]:
-        """Return for each fold its targets and the predictions of these trials."""
-        return [(y, [self.of[i][fold] for i in positions]) for fold, y in enumerate(self.targets)]
+    def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions], Array | None]]:
+        """Return for each fold its targets, the predictions of these trials, and the row weights."""
+        rows = enumerate(zip(self.targets, self.weights, strict=True))
+        return [(y, [self.of[i][fold] for i in positions], weight) for fold, (y, weight) in rows]
 
 
 def score_trials(
@@ -78,7 +82,7 @@ def score_trials(
 ) -> None:
     """Append the scores of the trials that are due; a trial without a finite score fails."""
     try:
-        by_fold = [metric.score_batch(y, batch) for y, batch in predictions.by_fold(due)]
+        by_fold = [metric.score_batch(*fold) for fold in predictions.by_fold(due)]
     except Exception:  # a scorer of the user may raise on the predictions of one trial
         if len(due) == 1:
             trials[due[0]].end("failed", traceback.format_exc())
@@ -100,7 +104,8 @@ def report_metrics(
 ) -> None:
     """Set the final metrics of trials: means over the folds that define them."""
     by_fold = [
-        final_metrics(problem.task, problem.n_classes, y, batch) for y, batch in predictions.by_fold(ended)
+        final_metrics(problem.task, Truth(y, problem.n_classes, weight, problem.positive), batch)
+        for y, batch, weight in predictions.by_fold(ended)
     ]
     for i, *reports in zip(ended, *by_fold, strict=True):
         names = dict.fromkeys(name for report in reports for name in report)
@@ -113,6 +118,6 @@ def objective_values(objectives: Objectives, predictions: RungPredictions, posit
     """Return the values of a trial's scorers, means over the folds."""
     values: dict[str, float] = {}
     for metric in objectives.metrics:
-        scores = [metric(y, batch[0]) for y, batch in predictions.by_fold([position])]
+        scores = [metric(y, batch[0], weight) for y, batch, weight in predictions.by_fold([position])]
         values[metric.name] = to_score(float(np.mean(scores)), metric.direction)
     return values

@@ -25,7 +25,9 @@ def test_final_metrics_by_task():
 
 def test_final_metrics_of_decision_scores_lack_log_loss():
     y = np.array([0, 1, 0, 1])
-    (report,) = final_metrics("binary", Truth(y, 2), [Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1]))])
+    (report,) = final_metrics(
+        "binary", Truth(y, 2), [Predictions(y, decision=np.array([-1.0, 2.0, -0.5, 0.1]))]
+    )
     assert report["roc_auc"] == 1.0
     assert "log_loss" not in report
 
@@ -71,7 +73,9 @@ def test_final_metrics_equal_scikit_learn(n_classes, case):
         coarse = np.round(predictions.probabilities[:, 1:] / 2, 1).astype(np.float32)
         coarse = np.column_stack([1 - coarse.sum(axis=1), coarse])
         predictions = Predictions(coarse.argmax(axis=1), coarse)
-    (report,) = final_metrics("binary" if n_classes == 2 else "multiclass", Truth(y, n_classes), [predictions])
+    (report,) = final_metrics(
+        "binary" if n_classes == 2 else "multiclass", Truth(y, n_classes), [predictions]
+    )
     expected = {
         plain: get_scorer(name)(Fitted(predictions, n_classes), y, y)
         for plain, name in SCORERS[n_classes].items()

@@ -14,8 +14,9 @@ def test_validation_sample_grows_with_the_training_sample(context, monkeypatch):
     changed = replace(context, epoch_steps=16)
     for fold in PreparedFolds(changed)({}):
         found = [fold.validation_sample(share) for share in (1 / 16, 0.25, 0.5, 1)]
-        assert [len(X) for X, _ in found] == [8, 8, 15, 30]
-        for X, y in found:
+        assert [len(X) for X, _, _ in found] == [8, 8, 15, 30]
+        for X, y, weight in found:
+            assert weight is None
             assert 0.3 < y.mean() < 0.7
             rows = [np.flatnonzero((fold.X_valid == x).all(axis=1))[0] for x in X]
             np.testing.assert_array_equal(y, fold.y_valid[rows])
