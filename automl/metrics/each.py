@@ -52,7 +52,10 @@ def takes_weights(scorer: Callable[..., float]) -> bool:
 
 
 def with_positive(scorer: Callable[..., float], label: Any) -> Callable[..., float]:
-    """Return a scorer of two classes with ``label`` as the positive one, if it has none of its own.
+    """Return a scorer with ``label`` as the positive class, if it has none of its own.
+
+    ``None`` is for more than two classes; scikit-learn's default, 1, need not be a label. A scorer that averages over
+    classes has no positive class either.
 
     Examples
     --------
@@ -61,12 +64,13 @@ def with_positive(scorer: Callable[..., float], label: Any) -> Callable[..., flo
     make_scorer(recall_score, response_method='predict', average=binary, pos_label=no)
     """
     given = getattr(scorer, "_kwargs", None)  # the parameters given to `make_scorer`
-    if given is None or "pos_label" in given or given.get("average", "binary") != "binary":
+    if given is None or "pos_label" in given:
         return scorer
     if "pos_label" not in _parameters(getattr(scorer, "_score_func", scorer)):
         return scorer
     bound = copy(scorer)
-    vars(bound)["_kwargs"] = {**given, "pos_label": label}
+    averages = given.get("average", "binary") != "binary"
+    vars(bound)["_kwargs"] = {**given, "pos_label": None if averages else label}
     return bound
 
 

@@ -206,8 +206,8 @@ def _metric(scoring: Scorer, task: str, n_classes: int, labels: Array | None, po
     if n_classes:  # codes are faster than labels, and the same to scikit-learn's own scorers
         seen = np.arange(n_classes) if labels is None or isinstance(scoring, str) else labels
     scorer = get_scorer(scoring)
-    if seen is not None and task == "binary":
-        scorer = with_positive(scorer, seen[positive])
+    if seen is not None:
+        scorer = with_positive(scorer, seen[positive] if task == "binary" else None)
     return Metric(name, EachScorer(scorer, seen), n_classes, weighted=takes_weights(scorer))
 
 

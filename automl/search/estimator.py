@@ -14,8 +14,9 @@ from automl.search.budget import Budget
 from automl.search.fitted import FittedSearch
 from automl.search.plan import make_plan
 from automl.search.run import SearchRun, open_search
-from automl.search.settings import check_settings
+from automl.search.settings import check_settings, target_settings
 from automl.search.spec import make_spec
+from automl.table import RareClasses, Task
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -34,10 +35,10 @@ class Search(FittedSearch):
     space : str, path, dict or Space, default="tabular"
         Search space: the name of a space in ``search_spaces/``, a YAML file, a dict, or a loaded space.
     scoring : str, callable, list of them, or None, default=None
-        Scikit-learn scorer or its name. It gets classes as codes 0, 1, ... in the order of ``classes_``. None is
-        ``roc_auc`` for two classes, ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for regression. A list
-        gives several objectives: first a scorer, which ranks the trials, then scorers or the measured values
-        ``"fit_seconds"``, ``"predict_seconds"`` and ``"model_bytes"``. With several objectives no trial is pruned.
+        Scikit-learn scorer or its name; it sees the labels of the target. None is ``roc_auc`` for two classes,
+        ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for regression. A list gives several objectives:
+        first a scorer, which ranks the trials, then scorers or the measured values ``"fit_seconds"``,
+        ``"predict_seconds"`` and ``"model_bytes"``. With several objectives no trial is pruned.
     directions : list of {"maximize", "minimize"} or None, default=None
         Direction of each objective. None maximizes scores and minimizes measured values. Give it for a scorer that
         returns a loss.
@@ -57,8 +58,21 @@ class Search(FittedSearch):
     callbacks : sequence or None, default=None
         Called after each trial: functions ``callback(study, frozen_trial)`` as in Optuna, which may call
         ``study.stop()``, or objects with a method ``on_trial(record, search)``, which may call ``search.stop()``.
-    cv : int, splitter, iterable or None, default=None
+    task : {"binary", "multiclass", "regression"} or None, default=None
+        Kind of the target. None follows the scorer, the space and the values; the start line gives the reason.
+    positive_class : label or None, default=None
+        Positive class of two, for scorers such as ``f1``. None is the second one of the sorted labels.
+    class_weight : "balanced", dict or None, default=None
+        Weight of each label in training, for all families; scores are not weighted by it.
+    drop_missing_target : bool, default=True
+        Whether rows without a target are left out, with a warning; otherwise they are an error.
+    rare_classes : {"error", "merge", "drop"}, default="error"
+        Rule for classes with fewer rows than folds: an error, one class "other", or left out.
+    cv : int, "time", splitter, iterable or None, default=None
         Folds, the same for all trials. None is 5 folds below 2,500 rows, 3 below 25,000, else a holdout of one fifth.
+        ``"time"`` or ``"time:3"`` validates on rows that are later than the training rows.
+    time_column : str or None, default=None
+        Column of dates or numbers that orders the rows for ``cv="time"``. None: they are in order.
     n_jobs : int or None, default=None
         Number of cohorts that train in parallel. 1 trains in this process; None and -1 use one process per core.
     random_state : int, default=0
@@ -120,6 +134,8 @@ class Search(FittedSearch):
         Out-of-fold predictions of the best trials: ``predictions(number)`` for the table's ``rows`` with targets ``y``.
     task_ : {"binary", "multiclass", "regression"}
         Kind of the target.
+    positive_class_ : label
+        Positive class, for two classes.
     left_out_ : list of str
         Excluded columns and values of the space, each with the reason. Also in the run's tag ``automl.left_out``.
     classes_ : ndarray
@@ -161,7 +177,13 @@ class Search(FittedSearch):
         memory_limit: str | float | None = None,
         patience: int | None = None,
         callbacks: Sequence[Any] | None = None,
+        task: Task | None = None,
+        positive_class: Any = None,
+        class_weight: Any = None,
+        drop_missing_target: bool = True,
+        rare_classes: RareClasses = "error",
         cv: Any = None,
+        time_column: str | None = None,
         n_jobs: int | None = None,
         random_state: int = 0,
         study_name: str | None = None,
@@ -184,7 +206,13 @@ class Search(FittedSearch):
         self.memory_limit = memory_limit
         self.patience = patience
         self.callbacks = callbacks
+        self.task = task
+        self.positive_class = positive_class
+        self.class_weight = class_weight
+        self.drop_missing_target = drop_missing_target
+        self.rare_classes = rare_classes
         self.cv = cv
+        self.time_column = time_column
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.study_name = study_name
@@ -198,7 +226,7 @@ class Search(FittedSearch):
         self.progress = progress
         self.allow_imports = allow_imports
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
         """Search, and train the best pipeline on all rows.
 
         The first Ctrl-C ends the search in order: finished trials are kept, the best one is refitted, and ``fit``
@@ -210,8 +238,11 @@ class Search(FittedSearch):
             The table.
         y : array-like of shape (n,)
             The target: texts, booleans or numbers.
-        groups : array-like of shape (n,), optional
-            Group of each row; a group is never split between the two sides of a fold.
+        groups : array-like of shape (n,) or str, optional
+            Group of each row, or the name of a column; a group is never split between the two sides of a fold.
+        sample_weight : array-like of shape (n,) or str, optional
+            Weight of each row in training and in scores, or the name of a column. The column of groups or weights is
+            no feature.
 
         Returns
         -------
@@ -231,9 +262,11 @@ class Search(FittedSearch):
             directions=self.directions,
             cv=self.cv,
             groups=groups,
+            sample_weight=sample_weight,
+            settings=target_settings(settings),
             random_state=self.random_state,
         )
-        spec = make_spec(settings, plan, grouped=groups is not None)
+        spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
         try:
             with open_search(spec, plan, settings, budget) as run:
                 self.study_, self.run_id_, self._run = run.study, run.run_id, run
@@ -241,7 +274,7 @@ class Search(FittedSearch):
                 self._keep(winner, run.records)
                 self.out_of_fold_ = run.out_of_fold
                 if self.refit:
-                    self.best_estimator_ = run.refit(winner, X)
+                    self.best_estimator_ = run.refit(winner, plan.used_part(X))
                     if (uri := run.log_model(winner, self.best_estimator_)) is not None:
                         self.model_uri_ = uri
                 self.leaderboard_ = run.finish(winner)

@@ -147,6 +147,8 @@ class FittedSearch(BaseEstimator):
         self.n_features_in_ = plan.columns.n_features_in_
         if plan.target.classes is not None:
             self.classes_ = plan.target.classes
+        if plan.target.positive_class is not None:
+            self.positive_class_ = plan.target.positive_class
 
     def _best(self) -> Any:
         check_is_fitted(self, "best_trial_")

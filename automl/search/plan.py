@@ -37,7 +37,6 @@ from automl.table import (
     as_frame,
     check_table,
     default_folds,
-    is_time,
     make_folds,
     preprocessor,
     training_rows,
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
     from automl.space import Space
 
 __all__ = ["Plan", "make_plan"]
+
+_DEFAULTS = TargetSettings()
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def make_plan(
     allow_imports: Sequence[str] = (),
     directions: Sequence[Direction] | None = None,
     sample_weight: Any = None,
-    settings: TargetSettings = TargetSettings(),
+    settings: TargetSettings = _DEFAULTS,
     n_columns: int | None = None,
 ) -> Plan:
     """Check a table, a space and the objectives.

@@ -11,7 +11,7 @@ from typing import Any
 from automl.errors import Fault, SettingError
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan, make_plan
-from automl.table import read_table
+from automl.table import TargetSettings, read_table
 from automl.tracking import read_trial
 from automl.workers import WorkerContext, train_single
 
@@ -95,6 +95,7 @@ def replay_run(
     scoring: Any = None,
     cv: Any = None,
     groups: Any = None,
+    sample_weight: Any = None,
     allow_imports: Sequence[str] = (),
     tracking_uri: str | None = None,
 ) -> Replay:
@@ -106,7 +107,7 @@ def replay_run(
         Run of the trial.
     X, y : table and target, optional
         The table of the search; None reads the file that the search read.
-    scoring, cv, groups : optional
+    scoring, cv, groups, sample_weight : optional
         The settings of the search that were objects of a program; plain values are in the run.
     allow_imports : sequence of str
         As in `Search`: packages whose classes the configuration may name.
@@ -121,6 +122,9 @@ def replay_run(
     facts, record = read_trial(run_id, tracking_uri)
     if X is None:
         X, y = read_table(_file(facts), target=facts.target)
+    if sample_weight is None and facts.sample_weight == "object":
+        rule = "must be given, because the search had weights as an object"
+        raise SettingError(Fault("sample_weight", rule, "none", "Call automl.search.replay_run with it."))
     if cv is None and groups is None and facts.cv == "object":
         rule = "must be given, because the search had splits or groups as objects"
         raise SettingError(Fault("cv", rule, "none", "Call automl.search.replay_run with cv or groups."))
@@ -133,7 +137,9 @@ def replay_run(
         scoring=asked,
         directions=facts.directions,
         cv=facts.cv if cv is None and facts.cv != "object" else cv,
-        groups=groups,
+        groups=groups if groups is not None or facts.groups == "object" else facts.groups or None,
+        sample_weight=sample_weight if sample_weight is not None else facts.sample_weight or None,
+        settings=_target_settings(facts),
         random_state=facts.random_state,
         n_columns=facts.n_columns,
     )
@@ -155,6 +161,17 @@ def _point(configuration: Any) -> Any:
     return [configuration] if isinstance(configuration, list) else configuration
 
 
+def _target_settings(facts: SearchRecord) -> TargetSettings:
+    """Return the settings for the target that give the rows, codes and weights of the search."""
+    return TargetSettings(
+        task=facts.task,
+        positive_class=facts.positive_class or None,
+        class_weight=facts.class_weights or None,
+        rare_classes=facts.rare_classes,
+        time_column=facts.time_column or None,
+    )
+
+
 def _check(plan: Plan, facts: SearchRecord) -> None:
     """Raise SettingError if the table or the folds differ from those of the search."""
     prints = plan.fingerprints()
@@ -164,6 +181,9 @@ def _check(plan: Plan, facts: SearchRecord) -> None:
     if prints["folds"] != facts.folds:
         rule = "must give the folds that the trial was trained on"
         raise SettingError(Fault("cv", rule, "others", "Give the splits or groups of the search."))
+    if prints["weights"] != facts.weights:
+        rule = "must be the weights that the trial was trained with"
+        raise SettingError(Fault("sample_weight", rule, "others"))
 
 
 def _ended(record: TrialRecord) -> str:

@@ -25,6 +25,7 @@ _EQUAL_FACTS = (
     "n_rows",
     "n_columns",
     "n_folds",
+    "class_weights",
 )
 
 
@@ -47,10 +48,16 @@ def check_same(study: Study, new: SearchRecord, space: Space) -> bool:
         for name in _EQUAL_FACTS
         if getattr(old, name) != getattr(new, name)
     ]
+    if old.positive_class and old.positive_class != new.positive_class:
+        rule = f"must be {old.positive_class}, as in the study"
+        faults.append(Fault("positive_class", rule, new.positive_class or "none"))
     if changed := _changed_columns(old.columns, new.columns):
         faults.append(Fault("table", "must have the columns of the study", changed))
     if not faults and old.content and old.content != new.content:
         faults.append(Fault("table", "must hold the values that the study was started on", "others"))
+    elif not faults and old.weights != new.weights:
+        came = "others" if old.weights and new.weights else "none" if old.weights else "some"
+        faults.append(Fault("sample_weight", "must be the weights of the study", came))
     elif not faults and old.folds and old.folds != new.folds:
         faults.append(Fault("cv", "must give the folds of the study", "others"))
     if old.space_digest != new.space_digest:

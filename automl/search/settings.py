@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
 from automl.errors import Fault, SettingError
 from automl.search.callbacks import callback_faults
+from automl.table import TargetSettings, is_time
 from automl.workers import parse_bytes
 
-__all__ = ["SETTINGS", "check_settings"]
+__all__ = ["SETTINGS", "check_settings", "target_settings"]
 
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
@@ -65,6 +67,9 @@ def check_settings(values: dict[str, Any]) -> None:
     ]
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
+    if values["time_column"] is not None and not is_time(values["cv"]):
+        came = repr(values["time_column"])
+        faults.append(Fault("time_column", 'must be left out unless cv is "time"', came, 'Give cv="time".'))
     faults += callback_faults(values["callbacks"] or ())
     try:
         if values["memory_limit"] is not None:
@@ -73,3 +78,8 @@ def check_settings(values: dict[str, Any]) -> None:
         faults += error.faults
     if faults:
         raise SettingError(faults)
+
+
+def target_settings(values: dict[str, Any]) -> TargetSettings:
+    """Return the settings that concern the target and its rows."""
+    return TargetSettings(**{field.name: values[field.name] for field in fields(TargetSettings)})

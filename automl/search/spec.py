@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from automl.records import SearchRecord
 from automl.search.plan import Plan
+from automl.table import is_time
 from automl.workers import parse_bytes, threads_per_job
 
 __all__ = ["SearchSpec", "make_spec", "plain_name"]
@@ -22,6 +23,7 @@ __all__ = ["SearchSpec", "make_spec", "plain_name"]
 _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
     *("cv", "n_jobs", "sampler", "pruner", "refit"),
+    *("task", "positive_class", "class_weight", "rare_classes", "time_column"),
 )
 # Settings that each process has for itself; another process does not need them to resume.
 _PRIVATE = ("study_name", "storage", "resume", "progress", "callbacks", "tracking_uri")
@@ -107,7 +109,9 @@ class SearchSpec(BaseModel):
         return {"plain": self.settings, "objects": list(self.objects)}
 
 
-def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False) -> SearchSpec:
+def make_spec(
+    settings: Mapping[str, Any], plan: Plan, *, groups: Any = None, sample_weight: Any = None
+) -> SearchSpec:
     """Return the search that these settings and this plan describe.
 
     Parameters
@@ -116,8 +120,8 @@ def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False)
         The parameters of `Search`, checked.
     plan : Plan
         The checked table and space.
-    grouped : bool
-        Whether the rows have groups.
+    groups, sample_weight : array-like, str or None
+        As in `Search.fit`.
     """
     n_rows, n_columns = plan.frame.shape
     fingerprints, cv = plan.fingerprints(), settings["cv"]
@@ -138,9 +142,19 @@ def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False)
         columns=plan.columns.column_types_,
         left_out=plan.excluded,
         file=plan.file,
-        cv="object" if grouped or not isinstance(cv, int | None) else cv,
+        cv=cv
+        if _source(groups) != "object" and (cv is None or isinstance(cv, int) or is_time(cv))
+        else "object",
         content=fingerprints["content"],
         folds=fingerprints["folds"],
+        weights=fingerprints["weights"],
+        task_reason=plan.target.reason,
+        positive_class="" if plan.target.positive_class is None else str(plan.target.positive_class),
+        class_weights=plan.weights.by_class,
+        rare_classes=settings["rare_classes"],
+        time_column=settings["time_column"] or "",
+        groups=_source(groups),
+        sample_weight=_source(sample_weight),
         blas_threads=_blas_threads(settings),
     )
     values = {name: _plain(value) for name, value in settings.items() if name not in _PRIVATE}
@@ -151,6 +165,13 @@ def make_spec(settings: Mapping[str, Any], plan: Plan, *, grouped: bool = False)
         objects={name: str(value) for name, value in values.items() if not _is_plain(value)},
         fidelity=dict(plan.space.fidelity),
     )
+
+
+def _source(values: Any) -> str:
+    """Return the column that holds values by row; "object" for other values, empty for None."""
+    if values is None:
+        return ""
+    return values if isinstance(values, str) else "object"
 
 
 def resolve_jobs(n_jobs: int | None) -> int:
@@ -183,13 +204,17 @@ def _or_infinite(value: float | None) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """Return NumPy numbers and tuples as JSON has them."""
+    """Return NumPy numbers, tuples and mappings by label as JSON has them."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Mapping):
+        return {str(_plain(name)): _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
     return value is None or isinstance(value, str | int | float)

@@ -58,13 +58,14 @@ class TrainingRows:
         if mask.all():
             return self
         rows = np.flatnonzero(mask)
-        parts = {name: getattr(self, name) for name in ("sample_weight", "groups", "time")}
         return replace(
             self,
             X=used_part(self.X, rows, ()),
             y=self.y.iloc[rows],
             kept=rows if self.kept is None else self.kept[rows],
-            **{name: None if part is None else part[rows] for name, part in parts.items()},
+            sample_weight=_of(self.sample_weight, rows),
+            groups=_of(self.groups, rows),
+            time=_of(self.time, rows),
         )
 
     def with_target(self, *, drop_missing: bool) -> TrainingRows:
@@ -196,6 +197,10 @@ def used_part(X: Any, rows: np.ndarray | None, no_features: Sequence[str]) -> An
     if attrs:
         used.attrs = attrs
     return used
+
+
+def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if values is None else values[rows]
 
 
 def _times(frame: pd.DataFrame, name: str) -> np.ndarray:

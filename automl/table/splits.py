@@ -116,7 +116,9 @@ def make_folds(
     elif isinstance(cv, Iterable) and not isinstance(cv, str):
         splits = iter(cv)
     else:
-        rule = 'must be a number of folds, "time", a scikit-learn splitter or an iterable of (train, validation)'
+        rule = (
+            'must be a number of folds, "time", a scikit-learn splitter or an iterable of (train, validation)'
+        )
         raise SettingError(Fault("cv", rule, repr(cv)))
     return _checked(splits, len(y))
 

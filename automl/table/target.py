@@ -216,7 +216,7 @@ def _as_floats(column: pd.Series) -> np.ndarray:
     return column.to_numpy(dtype=float) if numbers is None else numbers
 
 
-def target_faults(column: pd.Series, task: str | None = None) -> list[Fault]:
+def target_faults(column: pd.Series, task: Task | None = None) -> list[Fault]:
     """Return the faults of a training target, a Series from `as_series`."""
     if faults := _value_faults(column, task):
         return faults

@@ -49,7 +49,7 @@ class RowWeights:
             The encoded target of n rows.
         sample_weight : array-like of shape (n,), optional
             Finite numbers of at least 0, checked by `weights_faults`.
-        class_weight : {"balanced"} or mapping of label to number, optional
+        class_weight : {"balanced"}, mapping of label to number, or tuple by class code, optional
             Weight of each class; labels without one have 1. Balanced: in inverse proportion to the rows of a class.
 
         Raises
@@ -102,6 +102,8 @@ def _by_class(target: Target, class_weight: Any) -> np.ndarray:
     if class_weight == "balanced":
         rows = np.bincount(target.values, minlength=len(classes))
         return np.asarray(len(target.values) / (len(classes) * np.maximum(rows, 1)))
+    if isinstance(class_weight, tuple) and len(class_weight) == len(classes):
+        return np.asarray(class_weight, dtype=float)
     if not isinstance(class_weight, Mapping):
         raise SettingError(Fault("class_weight", rule, repr(class_weight)))
     weights, faults = np.ones(len(classes)), list[Fault]()

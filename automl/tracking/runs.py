@@ -30,7 +30,8 @@ _MAX_KEY = 250
 _MAX_PARAM = 6_000
 _MAX_TAG = 8_000
 
-_JSON = ("configuration", "constraints", "directions", "excess")  # fields of records that tags hold as JSON
+# Fields of records that tags hold as JSON.
+_JSON = ("configuration", "constraints", "directions", "excess", "class_weights")
 
 _STATUS: dict[State, str] = {
     "complete": "FINISHED",

@@ -170,15 +170,17 @@ class PreparedFolds:
 
     def _fold(self, number: int, X: Array, X_valid: Array) -> PreparedFold:
         context, (train, valid) = self._context, self._context.folds[number]
+        order, order_valid = self._orders[number]
         return PreparedFold(
             X,
             context.y[train],
             X_valid,
             context.y[valid],
-            *self._orders[number],
-            of_rows(context.fit_weight, train),
-            of_rows(context.fit_weight, valid),
-            of_rows(context.score_weight, valid),
+            order,
+            order_valid,
+            weight=of_rows(context.fit_weight, train),
+            weight_valid=of_rows(context.fit_weight, valid),
+            score_weight=of_rows(context.score_weight, valid),
         )
 
 

@@ -26,7 +26,9 @@ REAL = pd.Series(np.linspace(0, 1, len(X)), name="height")
 WITHOUT_INFORMATION = pd.DataFrame({"same": ["s"] * 60, "id": [f"row {i}" for i in range(60)]})
 
 BAD_INPUT = {
-    "target with missing values": ((X, with_missing(3)), {}, automl.TableError, r"3 of 60 rows"),
+    "target with missing values": (
+        (X, with_missing(3)), {"drop_missing_target": False}, automl.TableError, r"3 of 60 rows",
+    ),
     "one class": ((X, y == 7), {}, automl.TableError, r'"up".*(two classes|one class)'),
     "class with fewer rows than folds": (
         (X, ["rare"] * 2 + ["a"] * 28 + ["b"] * 30), {"cv": 5}, automl.TableError, r"'rare' with 2",

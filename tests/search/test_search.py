@@ -255,7 +255,7 @@ def test_search_fits_twice_without_old_attributes(folder):
     for name in ("best_estimator_", "classes_", "model_uri_"):
         assert not hasattr(search, name)
     with pytest.raises(automl.TableError):
-        search.fit(X, y.where(y != "Adelie"))
+        search.set_params(drop_missing_target=False).fit(X, y.where(y != "Adelie"))
     assert not hasattr(search, "best_trial_")
 
 
