@@ -2,7 +2,7 @@
 
 from automl.report.document import html_report
 from automl.report.plots import Plots
-from automl.report.results import StudyResults
+from automl.report.results import RowPredictions, StudyResults
 from automl.report.style import Figure
 
-__all__ = ["Figure", "Plots", "StudyResults", "html_report"]
+__all__ = ["Figure", "Plots", "RowPredictions", "StudyResults", "html_report"]

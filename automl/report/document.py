@@ -11,7 +11,7 @@ from statistics import pstdev
 
 from automl.errors import without_passwords
 from automl.records import TrialRecord
-from automl.report import parameter_figures, trial_figures
+from automl.report import parameter_figures, prediction_figures, trial_figures
 from automl.report.page import Fact, Page, Part, Section, Table, render
 from automl.report.results import StudyResults
 from automl.version import __version__
@@ -47,6 +47,7 @@ def report_page(results: StudyResults) -> Page:
         sections=[
             Section("Scores", list(_score_parts(results))),
             Section("Best pipeline", list(_best_parts(results))),
+            Section("Predictions", list(_prediction_parts(results))),
             Section("Search", list(_search_parts(results))),
             Section("Data and split", list(_data_parts(results))),
             Section("Failed, pruned and stopped trials", list(_failure_parts(results))),
@@ -133,6 +134,25 @@ def _best_parts(results: StudyResults) -> Iterator[Part]:
             figure=parameter_figures.parameters(results, best.family),
             caption="Score of each trial by the value of each parameter. Hollow marks are pruned trials.",
         )
+
+
+def _prediction_parts(results: StudyResults) -> Iterator[Part]:
+    found = results.predictions
+    if found is None:
+        return
+    if found.classes is None:
+        caption = "Out-of-fold predictions of the best trial against true values, and the differences."
+        yield Part(figure=prediction_figures.residuals(results), caption=caption)
+        return
+    caption = "Rows of each true class by predicted class, out of fold."
+    yield Part(title="Confusion", figure=prediction_figures.confusion(results), caption=caption)
+    has_probabilities = found.predictions.probabilities is not None
+    if has_probabilities or found.predictions.decision is not None:
+        caption = "Dotted lines are guesses without a model."
+        yield Part(title="Ranking of rows", figure=prediction_figures.roc(results), caption=caption)
+    if has_probabilities:
+        caption = "A calibrated model is on the dotted line; bars are 95 % intervals."
+        yield Part(title="Calibration", figure=prediction_figures.calibration(results), caption=caption)
 
 
 def _search_parts(results: StudyResults) -> Iterator[Part]:

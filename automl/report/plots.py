@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from automl.report import parameter_figures, trial_figures
+from automl.report import parameter_figures, prediction_figures, trial_figures
 from automl.report.results import StudyResults
 from automl.report.style import Figure
 
@@ -44,3 +44,19 @@ class Plots:
     def importances(self, family: str | None = None) -> Figure:
         """Return the importance of each parameter for the score; None shows all families."""
         return parameter_figures.importances(self._results(), family)
+
+    def confusion(self) -> Figure:
+        """Return the confusion matrix of out-of-fold predictions."""
+        return prediction_figures.confusion(self._results())
+
+    def roc(self) -> Figure:
+        """Return ROC and precision-recall curves of out-of-fold predictions."""
+        return prediction_figures.roc(self._results())
+
+    def calibration(self) -> Figure:
+        """Return how often predicted probabilities come true, for out-of-fold predictions."""
+        return prediction_figures.calibration(self._results())
+
+    def residuals(self) -> Figure:
+        """Return out-of-fold predictions against targets, and their differences."""
+        return prediction_figures.residuals(self._results())

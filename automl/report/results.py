@@ -6,12 +6,38 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
 
 from automl.errors import Fault, SettingError, nearest, without_passwords
+from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
 from automl.select import best_record, rank
 
-__all__ = ["StudyResults"]
+__all__ = ["RowPredictions", "StudyResults"]
+
+
+@dataclass(frozen=True)
+class RowPredictions:
+    """Predictions for rows with known targets.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Class codes or numbers.
+    predictions : Predictions
+        The predictions.
+    classes : tuple or None
+        Labels of the codes; None for numbers.
+    source : str
+        The model and the rows, for titles.
+    """
+
+    y: npt.NDArray[Any]
+    predictions: Predictions
+    classes: tuple[Any, ...] | None
+    source: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +52,8 @@ class StudyResults:
         The trials that have ended.
     importances : dict of str to dict of str to float
         Importance of each parameter for the score, by family and dotted name.
+    predictions : RowPredictions or None
+        Out-of-fold predictions of the best trial.
     run_id : str
         MLflow run of the search; empty if it has none.
     model_uri : str
@@ -37,6 +65,7 @@ class StudyResults:
     facts: SearchRecord
     records: tuple[TrialRecord, ...]
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    predictions: RowPredictions | None = None
     run_id: str = ""
     model_uri: str = ""
     tracking_uri: str = ""

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.records import SearchRecord, TrialRecord
+from automl.search.finish import Winner
 from automl.search.resume import foreign_study
+from automl.select import OutOfFold
 from automl.study import Study, load_study, param_importances, read_records, read_run, read_search
 from automl.tracking import find_model, log_page
 
 if TYPE_CHECKING:
-    from automl.report import StudyResults
+    from automl.report import RowPredictions, StudyResults
 
-__all__ = ["report_study", "study_results", "write_report"]
+__all__ = ["report_study", "study_results", "winner_predictions", "write_report"]
 
 
 def study_results(
@@ -25,6 +27,7 @@ def study_results(
     facts: SearchRecord,
     records: Sequence[TrialRecord],
     *,
+    predictions: RowPredictions | None = None,
     tracking_uri: str | None = None,
     storage: Any = None,
 ) -> StudyResults:
@@ -38,6 +41,8 @@ def study_results(
         Facts of the search.
     records : sequence of TrialRecord
         Its trials that have ended.
+    predictions : RowPredictions, optional
+        Out-of-fold predictions of the best trial.
     tracking_uri, storage
         The settings of `Search`.
     """
@@ -50,11 +55,24 @@ def study_results(
         facts,
         tuple(records),
         param_importances(study),
+        predictions,
         run_id=run_id,
         model_uri=model_uri,
         tracking_uri=tracking_uri or "",
         storage=str(storage) if isinstance(storage, str | Path) else "",
     )
+
+
+def winner_predictions(winner: Winner, out_of_fold: OutOfFold) -> RowPredictions | None:
+    """Return the out-of-fold predictions of the best trial; None if they are not kept."""
+    from automl.report import RowPredictions
+
+    record, classes = winner.record, winner.plan.target.classes
+    found = out_of_fold.predictions(record.number)
+    if found is None:
+        return None
+    labels = None if classes is None else tuple(classes.tolist())
+    return RowPredictions(out_of_fold.y, found, labels, f"trial {record.number} out of fold")
 
 
 def write_report(results: StudyResults, path: str | Path) -> Path:

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import NoModelError
 from automl.records import TrialRecord
-from automl.search.analysis import study_results, write_report
+from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.finish import Winner
 from automl.search.replay import Replay, replay_number
-from automl.select import pareto_front
+from automl.select import OutOfFold, pareto_front
 from automl.study import Study, read_records
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class FittedSearch(BaseEstimator):
 
     _winner: Winner
     _records: tuple[TrialRecord, ...]
+    out_of_fold_: OutOfFold
     random_state: int
     storage: Any
     study_: Study
@@ -89,6 +90,7 @@ class FittedSearch(BaseEstimator):
             self.study_,
             self._winner.facts,
             self._records,
+            predictions=winner_predictions(self._winner, self.out_of_fold_),
             tracking_uri=self.tracking_uri,
             storage=self.storage,
         )

@@ -23,6 +23,10 @@ def test_search_plot_draws_its_trials(folder):
     shown = {int(number) for one in figure.axes[0].collections for number, _ in one.get_offsets()}
     assert shown == set(search.leaderboard_.query("score == score").trial)
     assert search.plot.importances().axes
+    correct = float(search.plot.confusion().axes[0].get_title().partition("%")[0])
+    sizes = [len(valid) for _, valid in search._winner.plan.folds]
+    assert len(set(sizes)) == 1  # so that the mean over folds is that over rows
+    assert correct == pytest.approx(100 * search.best_trial_.metrics["accuracy"], abs=0.06)
 
 
 def test_search_plot_needs_a_fit():
