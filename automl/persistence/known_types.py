@@ -9,8 +9,14 @@ KNOWN_TYPES = frozenset(
         "automl.descent.sklearn.GradientDescentClassifier",
         "automl.descent.sklearn.GradientDescentRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",
+        "automl.table.cardinality.ByCardinality",
+        "automl.table.cardinality.CategoryCounts",
         "automl.table.columns.TypedColumns",
+        "automl.table.derived.CategoryPairs",
+        "automl.table.derived.DiscreteNumbers",
+        "automl.table.derived.NumericPairs",
         "automl.table.encoders.CategoryCodes",
+        "automl.table.strings.StringVectors",
         "automl.table.transformers.DateParts",
         "automl.table.transformers.Float32",
         "automl.table.transformers.GaussianRank",
@@ -129,5 +135,7 @@ KNOWN_TYPES = frozenset(
         "sklearn.neural_network._stochastic_optimizers.BaseOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
+        "skrub._squashing_scaler.SquashingScaler",
+        "skrub._squashing_scaler._MinMaxScaler",
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from automl.families import (
 from automl.metrics import Direction, Objectives, objectives_for, scorer_kind
 from automl.records import SearchRecord
 from automl.table import (
-    IMPUTE,
+    TEXT_ENCODERS,
     RowWeights,
     Target,
     TargetSettings,
@@ -37,6 +37,7 @@ from automl.table import (
     as_frame,
     check_table,
     default_folds,
+    irrelevant_options,
     make_folds,
     preprocessor,
     training_rows,
@@ -170,17 +171,6 @@ class Plan:
         }
 
 
-def _irrelevant(
-    space: Space, column_types: Mapping[str, str], frame: pd.DataFrame
-) -> Iterator[tuple[str, str]]:
-    """Yield the preprocessing that has no effect on a table, with the reason."""
-    for kind in sorted({"categorical", "datetime", "text"} - set(column_types.values())):
-        yield kind, f"the table has no {kind} column"
-    numbers = [name for name, kind in column_types.items() if kind in ("numeric", "datetime")]
-    if space.offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in numbers):
-        yield "numeric.impute", "the table has no missing number"
-
-
 def _min_rows_per_class(cv: Any, n_rows: int) -> int:
     """Return the rows that each class needs."""
     if cv is None or isinstance(cv, Integral):
@@ -238,7 +228,7 @@ def make_plan(
         With every fault of the first invalid part: space, table, objectives, or the space after it was specialised.
     """
     loaded = load_space(space, allow_imports=allow_imports)
-    text = loaded.offers("text.encode", "tfidf")
+    text = any(loaded.offers("text.encode", encoder) for encoder in TEXT_ENCODERS)
     try:
         rows = training_rows(
             X, y, sample_weight=sample_weight, groups=groups, time_column=settings.time_column
@@ -267,9 +257,9 @@ def make_plan(
     _warn_if_unweighted(objectives, weights)
     fits = incompatibility_check(problem, *objectives.metrics)
     if not usable_columns(columns.column_types_):
-        loaded = loaded.require("text.encode", "tfidf", "the table has nothing but free text")
+        loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
     frame = columns.transform(rows.X)
-    for path, reason in _irrelevant(loaded, columns.column_types_, frame):
+    for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_embedding(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))

@@ -292,8 +292,8 @@ class Space:
             space.sample(np.random.default_rng(0))
         return space
 
-    def require(self, path: str, value: Any, reason: str) -> Space:
-        """Return the space with one value of the preprocessing alone.
+    def require(self, path: str, values: Sequence[Any], reason: str) -> Space:
+        """Return the space with some values of the preprocessing alone.
 
         Families with other values, and sections without this path, are excluded.
 
@@ -301,8 +301,8 @@ class Space:
         ----------
         path : str
             A parameter of the preprocessing, in the shared section or a family's own: ``"text.encode"``.
-        value : str or float
-            The value.
+        values : sequence of str or float
+            The values.
         reason : str
             Why other values are excluded.
 
@@ -311,9 +311,9 @@ class Space:
         SpaceError
             If no family is left.
         """
-        root, excluded = with_preprocessing(self.root, path, value, reason)
+        root, excluded = with_preprocessing(self.root, path, values, reason)
         if root is None:
-            rule = f"must have a family with {path}: {value}"
+            rule = f"must have a family with {path}: {' or '.join(map(str, values))}"
             remedy = f"Write it under `{PREPROCESS_PARAM}`."
             raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(excluded), remedy))
         return self._reduced(root, self.forbid, excluded)

@@ -70,13 +70,15 @@ def without_incompatible(
     return _with_families(root, kept), tuple(excluded)
 
 
-def with_preprocessing(root: Section, path: str, value: Any, reason: str) -> tuple[Section | None, Excluded]:
-    """Return the tree with one value at a path of the preprocessing; None where no family is left.
+def with_preprocessing(
+    root: Section, path: str, values: Sequence[Any], reason: str
+) -> tuple[Section | None, Excluded]:
+    """Return the tree with some values alone at a path of the preprocessing; None where no family is left.
 
     A section without this path has another value.
     """
     keys, full = path.split("."), join(PREPROCESS_PARAM, path)
-    shared, gone = _with_value(root.children.get(PREPROCESS_PARAM, Section({})), keys, value)
+    shared, gone = _with_values(root.children.get(PREPROCESS_PARAM, Section({})), keys, values)
     excluded = [f"{full}: {other}: {reason}" for other in gone]
     if shared is not None:
         root = Section({**root.children, PREPROCESS_PARAM: shared})
@@ -86,7 +88,7 @@ def with_preprocessing(root: Section, path: str, value: Any, reason: str) -> tup
     for family, branch in families(root).items():
         own, gone = shared, []
         if PREPROCESS_PARAM in branch.children:
-            own, gone = _with_value(branch.children[PREPROCESS_PARAM], keys, value)
+            own, gone = _with_values(branch.children[PREPROCESS_PARAM], keys, values)
             branch = branch if own is None else Section({**branch.children, PREPROCESS_PARAM: own})
         if own is None:
             excluded.append(f"{family}: {reason}")
@@ -124,14 +126,14 @@ def _with_families(root: Section, kept: Mapping[str, Section]) -> Section | None
     return None if left is None else Section({**root.children, FAMILY_PARAM: left})
 
 
-def _with_value(node: Node, keys: Sequence[str], value: Any) -> tuple[Node | None, list[str]]:
-    """Return the part of a node with this value under nested keys, and the other values."""
+def _with_values(node: Node, keys: Sequence[str], values: Sequence[Any]) -> tuple[Node | None, list[str]]:
+    """Return the part of a node with these values under nested keys, and the other values."""
     if not keys:
-        found, others = node.filtered(lambda other: None if other == value else "another")
+        found, others = node.filtered(lambda other: None if other in values else "another")
         return found, list(others)
     if not isinstance(node, Section) or keys[0] not in node.children:
         return None, []
-    left, gone = _with_value(node.children[keys[0]], keys[1:], value)
+    left, gone = _with_values(node.children[keys[0]], keys[1:], values)
     return None if left is None else Section({**node.children, keys[0]: left}), gone
 
 

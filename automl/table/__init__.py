@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl.table.check import check_table
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns, as_frame
-from automl.table.options import IMPUTE, PREPROCESS, category_codes
+from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
 from automl.table.rows import RareClasses, TrainingRows, training_rows, used_part
@@ -27,6 +27,7 @@ __all__ = [
     "Target",
     "Task",
     "TargetSettings",
+    "TEXT_ENCODERS",
     "TaskHint",
     "TrainingRows",
     "TypedColumns",
@@ -34,6 +35,7 @@ __all__ = [
     "as_series",
     "category_codes",
     "check_table",
+    "irrelevant_options",
     "default_folds",
     "infer_task",
     "is_time",

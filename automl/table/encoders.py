@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold
+from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from typing_extensions import override
 
-__all__ = ["ENCODERS", "CategoryCodes", "Encoder", "EncoderContext"]
+from automl.table.cardinality import ByCardinality, CategoryCounts
+from automl.table.strings import StringVectors
+
+__all__ = ["ENCODERS", "SAME", "CategoryCodes", "Encoder", "EncoderContext", "category_encoder"]
+
+SAME = "same"  # for columns of many categories: the encoder of the others
 
 _TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
 
@@ -31,11 +37,14 @@ class EncoderContext:
         The task, where it is known.
     random_state : int
         Seed of the search.
+    scaled : callable
+        ``transformer -> transformer`` whose columns are scaled like numeric ones.
     """
 
     settings: Mapping[str, Any]
     task: str | None
     random_state: int
+    scaled: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,45 @@ def _target(context: EncoderContext) -> Any:
     return TargetEncoder(target_type=_TARGET_TYPES[context.task], cv=folds)
 
 
+def _count(context: EncoderContext) -> Any:
+    return CategoryCounts()
+
+
+def _string(context: EncoderContext) -> Any:
+    return StringVectors(random_state=context.random_state)
+
+
+def _target_count(context: EncoderContext) -> Any:
+    return FeatureUnion([("target", _target(context)), ("count", _count(context))])
+
+
+def _target_string(context: EncoderContext) -> Any:
+    # The vectors have a total variance of 1; scaling each of them would enlarge the least of them.
+    target_count = context.scaled(_target_count(context))
+    return FeatureUnion([("by", target_count), ("like", _string(context))])
+
+
+def category_encoder(context: EncoderContext) -> Any:
+    """Return the transformer of the categorical columns, not fitted."""
+    settings = context.settings
+    low = ENCODERS[settings["encode"]]
+    few = _build(low, context)
+    if settings["high_cardinality"] == SAME or low.n_codes is not None:
+        return few
+    many = _build(ENCODERS[settings["high_cardinality"]], context)
+    return ByCardinality(few, many, settings["cardinality_threshold"])
+
+
+def _build(row: Encoder, context: EncoderContext) -> Any:
+    return context.scaled(row.build(context)) if row.scaled else row.build(context)
+
+
 ENCODERS: dict[str, Encoder] = {
     "onehot": Encoder(_onehot, scaled=False),
     "ordinal": Encoder(_ordinal),
     "target": Encoder(_target),
+    "target_count": Encoder(_target_count),
+    "target_string": Encoder(_target_string, scaled=False),
+    "string": Encoder(_string, scaled=False),
     "embed": Encoder(_embed, scaled=False, n_codes=lambda settings: int(settings["max_categories"]) + 2),
 }

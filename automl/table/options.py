@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from automl.constraints import Number, OneOf, Parameter, Section, Union, Variants, named
 from automl.errors import Fault, SpaceError, nearest
-from automl.table.encoders import ENCODERS
+from automl.table.derived import discrete_values
+from automl.table.encoders import ENCODERS, SAME
 from automl.table.transformers import GaussianRank, SpreadScaler
 
-__all__ = ["FEATURES", "IMPUTE", "PREPROCESS", "SCALERS", "category_codes", "checked_settings"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FEATURES",
+    "IMPUTE",
+    "PREPROCESS",
+    "SCALERS",
+    "TEXT_ENCODERS",
+    "category_codes",
+    "checked_settings",
+]
 
 IMPUTE = "median"  # the default
+_FEW = 40  # categories of a column, by default
+TEXT_ENCODERS = ("tfidf", "svd", "string")
 
-SCALERS: dict[str, Any] = {
+
+def _squash() -> Any:
+    from skrub import SquashingScaler  # slow to import
+
+    return SquashingScaler()
+
+
+SCALERS: dict[str, Callable[[], Any]] = {
     "standard": StandardScaler,
     "robust": SpreadScaler,
     "minmax": MinMaxScaler,
     "quantile": GaussianRank,
+    "squash": _squash,
 }
 
 FEATURES = {
@@ -34,6 +56,20 @@ FEATURES = {
             ),
             "n_components": Parameter(
                 Number(1, integer=True), 100, "Number of random features; more approximate the kernel better."
+            ),
+        }
+    ),
+    "pairs": Section(
+        {
+            "max_numeric": Parameter(
+                Number(0, integer=True),
+                100,
+                "Sums, differences, products and quotients of two numeric columns at most, drawn at random.",
+            ),
+            "max_categorical": Parameter(
+                Number(0, integer=True),
+                20,
+                "Pairs of categorical columns at most, drawn at random; encoded like target_count.",
             ),
         }
     ),
@@ -52,7 +88,13 @@ PREPROCESS = Section(
                     "scale": Parameter(
                         OneOf((*SCALERS, "none")),
                         "standard",
-                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, or not at all.",
+                        "By mean and deviation, median and quartiles, to 0 .. 1, to normal scores, by median and "
+                        "quartiles with outliers squashed to -3 .. 3, or not at all.",
+                    ),
+                    "discrete": Parameter(
+                        OneOf(("number", "onehot")),
+                        "number",
+                        "Whether whole numbers of 3 to 40 values also give a column for each value.",
                     ),
                 }
             ),
@@ -65,8 +107,18 @@ PREPROCESS = Section(
                     "encode": Parameter(
                         OneOf(tuple(ENCODERS)),
                         "onehot",
-                        "A column for each category; an integer for each category; the cross-fitted target mean; or a "
+                        "A column for each category; an integer for each category; the cross-fitted target mean, also "
+                        "with the count of rows, or with vectors of n-grams of characters; such vectors alone; or a "
                         "learned vector, in the family mlp.",
+                    ),
+                    "high_cardinality": Parameter(
+                        OneOf((SAME, *(name for name, row in ENCODERS.items() if row.n_codes is None))),
+                        SAME,
+                        "Encoder of columns with more categories than cardinality_threshold, if encode is not embed; "
+                        "same: as the others.",
+                    ),
+                    "cardinality_threshold": Parameter(
+                        Number(1, integer=True), _FEW, "Categories of a column that are not yet many."
                     ),
                     "max_categories": Parameter(
                         Number(2, integer=True),
@@ -95,12 +147,24 @@ PREPROCESS = Section(
             Section(
                 {
                     "encode": Parameter(
-                        OneOf(("drop", "tfidf")),
+                        OneOf(("drop", *TEXT_ENCODERS)),
                         "drop",
-                        "Excluded; or a column for each frequent word, by TF-IDF.",
+                        "Excluded; a column for each frequent term, by TF-IDF; or a few columns by latent semantic "
+                        "analysis of all terms (svd), or of n-grams of 3 and 4 characters (string).",
+                    ),
+                    "ngrams": Parameter(
+                        Number(1, integer=True), 1, "Words of a term at most, for tfidf and svd."
                     ),
                     "max_words": Parameter(
-                        Number(1, integer=True), 200, "Number of words of a column, the most frequent ones."
+                        Number(1, integer=True),
+                        200,
+                        "Number of terms of a column for tfidf, the most frequent ones.",
+                    ),
+                    "min_df": Parameter(
+                        Number(1, integer=True), 1, "Training rows that hold a term of tfidf, at least."
+                    ),
+                    "n_components": Parameter(
+                        Number(1, integer=True), 30, "Number of columns for svd and string."
                     ),
                 }
             ),
@@ -110,7 +174,8 @@ PREPROCESS = Section(
         "features": Parameter(
             Variants(FEATURES),
             "none",
-            "Map of the prepared matrix: none, or random features of the Gaussian kernel.",
+            "Columns made of others: none, random features of the Gaussian kernel of all prepared columns, or "
+            "pairs of columns.",
         ),
     }
 )
@@ -131,11 +196,12 @@ def checked_settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, An
             faults.append(
                 Fault(f"preprocess.{name}", "must be a known part", str(name), nearest(name, known))
             )
-    for name, part in PREPROCESS.parameters.items():
-        section, given = part.constraint, configuration.get(name) or {}
+    for name, parameter in PREPROCESS.parameters.items():
+        section, given = parameter.constraint, configuration.get(name) or {}
         if not isinstance(section, Section):
             if given and not section.accepts(given):
                 faults.append(Fault(f"preprocess.{name}", f"must be {section.describe()}", repr(given)))
+            settings[name] = given or parameter.default
             continue
         for key, value in given.items():
             where = f"preprocess.{name}.{key}"
@@ -148,8 +214,8 @@ def checked_settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, An
                 )
         settings[name] = section.defaults() | dict(given)
     embeds = not faults and ENCODERS[settings["categorical"]["encode"]].n_codes is not None
-    if embeds and named(configuration.get("features") or "none")[0] != "none":
-        rule = f"must be none where categorical.encode is {settings['categorical']['encode']}"
+    if embeds and named(settings["features"])[0] == "rbf":
+        rule = f"must not be rbf where categorical.encode is {settings['categorical']['encode']}"
         faults.append(Fault("preprocess.features", rule, repr(configuration["features"])))
     if faults:
         raise SpaceError(faults)
@@ -170,3 +236,36 @@ def category_codes(configuration: Mapping[str, Any], column_types: Mapping[str, 
     n_codes = ENCODERS[settings["encode"]].n_codes
     n_columns = sum(kind == "categorical" for kind in column_types.values())
     return () if n_codes is None else (n_codes(settings),) * n_columns
+
+
+def irrelevant_options(
+    offers: Callable[[str, Any], bool], column_types: Mapping[str, str], frame: pd.DataFrame
+) -> Iterator[tuple[str, str]]:
+    """Yield the options of the preprocessing that have no effect on a table, with the reason.
+
+    Parameters
+    ----------
+    offers : callable
+        ``offers(path, value)`` returns whether a space has this value, as in `Space.offers`.
+    column_types : mapping of str to str
+        ``TypedColumns.column_types_``.
+    frame : DataFrame of shape (n, p)
+        The typed table.
+    """
+    of_kind = {
+        kind: [name for name in map(str, frame) if column_types[name] == kind]
+        for kind in column_types.values()
+    }
+    for kind in sorted({"categorical", "datetime", "text"} - set(column_types.values())):
+        yield kind, f"the table has no {kind} column"
+    numeric = of_kind.get("numeric", [])
+    dated = [*numeric, *of_kind.get("datetime", [])]
+    if offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in dated):
+        yield "numeric.impute", "the table has no missing number"
+    if not any(len(discrete_values(frame[name])) for name in numeric):
+        yield "numeric.discrete", "the table has no whole number of 3 to 40 values"
+    categorical = of_kind.get("categorical", [])
+    most = max((frame[name].nunique() for name in categorical), default=0)
+    offered = any(offers("categorical.cardinality_threshold", least) for least in range(1, most))
+    if categorical and most <= _FEW and not offered:
+        yield "categorical.high_cardinality", f"no categorical column has above {_FEW} categories"

@@ -14,8 +14,10 @@ from sklearn.pipeline import Pipeline
 
 from automl.constraints import named
 from automl.errors import Fault, TableError
-from automl.table.encoders import ENCODERS, EncoderContext
+from automl.table.derived import CategoryPairs, DiscreteNumbers, NumericPairs
+from automl.table.encoders import ENCODERS, EncoderContext, category_encoder
 from automl.table.options import FEATURES, SCALERS, checked_settings
+from automl.table.strings import StringVectors
 from automl.table.transformers import DateParts, Float32, TextColumns
 
 if TYPE_CHECKING:
@@ -26,7 +28,18 @@ __all__ = ["BLOCK_VALUES", "prepare_matrices", "preprocessor"]
 BLOCK_VALUES = 1 << 20  # values of a table that are prepared at once, to save memory
 # The same in a pipeline, where each block of columns is a step and slows predictions down.
 _PIPELINE_BLOCK_VALUES = 1 << 22
-_BLOCKS = ("numeric", "boolean", "missing", "datetime", "text", "categorical")
+_BLOCKS = (
+    "numeric",
+    "discrete",
+    "arithmetic",
+    "boolean",
+    "missing",
+    "datetime",
+    "text",
+    "category_pairs",
+    "categorical",  # last: a model finds the codes of learned vectors there
+)
+_UNDIVIDED = ("arithmetic", "category_pairs")
 
 
 def preprocessor(
@@ -44,9 +57,7 @@ def preprocessor(
     Parameters
     ----------
     configuration : mapping
-        ``{"numeric": {"impute": ..., "scale": ...}, "categorical": {"encode": ..., "max_categories": ...},
-        "datetime": {"encode": ...}, "text": {"encode": ..., "max_words": ...}, "features": ...}``; missing
-        parameters have the defaults of `PREPROCESS`.
+        A value of `PREPROCESS`; missing parameters have its defaults.
     column_types : mapping of str to str
         ``TypedColumns.column_types_``.
     task : {"binary", "multiclass", "regression"}, optional
@@ -83,30 +94,49 @@ def preprocessor(
     }
     numeric, boolean = of_kind.get("numeric", []), of_kind.get("boolean", [])
     datetime, categorical = of_kind.get("datetime", []), of_kind.get("categorical", [])
-    text = of_kind.get("text", []) if settings["text"]["encode"] == "tfidf" else []
+    text = of_kind.get("text", []) if settings["text"]["encode"] != "drop" else []
     dates = DateParts(**settings["datetime"])
+    context = EncoderContext(
+        settings["categorical"],
+        task,
+        random_state,
+        lambda encoder: _chain(encoder, *_scaler(scale, random_state)),
+    )
+    features, params = named(settings["features"])
+    params = FEATURES[features].defaults() | params
+    n_arithmetic = params["max_numeric"] if features == "pairs" else 0
+    n_joint = params["max_categorical"] if features == "pairs" else 0
     transformers = (
         (_chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
+        (DiscreteNumbers(), numeric if settings["numeric"]["discrete"] == "onehot" else []),
+        (
+            NumericPairs(_chain(_imputer(impute), *_scaler(scale, random_state)), n_arithmetic, random_state),
+            numeric if n_arithmetic and len(numeric) > 1 else [],
+        ),
         (_chain(_imputer("most_frequent")), boolean),
         (MissingIndicator(error_on_new=False), numeric + boolean),
         (_chain(dates, _imputer(impute), *_scaler(scale, random_state)), datetime),
-        (TextColumns(settings["text"]["max_words"]), text),
-        (_categories(settings["categorical"], scale, task, random_state), categorical),
+        (_texts(settings["text"], random_state), text),
+        (
+            CategoryPairs(context.scaled(ENCODERS["target_count"].build(context)), n_joint, random_state),
+            categorical if n_joint and len(categorical) > 1 else [],
+        ),
+        (category_encoder(context), categorical),
     )
     kept = [
         (f"{name}_{number}" if number > 1 else name, clone(transformer), some)
         for name, (transformer, names) in zip(_BLOCKS, transformers, strict=True)
-        for number, some in enumerate(_parts(names, _PIPELINE_BLOCK_VALUES // n_rows), start=1)
+        for number, some in enumerate(
+            _parts(names, len(names) if name in _UNDIVIDED else _PIPELINE_BLOCK_VALUES // n_rows), start=1
+        )
     ]
     if not kept:
         came = ", ".join(f'"{name}" ({kind})' for name, kind in column_types.items()) or "no columns"
         raise TableError(Fault("X", "must have a column to learn from", came))
     columns = ColumnTransformer(kept, sparse_threshold=0.0)
-    name, params = named(configuration.get("features") or "none")
-    if name == "none":
+    if features != "rbf":
         return columns
-    features = FEATURES[name].defaults() | params
-    return Pipeline([("columns", columns), ("features", RBFSampler(**features, random_state=random_state))])
+    return Pipeline([("columns", columns), ("features", RBFSampler(**params, random_state=random_state))])
 
 
 def prepare_matrices(
@@ -143,11 +173,11 @@ def prepare_matrices(
         For each entry of ``rows``, pieces of shape (m, some columns) to concatenate by columns.
     """
     train, settings = rows[0], checked_settings(configuration)
-    left_out = () if settings["text"]["encode"] == "tfidf" else ("text",)
+    left_out = () if settings["text"]["encode"] != "drop" else ("text",)
     kinds = [kind for kind in _BLOCKS if kind not in left_out]
     of_kind = [[name for name, of in column_types.items() if of == kind] for kind in kinds]
     groups, width = [sum(of_kind, [])], BLOCK_VALUES // len(train)
-    if len(groups[0]) > width and named(configuration.get("features") or "none")[0] == "none":
+    if len(groups[0]) > width and named(settings["features"])[0] == "none":
         groups = [some for names in of_kind for some in _parts(names, width)]
     pieces: list[list[tuple[int, Any]]] = [[] for _ in rows]
     for some in groups:
@@ -184,7 +214,10 @@ def _scaler(name: str, random_state: int) -> list[Any]:
     return [scaler.set_params(random_state=random_state) if "random_state" in scaler.get_params() else scaler]
 
 
-def _categories(settings: Mapping[str, Any], scale: str, task: str | None, random_state: int) -> Any:
-    row = ENCODERS[settings["encode"]]
-    encoder = row.build(EncoderContext(settings, task, random_state))
-    return _chain(encoder, *_scaler(scale, random_state)) if row.scaled else encoder
+def _texts(settings: Mapping[str, Any], random_state: int) -> Any:
+    if settings["encode"] == "tfidf":
+        return TextColumns(settings["max_words"], settings["ngrams"], settings["min_df"])
+    n_components = settings["n_components"]
+    if settings["encode"] == "string":
+        return StringVectors("char_wb", (3, 4), n_components, random_state)
+    return StringVectors("word", (1, settings["ngrams"]), n_components, random_state)

@@ -124,7 +124,11 @@ class TextColumns(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     max_words : int
-        Words used of each column, the most frequent ones.
+        Terms used of each column, the most frequent ones.
+    ngrams : int
+        Words of a term at most.
+    min_df : int
+        Rows that hold a term, at least.
 
     Attributes
     ----------
@@ -142,8 +146,14 @@ class TextColumns(TransformerMixin, BaseEstimator):
     [[0.6..., 0.8...], [0.0, 0.0], [1.0, 0.0]]
     """
 
-    def __init__(self, max_words: int = 200) -> None:
+    # Models of version 0.1.0 have no such attributes.
+    ngrams: int = 1
+    min_df: int = 1
+
+    def __init__(self, max_words: int = 200, ngrams: int = 1, min_df: int = 1) -> None:
         self.max_words = max_words
+        self.ngrams = ngrams
+        self.min_df = min_df
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> TextColumns:
         """Learn the vocabulary and the inverse document frequencies.
@@ -158,9 +168,13 @@ class TextColumns(TransformerMixin, BaseEstimator):
         self.vectorizers_: dict[str, TfidfVectorizer] = {}
         for name in map(str, X.columns):
             words = TfidfVectorizer(
-                max_features=self.max_words, token_pattern=r"(?u)\b\w+\b", dtype=np.float32
+                max_features=self.max_words,
+                ngram_range=(1, self.ngrams),
+                min_df=self.min_df,
+                token_pattern=r"(?u)\b\w+\b",
+                dtype=np.float32,
             )
-            with suppress(ValueError):  # a column without words
+            with suppress(ValueError):  # a column without words, or with rare ones only
                 self.vectorizers_[name] = words.fit(X[name])
         self.n_features_in_ = X.shape[1]
         self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)

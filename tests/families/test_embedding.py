@@ -118,5 +118,5 @@ def test_embedding_as_a_choice_is_forbidden_for_other_families():
 
 
 def test_embedding_leaves_no_room_for_random_features():
-    with pytest.raises(SpaceError, match=r"preprocess\.features: must be none"):
+    with pytest.raises(SpaceError, match=r"preprocess\.features: must not be rbf"):
         preprocessor({**EMBED, "features": "rbf"}, TYPES)

@@ -50,7 +50,7 @@ space:
     weights: {linear: 2}
 enqueue: [{model: linear, categorical.encode: target}, {model: linear, categorical.encode: onehot}]
 """
-    left = load(text).require("categorical.encode", "target", "no way")
+    left = load(text).require("categorical.encode", ["target"], "no way")
     shared = {"categorical": {"encode": "target"}, "numeric": {"scale": "none"}}
     families = {"linear": {"l2": 0.1}, "mlp": {"preprocess": {"categorical": {"encode": "target"}}}}
     model = {"choice": families, "weights": {"linear": 2, "mlp": 1}}
@@ -64,7 +64,7 @@ enqueue: [{model: linear, categorical.encode: target}, {model: linear, categoric
     )
     assert left.specialise("binary").excluded == left.excluded
     with pytest.raises(SpaceError, match="a family with categorical.encode: target; got no way"):
-        load("{space: {model: linear}}\n").require("categorical.encode", "target", "no way")
+        load("{space: {model: linear}}\n").require("categorical.encode", ["target"], "no way")
 
 
 def test_drop_irrelevant_removes_choices(load):

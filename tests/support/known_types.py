@@ -43,13 +43,16 @@ ROWS = 60
 
 
 def table() -> pd.DataFrame:
-    """One column of each type."""
+    """Return columns of each type, and one of many categories."""
     rng = np.random.default_rng(0)
     words = np.array(["red", "green", "blue", "big", "small", "old", "new", "cat", "dog"])
     X = pd.DataFrame(
         {
             "number": rng.normal(size=ROWS),
+            "spike": np.where(np.arange(ROWS) % 9 == 0, 5.5, 0.0),
+            "whole": rng.integers(0, 9, ROWS),
             "category": rng.choice(list("abc"), ROWS),
+            "many": [f"place {i % 45}" for i in range(ROWS)],
             "flag": rng.choice([True, False, None], ROWS),
             "date": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 2000, ROWS), unit="h"),
             "text": [" ".join(rng.choice(words, 6)) for _ in range(ROWS)],

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+
+from automl.table import preprocessor
+from automl.table.derived import NumericPairs
+
+N = 120
+TYPES = {"a": "numeric", "b": "numeric", "flat": "numeric", "c": "categorical", "d": "categorical"}
+RAW = {"numeric": {"scale": "none"}}
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=N), "b": rng.integers(0, 4, N).astype(float)})
+    frame["flat"] = np.arange(N) % 2.0
+    frame["c"], frame["d"] = rng.choice(["x", "y"], N), rng.choice(["u", "v", None], N)
+    frame.loc[::10, "a"] = np.nan
+    return frame.astype({"c": "category", "d": "category"})
+
+
+def by_name(prepare, matrix: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(prepare.get_feature_names_out(), matrix.T, strict=True))
+
+
+def test_pairs_by_hand(table):
+    y = np.random.default_rng(1).normal(size=N)
+    prepare = preprocessor({**RAW, "features": "pairs"}, TYPES, task="regression")
+    train = by_name(prepare, prepare.fit_transform(table, y))
+    arithmetic = {name: column for name, column in train.items() if name.startswith("arithmetic")}
+    # "flat" has two values only; a quotient by a "b" of zero is missing, so the median.
+    operations = {"a + b", "a - b", "a * b", "a / b", "b / a"}
+    assert arithmetic.keys() == {f"arithmetic__{name}" for name in operations}
+    known = table["a"].notna() & (table["b"] > 0)
+    np.testing.assert_allclose(
+        arithmetic["arithmetic__a / b"][known], (table["a"] / table["b"])[known], rtol=1e-6
+    )
+    missing = arithmetic["arithmetic__a / b"][~known]
+    assert (missing == missing[0]).all()
+    new = table[:4].assign(c=["x", "y", "x", "y"], d=["u", "u", "u", "new"])
+    pairs = by_name(prepare, prepare.transform(new))
+    means = y[(table["c"] == "x") & (table["d"] == "u")].mean(), y.mean()
+    first, second, third, last = pairs["category_pairs__target__c & d"]
+    assert first == third != second
+    assert abs(first - means[1]) <= abs(means[0] - means[1]) + 1e-6  # shrunk towards the mean
+    assert last == pytest.approx(y.mean(), abs=1e-6)
+    count = ((table["c"] == "x") & (table["d"] == "u")).sum()
+    assert pairs["category_pairs__count__c & d"][0] == pytest.approx(np.log1p(count), rel=1e-6)
+    assert pairs["category_pairs__count__c & d"][3] == 0
+
+
+def test_pairs_are_drawn_by_the_seed_and_not_by_the_target(table):
+    X = pd.concat([table[["a", "b"]].add_suffix(str(i)) * (i + 1.5) for i in range(5)], axis=1)
+    types = dict.fromkeys(X, "numeric")
+    settings = {"features": {"pairs": {"max_numeric": 7}}}
+
+    def names(seed, y):
+        return preprocessor(settings, types, random_state=seed).fit(X, y).get_feature_names_out().tolist()
+
+    y = np.random.default_rng(1).normal(size=N)
+    assert names(1, y) == names(1, -(y**2)) != names(2, y)
+    assert sum(name.startswith("arithmetic") for name in names(1, y)) == 7
+
+
+def test_pairs_keep_informative_columns_only():
+    X = pd.DataFrame({"zero": np.r_[np.zeros(195), np.arange(1, 6)], "a": np.arange(200.0)})
+    pairs = NumericPairs(SimpleImputer()).fit(X)
+    # The product is 0 in nearly all rows; the quotient a / zero is nearly always missing.
+    assert not {"zero * a", "zero / a", "a / zero"} & set(pairs.get_feature_names_out())
+    assert len(pairs.get_feature_names_out()) == 2
+
+
+def test_pairs_without_columns_are_empty(table):
+    for settings in ({"max_numeric": 0, "max_categorical": 0}, {}):
+        frame = table[["flat", "c"]]
+        prepare = preprocessor(
+            {"features": {"pairs": settings}}, {"flat": "numeric", "c": "categorical"}, task="binary"
+        )
+        matrix = prepare.fit_transform(frame, np.arange(N) % 2)
+        assert matrix.shape == prepare.transform(frame).shape == (N, 4 - 1)
+    flats = pd.DataFrame({"a": np.arange(N) % 2.0, "b": np.arange(N) // 2 % 2.0})
+    prepare = preprocessor({"features": "pairs"}, {"a": "numeric", "b": "numeric"}).fit(flats)
+    assert prepare.transform(flats).shape == (N, 2)
+
+
+def test_pairs_of_large_numbers_stay_finite():
+    X = pd.DataFrame({"a": [1e100, -1e100, 1.0, 2.0] * 5, "b": [1e100, 1e-100, 3.0, 4.0] * 5})
+    prepare = preprocessor({"features": "pairs"}, {"a": "numeric", "b": "numeric"})
+    assert np.isfinite(prepare.fit_transform(X)).all()
+
+
+def test_pairs_train_the_same_again(table):
+    y = np.arange(N) % 3
+    prepare = preprocessor({"features": "pairs"}, TYPES, task="multiclass")
+    np.testing.assert_array_equal(prepare.fit_transform(table, y), clone(prepare).fit_transform(table, y))
+    for i in range(3):
+        np.testing.assert_allclose(
+            prepare.transform(table[i : i + 1])[0], prepare.transform(table)[i], rtol=1e-6
+        )
+
+
+def test_discrete_numbers_also_give_a_column_for_each_value(table):
+    settings = {"numeric": {"scale": "none", "discrete": "onehot"}}
+    prepare = preprocessor(settings, TYPES).fit(table)
+    names = prepare.get_feature_names_out().tolist()
+    assert names[:7] == [
+        "numeric__a",
+        "numeric__b",
+        "numeric__flat",
+        "discrete__b_0",
+        "discrete__b_1",
+        "discrete__b_2",
+        "discrete__b_3",
+    ]
+    new = prepare.transform(table[:3].assign(b=[2.0, 9.0, np.nan]))
+    assert new[:, 3:7].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
