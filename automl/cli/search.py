@@ -1,4 +1,4 @@
-"""Commands that search: search, resume, sync and replay."""
+"""Commands that search: search, resume, sync, repair and replay."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from automl.cli.options import (
 from automl.cli.render import console, leaderboard_table, say
 from automl.errors import Fault, SettingError
 
-__all__ = ["replay", "resume", "search", "sync"]
+__all__ = ["repair", "replay", "resume", "search", "sync"]
 
 
 def search(
@@ -165,6 +165,25 @@ def sync(
 
     name, run_id, n_trials = level(study, storage, tracking_uri, experiment_name)
     say(f"{name}: {n_trials} trials in run {run_id}")
+
+
+def repair(
+    study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
+    storage: Storage = None,
+) -> None:
+    """Keep the intact lines of a broken journal file, so that the study can be resumed.
+
+    A trial whose result is lost runs again when the study is resumed. The original file is kept beside it.
+    """
+    from automl.study import repair_journal
+
+    made = repair_journal(study_name, storage)
+    if made.original is None:
+        say(f"{made.file}: all {made.kept} lines are intact")
+        return
+    lines = ", ".join(map(str, made.dropped[:20])) + (", ..." if len(made.dropped) > 20 else "")
+    say(f"{made.file}: {made.kept} lines kept, {len(made.dropped)} dropped ({lines})")
+    say(f"{made.n_ended} of {made.n_trials} trials have ended; the original is {made.original}")
 
 
 def replay(

@@ -33,6 +33,7 @@ from automl.study import (
     read_run,
     save_run,
     save_settings,
+    storage_errors,
 )
 from automl.tracking import FLUSH_SECONDS, NullProgress, Progress, Tracker, finish_run, open_run
 from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_bytes, open_workers
@@ -219,7 +220,8 @@ def open_search(
         flush_seconds = FLUSH_SECONDS
         try:
             run.open_mlflow(existing=existing)
-            yield run
+            with storage_errors(settings["storage"]):
+                yield run
             state = "killed" if run.interrupted else "finished"
         except KeyboardInterrupt:
             state, flush_seconds = "killed", _FLUSH_AFTER_INTERRUPT

@@ -14,12 +14,20 @@ from automl.study.importances import param_importances
 from automl.study.lease import ProcessLease, open_lease
 from automl.study.peers import RemoteUpdates
 from automl.study.pruners import make_pruner
+from automl.study.repair import Repair, repair_journal
 from automl.study.samplers import make_sampler
 from automl.study.session import Session
-from automl.study.storage import create_study, known_studies, load_study, predictions_folder
+from automl.study.storage import (
+    create_study,
+    known_studies,
+    load_study,
+    predictions_folder,
+    storage_errors,
+)
 
 __all__ = [
     "RemoteUpdates",
+    "Repair",
     "ProcessLease",
     "Session",
     "Study",
@@ -37,4 +45,6 @@ __all__ = [
     "read_run",
     "read_search",
     "read_settings",
+    "repair_journal",
+    "storage_errors",
 ]

@@ -6,8 +6,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,8 @@ import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from typing_extensions import override
 
+from automl.errors import StoreError
+from automl.study import journal_faults as faults
 from automl.study.locks import acquire, file_lock, release
 from automl.study.optuna_private import journal_backend
 
@@ -37,6 +39,17 @@ class Journal(JournalFileBackend):
     ----------
     file : str
         The journal file; made if absent.
+
+    Attributes
+    ----------
+    line : int
+        The number of the last line that was read.
+
+    Raises
+    ------
+    StoreError
+        By reading and writing, if the file is gone, cut, broken or not writable; the message says whether the study
+        has survived.
     """
 
     def __init__(self, file: str) -> None:
@@ -44,6 +57,7 @@ class Journal(JournalFileBackend):
         self._own_lock = file_lock(Path(f"{file}.writer"), poll_interval=0.001)
         self._depth, self._counting = 0, threading.Lock()
         self._synced = 0.0
+        self.line, self._size = 0, 0  # the size that the file had at least
         super().__init__(file, self._optuna_lock)
 
     def __reduce__(self) -> tuple[type[Journal], tuple[str]]:
@@ -51,14 +65,59 @@ class Journal(JournalFileBackend):
 
     @override
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
-        with self.locked(), open(self._file, "rb+") as journal:
-            _cut_unfinished_line(journal)
-            journal.write(lines.encode())
+        lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs).encode()
+        self._check_size()
+        try:
+            with self.locked(), open(self._file, "rb+") as journal:
+                _cut_unfinished_line(journal)
+                self._append(journal, lines)
+        except StoreError:
+            raise
+        except OSError as error:
+            raise faults.unwritable(self._file, error) from error
+
+    def _append(self, journal: BinaryIO, lines: bytes) -> None:
+        start = journal.tell()
+        try:
+            journal.write(lines)
             journal.flush()
             if time.monotonic() - self._synced > _SYNC:
                 os.fsync(journal.fileno())
                 self._synced = time.monotonic()
+        except OSError:
+            with suppress(OSError):  # no half line stays behind on a full disk
+                os.truncate(journal.fileno(), start)
+            raise
+        self._size = start + len(lines)
+
+    @override
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        self._check_size()
+        self.line = log_number_from
+        try:
+            for log in super().read_logs(log_number_from):
+                if not faults.is_log(log):
+                    raise faults.broken(self._file, self.line + 1)
+                self.line += 1
+                yield log
+        except (ValueError, RecursionError) as error:  # no JSON, no UTF-8
+            raise faults.broken(self._file, self.line + 1) from error
+        except StoreError:
+            raise
+        except OSError as error:
+            raise faults.unreadable(self._file, error) from error
+        self._size = max(self._size, self._log_number_offset.get(self.line, 0))
+
+    def _check_size(self) -> None:
+        """Raise StoreError if the file was removed or cut since this process used it."""
+        try:
+            size = os.stat(self._file).st_size
+        except FileNotFoundError:
+            raise faults.removed(self._file) from None
+        except OSError as error:
+            raise faults.unreadable(self._file, error) from error
+        if size < self._size:
+            raise faults.cut(self._file, self._size, size)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,7 +132,8 @@ class Journal(JournalFileBackend):
             with self._counting:
                 self._depth -= 1
                 if not self._depth:
-                    self._optuna_lock.release()
+                    with suppress(RuntimeError):  # the folder was removed
+                        self._optuna_lock.release()
                     release(self._own_lock)
 
     def _acquire(self) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 
 from automl.errors import without_passwords
-from automl.study.locks import acquire, file_lock, is_held, release, user_folder
+from automl.study.locks import acquire, file_lock, is_held, make_file, release, user_folder
 from automl.study.storage import is_file, journal_file, store_error
 
 __all__ = ["ProcessLease", "open_lease"]
@@ -178,8 +178,7 @@ def open_lease(study_name: str, storage: str | Path | BaseStorage | None) -> Ite
 
 def _locked(file: Path) -> FileLock:
     """Return the lock of a file in an existing folder, taken by this process."""
-    if not file.exists():  # a file that another user left behind cannot be touched
-        file.touch()
+    make_file(file)
     lock = file_lock(file)
     acquire(lock)
     return lock

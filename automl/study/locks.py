@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
-__all__ = ["acquire", "file_lock", "is_held", "release", "user_folder"]
+__all__ = ["acquire", "file_lock", "held", "is_held", "make_file", "release", "user_folder"]
+
+_WAIT = 60.0  # seconds for a lock; its holder needs it for milliseconds, at the start of a search for seconds
 
 _PROBE = 0.002  # seconds that `is_held` waits; another process that asks the same holds the lock for less
 
@@ -21,17 +24,36 @@ def file_lock(path: Path, *, poll_interval: float = 0.01) -> FileLock:
 
 
 def acquire(lock: FileLock) -> None:
-    """Wait for a lock and take it; do without on a file system that has no locks."""
-    with suppress(OSError):
-        lock.acquire()
+    """Wait for a lock and take it; do without after a minute, and on a file system that has no locks.
+
+    The file is opened with ``O_NOFOLLOW`` and ``O_NONBLOCK``, so a link or a pipe in its place changes nothing.
+    """
+    with suppress(OSError):  # filelock.Timeout is one
+        lock.acquire(timeout=_WAIT)
 
 
 def release(lock: FileLock) -> None:
     """Release a lock and remove its file; a process that waits for it makes another."""
-    if os.name != "nt":  # filelock removes the file there
+    if lock.is_locked and os.name != "nt":  # filelock removes the file there
         with suppress(OSError):
             os.unlink(lock.lock_file)
     lock.release()
+
+
+@contextmanager
+def held(lock: FileLock) -> Iterator[None]:
+    """Hold a lock."""
+    acquire(lock)
+    try:
+        yield
+    finally:
+        release(lock)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file if there is none; a link is left alone."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
 
 
 def is_held(path: Path) -> bool:
@@ -50,14 +72,32 @@ def is_held(path: Path) -> bool:
 def user_folder() -> Path:
     """Return a folder of this user alone for the locks of studies that are not in a file.
 
+    It is below the user's cache folder; without a home, in the temporary folder, where other users can see its name.
+
     Raises
     ------
     PermissionError
         If the folder belongs to another user.
     """
+    for folder in _candidates():
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            failure: OSError = error
+            continue
+        if not hasattr(os, "getuid"):
+            return folder
+        if folder.lstat().st_uid == os.getuid():  # of a link: the user that made the link
+            folder.chmod(0o700)
+            return folder
+        failure = PermissionError(f"{folder} belongs to another user")
+    raise failure
+
+
+def _candidates() -> Iterator[Path]:
+    with suppress(RuntimeError):  # no home
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        if Path(cache).is_absolute():
+            yield Path(cache) / "automl" / "locks"
     user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
-    folder = Path(tempfile.gettempdir()) / f"automl-{user}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and folder.lstat().st_uid != user:
-        raise PermissionError(f"{folder} belongs to another user")
-    return folder
+    yield Path(tempfile.gettempdir()) / f"automl-{user}"

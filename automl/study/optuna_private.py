@@ -33,6 +33,8 @@ __all__ = [
 TESTED_VERSIONS = ("5.0",)  # major and minor versions of Optuna that the contract test has run with
 
 TPE_PARAMS_ATTR = "tpe:relative_params"  # system attribute of a running trial: what TPE drew for it
+# Seconds to connect, milliseconds until a dead connection is given up: libpq's parameters of both drivers.
+_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 15_000}
 RUNG_ATTR = "completed_rung_"  # prefix of the system attributes of successive halving
 
 
@@ -70,7 +72,8 @@ class Database(RDBStorage):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        ours = {name: value for name, value in _LIMITS.items() if f"{name}=" not in url}
+        super().__init__(url, {"connect_args": ours} if url.startswith("postgresql") else None)
         weakref.finalize(self, self.engine.dispose)  # otherwise its connections stay open
 
     @override

@@ -16,6 +16,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
 from automl.metrics import Direction
 from automl.study.journal import Journal
+from automl.study.journal_faults import broken, emptied
 from automl.study.optuna_private import Database
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "known_studies",
     "load_study",
     "predictions_folder",
+    "storage_errors",
     "store_error",
 ]
 
@@ -118,7 +120,14 @@ def load_study(
         )
     name = study_name or names[-1]
     with _quiet():
-        return optuna.load_study(study_name=name, storage=_open(name, storage, create=False))
+        try:
+            return optuna.load_study(study_name=name, storage=_open(name, storage, create=False))
+        except AutomlError:
+            raise
+        except KeyError:  # its journal holds nothing, or another study
+            raise emptied(str(journal_file(name, storage))) from None
+        except Exception as error:
+            raise store_error(storage, error) from error
 
 
 def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
@@ -129,6 +138,8 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
     with _quiet():
         try:
             return list(optuna.get_all_study_names(_open("", storage, create=False)))
+        except AutomlError:
+            raise
         except Exception as error:
             raise store_error(storage, error) from error
 
@@ -141,9 +152,17 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     file = journal_file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file() and not file.stat().st_size:
+            warnings.warn(f"{file} is empty: the study starts with its first trial.", stacklevel=5)
     elif not file.is_file():
         raise FileNotFoundError(f"there is no journal file {file}")
-    return JournalStorage(Journal(str(file)))
+    journal = Journal(str(file))
+    try:
+        return JournalStorage(journal)
+    except AutomlError:
+        raise
+    except Exception as error:  # a line without a field, or of a trial that is not there
+        raise broken(str(file), journal.line) from error
 
 
 def is_file(storage: str | Path | BaseStorage | None) -> bool:
@@ -207,6 +226,19 @@ def store_error(storage: object, error: Exception) -> StoreError:
     return StoreError(
         f"storage: must be a place where the study can be kept; got {place}, which says: {message[0]}. {advice}"
     )
+
+
+@contextmanager
+def storage_errors(storage: object) -> Iterator[None]:
+    """Raise the errors of a database that fails during a search as a StoreError."""
+    try:
+        yield
+    except optuna.exceptions.StorageInternalError as error:
+        reason = (str(error.__cause__ or error).strip().splitlines() or [type(error).__name__])[0]
+        raise StoreError(
+            f"storage: the database {storage} failed during the search: {reason}. The study has survived as far as "
+            "the database has: the trials recorded until now are in it. Continue it when the database answers."
+        ) from error
 
 
 @contextmanager

@@ -325,6 +325,9 @@ def _locked(uri: str) -> Iterator[None]:
         yield
     finally:
         if held:
+            if os.name != "nt":  # filelock removes the file there
+                with suppress(OSError):
+                    os.unlink(lock.lock_file)
             lock.release()
 
 

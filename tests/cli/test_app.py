@@ -223,6 +223,7 @@ def test_help_lists_all_commands(run):
         "search",
         "resume",
         "sync",
+        "repair",
         "replay",
         "leaderboard",
         "report",

@@ -55,7 +55,7 @@ def test_journal_releases_locks_after_error(tmp_path, monkeypatch):
 def _write(file, n_lines):
     journal = Journal(str(file))
     for line in range(n_lines):
-        journal.append_logs([{"line": line}])
+        journal.append_logs([{"op_code": 2, "worker_id": "", "line": line}])
 
 
 def test_journal_keeps_lines_of_two_processes(tmp_path):

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from automl.study.locks import acquire, file_lock, is_held, release, user_folder
+from automl.study.locks import acquire, file_lock, held, is_held, make_file, release, user_folder
 
 HOLD = """
 import sys
@@ -51,12 +52,49 @@ def test_lock_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
 
 
 def test_user_folder_is_private(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = user_folder()
-    assert folder.parent == tmp_path
+    assert folder == tmp_path / "cache" / "automl" / "locks"
     if hasattr(os, "getuid"):
         assert folder.stat().st_mode & 0o777 == 0o700
-        monkeypatch.setattr("os.getuid", lambda: 12345)
-        (tmp_path / "automl-12345").mkdir()
-        with pytest.raises(PermissionError, match="another user"):
-            user_folder()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="other users have no folders of their own")
+def test_user_folder_without_a_home(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert user_folder() == tmp_path / f"automl-{os.getuid()}"
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    (tmp_path / "automl-12345").mkdir()
+    with pytest.raises(PermissionError, match="another user"):
+        user_folder()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "pipe"])
+def test_lock_is_not_redirected_or_held_up(tmp_path, kind):
+    file, target = tmp_path / "x.lock", tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(target)
+    if kind == "link to a file":
+        target.write_text("precious")
+    began = time.monotonic()
+    make_file(file)
+    lock = file_lock(file)
+    acquire(lock)
+    release(lock)
+    assert time.monotonic() - began < 2
+    assert not target.exists() or target.read_text() == "precious"
+
+
+def test_lock_of_another_process_is_done_without_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr("automl.study.locks._WAIT", 0.1)
+    other, lock = file_lock(tmp_path / "x.lock"), file_lock(tmp_path / "x.lock")
+    acquire(other)
+    began = time.monotonic()
+    with held(lock):
+        assert 0.1 <= time.monotonic() - began < 2
+    release(other)
