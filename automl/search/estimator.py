@@ -17,6 +17,7 @@ from automl.search.run import SearchRun, open_search
 from automl.search.settings import check_settings, target_settings
 from automl.search.spec import make_spec
 from automl.table import RareClasses, Task
+from automl.tracking import no_autologging
 
 if TYPE_CHECKING:
     from automl.space import Space
@@ -226,6 +227,7 @@ class Search(FittedSearch):
         self.progress = progress
         self.allow_imports = allow_imports
 
+    @no_autologging()
     def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
         """Search, and train the best pipeline on all rows.
 

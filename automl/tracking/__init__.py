@@ -7,6 +7,7 @@ import mlflow.
 from __future__ import annotations
 
 from automl.tracking.artifacts import log_page
+from automl.tracking.fluent import no_autologging
 from automl.tracking.models import fetch_model, find_model, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
@@ -26,6 +27,7 @@ __all__ = [
     "fetch_model",
     "find_model",
     "log_page",
+    "no_autologging",
     "read_trial",
     "ui_command",
     "ui_url",

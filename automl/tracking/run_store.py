@@ -25,6 +25,8 @@ class RunStore:
         Created where it is missing.
     remaining : callable
         Returns the seconds that the search has left.
+    experiment_id : str or None
+        An existing experiment, instead of the one of that name.
 
     Attributes
     ----------
@@ -40,11 +42,15 @@ class RunStore:
     """
 
     def __init__(
-        self, uri: str, experiment_name: str, remaining: Callable[[], float] = lambda: float("inf")
+        self,
+        uri: str,
+        experiment_name: str,
+        remaining: Callable[[], float] = lambda: float("inf"),
+        experiment_id: str | None = None,
     ) -> None:
         self.uri = uri
         self.client = open_store(uri, remaining=remaining)
-        self.experiment_id = self._experiment(experiment_name)
+        self.experiment_id = experiment_id or self._experiment(experiment_name)
 
     def create(self, content: RunContent) -> str:
         """Create a run with its tags and return its id."""

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import pstdev
 from typing import Any, NamedTuple
 
 from automl.records import Curve, SearchRecord, State, TrialRecord
@@ -31,12 +32,13 @@ _MAX_PARAM = 6_000
 _MAX_TAG = 8_000
 
 # Fields of records that tags hold as JSON.
-_JSON = ("configuration", "constraints", "directions", "excess", "class_weights")
+_JSON = ("configuration", "constraints", "directions", "excess", "fold_scores", "class_weights")
 
+# MLflow shows a killed run like a crash. Pruning is a decision of the search: the tag ``automl.state`` has it.
 _STATUS: dict[State, str] = {
     "complete": "FINISHED",
-    "stopped": "KILLED",
-    "pruned": "KILLED",
+    "stopped": "FINISHED",
+    "pruned": "FINISHED",
     "failed": "FAILED",
 }
 
@@ -82,7 +84,7 @@ class RunContent:
     end: int = 0
 
 
-def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
+def search_run(record: SearchRecord, params: Mapping[str, Any], above: str | None = None) -> RunContent:
     """Return the content of a search's parent run.
 
     Parameters
@@ -91,6 +93,8 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
         The search; every field becomes a tag.
     params : mapping
         The settings of the search.
+    above : str or None
+        The user's run that the search belongs to.
 
     Returns
     -------
@@ -101,6 +105,8 @@ def search_run(record: SearchRecord, params: Mapping[str, Any]) -> RunContent:
     if record.left_out:
         fields["left_out"] = "; ".join(record.left_out)
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
+    if above is not None:
+        tags["mlflow.parentRunId"] = above
     note = (
         f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "
         f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, "
@@ -128,8 +134,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     -------
     RunContent
         With the learning curve (``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, on one scale of
-        steps), ``fold_score`` by fold, the final metrics, and the values of objectives and constraints. The tag
-        ``automl.feasible`` is true if no constraint is violated.
+        steps), the final metrics, and the values of objectives and constraints. The tag ``automl.fold_scores`` has the
+        score of each fold; ``automl.feasible`` is true if no constraint is violated.
     """
     tags = {
         "mlflow.parentRunId": parent_run_id,
@@ -142,6 +148,8 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     }
     if record.curve.rungs:
         tags |= {"automl.rung": record.curve.rungs[-1]}
+    if record.fold_scores:
+        tags |= {"automl.fold_scores": record.fold_scores}
     if record.violation:
         tags |= {
             "automl.feasible": "false" if record.total_violation > 0 else "true",
@@ -151,7 +159,7 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
         tags |= {"automl.reason": record.reason, "mlflow.note.content": record.reason}
     started = record.started or time.time()
     return RunContent(
-        name=f"{record.number} {record.family}",
+        name=f"{record.number:04d} {record.family}",
         tags=plain_tags({**tags, **_origin()}),
         params=plain_params(record.params),
         points=_points(record, started),
@@ -193,6 +201,8 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
     scores = dict(zip(curve.rungs, curve.scores, strict=False))
     if record.score is not None:
         scores[last] = record.score
+    folds = record.fold_scores
+    spread = [("score_std", pstdev(folds), 0, last)] if len(folds) > 1 else []
     # Name, value, step, and the step that determines the timestamp.
     values: list[tuple[str, float, int, int]] = [
         *(
@@ -204,7 +214,7 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
             for epoch, rate in enumerate(curve.learning_rates, start=1)
         ),
         *(("score", score, rung, rung) for rung, score in scores.items()),
-        *(("fold_score", score, fold, last) for fold, score in enumerate(record.fold_scores)),
+        *spread,
         *((name, value, 0, last) for name, value in {**record.metrics, **record.values}.items()),
         ("seconds", record.seconds, 0, last),
     ]

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import without_passwords
 from automl.records import SearchRecord, TrialRecord
+from automl.tracking.fluent import active_run, chosen_experiment
 from automl.tracking.models import log_model
 from automl.tracking.run_store import RunStore, store_errors
+from automl.tracking.running import RunningSummary
 from automl.tracking.runs import search_run, summary_points, trial_run
 from automl.tracking.store import DEFAULT_EXPERIMENT, resolve_uri
 from automl.tracking.writer import Writer
@@ -34,7 +36,8 @@ class Tracker:
         A database or a server; None for `default_tracking_uri`. An SQLite file is created with its folder,
         its artifacts in ``artifacts/`` beside it.
     experiment_name : str or None
-        MLflow's experiment, created where it is missing; None for ``"automl"``.
+        MLflow's experiment, created where it is missing; None for that of the user's active run, then
+        ``MLFLOW_EXPERIMENT_NAME``, then ``"automl"``.
     remaining : callable
         Returns the seconds that the search has left: a server or database that does not answer may not take longer.
     sync_command : str
@@ -75,7 +78,14 @@ class Tracker:
         self.tracking_uri = resolve_uri(tracking_uri)
         self.parent_run_id: str | None = None
         self._sync_command = sync_command
-        self._store = RunStore(self.tracking_uri, experiment_name or DEFAULT_EXPERIMENT, remaining)
+        self._above = active_run(self.tracking_uri)
+        self._store = RunStore(
+            self.tracking_uri,
+            experiment_name or chosen_experiment() or DEFAULT_EXPERIMENT,
+            remaining,
+            self._above.experiment_id if self._above is not None and experiment_name is None else None,
+        )
+        self._summary = RunningSummary()
         self._writer = Writer()
         self._created: dict[int, str] = {}
         self._written: dict[int, str] = {}
@@ -104,7 +114,7 @@ class Tracker:
         StoreError
             If it cannot be written.
         """
-        content = search_run(record, params)
+        content = search_run(record, params, None if self._above is None else self._above.run_id)
         self._started = time.time()
         with store_errors(self.tracking_uri):
             self.parent_run_id = self._store.create(content)
@@ -164,7 +174,9 @@ class Tracker:
                 elif not ended and number not in known and records is not None:
                     self._store.end(run_id, _STATUS["killed"])
         for record in records or ():
-            if record.number not in self._written:
+            if record.number in self._written:
+                self._summary.add(record)
+            else:
                 self.log_trial(record)
 
     def find(self, record: SearchRecord) -> str | None:
@@ -332,7 +344,11 @@ class Tracker:
         run_id = self._created[record.number]
         self._store.fill(run_id, content)
         self._store.end(run_id, content.status, content.end)
+        if record.number not in self._written:
+            self._summary.add(record)
         self._written[record.number] = run_id
+        if points := self._summary.points():
+            self._store.write(self.parent_run_id, points, {})
 
     def _write_best(
         self,

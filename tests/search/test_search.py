@@ -119,7 +119,7 @@ def test_search_logs_each_trial_as_a_child_run(searched):
     linear = search.leaderboard_[(search.leaderboard_.family == "linear")].iloc[0]
     history = client.get_metric_history(linear.run_id, "train_loss")
     assert [point.step for point in history] == list(range(1, int(linear.epochs) + 1))
-    statuses = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+    statuses = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
     assert {run.info.run_id: run.info.status for run in runs} == {
         row.run_id: statuses[row.state] for row in search.leaderboard_.itertuples()
     }

@@ -73,8 +73,8 @@ def test_tracker_writes_parent_and_children(store: str, search: SearchRecord) ->
     children = client.search_runs([experiment.experiment_id], f"tags.mlflow.parentRunId = '{parent_id}'")
     by_number = {int(run.data.tags["automl.number"]): run for run in children}
     assert sorted(by_number) == list(range(20))
-    assert [by_number[i].info.status for i in range(3)] == ["FINISHED", "KILLED", "FAILED"]
-    assert by_number[4].info.run_name == "4 linear"
+    assert [by_number[i].info.status for i in range(3)] == ["FINISHED", "FINISHED", "FAILED"]
+    assert by_number[4].info.run_name == "0004 linear"
     assert tracker.run_id(4) == by_number[4].info.run_id
     assert {run.info.end_time - run.info.start_time for run in children} == {5000}
     assert by_number[0].data.params == {"model": "linear", "model.linear.learning_rate": "0.1"}
@@ -149,7 +149,7 @@ def test_tracker_uses_one_scale_of_steps(tracker: Tracker) -> None:
 
 def test_tracker_logs_trials_without_epochs(tracker: Tracker) -> None:
     (run,) = written(tracker, trial(7, curve=Curve(), family="decision_tree"))
-    assert run.info.run_name == "7 decision_tree"
+    assert run.info.run_name == "0007 decision_tree"
     assert run.data.metrics["score"] == 0.7
     assert "train_loss" not in run.data.metrics
 
@@ -219,7 +219,7 @@ def test_find_model_explains_missing_models(tracker: Tracker) -> None:
     tracker.log_best(0, {})
     tracker.close("finished")
     with pytest.raises(
-        NoModelError, match=f"'1 linear'.* search is {parent_id}.* winning .*{winner.info.run_id}"
+        NoModelError, match=f"'0001 linear'.* search is {parent_id}.* winning .*{winner.info.run_id}"
     ):
         find_model(other.info.run_id, uri)
     with pytest.raises(NoModelError, match=f"Run {parent_id} .*finished.* holds no model"):
