@@ -71,7 +71,7 @@ class ByCardinality(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    low : transformer
+    low : transformer or "drop"
         Encodes the columns with at most ``threshold`` categories in training.
     high : transformer
         Encodes the others.
@@ -115,7 +115,7 @@ class ByCardinality(TransformerMixin, BaseEstimator):
         """Fit the encoders and return the training matrix; cross-fitted where an encoder cross-fits."""
         many = [str(name) for name in X.columns if X[name].nunique() > self.threshold]
         few = [str(name) for name in X.columns if str(name) not in many]
-        parts = [("low", clone(self.low), few), ("high", clone(self.high), many)]
+        parts = [("low", clone(self.low, safe=False), few), ("high", clone(self.high), many)]
         self.encoder_ = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
         matrix: np.ndarray = self.encoder_.fit_transform(X, y)
         self.n_features_in_ = X.shape[1]

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 __all__ = ["CategoryPairs", "DiscreteNumbers", "NumericPairs", "discrete_values"]
 
-_MOST_VALUES = 40  # of a whole number that may be a category
+MOST_VALUES = 40  # of a whole number that may be a category
 _MOST_COLUMNS = 150  # that are combined
 _CHECKED_ROWS = 10_000  # that decide whether a derived column is informative
 _MOST_MISSING, _MOST_COMMON = 0.95, 0.9  # shares of rows, of an informative column
@@ -23,63 +23,84 @@ _SWAPPED = "swapped "  # before an operation of the second column and the first
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def discrete_values(column: pd.Series) -> np.ndarray:
-    """Return the sorted values of a column of 3 to 40 whole numbers, or none."""
+def discrete_values(column: pd.Series, most: int = MOST_VALUES) -> np.ndarray:
+    """Return the sorted values of a column of 3 to ``most`` whole numbers, or none."""
     known = np.sort(column.dropna().unique().astype(float))
-    few = 3 <= len(known) <= _MOST_VALUES and bool((known % 1 == 0).all())
+    few = 3 <= len(known) <= most and bool((known % 1 == 0).all())
     return known if few else known[:0]
 
 
 class DiscreteNumbers(TransformerMixin, BaseEstimator):
-    """Encode whole numbers of few values as categories: a column for each value.
+    """Encode whole numbers as categories.
+
+    Parameters
+    ----------
+    encoder : transformer
+        Encodes the columns with at least 3 values, all whole.
+    most : int or None
+        Values of such a column at most; None allows half as many values as training rows.
 
     Attributes
     ----------
-    values_ : dict of str to ndarray
-        The values of each column with 3 to 40 whole values in training.
+    columns_ : list of str
+        The columns.
+    encoder_ : transformer
+        The fitted encoder, if there are such columns.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> hours = DiscreteNumbers().fit(pd.DataFrame({"hour": [7.0, 8.0, 9.0, 8.0], "wind": [0.1, 2.0, 3.0, 4.0]}))
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> X = pd.DataFrame({"hour": [7.0, 8.0, 9.0, 8.0], "wind": [0.1, 2.0, 3.0, 4.0]})
+    >>> hours = DiscreteNumbers(OneHotEncoder(handle_unknown="ignore", sparse_output=False)).fit(X)
     >>> hours.get_feature_names_out().tolist()
-    ['hour_7', 'hour_8', 'hour_9']
+    ['hour_7.0', 'hour_8.0', 'hour_9.0']
     >>> hours.transform(pd.DataFrame({"hour": [8.0, 10.0], "wind": [0.0, 1.0]})).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
+    def __init__(self, encoder: Any, most: int | None = MOST_VALUES) -> None:
+        self.encoder = encoder
+        self.most = most
+
     def fit(self, X: pd.DataFrame, y: Any = None) -> DiscreteNumbers:
-        """Find the columns and their values.
+        """Find the columns and fit the encoder.
 
         Parameters
         ----------
         X : DataFrame of shape (n, d)
             Numbers, NaN where missing.
-        y : object
-            Not used.
+        y : ndarray of shape (n,), optional
+            The target, for encoders that use it.
         """
-        self.values_: dict[str, np.ndarray] = {}
-        for name in X.columns:
-            if len(values := discrete_values(X[name])):
-                self.values_[str(name)] = values
-        self.n_features_in_ = X.shape[1]
-        self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+        self.fit_transform(X, y)
         return self
 
+    def fit_transform(self, X: pd.DataFrame, y: Any = None) -> np.ndarray:
+        """Find the columns, fit the encoder, and return the training matrix."""
+        most = len(X) // 2 if self.most is None else self.most
+        self.columns_ = [str(name) for name in X.columns if len(discrete_values(X[name], most))]
+        self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+        if not self.columns_:
+            return _no_columns(X)
+        self.encoder_ = clone(self.encoder)
+        matrix: np.ndarray = self.encoder_.fit_transform(X[self.columns_], y)
+        return matrix
+
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Return a column for each value, shape (n, number of values), float32; zeros for other values."""
+        """Return the matrix of other rows."""
         check_is_fitted(self)
-        blocks = [
-            (X[name].to_numpy(dtype=float)[:, None] == values).astype(np.float32)
-            for name, values in self.values_.items()
-        ]
-        return np.hstack(blocks) if blocks else np.empty((len(X), 0), dtype=np.float32)
+        if not self.columns_:
+            return _no_columns(X)
+        matrix: np.ndarray = self.encoder_.transform(X[self.columns_])
+        return matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return ``column_value`` for every value."""
+        """Return the names of the encoded columns."""
         check_is_fitted(self)
-        names = [f"{name}_{int(value)}" for name, values in self.values_.items() for value in values]
-        return np.array(names, dtype=object)
+        names: np.ndarray = self.encoder_.get_feature_names_out() if self.columns_ else np.array([], object)
+        return names
 
 
 class _Pairs(TransformerMixin, BaseEstimator):
@@ -155,7 +176,7 @@ class _Pairs(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
         if not self.pairs_:
-            return self._none(X)
+            return _no_columns(X)
         self.encoder_ = clone(self.encoder)
         matrix: np.ndarray = self.encoder_.fit_transform(self._derive(X), y)
         return matrix
@@ -163,7 +184,7 @@ class _Pairs(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the matrix of other rows."""
         check_is_fitted(self)
-        matrix: np.ndarray = self.encoder_.transform(self._derive(X)) if self.pairs_ else self._none(X)
+        matrix: np.ndarray = self.encoder_.transform(self._derive(X)) if self.pairs_ else _no_columns(X)
         return matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -176,10 +197,6 @@ class _Pairs(TransformerMixin, BaseEstimator):
         columns = [self._column(X, *pair) for pair in self.pairs_]
         names = [f"{one} {operation} {other}" for one, other, operation in self.pairs_]
         return pd.DataFrame(np.column_stack(columns), index=X.index, columns=names, copy=False)
-
-    @staticmethod
-    def _none(X: pd.DataFrame) -> np.ndarray:
-        return np.empty((len(X), 0), dtype=np.float32)
 
 
 class NumericPairs(_Pairs):
@@ -278,3 +295,7 @@ _OPERATIONS: dict[str, Any] = {
 
 def _top_count(values: Sequence[float] | np.ndarray) -> int:
     return int(np.unique(values, return_counts=True)[1].max())
+
+
+def _no_columns(X: pd.DataFrame) -> np.ndarray:
+    return np.empty((len(X), 0), dtype=np.float32)

@@ -18,7 +18,17 @@ from typing_extensions import override
 from automl.table.cardinality import ByCardinality, CategoryCounts
 from automl.table.strings import StringVectors
 
-__all__ = ["ENCODERS", "SAME", "CategoryCodes", "Encoder", "EncoderContext", "category_encoder"]
+__all__ = [
+    "ENCODERS",
+    "SAME",
+    "CategoryCodes",
+    "Encoder",
+    "EncoderContext",
+    "category_encoder",
+    "encoder_named",
+    "high_cardinality_encoder",
+    "is_coded",
+]
 
 SAME = "same"  # for columns of many categories: the encoder of the others
 
@@ -136,15 +146,27 @@ def _target_string(context: EncoderContext) -> Any:
 def category_encoder(context: EncoderContext) -> Any:
     """Return the transformer of the categorical columns, not fitted."""
     settings = context.settings
-    low = ENCODERS[settings["encode"]]
-    few = _build(low, context)
-    if settings["high_cardinality"] == SAME or low.n_codes is not None:
-        return few
-    many = _build(ENCODERS[settings["high_cardinality"]], context)
-    return ByCardinality(few, many, settings["cardinality_threshold"])
+    encoder = encoder_named(settings["encode"], context)
+    if settings["high_cardinality"] == SAME or is_coded(settings):
+        return encoder
+    many = encoder_named(settings["high_cardinality"], context)
+    return ByCardinality(encoder, many, settings["cardinality_threshold"])
 
 
-def _build(row: Encoder, context: EncoderContext) -> Any:
+def high_cardinality_encoder(context: EncoderContext) -> ByCardinality:
+    """Return the transformer of the columns of many categories, for a model that also takes codes of all of them."""
+    many = encoder_named(context.settings["high_cardinality"], context)
+    return ByCardinality("drop", many, context.settings["cardinality_threshold"])
+
+
+def is_coded(settings: Mapping[str, Any]) -> bool:
+    """Return whether a model takes the codes of the encoder as categories, so each column has one."""
+    return ENCODERS[settings["encode"]].n_codes is not None
+
+
+def encoder_named(name: str, context: EncoderContext) -> Any:
+    """Return the transformer of a row of the table, scaled if its columns are scaled."""
+    row = ENCODERS[name]
     return context.scaled(row.build(context)) if row.scaled else row.build(context)
 
 

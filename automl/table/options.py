@@ -92,9 +92,10 @@ PREPROCESS = Section(
                         "quartiles with outliers squashed to -3 .. 3, or not at all.",
                     ),
                     "discrete": Parameter(
-                        OneOf(("number", "onehot")),
+                        OneOf(("number", "onehot", "target")),
                         "number",
-                        "Whether whole numbers of 3 to 40 values also give a column for each value.",
+                        "Whole numbers as numbers only; also with a column for each value, up to 40 values; or also "
+                        "with the cross-fitted target mean and the count of rows of each value, if values repeat.",
                     ),
                 }
             ),
@@ -114,8 +115,8 @@ PREPROCESS = Section(
                     "high_cardinality": Parameter(
                         OneOf((SAME, *(name for name, row in ENCODERS.items() if row.n_codes is None))),
                         SAME,
-                        "Encoder of columns with more categories than cardinality_threshold, if encode is not embed; "
-                        "same: as the others.",
+                        "Encoder of columns with more categories than cardinality_threshold, beside the codes of "
+                        "embed; same: as the others.",
                     ),
                     "cardinality_threshold": Parameter(
                         Number(1, integer=True), _FEW, "Categories of a column that are not yet many."
@@ -262,8 +263,8 @@ def irrelevant_options(
     dated = [*numeric, *of_kind.get("datetime", [])]
     if offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in dated):
         yield "numeric.impute", "the table has no missing number"
-    if not any(len(discrete_values(frame[name])) for name in numeric):
-        yield "numeric.discrete", "the table has no whole number of 3 to 40 values"
+    if not any(len(discrete_values(frame[name], len(frame) // 2)) for name in numeric):
+        yield "numeric.discrete", "the table has no whole numbers that repeat"
     categorical = of_kind.get("categorical", [])
     most = max((frame[name].nunique() for name in categorical), default=0)
     offered = any(offers("categorical.cardinality_threshold", least) for least in range(1, most))

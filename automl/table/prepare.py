@@ -11,11 +11,19 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from automl.constraints import named
 from automl.errors import Fault, TableError
 from automl.table.derived import CategoryPairs, DiscreteNumbers, NumericPairs
-from automl.table.encoders import ENCODERS, EncoderContext, category_encoder
+from automl.table.encoders import (
+    SAME,
+    EncoderContext,
+    category_encoder,
+    encoder_named,
+    high_cardinality_encoder,
+    is_coded,
+)
 from automl.table.options import FEATURES, SCALERS, checked_settings
 from automl.table.strings import StringVectors
 from automl.table.transformers import DateParts, Float32, TextColumns
@@ -37,6 +45,7 @@ _BLOCKS = (
     "datetime",
     "text",
     "category_pairs",
+    "high_cardinality",
     "categorical",  # last: a model finds the codes of learned vectors there
 )
 _UNDIVIDED = ("arithmetic", "category_pairs")
@@ -87,7 +96,7 @@ def preprocessor(
     ['numeric__delay', 'missing__missingindicator_delay', 'categorical__to_A', 'categorical__to_B']
     """
     settings = checked_settings(configuration)
-    impute, scale = settings["numeric"]["impute"], settings["numeric"]["scale"]
+    impute, scale, discrete = (settings["numeric"][name] for name in ("impute", "scale", "discrete"))
     of_kind = {
         kind: [name for name, is_kind in column_types.items() if is_kind == kind]
         for kind in set(column_types.values())
@@ -106,9 +115,11 @@ def preprocessor(
     params = FEATURES[features].defaults() | params
     n_arithmetic = params["max_numeric"] if features == "pairs" else 0
     n_joint = params["max_categorical"] if features == "pairs" else 0
+    both = is_coded(settings["categorical"]) and settings["categorical"]["high_cardinality"] != SAME
+    many = high_cardinality_encoder(context) if both else None
     transformers = (
         (_chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
-        (DiscreteNumbers(), numeric if settings["numeric"]["discrete"] == "onehot" else []),
+        (_discrete(discrete, context), numeric if discrete != "number" else []),
         (
             NumericPairs(_chain(_imputer(impute), *_scaler(scale, random_state)), n_arithmetic, random_state),
             numeric if n_arithmetic and len(numeric) > 1 else [],
@@ -118,9 +129,10 @@ def preprocessor(
         (_chain(dates, _imputer(impute), *_scaler(scale, random_state)), datetime),
         (_texts(settings["text"], random_state), text),
         (
-            CategoryPairs(context.scaled(ENCODERS["target_count"].build(context)), n_joint, random_state),
+            CategoryPairs(encoder_named("target_count", context), n_joint, random_state),
             categorical if n_joint and len(categorical) > 1 else [],
         ),
+        (many, categorical if many is not None else []),
         (category_encoder(context), categorical),
     )
     kept = [
@@ -221,3 +233,9 @@ def _texts(settings: Mapping[str, Any], random_state: int) -> Any:
     if settings["encode"] == "string":
         return StringVectors("char_wb", (3, 4), n_components, random_state)
     return StringVectors("word", (1, settings["ngrams"]), n_components, random_state)
+
+
+def _discrete(name: str, context: EncoderContext) -> DiscreteNumbers:
+    if name == "target":
+        return DiscreteNumbers(encoder_named("target_count", context), None)
+    return DiscreteNumbers(OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32))

@@ -112,10 +112,25 @@ def test_discrete_numbers_also_give_a_column_for_each_value(table):
         "numeric__a",
         "numeric__b",
         "numeric__flat",
-        "discrete__b_0",
-        "discrete__b_1",
-        "discrete__b_2",
-        "discrete__b_3",
+        "discrete__b_0.0",
+        "discrete__b_1.0",
+        "discrete__b_2.0",
+        "discrete__b_3.0",
     ]
     new = prepare.transform(table[:3].assign(b=[2.0, 9.0, np.nan]))
     assert new[:, 3:7].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_discrete_numbers_also_give_target_means():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"zip": rng.integers(10_000, 10_060, 600) * 1.0, "wind": rng.normal(size=600)})
+    frame["row"] = np.arange(600.0)
+    y = (frame["zip"] * 7919 % 13).to_numpy()  # nothing that a line or a few splits follow
+    settings = {"numeric": {"scale": "none", "discrete": "target"}}
+    prepare = preprocessor(settings, dict.fromkeys(frame, "numeric"), task="regression")
+    train = by_name(prepare, prepare.fit_transform(frame, y))
+    assert list(train)[3:] == ["discrete__target__zip", "discrete__count__zip"]
+    assert np.corrcoef(train["discrete__target__zip"], y)[0, 1] > 0.9
+    unseen = by_name(prepare, prepare.transform(frame[:2].assign(zip=[1.0, np.nan])))
+    np.testing.assert_allclose(unseen["discrete__target__zip"], y.mean(), rtol=1e-5)
+    np.testing.assert_array_equal(unseen["discrete__count__zip"], 0)

@@ -40,7 +40,8 @@ def fitted(categorical: dict, task: str = "binary"):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
-    ("encode", "high"), [*((name, SAME) for name in ENCODERS), *(("onehot", name) for name in FIXED)]
+    ("encode", "high"),
+    [*((name, SAME) for name in ENCODERS), *(("onehot", name) for name in FIXED), ("embed", "target_count")],
 )
 def test_encoders_give_finite_columns(encode, high, task):
     prepare, train = fitted({"encode": encode, "high_cardinality": high}, task)
@@ -112,6 +113,16 @@ def test_high_cardinality_encodes_columns_by_their_number_of_categories():
     rows = cities()["city"].map(cities()["city"].value_counts()).to_numpy(dtype=float)
     order = np.argsort(rows[~np.isnan(rows)], kind="stable")
     assert (np.diff(train[~np.isnan(rows), 5][order]) >= -1e-6).all()
+
+
+def test_high_cardinality_adds_columns_beside_codes():
+    prepare, train = fitted({"encode": "embed", "high_cardinality": "target_count"})
+    codes, _ = fitted({"encode": "embed"})
+    names = ["high_cardinality__high__target__city", "high_cardinality__high__count__city"]
+    assert prepare.get_feature_names_out().tolist() == [*names, *codes.get_feature_names_out()]
+    np.testing.assert_array_equal(train[:, 2:], codes.transform(cities()))
+    few = {"encode": "embed", "high_cardinality": "target_count", "cardinality_threshold": 99}
+    np.testing.assert_array_equal(fitted(few)[1], codes.transform(cities()))
 
 
 def test_encoders_follow_the_seed():
