@@ -6,6 +6,7 @@ from automl.families.embedding import forbid_embedding, prepared_problem
 from automl.families.reference import reference
 from automl.families.rungs import epoch_steps, rung_levels
 from automl.families.spaces import incompatibility_check, load_space, smoke_test, space_kind
+from automl.families.target_scale import TargetScale, scale_of, target_scale
 
 __all__ = [
     "FAMILIES",
@@ -13,6 +14,7 @@ __all__ = [
     "Family",
     "Fold",
     "Problem",
+    "TargetScale",
     "Trainer",
     "epoch_steps",
     "family_of",
@@ -24,7 +26,9 @@ __all__ = [
     "params_at_stop",
     "prepared_problem",
     "reference",
+    "scale_of",
     "structural",
+    "target_scale",
     "smoke_test",
     "space_kind",
     "vocabulary",

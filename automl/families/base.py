@@ -42,6 +42,8 @@ class Problem:
         Code of the positive class of two.
     weighted : bool
         Whether training rows have weights, which the family must take.
+    target_scale : (float, float)
+        Shift and factor of a regression target, see `automl.families.target_scale`.
     """
 
     task: str
@@ -50,6 +52,7 @@ class Problem:
     categories: tuple[int, ...] = ()
     positive: int = 1
     weighted: bool = False
+    target_scale: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,8 @@ class Family(ABC):
         Whether the family learns vectors for codes of categories.
     interruptible : bool
         Whether training can be stopped between two rungs.
+    scales_target : bool
+        Whether the family standardises a regression target by itself.
     unit_seconds : float
         A first guess at the seconds of a unit of `cost`, until it is measured.
     solo_slowdown : float
@@ -181,6 +186,7 @@ class Family(ABC):
     shared_params: frozenset[str]
     interruptible: bool = False
     embeds: bool = False
+    scales_target: bool = False
     unit_seconds: float
     solo_slowdown: float = 1.0
 

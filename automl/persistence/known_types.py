@@ -9,6 +9,7 @@ KNOWN_TYPES = frozenset(
         "automl.descent.sklearn.GradientDescentClassifier",
         "automl.descent.sklearn.GradientDescentRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",
+        "automl.families.target_scale.TargetScaler",
         "automl.table.cardinality.ByCardinality",
         "automl.table.cardinality.CategoryCounts",
         "automl.table.columns.TypedColumns",

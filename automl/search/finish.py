@@ -12,7 +12,7 @@ import numpy as np
 
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
-from automl.families import get_family, params_at_stop, prepared_problem
+from automl.families import get_family, params_at_stop, prepared_problem, target_scale
 from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
@@ -58,7 +58,8 @@ class Winner:
         params = params_at_stop(self.record)
         family, preprocess = get_family(self.record), self.record.preprocess
         problem = prepared_problem(family, plan.problem, preprocess, plan.columns.column_types_)
-        model = family.estimator(params, self.record.seed, problem)
+        scale = target_scale(family, params, self.record.model.estimator, problem)
+        model = scale.wrap(family.estimator(params, self.record.seed, problem))
         pipeline = plan.pipeline(preprocess, model, self.facts.random_state)
         # The reserved time was estimated for this number of threads.
         with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):

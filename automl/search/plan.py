@@ -22,6 +22,7 @@ from automl.families import (
     forbid_embedding,
     incompatibility_check,
     load_space,
+    scale_of,
     smoke_test,
     space_kind,
 )
@@ -283,7 +284,8 @@ def make_plan(
 
 def _problem(target: Target, *, weighted: bool) -> Problem:
     if target.classes is None:
-        return Problem(target.task, least=float(target.values.min()), weighted=weighted)
+        least, scale = float(target.values.min()), scale_of(target.values)
+        return Problem(target.task, least=least, weighted=weighted, target_scale=scale)
     return Problem(target.task, len(target.classes), positive=target.positive, weighted=weighted)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automl.families import Fold, Trainer, get_family, prepared_problem
+from automl.families import Fold, Trainer, get_family, prepared_problem, target_scale
 from automl.metrics import Predictions
 from automl.records import State, TrialRecord, TrialSpec
 from automl.select import save_predictions
@@ -128,6 +128,8 @@ class _Evaluation:
         self.trainers: list[Trainer] = []
         self.predictions: dict[int, list[Predictions]] = {}  # of the last rung with all validation rows
         self.started = time.time()
+        first = cohort.trials[0]
+        self.scale = target_scale(self.family, self.params[0], first.model.estimator, context.problem)
         self.trained = 0.0  # seconds up to the last rung
 
     def prepare(self, prepared: PreparedFolds) -> None:
@@ -147,12 +149,12 @@ class _Evaluation:
                 problem,
                 Fold(
                     fold.X,
-                    fold.y,
+                    self.scale.apply(fold.y),
                     (self.context.random_state, n),
                     self.context.epoch_steps,
                     fold.order,
                     fold.X_valid,
-                    fold.y_valid,
+                    self.scale.apply(fold.y_valid),
                     fold.weight,
                     fold.weight_valid,
                 ),
@@ -209,7 +211,7 @@ class _Evaluation:
     def at_rung(self, rung: int, due: list[int]) -> None:
         """Score and report the trials that are due, and end those that are complete or pruned."""
         share = rung / self.context.epoch_steps
-        predictions = RungPredictions.make(self.trainers, self.folds, share, self.open(), due)
+        predictions = RungPredictions.make(self.trainers, self.folds, share, self.open(), due, self.scale)
         score_trials(self.trials, due, rung, predictions, self.context.objectives.metric)
         scored = {self.trials[i].spec.number: i for i in due if self.trials[i].is_open}
         self.time.charge(due)

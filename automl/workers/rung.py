@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl.families import Array, Problem, Trainer
+from automl.families import Array, Problem, TargetScale, Trainer
 from automl.metrics import Metric, Objectives, Predictions, Truth, final_metrics, to_score
 from automl.workers.prepared import PreparedFold
 from automl.workers.progress import TrialProgress
 
 __all__ = ["RungPredictions", "objective_values", "report_metrics", "score_trials"]
+
+_IDENTITY = TargetScale()
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class RungPredictions:
         share: float,
         training: Sequence[int],
         due: Sequence[int],
+        scale: TargetScale = _IDENTITY,
     ) -> RungPredictions:
         """Predict the validation rows that score models of ``share`` of the training rows.
 
@@ -57,6 +60,8 @@ class RungPredictions:
             Positions of the trials in training.
         due : sequence of int
             Positions of those to predict with.
+        scale : TargetScale
+            The scale of the target that the trainers have seen.
         """
         samples = [fold.validation_sample(share) for fold in folds]
         of: dict[int, list[Predictions]] = {i: [] for i in due}
@@ -64,7 +69,7 @@ class RungPredictions:
             trainer.select(training)
             for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
                 if i in of:
-                    of[i].append(predictions)
+                    of[i].append(scale.undo(predictions))
         return cls(of, [y for _, y, _ in samples], [weight for *_, weight in samples])
 
     def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions], Array | None]]:

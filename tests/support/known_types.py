@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
 from automl.constraints import OneOf, Union, Variants
-from automl.families import FAMILIES, Problem
+from automl.families import FAMILIES, Problem, TargetScale
 from automl.families.label_encoding import LabelEncodedClassifier
 from automl.table import PREPROCESS, TypedColumns, preprocessor
 
@@ -85,6 +85,8 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
         }
         if n_classes is not None:
             models["label encoded"] = LabelEncodedClassifier(models["decision_tree"])
+        else:
+            models["scaled target"] = TargetScale(1.0, 2.0).wrap(models["decision_tree"])
         cases = [(name, {}, model) for name, model in models.items()]
         cases += [(str(configuration), configuration, linear) for configuration in _preprocessing()]
         for name, configuration, model in cases:

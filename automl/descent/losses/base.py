@@ -129,7 +129,7 @@ class Loss(ABC):
         return z[..., 0]
 
     def unscale(self, z: Array, shift: float, factor: float) -> Array:
-        """Return raw outputs in the target's own units (in place)."""
+        """Return raw outputs in the target's own unit, of regressions in float64."""
         return z
 
     def unscale_layers(

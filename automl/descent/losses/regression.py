@@ -53,9 +53,8 @@ class Residual(Loss):
 
     @override
     def unscale(self, z: Array, shift: float, factor: float) -> Array:
-        z *= z.dtype.type(factor)
-        z += z.dtype.type(shift)
-        return z
+        # float32 would lose small differences beside a large shift
+        return np.asarray(z.astype(np.float64) * factor + shift)
 
 
 class Squared(Residual):
@@ -168,8 +167,7 @@ class Poisson(Loss):
 
     @override
     def unscale(self, z: Array, shift: float, factor: float) -> Array:
-        z += z.dtype.type(np.log(factor))
-        return z
+        return np.asarray(z.astype(np.float64) + np.log(factor))
 
 
 def _quantile(y: Array, weight: Array, q: float) -> float:
