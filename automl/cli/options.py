@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "AllowImport",
+    "ColumnTypes",
     "ExperimentName",
     "Folds",
     "MemoryLimit",
@@ -43,7 +44,13 @@ Storage = Annotated[
         metavar="PATH|URL",
     ),
 ]
-TableFile = Annotated[Path, typer.Argument(help="The table: .csv, .csv.gz or .parquet.", show_default=False)]
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        help="The table: .csv, .tsv, .txt, .jsonl (or compressed), .parquet, .feather or .xlsx.",
+        show_default=False,
+    ),
+]
 Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]
 SpaceName = Annotated[str, typer.Option(help="A space that ships, or a YAML file.")]
 Scoring = Annotated[
@@ -84,6 +91,15 @@ Pruner = Annotated[
     typer.Option(
         help="median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
         show_default="median",
+    ),
+]
+ColumnTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        help="The type of a column: numeric, categorical, datetime, text or drop; may be given several times.",
+        metavar="NAME=TYPE",
+        show_default="by its values",
     ),
 ]
 ModelFolder = Annotated[

@@ -124,11 +124,14 @@ def _score(value: float) -> str:
     return f"{value:.5g}" if _given(value) else "-"
 
 
-def predictions_table(pipeline: Any, rows: pd.DataFrame, proba: bool) -> pd.DataFrame:
-    """Return the predictions of a model, with the probability of every class if asked for."""
+def predictions_table(pipeline: Any, rows: pd.DataFrame, proba: bool, kept: pd.DataFrame) -> pd.DataFrame:
+    """Return row numbers, kept columns, predictions, and the probability of every class if asked for."""
     import pandas as pd
 
-    found = pd.DataFrame({"prediction": pipeline.predict(rows)})
+    found = pd.DataFrame({"row": range(1, len(rows) + 1)}, index=kept.index)
+    for name in kept:
+        found[name] = kept[name]
+    found["prediction"] = pipeline.predict(rows)
     if proba:
         if not hasattr(pipeline, "predict_proba"):
             raise SettingError(

@@ -11,7 +11,7 @@ import typer
 
 from automl.cli.options import ExperimentName, Storage, TrackingUri
 from automl.cli.render import check_output, console, leaderboard_table, predictions_table, say
-from automl.errors import Fault, SettingError
+from automl.errors import Fault, SettingError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,11 +71,19 @@ def predict(
     model: Annotated[
         str, typer.Argument(help="A model folder, or models:/NAME/VERSION.", show_default=False)
     ],
-    file: Annotated[Path, typer.Argument(help="The rows: .csv, .csv.gz or .parquet.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The rows, in any format of a table.", show_default=False)],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .csv or .parquet file.", show_default=False)
     ],
     proba: Annotated[bool, typer.Option(help="Also write the probability of every class.")] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns of FILE to write beside the predictions, e.g. an identifier.",
+            metavar="NAME[,NAME]",
+            show_default="none",
+        ),
+    ] = None,
     tracking_uri: TrackingUri = None,
     trust: Annotated[
         list[str] | None,
@@ -87,7 +95,11 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Predict the rows of FILE with a model."""
+    """Predict the rows of FILE with a model.
+
+    The output has the row's number in FILE (from 1), the columns of --keep, the prediction and, with --proba, a column
+    probability_LABEL for each class.
+    """
     from automl.export import load_model, model_metadata
     from automl.table import read_table
     from automl.tracking import fetch_model
@@ -103,10 +115,11 @@ def predict(
         pipeline = load_model(folder, trusted=trust or ())
         target = model_metadata(folder).get("target")
     rows = cast("pd.DataFrame", read_table(file))
-    # A training file has the target too; any other unknown column is an error.
-    if target in rows.columns and target not in pipeline.feature_names_in_:
-        rows = rows.drop(columns=target)
-    predictions = predictions_table(pipeline, rows, proba)
+    kept = rows[_kept(keep, list(rows.columns))]
+    known = set(pipeline.feature_names_in_)
+    # A training file has the target too, and kept columns may be new; the model warns of others.
+    rows = rows.drop(columns=[name for name in (target, *kept) if name in rows.columns and name not in known])
+    predictions = predictions_table(pipeline, rows, proba, kept)
     if output.suffix == ".csv":
         predictions.to_csv(output, index=False)
     else:
@@ -127,3 +140,16 @@ def ui(
     address = ui_url(tracking_uri, experiment_name, host, port)
     say(f"MLflow at {address}  (Ctrl-C ends it)")
     raise typer.Exit(subprocess.call(command))
+
+
+def _kept(keep: str | None, columns: list[str]) -> list[str]:
+    """Return the columns that --keep names."""
+    names = [] if keep is None else [keep] if keep in columns else [name.strip() for name in keep.split(",")]
+    faults = [
+        Fault("--keep", "must name columns of the file", f'"{name}"', nearest(name, columns))
+        for name in names
+        if name not in columns
+    ]
+    if faults:
+        raise SettingError(faults)
+    return names

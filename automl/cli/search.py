@@ -10,6 +10,7 @@ import typer
 
 from automl.cli.options import (
     AllowImport,
+    ColumnTypes,
     ExperimentName,
     Folds,
     MemoryLimit,
@@ -60,6 +61,7 @@ def search(
     experiment_name: ExperimentName = None,
     output: ModelFolder = None,
     progress: ShowProgress = True,
+    column: ColumnTypes = None,
     allow_import: AllowImport = None,
 ) -> None:
     """Search for the best pipeline that predicts TARGET from the other columns of FILE.
@@ -78,6 +80,7 @@ def search(
     if timeout is None and n_trials is None:
         settings["timeout"] = 60
     settings["scoring"] = _objectives(scoring)
+    settings["columns"] = _column_types(settings.pop("column"))
     _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
 
 
@@ -232,6 +235,19 @@ def _objectives(scoring: list[str] | None) -> str | list[str] | None:
     """Return the objectives as `Search` takes them: one name, or a list."""
     names = [name.strip() for given in scoring or () for name in given.split(",")]
     return names if len(names) > 1 else names[0] if names else None
+
+
+def _column_types(given: list[str] | None) -> dict[str, str] | None:
+    """Return the types of columns by name; the last ``=`` separates the type."""
+    types = {}
+    for text in given or ():
+        name, equals, kind = text.rpartition("=")
+        if not equals:
+            raise SettingError(
+                Fault("--column", "must be NAME=TYPE", text, "Give e.g. --column zip=categorical.")
+            )
+        types[name] = kind
+    return types or None
 
 
 def _option(name: str, value: str | None) -> str:

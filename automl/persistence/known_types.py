@@ -17,6 +17,7 @@ KNOWN_TYPES = frozenset(
         "automl.table.derived.DiscreteNumbers",
         "automl.table.derived.NumericPairs",
         "automl.table.encoders.CategoryCodes",
+        "automl.table.encoders.OneHot",
         "automl.table.strings.StringVectors",
         "automl.table.transformers.DateParts",
         "automl.table.transformers.Float32",

@@ -16,7 +16,7 @@ from automl.search.plan import make_plan
 from automl.search.run import SearchRun, open_search
 from automl.search.settings import check_settings, target_settings
 from automl.search.spec import make_spec
-from automl.table import RareClasses, Task
+from automl.table import RareClasses, Task, split_target
 from automl.tracking import no_autologging
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ class Search(FittedSearch):
         Whether to train the best pipeline on all rows, log it as a model and register it.
     progress : bool, default=True
         Whether to show progress.
+    columns : dict of str to str or None, default=None
+        Types of columns by name: ``"numeric"``, ``"categorical"``, ``"datetime"``, ``"text"`` or ``"drop"``. The types
+        of other columns follow from their values.
     allow_imports : str or sequence of str, default=()
         Packages whose classes ``estimator:`` in a space may name, beside scikit-learn, automl, lightgbm, xgboost and
         catboost.
@@ -196,6 +199,7 @@ class Search(FittedSearch):
         experiment_name: str | None = None,
         refit: bool = True,
         progress: bool = True,
+        columns: Mapping[str, str] | None = None,
         allow_imports: str | Sequence[str] = (),
     ) -> None:
         self.space = space
@@ -225,6 +229,7 @@ class Search(FittedSearch):
         self.experiment_name = experiment_name
         self.refit = refit
         self.progress = progress
+        self.columns = columns
         self.allow_imports = allow_imports
 
     @no_autologging()
@@ -236,10 +241,10 @@ class Search(FittedSearch):
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
+        X : DataFrame, polars DataFrame, pyarrow Table, list of dict, or array of shape (n, p)
             The table.
-        y : array-like of shape (n,)
-            The target: texts, booleans or numbers.
+        y : array-like of shape (n,), or str
+            The target: texts, booleans or numbers; or the name of the column of ``X`` that holds it.
         groups : array-like of shape (n,) or str, optional
             Group of each row, or the name of a column; a group is never split between the two sides of a fold.
         sample_weight : array-like of shape (n,) or str, optional
@@ -253,6 +258,7 @@ class Search(FittedSearch):
         """
         settings = self.get_params(deep=False)
         check_settings(settings)
+        X, y = split_target(X, y)
         self._forget()
         budget = Budget(self.timeout, self.n_trials)
         plan = make_plan(
@@ -267,6 +273,7 @@ class Search(FittedSearch):
             sample_weight=sample_weight,
             settings=target_settings(settings),
             random_state=self.random_state,
+            types=self.columns,
         )
         spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
         try:

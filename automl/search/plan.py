@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from automl.errors import TableError
@@ -36,6 +35,7 @@ from automl.table import (
     TaskHint,
     TypedColumns,
     as_frame,
+    check_leaks,
     check_table,
     default_folds,
     irrelevant_options,
@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "make_plan"]
 
 _DEFAULTS = TargetSettings()
+_WHY_DROPPED = {
+    "text": "free text; a space with text: {{encode: tfidf}} uses it",
+    "constant": "a single value",
+    "identifier": 'an identifier of the rows; columns={{"{name}": "categorical"}} keeps it',
+    "drop": "dropped on request",
+}
 
 
 @dataclass(frozen=True)
@@ -129,14 +135,9 @@ class Plan:
     @property
     def excluded(self) -> tuple[str, ...]:
         """Columns and values of the space that are not used, each with the reason."""
-        dropped = {
-            "text": "free text",
-            "constant": "a single value",
-            "identifier": "an identifier of the rows",
-        }
-        kept = self.columns.get_feature_names_out()
+        kept = set(self.columns.get_feature_names_out())
         gone = ((name, kind) for name, kind in self.columns.column_types_.items() if name not in kept)
-        columns = (f"column {name}: {dropped[kind]}" for name, kind in gone)
+        columns = (f"column {name}: {_WHY_DROPPED[kind].format(name=name)}" for name, kind in gone)
         return (*columns, *self.space.excluded)
 
     def pipeline(self, preprocess: Mapping[str, Any], model: Any, random_state: int) -> Pipeline:
@@ -144,7 +145,7 @@ class Plan:
         column_types, task = self.columns.column_types_, self.problem.task
         n_rows = len(self.frame)
         prepare = preprocessor(preprocess, column_types, task=task, random_state=random_state, n_rows=n_rows)
-        return Pipeline([("columns", clone(self.columns)), ("prepare", prepare), ("model", model)])
+        return Pipeline([("columns", self.columns.fixed()), ("prepare", prepare), ("model", model)])
 
     def fingerprints(self) -> dict[str, str]:
         """Return the fingerprints of the table with its target, ``content``, of the ``folds`` and ``weights``."""
@@ -207,6 +208,7 @@ def make_plan(
     directions: Sequence[Direction] | None = None,
     sample_weight: Any = None,
     settings: TargetSettings = _DEFAULTS,
+    types: Mapping[str, str] | None = None,
     n_columns: int | None = None,
 ) -> Plan:
     """Check a table, a space and the objectives.
@@ -219,6 +221,8 @@ def make_plan(
         The settings of `Search`.
     settings : TargetSettings
         The settings of `Search` for the target and its rows.
+    types : mapping of str to str, optional
+        Types of columns by name; they win over those of the space.
     n_columns : int, optional
         Columns that an earlier search used; tells whether free text was among them, for a replay with one point of the
         space.
@@ -229,18 +233,19 @@ def make_plan(
         With every fault of the first invalid part: space, table, objectives, or the space after it was specialised.
     """
     loaded = load_space(space, allow_imports=allow_imports)
+    types = dict(loaded.columns) | dict(types or {})
     text = any(loaded.offers("text.encode", encoder) for encoder in TEXT_ENCODERS)
     try:
         rows = training_rows(
             X, y, sample_weight=sample_weight, groups=groups, time_column=settings.time_column
         )
     except TableError:
-        check_table(X, y, text=text)  # finds the faults of the columns, too
+        check_table(X, y, text=text, types=types)  # finds the faults of the columns, too
         raise
     n_folds = _min_rows_per_class(cv, len(rows.y))
     rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
     task = None if inferred is None else inferred.task
-    columns = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text)
+    columns = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text, types=types)
     if n_columns is not None:
         columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
     target = Target.of(rows.y, task=task, positive_class=settings.positive_class)
@@ -260,6 +265,7 @@ def make_plan(
     if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
     frame = columns.transform(rows.X)
+    check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
     for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame):
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_embedding(loaded)

@@ -70,6 +70,9 @@ def check_settings(values: dict[str, Any]) -> None:
     if values["time_column"] is not None and not is_time(values["cv"]):
         came = repr(values["time_column"])
         faults.append(Fault("time_column", 'must be left out unless cv is "time"', came, 'Give cv="time".'))
+    if not isinstance(values["columns"], dict | None):
+        rule, remedy = "must be a dict of column names and types", 'Give e.g. {"zip": "categorical"}.'
+        faults.append(Fault("columns", rule, repr(values["columns"]), remedy))
     faults += callback_faults(values["callbacks"] or ())
     try:
         if values["memory_limit"] is not None:

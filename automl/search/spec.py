@@ -216,5 +216,5 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):
-        return all(map(_is_plain, value.values()))
+        return all(map(_is_plain, (*value, *value.values())))
     return value is None or isinstance(value, str | int | float)

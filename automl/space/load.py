@@ -126,7 +126,7 @@ class _Loader:
         about = self.text(entries, "about", "")
         tasks = self.tasks(entries)
         root = self.root(document, entries, tasks)
-        constraints = self.constraints(entries)
+        constraints, columns = self.constraints(entries), self.columns(entries)
         if self.reporter.faults or root is None:
             return None
         known, file = list(root.params()), document.location.file
@@ -136,7 +136,7 @@ class _Loader:
             self.check_room(root, forbid, entries)
         if not self.reporter.faults:
             self.check_branches(root, forbid, tasks, entries["space"])
-        return Space(name, about, tasks, root, forbid, enqueue, constraints)
+        return Space(name, about, tasks, root, forbid, enqueue, constraints, columns)
 
     def text(self, entries: dict[str, SourceNode], key: str, default: str) -> str:
         value = entries[key].value if key in entries else default
@@ -202,6 +202,14 @@ class _Loader:
                 path = f"constraints.{name}"
                 self.reporter.report(source.value[name], path, "a limit must be one number", node.summary())
         return found
+
+    def columns(self, entries: dict[str, SourceNode]) -> dict[str, str]:
+        """Return the requested types of columns; the table checks them."""
+        source = entries.get("columns", SourceNode({}))
+        if not source.is_mapping:
+            self.reporter.report(source, "columns", "must be a mapping of column names to types", str(source))
+            return {}
+        return {name: str(kind.value) for name, kind in source.value.items()}
 
     def forbid(
         self, entries: dict[str, SourceNode], known: list[ParamRef], file: str

@@ -101,6 +101,11 @@ class _Writer:
                 "additionalProperties": False,
                 "description": "Limits on the results of a trial.",
             },
+            "columns": {
+                "type": "object",
+                "additionalProperties": {"enum": ["numeric", "categorical", "datetime", "text", "drop"]},
+                "description": "Types of columns of the table by name; others follow from their values.",
+            },
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -72,6 +72,8 @@ class Space:
         Good configurations to try first.
     constraints : mapping of str to float
         Limits on the results of a trial.
+    columns : mapping of str to str
+        Types of columns of the table by name, as in ``Search(columns=...)``.
     structural : callable
         ``structural(path)`` returns whether the value of this path must be equal for trials to train together.
     excluded : tuple of str
@@ -85,6 +87,7 @@ class Space:
     forbid: tuple[Forbidden, ...] = ()
     enqueue: tuple[InitialPoint, ...] = ()
     constraints: Mapping[str, float] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     structural: Callable[[str], bool] = _always
     excluded: tuple[str, ...] = ()
 
@@ -229,7 +232,8 @@ class Space:
         document["space"] = self.root.to_plain()
         document |= {"forbid": [rule.to_plain() for rule in self.forbid]} if self.forbid else {}
         document |= {"enqueue": [dict(point.written) for point in self.enqueue]} if self.enqueue else {}
-        return document | ({"constraints": dict(self.constraints)} if self.constraints else {})
+        document |= {"constraints": dict(self.constraints)} if self.constraints else {}
+        return document | ({"columns": dict(self.columns)} if self.columns else {})
 
     def to_yaml(self) -> str:
         """Return the space as YAML that loads to an equal space."""

@@ -35,6 +35,7 @@ DOCUMENT_KEYS = (
     "forbid",
     "enqueue",
     "constraints",
+    "columns",
 )
 RANGE_KEYWORDS = ("low", "high", "log", "step", "integer", "fidelity")
 CHOICE_KEYWORDS = ("values", "choice", "weights")

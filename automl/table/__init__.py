@@ -1,10 +1,12 @@
-"""Raw table to typed columns to prepare_matrices matrices, and how rows are split."""
+"""Raw table to typed columns to prepared matrices, and how rows are split."""
 
 from __future__ import annotations
 
 from automl.table.check import check_table
 from automl.table.column_types import usable_columns
-from automl.table.columns import TypedColumns, as_frame
+from automl.table.columns import TypedColumns
+from automl.table.frames import as_frame, split_target
+from automl.table.leaks import check_leaks
 from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
@@ -34,6 +36,7 @@ __all__ = [
     "as_frame",
     "as_series",
     "category_codes",
+    "check_leaks",
     "check_table",
     "irrelevant_options",
     "default_folds",
@@ -44,6 +47,7 @@ __all__ = [
     "prepare_matrices",
     "preprocessor",
     "read_table",
+    "split_target",
     "stratified_order",
     "training_rows",
     "usable_columns",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from automl.errors import Fault, InputError, TableError
-from automl.table.column_types import usable_columns
-from automl.table.columns import TypedColumns, as_frame, repeated_names
+from automl.errors import Fault, InputError, TableError, nearest
+from automl.table.column_types import REQUESTED, usable_columns
+from automl.table.columns import TypedColumns
+from automl.table.frames import as_frame, repeated_names
 from automl.table.splits import default_folds
 from automl.table.target import Target, as_series, asked_task, class_faults, target_faults
 from automl.table.task import Task
@@ -19,7 +21,13 @@ FEWEST_ROWS = 10
 
 
 def check_table(
-    X: Any, y: Any, *, n_folds: int | None = None, task: Task | None = None, text: bool = False
+    X: Any,
+    y: Any,
+    *,
+    n_folds: int | None = None,
+    task: Task | None = None,
+    text: bool = False,
+    types: Mapping[str, str] | None = None,
 ) -> TypedColumns:
     """Return the typed columns of a training table, or raise one error that lists every fault.
 
@@ -35,6 +43,8 @@ def check_table(
         As in `Target.of`.
     text : bool
         Whether free text is used.
+    types : mapping of str to str, optional
+        Types of columns by name, one of `REQUESTED` each; others are inferred.
 
     Returns
     -------
@@ -44,16 +54,21 @@ def check_table(
     Raises
     ------
     TableError
-        Lists: no columns, repeated names, fewer than 10 rows, values that are not plain, no usable column; a
-        target with missing or infinite values, a single class, a class with fewer rows than folds; X and y of
-        different length.
+        Lists: no columns, repeated names, types of unknown columns, fewer than 10 rows, values that are not plain,
+        no usable column; a target with missing or infinite values, a single class, a class with fewer rows than
+        folds; X and y of different length.
     """
     faults: list[Fault] = []
     frame = column = None
-    columns = TypedColumns(text=text)
+    columns = TypedColumns(text=text, types=dict(types) if types else None)
+    try:
+        column = as_series(y)
+    except InputError:
+        column = None  # the fault is reported below, after those of X
     try:
         frame = as_frame(X)
-        faults += _table_faults(frame) or _unusable(columns.fit(X))
+        wrong = _table_faults(frame) + _type_faults(frame, types or {})
+        faults += wrong or _unusable(columns.fit(X, column))
     except TableError as error:
         faults += error.faults
     try:
@@ -75,6 +90,20 @@ def _table_faults(frame: pd.DataFrame) -> list[Fault]:
     faults = repeated_names(frame)
     if len(frame) < FEWEST_ROWS:
         faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"{len(frame)}"))
+    return faults
+
+
+def _type_faults(frame: pd.DataFrame, types: Mapping[str, str]) -> list[Fault]:
+    """Return the faults of the requested types."""
+    faults, names = [], list(frame.columns)
+    for name, kind in types.items():
+        if name not in names:
+            faults.append(
+                Fault("columns", "must name columns of the table", f'"{name}"', nearest(name, names))
+            )
+        if kind not in REQUESTED:
+            rule = f"must be one of {', '.join(REQUESTED)}"
+            faults.append(Fault(f'columns["{name}"]', rule, repr(kind), nearest(str(kind), REQUESTED)))
     return faults
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,51 +12,18 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, TableError, nearest
-from automl.table.column_types import column_type, usable_columns
+from automl.table.column_types import column_format, column_type, usable_columns
 from automl.table.converters import as_booleans, as_dates, as_labels, as_numbers, as_texts
+from automl.table.frames import as_frame, has_names, quoted, repeated_names
+from automl.table.order import TargetOrder
 
-__all__ = ["TypedColumns", "as_frame", "repeated_names"]
+__all__ = ["TypedColumns"]
 
 _WIDE = 500  # columns
 
-# Attributes of `TypedColumns` as models of version 0.1.0 name them.
+# Attributes of `TypedColumns` as models of version 0.1.0 name them, and those that they lack.
 _OLD_ATTRIBUTES = {"kinds_": "column_types_", "layouts_": "date_formats_", "named_": "had_names_"}
-
-
-def as_frame(X: Any) -> pd.DataFrame:
-    """Return a DataFrame with string column names; columns of an array are ``x0``, ``x1``, ....
-
-    Parameters
-    ----------
-    X : DataFrame, or array-like of shape (n, d)
-        The table.
-
-    Raises
-    ------
-    TableError
-        If it is not two-dimensional or has no columns.
-    """
-    if isinstance(X, pd.DataFrame):
-        frame = X.set_axis([str(name) for name in X.columns], axis=1)
-    else:
-        array = np.asarray(X)
-        if array.ndim != 2:
-            came = f"{type(X).__name__} with {array.ndim} axes"
-            raise TableError(
-                Fault("X", "must be a table of rows and columns", came, "Give a DataFrame or a 2-d array.")
-            )
-        frame = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])], copy=False)
-    if frame.shape[1] == 0:
-        raise TableError(Fault("X", "must have at least one column", "no columns"))
-    return frame
-
-
-def repeated_names(frame: pd.DataFrame) -> list[Fault]:
-    """Return a fault if column names repeat."""
-    repeated = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
-    if not repeated:
-        return []
-    return [Fault("X", "every column name must occur once", f"{_quoted(repeated)} repeated", "Rename them.")]
+_NEW_ATTRIBUTES: dict[str, Any] = {"types": None, "formats": None, "number_formats_": {}}
 
 
 class TypedColumns(TransformerMixin, BaseEstimator):
@@ -67,15 +36,21 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     ----------
     text : bool
         Whether free text is kept.
+    types : dict of str to str, optional
+        Types of columns by name: numeric, categorical, boolean, datetime, text or drop. Others are inferred.
+    formats : dict of str to str, optional
+        Formats of columns in ``types``: the `strptime` format of dates, or "," for decimal commas.
 
     Attributes
     ----------
     column_types_ : dict of str to str
-        Each column's type: numeric, categorical, boolean, datetime, text, or (dropped) constant, identifier.
+        Each column's type: numeric, categorical, boolean, datetime, text, or (dropped) constant, identifier, drop.
     date_formats_ : dict of str to str
         The date format of each datetime column.
+    number_formats_ : dict of str to str
+        The decimal sign of each numeric column of texts with decimal commas.
     had_names_ : bool
-        Whether the training table was a DataFrame.
+        Whether the columns of the training table had names.
     n_features_in_ : int
         The number of input columns, dropped ones included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -92,63 +67,83 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     [1.5, nan]
     """
 
-    def __init__(self, text: bool = False) -> None:
+    def __init__(
+        self,
+        text: bool = False,
+        types: Mapping[str, str] | None = None,
+        formats: Mapping[str, str] | None = None,
+    ) -> None:
         self.text = text
+        self.types = types
+        self.formats = formats
 
     def fit(self, X: Any, y: Any = None) -> TypedColumns:
-        """Infer each column's type.
+        """Infer the types of the columns that ``types`` does not name.
 
         Parameters
         ----------
-        X : DataFrame, or array-like of shape (n, d)
+        X : DataFrame, or another table that `as_frame` takes
             The raw table.
-        y : object
-            Not used.
+        y : array-like of shape (n,), optional
+            The target. An integer column that counts the rows is used if the target follows its order.
 
         Raises
         ------
         TableError
-            If names repeat, or values are not plain.
+            If names repeat, values are not plain, or a column of ``types`` that is used is missing.
         """
-        frame = as_frame(X)
+        types = dict(self.types or {})
+        frame = self._with_names(X, types, None)
         faults = repeated_names(frame)
         if len(frame) == 0:
             faults.append(Fault("X", "must have at least one row", "no rows"))
+        faults += self._missing(frame, usable_columns(types, text=self.text))
         if faults:
             raise TableError(faults)
+        decimal = getattr(X, "attrs", {}).get("decimal", ".")
+        target = None if y is None or len(y) != len(frame) else TargetOrder(y)
         column_types: dict[str, str] = {}
-        date_formats: dict[str, str] = {}
-        for name in frame.columns:
+        formats: dict[str, str] = {}
+        for name, column in zip(map(str, frame.columns), map(frame.__getitem__, frame.columns), strict=True):
             try:
-                column_types[name], layout = column_type(frame[name])
+                column_types[name], formats[name] = self._type_of(column, target, decimal)
             except TypeError as error:
-                faults.append(
-                    Fault(
-                        f'column "{name}"',
-                        "cells must be plain values",
-                        str(error),
-                        "Flatten or drop the column.",
-                    )
-                )
-                continue
-            if layout:
-                date_formats[name] = layout
+                rule, remedy = "cells must be plain values", "Flatten or drop the column."
+                faults.append(Fault(f'column "{name}"', rule, str(error), remedy))
         if faults:
             raise TableError(faults)
+        if target is not None and not usable_columns(column_types, text=True):
+            column_types |= _learnable(frame, column_types, types)
         self.column_types_ = column_types
-        self.date_formats_ = date_formats
-        self.had_names_ = isinstance(X, pd.DataFrame)
+        self.date_formats_ = {
+            name: formats[name] for name, kind in column_types.items() if kind == "datetime"
+        }
+        self.number_formats_ = {
+            name: formats[name] for name, kind in column_types.items() if kind == "numeric" and formats[name]
+        }
+        self.had_names_ = has_names(X)
         self.n_features_in_ = len(column_types)
         self.feature_names_in_ = np.array(list(column_types), dtype=object)
         return self
+
+    @property
+    def kinds_(self) -> dict[str, str]:
+        """The name of ``column_types_`` in version 0.1.0."""
+        return self.column_types_
+
+    def fixed(self) -> TypedColumns:
+        """Return an unfitted copy that keeps these types and formats on other rows."""
+        check_is_fitted(self)
+        return TypedColumns(self.text, self.column_types_, self.date_formats_ | self.number_formats_)
 
     def transform(self, X: Any) -> pd.DataFrame:
         """Return the usable columns, each converted to its type.
 
         Parameters
         ----------
-        X : DataFrame, or array-like of shape (n, n_features_in_)
-            A table with the columns seen in `fit`, in any order and of any convertible dtype.
+        X : DataFrame, or another table that `as_frame` takes
+            A table with the columns seen in `fit`, in any order and of any convertible dtype. Dropped columns may
+            be missing. A table without names matches by position.
 
         Returns
         -------
@@ -159,7 +154,12 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         Raises
         ------
         TableError
-            Lists every missing, extra and inconvertible column.
+            Lists every missing and inconvertible column.
+
+        Warns
+        -----
+        UserWarning
+            If there are columns that the training table did not have; they are ignored.
         """
         check_is_fitted(self)
         frame = self._with_known_names(X)
@@ -173,7 +173,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                 bad = [str(error)]
             if bad:
                 rule = f"must hold {self.column_types_[name]} values, as in training"
-                faults.append(Fault(f'column "{name}"', rule, _quoted(bad)))
+                faults.append(Fault(f'column "{name}"', rule, quoted(bad)))
         if faults:
             raise TableError(faults)
         # Copied to one block, rows and columns of a wide table are selected many times faster.
@@ -185,7 +185,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         return np.array(usable_columns(self.column_types_, text=self.text), dtype=object)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({_OLD_ATTRIBUTES.get(name, name): value for name, value in state.items()})
+        known = {_OLD_ATTRIBUTES.get(name, name): value for name, value in state.items()}
+        super().__setstate__(_NEW_ATTRIBUTES | known)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -199,34 +200,62 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             return as_labels(column)
         if kind == "text":
             return as_texts(column)
-        return as_booleans(column) if kind == "boolean" else as_numbers(column)
+        if kind == "boolean":
+            return as_booleans(column)
+        return as_numbers(column, self.number_formats_.get(str(column.name), "."))
+
+    def _type_of(self, column: pd.Series, target: TargetOrder | None, decimal: str) -> tuple[str, str]:
+        kind = (self.types or {}).get(str(column.name))
+        if kind is None:
+            return column_type(column, target, decimal=decimal)
+        name, formats = str(column.name), self.formats
+        if formats is None or (kind == "datetime" and name not in formats):
+            return kind, column_format(column, kind, decimal=decimal)
+        return kind, formats.get(name, "")
 
     def _with_known_names(self, X: Any) -> pd.DataFrame:
-        frame, known = as_frame(X), list(self.column_types_)
-        # A model trained on a DataFrame also takes an array, and vice versa: columns match by position.
-        by_place = self.had_names_ != isinstance(X, pd.DataFrame) and not set(known) <= set(frame.columns)
-        if by_place and frame.shape[1] == len(known):
-            return frame.set_axis(known, axis=1)
+        frame = self._with_names(X, self.column_types_, self.had_names_)
         faults = repeated_names(frame)
         extra = [name for name in dict.fromkeys(frame.columns) if name not in self.column_types_]
-        missing = [name for name in known if name not in frame.columns]
-        if by_place:
-            rule = f"must have the {len(known)} columns of the training table"
-            faults.append(Fault("X", rule, f"{frame.shape[1]} columns"))
-        else:
-            rule = "must be in the table, as in training"
-            faults += [
-                Fault(f'column "{name}"', rule, "no such column", nearest(name, extra) if extra else "")
-                for name in missing
-            ]
-            if extra:
-                rule, remedy = "must have only the columns of the training table", "Drop or rename them."
-                faults.append(Fault("X", rule, f"also {_quoted(extra)}", remedy))
+        faults += self._missing(frame, usable_columns(self.column_types_, text=self.text), extra)
         if faults:
             raise TableError(faults)
+        if extra:
+            message = f"Columns that the training table did not have are ignored: {quoted(extra)}."
+            warnings.warn(message, stacklevel=2)
         return frame
 
+    def _with_names(self, X: Any, types: Mapping[str, str], named_before: bool | None) -> pd.DataFrame:
+        """Return a table with the names of known columns; one without names matches by position."""
+        frame, known, named = as_frame(X), list(types), has_names(X)
+        by_name = named if named_before is None else named and named_before
+        if not known or by_name or ((named or named_before is None) and set(known) <= set(frame.columns)):
+            return frame
+        for names in (known, usable_columns(types, text=self.text)):
+            if frame.shape[1] == len(names):
+                return frame.set_axis(names, axis=1)
+        rule = f"a table without names must have the {len(known)} columns of the training table"
+        raise TableError(Fault("X", rule, f"{frame.shape[1]} columns"))
 
-def _quoted(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(f'"{name}"' for name in names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    @staticmethod
+    def _missing(frame: pd.DataFrame, needed: list[str], extra: list[str] | None = None) -> list[Fault]:
+        there = set(frame.columns)
+        return [
+            Fault(
+                f'column "{name}"',
+                "must be in the table, as in training",
+                "no such column",
+                nearest(name, extra) if extra else "",
+            )
+            for name in needed
+            if name not in there
+        ]
+
+
+def _learnable(
+    frame: pd.DataFrame, column_types: Mapping[str, str], types: Mapping[str, str]
+) -> dict[str, str]:
+    """Return types for identifiers of a table that has nothing else: numbers if there are any, or categories."""
+    names = [name for name, kind in column_types.items() if kind == "identifier" and name not in types]
+    numbers = [name for name in names if not as_numbers(frame[name])[1]]
+    return dict.fromkeys(numbers, "numeric") if numbers else dict.fromkeys(names, "categorical")

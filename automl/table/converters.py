@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["as_booleans", "as_dates", "as_labels", "as_numbers", "as_texts", "distinct_texts", "bad_examples"]
+from automl.table.formats import ISO, bad_examples, parse_dates, parse_numbers
+
+__all__ = [
+    "TRUTH",
+    "as_booleans",
+    "as_dates",
+    "as_labels",
+    "as_numbers",
+    "as_texts",
+    "dense",
+    "distinct_texts",
+]
 
 Converted = tuple[np.ndarray, list[str]]
 
@@ -21,9 +32,9 @@ TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), 0.0),
 }
-# Texts for "missing" in columns of numbers, booleans and dates. Among categories only a blank is missing:
-# "NA" or "none" can be a category.
-NOTHING = frozenset({"", "na", "n/a", "nan", "nat", "null", "none", "?", "-"})
+
+
+DAY_NUMBER = "%Y%m%d"  # dates such as 20200615, on request only
 
 
 def label(cell: Any) -> str:
@@ -51,7 +62,16 @@ def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         codes, cells = column.cat.codes.to_numpy(), column.cat.categories
     else:
         codes, cells = pd.factorize(column)
+    if isinstance(cells.dtype, pd.StringDtype):
+        return codes, cells.str.strip().to_numpy(dtype=object)
     return codes, np.array([label(cell) for cell in cells], dtype=object)
+
+
+def dense(column: pd.Series) -> pd.Series:
+    """Return a column without pandas' sparse dtype, and objects with their inferred dtype."""
+    if isinstance(column.dtype, pd.SparseDtype):
+        return pd.Series(np.asarray(column), index=column.index, name=column.name)
+    return column.infer_objects() if column.dtype == object else column
 
 
 def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
@@ -62,13 +82,12 @@ def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
     return rows
 
 
-def bad_examples(texts: np.ndarray, failed: np.ndarray) -> list[str]:
-    """Return up to three of the texts that failed and do not mean "missing"."""
-    return [text for text in texts[failed] if text.casefold() not in NOTHING][:3]
+def as_numbers(column: pd.Series, decimal: str = ".") -> Converted:
+    """Return float64, NaN where missing or infinite; durations in seconds, booleans as 0 and 1.
 
-
-def as_numbers(column: pd.Series) -> Converted:
-    """Return float64, NaN where missing or infinite; durations in seconds, booleans as 0 and 1."""
+    ``decimal`` is the decimal sign of texts.
+    """
+    column = dense(column)
     dtype = column.dtype
     bad: list[str] = []
     if pd.api.types.is_timedelta64_dtype(dtype):
@@ -79,7 +98,7 @@ def as_numbers(column: pd.Series) -> Converted:
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
         codes, texts = distinct_texts(column)
-        found = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=float)
+        found = parse_numbers(texts, decimal)
         bad = bad_examples(texts, np.isnan(found))
         values = expand(codes, found, np.nan)
     if np.isinf(values).any():
@@ -89,6 +108,7 @@ def as_numbers(column: pd.Series) -> Converted:
 
 def as_booleans(column: pd.Series) -> Converted:
     """Return 0.0, 1.0 or NaN; other words are missing, like unseen categories."""
+    column = dense(column)
     if pd.api.types.is_numeric_dtype(column.dtype):
         values, bad = as_numbers(column)
         wrong = ~np.isnan(values) & (values != 0) & (values != 1)
@@ -100,6 +120,7 @@ def as_booleans(column: pd.Series) -> Converted:
 
 def as_dates(column: pd.Series, layout: str) -> Converted:
     """Return datetime64[us] in UTC without a time zone; ``layout`` is the `strptime` format of texts."""
+    column = dense(column)
     dtype = column.dtype
     if isinstance(dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
@@ -107,24 +128,19 @@ def as_dates(column: pd.Series, layout: str) -> Converted:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     if pd.api.types.is_datetime64_dtype(column.dtype):
         return column.to_numpy(dtype="datetime64[us]"), []
-    if pd.api.types.is_numeric_dtype(dtype):
-        return np.full(len(column), np.datetime64("NaT", "us")), [f"numbers ({dtype})"]
+    if pd.api.types.is_numeric_dtype(dtype) and layout != DAY_NUMBER:
+        bad = [] if column.isna().all() else [f"numbers ({dtype})"]
+        return np.full(len(column), np.datetime64("NaT", "us")), bad
     codes, texts = distinct_texts(column)
     found = parse_dates(texts, layout)
-    if layout != "ISO8601":
-        found = np.where(np.isnat(found), parse_dates(texts, "ISO8601"), found)
+    if layout != ISO:
+        found = np.where(np.isnat(found), parse_dates(texts, ISO), found)
     return expand(codes, found, np.datetime64("NaT", "us")), bad_examples(texts, np.isnat(found))
-
-
-def parse_dates(texts: np.ndarray, layout: str) -> np.ndarray:
-    """Return datetime64[us] in UTC, NaT where a text has another format."""
-    dates = pd.to_datetime(pd.Series(texts, dtype=object), format=layout, errors="coerce", utc=True)
-    return dates.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
 
 
 def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
     """Return a categorical of sorted texts, missing where blank."""
-    codes, texts = distinct_texts(column)
+    codes, texts = distinct_texts(dense(column))
     texts[texts == ""] = np.nan
     places, known = pd.factorize(texts, sort=True)
     return pd.Categorical.from_codes(expand(codes, places, -1), categories=pd.Index(known)), []
@@ -132,5 +148,5 @@ def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
 
 def as_texts(column: pd.Series) -> Converted:
     """Return texts, empty where missing."""
-    codes, texts = distinct_texts(column)
+    codes, texts = distinct_texts(dense(column))
     return expand(codes, texts, ""), []

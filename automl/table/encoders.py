@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from typing_extensions import override
 
 from automl.table.cardinality import ByCardinality, CategoryCounts
+from automl.table.frames import unique_names
 from automl.table.strings import StringVectors
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "CategoryCodes",
     "Encoder",
     "EncoderContext",
+    "OneHot",
     "category_encoder",
     "encoder_named",
     "high_cardinality_encoder",
@@ -101,8 +103,16 @@ class CategoryCodes(OrdinalEncoder):
         return super().transform(X) + np.float32(2)
 
 
+class OneHot(OneHotEncoder):
+    """scikit-learn's encoder with unique names: ``a_b`` with ``c`` and ``a`` with ``b_c`` differ."""
+
+    @override
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        return unique_names(super().get_feature_names_out(input_features))
+
+
 def _onehot(context: EncoderContext) -> Any:
-    return OneHotEncoder(
+    return OneHot(
         max_categories=context.settings["max_categories"],
         handle_unknown="infrequent_if_exist",
         sparse_output=False,

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import json
+import lzma
 import os
+import warnings
+import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 
 from automl.errors import Fault, TableError, nearest
-from automl.table.columns import repeated_names
+from automl.table.csv_text import read_csv_text, text_numbers
+from automl.table.frames import as_frame, repeated_names
 
-__all__ = ["read_table"]
+__all__ = ["ENDINGS", "read_table"]
 
-ENCODING = "utf-8-sig"  # takes a byte order mark, and does without
-SEPARATORS = (",", ";", "\t")
-FAILURES = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-)  # what pandas, pyarrow, gzip and codecs raise on a bad file
+# What pandas, pyarrow, the decompressors and the codecs raise on a bad file.
+FAILURES = (ValueError, OSError, EOFError, KeyError, LookupError, lzma.LZMAError, zipfile.BadZipFile)
+_EXCEL = "pip install 'automl-orchestrator[excel]'"
 
 
 def read_table(
-    path: str | os.PathLike[str], target: str | None = None
+    path: str | os.PathLike[str],
+    target: str | None = None,
+    *,
+    encoding: str | None = None,
+    separator: str | None = None,
 ) -> pd.DataFrame | tuple[pd.DataFrame, pd.Series]:
     """Read a table and separate the target column.
 
     Parameters
     ----------
     path : path
-        A ``.csv``, ``.csv.gz`` or ``.parquet`` file. A csv file is UTF-8 text with names in its first line;
-        commas, semicolons or tabs separate values.
+        Text with names in its first line (``.csv``, ``.tsv``, ``.txt``) or JSON lines (``.jsonl``), also compressed
+        (``.gz``, ``.bz2``, ``.xz``, ``.zst``, ``.zip``); ``.parquet`` or ``.pq``, or a folder of them; ``.feather``;
+        ``.xlsx`` (its first sheet).
     target : str, optional
         The column to predict.
+    encoding : str, optional
+        Encoding of a text; by default UTF-8 or UTF-16, or else Windows-1252 with a warning.
+    separator : str, optional
+        Separator of a text; by default a comma, semicolon, tab or pipe, whichever fits.
 
     Returns
     -------
     DataFrame, or (DataFrame, Series) with ``target``
-        The columns, and the target. ``frame.attrs["file"]`` is the path of the file.
+        The columns, and the target. Cells of a text that are not plain numbers or true and false stay text, and only
+        empty cells are missing: ``None`` and ``NA`` may be categories. ``frame.attrs["file"]`` is the path of the file.
 
     Raises
     ------
@@ -49,21 +65,25 @@ def read_table(
         lacks the target column.
     """
     file = Path(path)
-    read = _reader(file)
     where = str(file)
-    if not file.is_file():
-        came = "a folder" if file.is_dir() else "no such file"
+    read = _reader(file, encoding, separator)
+    if not file.is_dir() and (not file.is_file() or file.stat().st_size == 0):
+        if file.is_file():
+            raise TableError(Fault(where, "must hold a table", "an empty file"))
         beside = [other.name for other in file.parent.glob("*")] if file.parent.is_dir() else []
-        raise TableError(Fault(where, "must be a file", came, nearest(file.name, beside) if beside else ""))
-    if file.stat().st_size == 0:
-        raise TableError(Fault(where, "must hold a table", "an empty file"))
+        remedy = nearest(file.name, beside) if beside else ""
+        raise TableError(Fault(where, "must be a file", "no such file", remedy))
     try:
         frame = read(file)
+    except TableError:
+        raise
     except pd.errors.EmptyDataError as error:
         raise TableError(Fault(where, "must hold a table", "an empty file")) from error
     except FAILURES as error:
         came = str(error).strip().split("\n")[0] or type(error).__name__
-        raise TableError(Fault(where, "must be readable in the format of its ending", came)) from error
+        remedy = "Give separator= or encoding= if the guess is wrong." if _is_text(file) else ""
+        rule = "must be readable in the format of its ending"
+        raise TableError(Fault(where, rule, came.rstrip("."), remedy)) from error
     faults = [Fault(where, fault.rule, fault.came, fault.remedy) for fault in repeated_names(frame)]
     if len(frame) == 0 and not faults:
         faults.append(Fault(where, "must have rows", "column names only"))
@@ -73,45 +93,117 @@ def read_table(
     if faults:
         raise TableError(faults)
     frame.attrs["file"] = str(file.resolve())
-    return frame if target is None else (frame.drop(columns=target), frame[target])
+    if target is None:
+        return frame
+    y = frame[target]
+    if isinstance(y.dtype, pd.StringDtype):
+        y = text_numbers(y, frame.attrs.get("decimal", "."))
+    return frame.drop(columns=target), y
 
 
-def _reader(file: Path) -> Callable[[Path], pd.DataFrame]:
-    name = file.name.lower()
-    for suffix, read in READERS.items():
-        if name.endswith(suffix):
-            return read
-    raise TableError(Fault(str(file), f"must end in {', '.join(READERS)}", f'"{file.suffix}"'))
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    names: list[str] = []
-    for separator in SEPARATORS:
-        # As a header, pandas would rename repeated names (a, a.1); as a row they are kept.
-        names = [name for name in _first_lines(file, separator, 1).iloc[0] if name]
-        if len(names) > 1:
-            break
-    else:
-        separator = SEPARATORS[0]
-    if len(set(names)) < len(names):
-        return pd.DataFrame(columns=names)
-    # If rows are longer than the header, pandas would use the first values as an index; this call fails.
-    _first_lines(file, separator, 2)
-    return pd.read_csv(file, sep=separator, encoding=ENCODING, low_memory=False)
-
-
-def _first_lines(file: Path, separator: str, n: int) -> pd.DataFrame:
-    return pd.read_csv(
-        file, sep=separator, header=None, nrows=n, dtype=str, encoding=ENCODING, na_filter=False
-    )
+def _read_jsonl(file: Path) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(_bytes(file).decode("utf-8-sig").splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+            if not isinstance(rows[-1], dict):
+                raise ValueError(f"line {number}: expected an object, got {line[:40]}")
+    return as_frame(rows) if rows else pd.DataFrame()
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
-    names = parquet.read_schema(file).names
+    if file.is_dir() and not any(_parquet_files(file)):
+        rule = "a folder must hold .parquet files"
+        raise TableError(Fault(str(file), rule, "a folder without"))
+    names = parquet.read_schema(file if file.is_file() else next(_parquet_files(file))).names
     if len(set(names)) < len(names):
         return pd.DataFrame(columns=names)
     frame = pd.read_parquet(file)
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
-READERS = {".csv": _read_csv, ".csv.gz": _read_csv, ".parquet": _read_parquet}
+def _parquet_files(folder: Path) -> Any:
+    return (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in (".parquet", ".pq"))
+
+
+def _read_feather(file: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = feather.read_table(file).to_pandas()
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
+def _read_excel(file: Path) -> pd.DataFrame:
+    try:
+        with pd.ExcelFile(file, engine="openpyxl") as book:
+            first, *others = book.sheet_names
+            frame = book.parse(first, keep_default_na=False, na_values=[""], header=None, dtype=object)
+    except ImportError as error:
+        raise TableError(
+            Fault(str(file), "needs the package openpyxl", "none installed", f"Run {_EXCEL}.")
+        ) from error
+    if others:
+        warnings.warn(
+            f'{file.name}: the first sheet, "{first}", is read; there are {len(others)} more.', stacklevel=4
+        )
+    names = [str(name) if name == name else f"Unnamed: {i}" for i, name in enumerate(frame.iloc[0])]
+    return frame.iloc[1:].reset_index(drop=True).infer_objects().set_axis(names, axis=1)
+
+
+def _read_text(file: Path, encoding: str | None, separator: str | None) -> pd.DataFrame:
+    return read_csv_text(_bytes(file), encoding, separator)
+
+
+def _bytes(file: Path) -> Any:
+    """Return the content of a text file, decompressed."""
+    suffix = file.suffix.lower()
+    if suffix == ".zip":
+        with zipfile.ZipFile(file) as archive:
+            members = [
+                name for name in archive.namelist() if not name.startswith("__MACOSX") and name[-1] != "/"
+            ]
+            if len(members) != 1:
+                raise ValueError(f"expected one file in the archive, found {len(members)}")
+            return archive.read(members[0])
+    if suffix == ".zst":
+        with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
+            return stream.read()
+    if suffix in _DECOMPRESS:
+        return _DECOMPRESS[suffix](file.read_bytes())
+    return pa.memory_map(str(file)).read_buffer()
+
+
+_DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+}
+_COMPRESSED = ("", *_DECOMPRESS, ".zst", ".zip")
+_TEXT = (".csv", ".tsv", ".txt")
+_BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+    ".feather": _read_feather,
+    ".xlsx": _read_excel,
+}
+ENDINGS = (*_TEXT, ".jsonl", *_BINARY)
+
+
+def _reader(file: Path, encoding: str | None, separator: str | None) -> Callable[[Path], pd.DataFrame]:
+    name = file.name.lower()
+    if file.is_dir():
+        return _read_parquet
+    if name.endswith(tuple(ending + packed for ending in _TEXT for packed in _COMPRESSED)):
+        return partial(_read_text, encoding=encoding, separator=separator)
+    if name.endswith(tuple(".jsonl" + packed for packed in _COMPRESSED)):
+        return _read_jsonl
+    for suffix, read in _BINARY.items():
+        if name.endswith(suffix):
+            return read
+    rule = f"must end in {', '.join(ENDINGS)}, or in {', '.join(_COMPRESSED[1:])} after a text's ending"
+    raise TableError(Fault(str(file), rule, f'"{file.suffix}"'))
+
+
+def _is_text(file: Path) -> bool:
+    return any(ending in file.name.lower() for ending in _TEXT)

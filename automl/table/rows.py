@@ -12,7 +12,8 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 
 from automl.errors import Fault, InputError, SettingError, TableError, nearest
-from automl.table.columns import TypedColumns, as_frame
+from automl.table.columns import TypedColumns
+from automl.table.frames import as_frame
 from automl.table.target import as_series
 from automl.table.task import numbers_of
 from automl.table.weights import weights_faults

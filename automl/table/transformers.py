@@ -12,6 +12,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 from sklearn.utils.validation import check_is_fitted
 
+from automl.table.frames import unique_names
+
 __all__ = ["DateParts", "Float32", "GaussianRank", "SpreadScaler", "TextColumns"]
 
 DAY = 86_400.0
@@ -86,9 +88,7 @@ class DateParts(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return ``column_feature`` for every feature."""
         check_is_fitted(self)
-        return np.array(
-            [f"{name}_{part}" for name, parts in self.parts_.items() for part in parts], dtype=object
-        )
+        return unique_names(f"{name}_{part}" for name, parts in self.parts_.items() for part in parts)
 
     def _parts_of(self, column: pd.Series, origin: float) -> dict[str, np.ndarray]:
         days = _days(column)
@@ -189,12 +189,11 @@ class TextColumns(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return ``column_word`` for every word."""
         check_is_fitted(self)
-        names = [
+        return unique_names(
             f"{name}_{word}"
             for name, words in self.vectorizers_.items()
             for word in words.get_feature_names_out()
-        ]
-        return np.array(names, dtype=object)
+        )
 
 
 class SpreadScaler(RobustScaler):

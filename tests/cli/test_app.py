@@ -95,7 +95,15 @@ def test_commands_search_rank_export_and_predict(table, run):
     X, y = penguins()
     assert (out.prediction == y).mean() > 0.9
     assert np.array_equal(out.prediction, automl.load_model("model").predict(X))
-    assert list(out.columns[1:]) == ["probability_Adelie", "probability_Chinstrap", "probability_Gentoo"]
+    names = ["row", "prediction", "probability_Adelie", "probability_Chinstrap", "probability_Gentoo"]
+    assert list(out.columns) == names
+    assert out.row.tolist() == list(range(1, len(y) + 1))
+    code, printed = run("predict", "model", "rows.parquet", "-o", "kept.csv", "--keep", "Individual ID,Sex")
+    kept = pd.read_csv("kept.csv")
+    assert list(kept.columns) == ["row", "Individual ID", "Sex", "prediction"]
+    assert kept["Individual ID"].tolist() == X["Individual ID"].tolist()
+    code, printed = run("predict", "model", "rows.parquet", "-o", "kept.csv", "--keep", "Sexx")
+    assert (code, 'Did you mean "Sex"' in printed) == (2, True)
 
     # The training file also holds the target column, which predict ignores.
     for model in ("model", "models:/automl-species/1"):

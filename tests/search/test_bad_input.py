@@ -23,7 +23,7 @@ def with_missing(count):
 
 REAL = pd.Series(np.linspace(0, 1, len(X)), name="height")
 
-WITHOUT_INFORMATION = pd.DataFrame({"same": ["s"] * 60, "id": [f"row {i}" for i in range(60)]})
+WITHOUT_INFORMATION = pd.DataFrame({"same": ["s"] * 60, "empty": [None] * 60})
 
 BAD_INPUT = {
     "target with missing values": (
@@ -36,9 +36,18 @@ BAD_INPUT = {
     "fewer than ten rows": ((X.head(9), y.head(9)), {}, automl.TableError, r"10 rows.*9"),
     "duplicate column names": ((X.set_axis(["a", "a"], axis=1), y), {}, automl.TableError, r'"a"'),
     "infinite target": ((X, REAL.replace(1.0, np.inf)), {}, automl.TableError, r'"height".*finite'),
-    "only constants and identifiers": (
-        (WITHOUT_INFORMATION, y), {}, automl.TableError, "identifier",
+    "only constants": ((WITHOUT_INFORMATION, y), {}, automl.TableError, r'"same" \(constant\)'),
+    "target among the columns": (
+        (X.assign(up=y), y), {}, automl.TableError, r'target "up": must not be among.*fit\(X, "up"\)',
     ),
+    "target of another name": ((X, "upp"), {}, automl.TableError, r'y: the target must be a column.*"upp"'),
+    "type of no column": (
+        (X, y), {"columns": {"aa": "numeric"}}, automl.TableError, r'columns: must name columns.*Did you mean "a"',
+    ),
+    "unknown type": (
+        (X, y), {"columns": {"a": "number"}}, automl.TableError, r'columns\["a"\]: must be one of numeric,.*"numeric"',
+    ),
+    "types that are no dict": ((X, y), {"columns": ["a"]}, automl.SettingError, r"columns: must be"),
     "other lengths": ((X.head(50), y), {}, automl.TableError, r"50.*60|60.*50"),
     "unknown space": ((X, y), {"space": "tabluar"}, automl.SpaceError, r'tabluar.*"tabular"'),
     "faulty space": ((X, y), {"space": {"space": {"modle": 1}}}, automl.SpaceError, r'modle.*"model"'),

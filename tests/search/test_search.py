@@ -250,7 +250,8 @@ def test_search_clones_and_has_a_repr():
 def test_search_fits_twice_without_old_attributes(folder):
     X, y = penguins()
     search = make(TREE, n_trials=2).fit(X, y)
-    search.set_params(refit=False).fit(X, X["Body Mass (g)"].fillna(4000.0) + 0.5)
+    mass = X["Body Mass (g)"].fillna(4000.0) + np.random.default_rng(0).random(len(X))
+    search.set_params(refit=False).fit(X, mass.rename("mass"))
     assert search.task_ == "regression"
     for name in ("best_estimator_", "classes_", "model_uri_"):
         assert not hasattr(search, name)
@@ -315,7 +316,7 @@ space:
 def test_search_excludes_irrelevant_preprocessing(folder, missing):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "c"])
-    y = X["a"] > 0
+    y = (X["a"] > 0).rename("up")
     X.loc[3, "b"] = np.nan if missing else 0
     impute = {"impute": ["mean", "median"], "scale": ["none", "robust"]}
     preprocess = {"numeric": impute, "categorical": {"encode": ["onehot", "ordinal"]}}

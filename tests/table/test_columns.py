@@ -108,12 +108,12 @@ def test_transform_lists_all_faults(table):
         columns.transform(table.rename(columns={"n": "nn", "i": "ii"}))
     message = str(error.value)
     assert 'column "n": must be in the table' in message
-    assert 'column "i"' in message
-    assert 'also "nn", "ii"' in message
+    assert 'column "i"' not in message, "a dropped column is not needed"
     with pytest.raises(TableError) as error:
         columns.transform(table.assign(n="abc", d=5, b=7, c=[[1]] * N))
     assert len(error.value.faults) == 4
-    for wrong in (table.to_numpy()[:, :3], pd.concat([table, table[["n"]]], axis=1), table["n"]):
+    wide = np.hstack([table.to_numpy(), table.to_numpy()])
+    for wrong in (table.to_numpy()[:, :3], wide, pd.concat([table, table[["n"]]], axis=1), table["n"]):
         with pytest.raises(TableError):
             columns.transform(wrong)
 

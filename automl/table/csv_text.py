@@ -1,0 +1,246 @@
+"""Read separated values as text, and give plain numbers and truth values their dtype."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+
+from automl.table.formats import MISSING, decimal_sign, parse_numbers, plain_numbers
+
+__all__ = ["text_numbers", "read_csv_text"]
+
+SEPARATORS = (",", ";", "\t", "|")
+FALLBACK_ENCODING = "cp1252"  # Latin-1 as Windows writes it
+
+_SAMPLE_BYTES = 1 << 16
+_SAMPLE_RECORDS = 200
+_SAMPLE_CELLS = 200
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# "1.234" is 1234 beside decimal commas, which other rows or other files may have.
+_AMBIGUOUS = r"^[+-]?\d{1,3}(?:\.\d{3})+$"
+_CODE = r"^[+-]?0[\dxX]"
+
+
+def read_csv_text(
+    content: bytes | pa.Buffer, encoding: str | None = None, separator: str | None = None
+) -> pd.DataFrame:
+    """Return the table of a text of separated values.
+
+    Cells that are plain numbers in a whole column become int64 or float64, and true and false bool. All others stay
+    text: the types of a search decide on the original text. Empty cells are missing.
+
+    Parameters
+    ----------
+    content : bytes or Buffer
+        The file.
+    encoding : str, optional
+        By default UTF-8, UTF-16 by its byte order mark or zero bytes, or else Windows-1252 with a warning.
+    separator : str, optional
+        By default the first line ``sep=;``, or the one of comma, semicolon, tab and pipe that splits the first records
+        into the same number of fields.
+
+    Returns
+    -------
+    DataFrame
+        ``attrs["decimal"]`` is "," for a file with semicolons and without numbers with decimal points.
+
+    Raises
+    ------
+    ValueError
+        If the text cannot be decoded or split.
+    """
+    text = _as_utf8(content, encoding)
+    sample = _sample(text)
+    skipped = 0
+    if mark := re.match(r"sep=(.)\r?\n", sample):
+        separator, sample, skipped = separator or mark[1], sample[mark.end() :], 1
+    separator = separator or _separator(sample)
+    records = list(_records(sample, separator))
+    if not records:
+        raise pd.errors.EmptyDataError("no lines")
+    names = [name.strip() for name in records[0]]
+    width = len(names)
+    if len(records) > 1 and all(len(row) == width + 1 and row[-1] == "" for row in records[1:]):
+        names.append("")  # every row ends with a separator that the first line lacks
+    table = _parsed(text, names, separator, skipped)
+    keep = [
+        i
+        for i, name in enumerate(names)
+        if name or table.column(i).null_count < len(table) or len(table) == 0
+    ]
+    if width < len(names) and width in keep:
+        raise ValueError(f"Expected {width} fields, as in the first line, saw {len(names)}")
+    labels = [names[i] or f"Unnamed: {i}" for i in keep]
+    columns = {i: _typed(table.column(i)) for i in keep}
+    frame = pd.DataFrame(columns, copy=False).set_axis(labels, axis=1)
+    points = any(
+        column.dtype == np.float64 and not (column.dropna() % 1 == 0).all() for column in columns.values()
+    )
+    if separator == ";" and not points:
+        frame.attrs["decimal"] = ","
+    return frame
+
+
+def text_numbers(column: pd.Series, decimal: str = ".") -> pd.Series:
+    """Return a column of texts as numbers if all of them are numbers in one format, else the column."""
+    codes, cells = pd.factorize(column)
+    texts = np.array([str(cell).strip() for cell in cells], dtype=object)
+    sign = decimal_sign(texts, decimal)
+    if not sign:
+        return column
+    values = np.append(parse_numbers(texts, sign), np.nan)[codes]
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def _as_utf8(content: bytes | pa.Buffer, encoding: str | None) -> pa.Buffer:
+    buffer = pa.py_buffer(content)
+    head = buffer[:_SAMPLE_BYTES].to_pybytes()
+    known = encoding or next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+    if known is None and b"\0" in head:
+        known = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    if known is None:
+        try:
+            pa.array([None], pa.string())
+            codecs.utf_8_decode(memoryview(buffer), "strict", True)
+            return buffer
+        except UnicodeDecodeError:
+            known = FALLBACK_ENCODING
+            message = f"The text is not UTF-8 and is read as {known} (Western European). "
+            warnings.warn(
+                message + 'If letters are wrong, name its encoding: encoding="cp1250".', stacklevel=4
+            )
+    decoded = buffer.to_pybytes().decode(
+        known, "replace" if known == FALLBACK_ENCODING and not encoding else "strict"
+    )
+    return pa.py_buffer(decoded.encode())
+
+
+def _sample(text: pa.Buffer) -> str:
+    head = str(text[:_SAMPLE_BYTES].to_pybytes(), "utf-8", "ignore").lstrip("\ufeff")
+    if len(text) > _SAMPLE_BYTES and "\n" in head:
+        head = head[: head.rindex("\n") + 1]
+    return head
+
+
+def _records(sample: str, separator: str) -> list[list[str]]:
+    try:
+        rows = csv.reader(io.StringIO(sample), delimiter=separator)
+        return [row for _, row in zip(range(_SAMPLE_RECORDS), (row for row in rows if row), strict=False)]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _separator(sample: str) -> str:
+    """Return the separator with which most records have as many fields as the first one."""
+    best, best_score = SEPARATORS[0], (False, 0)
+    for separator in SEPARATORS:
+        widths = [len(row) for row in _records(sample, separator)]
+        if not widths or widths[0] < 2:
+            continue
+        same = all(width in (widths[0], widths[0] + 1) for width in widths)
+        if (same, widths[0]) > best_score:
+            best, best_score = separator, (same, widths[0])
+    return best
+
+
+def _parsed(text: pa.Buffer, names: list[str], separator: str, skipped: int) -> pa.Table:
+    labels = [str(i) for i in range(len(names))]
+    try:
+        if sum(text[i : i + (1 << 24)].to_pybytes().count(b'"') for i in range(0, len(text), 1 << 24)) % 2:
+            raise pa.ArrowInvalid("a quoted cell without an end")
+        return arrow_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=arrow_csv.ReadOptions(
+                column_names=labels, skip_rows=skipped, skip_rows_after_names=1, block_size=1 << 22
+            ),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(labels, pa.large_string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        # Short rows, which pandas fills up, rows of more than 4 MB, or a fault that pandas names by its line.
+        rows = pd.read_csv(
+            pa.BufferReader(text),
+            sep=separator,
+            header=None,
+            skiprows=skipped,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+        )
+        cells = [pa.chunked_array([pa.array(rows[i][1:], pa.large_string(), from_pandas=True)]) for i in rows]
+        cells += [pa.chunked_array([pa.nulls(len(rows) - 1, pa.large_string())])] * (len(names) - len(cells))
+        return pa.table(cells, names=labels)
+
+
+def _typed(cells: pa.ChunkedArray) -> pd.Series:
+    """Return numbers and truth values with their dtype, and other cells as text."""
+    some = cells.slice(0, _SAMPLE_CELLS).drop_null().to_pylist()
+    if all(_may_be_number(text) for text in some):
+        values = _numbers(cells)
+    elif {text.casefold() for text in some} <= {"true", "false"}:
+        values = _truths(cells)
+    else:
+        values = None
+    return _pandas(cells) if values is None else values
+
+
+def _pandas(cells: pa.ChunkedArray) -> pd.Series:
+    column: pd.Series = cells.to_pandas()
+    return column
+
+
+def _may_be_number(text: str) -> bool:
+    text = text.strip()
+    return (
+        text[:1].isdigit() or text[:1] in "+-." or text.casefold() in MISSING or text[-3:].casefold() == "inf"
+    )
+
+
+def _numbers(cells: pa.ChunkedArray) -> pd.Series | None:
+    if cells.null_count == len(cells) or pc.any(pc.match_substring_regex(cells, _CODE)).as_py():
+        return None
+    if not cells.null_count:
+        try:
+            return _pandas(cells.cast(pa.int64()))
+        except pa.ArrowInvalid:
+            pass
+    try:
+        values = cells.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return _marked_numbers(cells)
+    fractions = cells.filter(pc.match_substring(cells, "."))
+    if len(fractions) and pc.all(pc.match_substring_regex(fractions, _AMBIGUOUS)).as_py():
+        return None
+    return _pandas(values)
+
+
+def _marked_numbers(cells: pa.ChunkedArray) -> pd.Series | None:
+    """Return numbers among which some texts or blanks mean "missing"; None if there are other texts."""
+    coded = cells.combine_chunks().dictionary_encode()
+    texts = np.array([text.strip() for text in coded.dictionary.to_pylist()], dtype=object)
+    values = plain_numbers(texts)
+    if values is None:
+        return None
+    codes = coded.indices.fill_null(len(texts)).to_numpy()
+    return pd.Series(np.append(values, np.nan)[codes])
+
+
+def _truths(cells: pa.ChunkedArray) -> pd.Series | None:
+    lower = pc.utf8_lower(cells)
+    if not pc.all(pc.is_in(lower, pa.array(["true", "false"], pa.large_string()))).as_py():
+        return None
+    return _pandas(pc.equal(lower, "true"))
