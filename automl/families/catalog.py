@@ -10,6 +10,7 @@ from automl.families.base import Family
 from automl.families.boosting import BoostingFamily
 from automl.families.descent import DescentFamily
 from automl.families.estimator_family import EstimatorFamily
+from automl.families.quick_linear import QUICK_LINEAR
 from automl.families.sklearn_models import SKLEARN_FAMILIES
 from automl.records import Model, TrialRecord, TrialSpec, model_of
 from automl.table import PREPROCESS
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         DescentFamily("linear", hidden=False),
         DescentFamily("mlp", hidden=True),
+        QUICK_LINEAR,
         *SKLEARN_FAMILIES,
         BoostingFamily("lightgbm"),
     )

@@ -9,6 +9,8 @@ KNOWN_TYPES = frozenset(
         "automl.descent.sklearn.GradientDescentClassifier",
         "automl.descent.sklearn.GradientDescentRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",
+        "automl.families.quick_linear.QuickLinearClassifier",
+        "automl.families.quick_linear.QuickLinearRegressor",
         "automl.families.target_scale.TargetScaler",
         "automl.table.cardinality.ByCardinality",
         "automl.table.cardinality.CategoryCounts",

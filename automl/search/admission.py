@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from automl.families import get_family
 from automl.records import State, TrialRecord, TrialSpec
@@ -24,6 +24,9 @@ _BACKLOG_SECONDS = 0.5  # a backlog below this never pauses proposals
 _COHORT_SHARE = 0.3  # of the remaining time that a cohort may take
 _AFTER_PRUNING = 0.3  # of a cohort's training that remains if the pruner drops its worse trials
 _MIN_COHORTS = 8  # cohorts that a search by n_trials has at least
+_FIRST_SECONDS = 2.0  # that the first trial has, even if the time of the search is up
+_FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
+_DOUBT = 8.0  # how many times longer than it takes a training may be guessed, before its family is measured
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -63,11 +66,35 @@ class Admission:
         self._slowness = slowness
         self._best: TrialRecord | None = None
         self._ended = self._without_improvement = self._refused = self._cohorts = 0
+        self._first_until = 0.0  # when the first trial must have ended, in seconds since the start
 
     @property
     def time_left(self) -> float:
         """Seconds left for training, before the refit must start."""
         return self.budget.remaining - self._reserved()
+
+    @property
+    def wait_left(self) -> float:
+        """Seconds left to wait for trials; a search without a score waits for its first trial."""
+        if self._best is None and self.runs:
+            return max(self.time_left, self._first_until - self.budget.elapsed)
+        return self.time_left
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether the next cohort is to give the search its first score, and so starts in any case."""
+        attempts = _FIRST_ATTEMPTS if self.budget.remaining > 0 else 1
+        return self._best is None and not self.runs and self._cohorts < attempts
+
+    def first_cost(self) -> Callable[[TrialSpec], float] | None:
+        """Return the cost of a first trial as a share of the time left; None where time does not decide.
+
+        A repeatable search does not depend on time.
+        """
+        if self._spec.repeatable or self._spec.timeout is None or not self._is_first:
+            return None
+        left = max(_FIRST_SECONDS, self.time_left)
+        return lambda trial: self.costs.trial_seconds([trial]) / left
 
     def _reserved(self) -> float:
         """Return the seconds for the end of the search: refit, model files, last runs."""
@@ -86,13 +113,13 @@ class Admission:
     def may_propose(self, exhausted: bool) -> bool:
         """Return whether another cohort may be proposed; once it may not, it never may again.
 
-        ``exhausted`` says that the space has no new configuration; only a search by ``n_trials`` continues then.
+        ``exhausted`` says that the space has no new configuration.
         """
         self.closed = (
             self.closed
-            or (exhausted and not self._spec.repeatable)
+            or exhausted
             or self.budget.trials_left < 1
-            or self.time_left <= 0
+            or (self.time_left <= 0 and not self._is_first)
             or self._without_improvement >= self._spec.patience
         )
         return not self.closed
@@ -100,7 +127,7 @@ class Admission:
     def ended(self, record: TrialRecord) -> None:
         """Take note of a trial that has ended, in this process or another."""
         self._ended += 1
-        best = best_record([record] if self._best is None else [self._best, record])
+        best = best_record([record] if self._best is None else [self._best, record], self._spec.facts)
         self._without_improvement = 0 if best is record else self._without_improvement + 1
         self._best = best
 
@@ -124,12 +151,15 @@ class Admission:
 
     def admit(self, trials: Sequence[TrialSpec]) -> CohortRun:
         """Return the run of a new cohort; it has ended already if the cohort may not start."""
-        seconds = self._cohort_seconds(trials)
+        seconds, first = self._cohort_seconds(trials), self._is_first
+        if first:
+            seconds = max(seconds, _FIRST_SECONDS)
+            self._first_until = self.budget.elapsed + seconds
         cohort = Cohort(self._cohorts, tuple(trials), time.time() + seconds, self._spec.trial_timeout)
         self._cohorts += 1
         run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured)
         self.runs[cohort.id] = run
-        refusal = self._refusal(cohort, seconds)
+        refusal = self._refusal(cohort, seconds, first=first)
         self._refused = 0 if refusal is None else self._refused + 1
         self.closed = self.closed or self._refused > _MAX_REFUSED
         if refusal is not None:
@@ -144,10 +174,15 @@ class Admission:
             left /= 1 + min(1.0, family.solo_slowdown / len(trials))
         # An interruptible training may start without a chance to end if there is nothing better to do.
         first = family.interruptible and not (self._ended or self.runs)
-        in_time = first or self.costs.trial_seconds(trials[:1]) <= left
+        in_time = first or self._least_seconds(trials[0]) <= left
         return left if in_time else _COHORT_SHARE * left
 
-    def _refusal(self, cohort: Cohort, available: float) -> tuple[State, str] | None:
+    def _least_seconds(self, trial: TrialSpec) -> float:
+        """Return the seconds that a trial takes at least; a guess counts less than a measurement."""
+        seconds = self.costs.trial_seconds([trial])
+        return seconds if self.costs.is_measured(trial) else seconds / _DOUBT
+
+    def _refusal(self, cohort: Cohort, available: float, *, first: bool) -> tuple[State, str] | None:
         """Return the state and reason of trials that cannot start, for lack of memory or time."""
         leader = cohort.trials[0]
         needed = self.costs.memory(leader, shared=self._shares_matrices(leader, cohort))
@@ -156,11 +191,11 @@ class Admission:
             needs, has = format_bytes(needed), format_bytes(memory)
             return "failed", f"not started: about {needs} to train, memory_limit leaves {has}"
         family, epoch_steps = get_family(leader), self._spec.facts.epoch_steps
-        seconds, left = self.costs.trial_seconds([leader]), self.time_left
+        seconds, left = self._least_seconds(leader), self.time_left
         last = family.last_rung(leader.family_params, epoch_steps)
         first_rung = min(family.rungs(last, epoch_steps) | {last}) / last
         idle = not self._ended and len(self.runs) == 1
-        if first_rung * seconds <= available or (family.interruptible and idle):
+        if first or first_rung * seconds <= available or (family.interruptible and idle):
             return None
         return "stopped", f"not started: about {seconds:.0f} s to train, {max(0.0, left):.0f} s left"
 

@@ -42,6 +42,10 @@ class CostModel:
         cost_done, took = self._observed.get(family, (1.0, guess))
         return took / cost_done * cost
 
+    def is_measured(self, spec: TrialSpec) -> bool:
+        """Return whether trials of this family have been measured."""
+        return spec.family in self._observed
+
     def trial_seconds(self, specs: Sequence[TrialSpec]) -> float:
         """Return the seconds to train trials of one family on all folds."""
         family = get_family(specs[0])

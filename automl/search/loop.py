@@ -92,7 +92,7 @@ class Loop:
             self._poll_remote()
             paused = self._propose_and_tell() and not self._admission.closed
             self._start_waiting()
-            left = self._admission.time_left + _GRACE
+            left = self._admission.wait_left + _GRACE
             awaited = self._admission.budget.trials_left < 1 and self._session.remote_trials
             if not (self._runs or awaited or paused) or left < 0:
                 break
@@ -131,7 +131,8 @@ class Loop:
     def _propose(self) -> None:
         running = (trial.number for run in self._runs.values() for trial in run.cohort.trials)
         known = min(running, default=self._results.next_number)
-        trials = self._session.propose(self._cohort_size, known if self._spec.repeatable else None)
+        cost = self._admission.first_cost()
+        trials = self._session.propose(self._cohort_size, known if self._spec.repeatable else None, cost)
         self._admission.closed = self._admission.closed or not trials
         self._take(trials)
 

@@ -64,20 +64,19 @@ class Cohorts:
         self._duplicates, self._reports = duplicates, reports
         self.running: dict[int, FrozenTrial] = {}
 
-    def propose(self, size: Callable[[TrialSpec], int], sees: int | None) -> tuple[TrialSpec, ...]:
+    def propose(
+        self,
+        size: Callable[[TrialSpec], int],
+        sees: int | None,
+        cost: Callable[[TrialSpec], float] | None = None,
+    ) -> tuple[TrialSpec, ...]:
         """Propose a cohort; see `Session.propose`."""
-        drawn = self._proposer.leader()
+        number = self._history.n_known
+        drawn = self._proposer.leader(cost and (lambda draw: cost(self._make_spec(number, draw))))
         if drawn is None:
             return ()
         initial_point, (draft, configuration) = drawn
-        known = self._duplicates.is_known(configuration)
-        self._proposer.count(known=known)
-        cohort = {
-            "size": 1 if known else size(self._make_spec(draft.number, configuration)),
-            "sees": sees,
-            "repeated": self._proposer.n_repeated,
-            "exhausted": self._proposer.exhausted,
-        }
+        cohort = {"size": size(self._make_spec(draft.number, configuration)), "sees": sees}
         attributes = {COHORT: cohort, **({INITIAL_POINT: initial_point} if initial_point else {})}
         leader = self._remote.commit(draft, configuration, attributes)
         if leader is None:

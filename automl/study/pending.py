@@ -21,6 +21,7 @@ from automl.study.trial_copies import PENDING_ID, empty_trial
 __all__ = ["PendingTrials"]
 
 _FAMILY_DRAW = 2**32  # added to the number of a trial, so that its family has random numbers of its own
+_ATTEMPT = 2**33  # the same for each further attempt to draw a trial
 
 
 class PendingTrials:
@@ -47,32 +48,42 @@ class PendingTrials:
         self._uses_subset = isinstance(study.sampler, StatelessSampler) and study.sampler.uses_subset
         self._family_first = self._uses_subset and len(space.size().dimensions) > 1
 
-    def draw(self, fixed: Mapping[str, Any], *, leader: bool = True) -> tuple[FrozenTrial, dict[str, Any]]:
-        """Return a draft with some parameters fixed and the others drawn, and its configuration."""
+    def draw(
+        self, fixed: Mapping[str, Any], *, leader: bool = True, attempt: int = 0
+    ) -> tuple[FrozenTrial, dict[str, Any]]:
+        """Return a draft with some parameters fixed and the others drawn, and its configuration.
+
+        Each ``attempt`` at the same trial has other random numbers.
+        """
+        number = self._history.n_known + attempt * _ATTEMPT
         if self._family_first and FAMILY_PARAM not in fixed:
-            fixed = {**self._drawn_family(), **fixed}
-        study, storage = self._overlay(family_name(fixed), leaders=leader)
+            fixed = {**self._drawn_family(number), **fixed}
+        study, storage = self._overlay(number, family_name(fixed), leaders=leader)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler: BaseSampler = PartialFixedSampler(dict(fixed), self._sampler) if fixed else self._sampler
         study.sampler = sampler
         configuration = self._space.suggest(study.ask())
-        return storage.get_trial(PENDING_ID), configuration
+        draft = storage.get_trial(PENDING_ID)
+        draft.number = self._history.n_known
+        return draft, configuration
 
-    def _overlay(self, family: str = "", *, leaders: bool = True) -> tuple[OverlayStudy, OverlayStorage]:
+    def _overlay(
+        self, number: int, family: str = "", *, leaders: bool = True
+    ) -> tuple[OverlayStudy, OverlayStorage]:
         """Return the study as the sampler sees it; a new one each time, since Optuna caches its trials."""
         study, storage = overlay_study(self._study)
-        storage.next_number = self._history.n_known
+        storage.next_number = number
         if self._uses_subset:
             storage.subset = self._history.for_sampler(family, leaders)
         else:
             storage.overlay = dict(self._history.reencoded)
         return study, storage
 
-    def _drawn_family(self) -> dict[str, Any]:
+    def _drawn_family(self, number: int) -> dict[str, Any]:
         """Return the family that the sampler draws; empty while it has too few trials to choose by."""
-        study, _ = self._overlay()
-        trial = empty_trial(self._history.n_known + _FAMILY_DRAW)
+        study, _ = self._overlay(number)
+        trial = empty_trial(number + _FAMILY_DRAW)
         self._sampler.before_trial(study, trial)
         distributions = self._sampler.infer_relative_search_space(study, trial)
         if FAMILY_PARAM not in distributions:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from automl.records import SearchRecord, TrialRecord, TrialSpec
 from automl.space import Conflicts, Space
-from automl.study.attributes import read_search, records_of, save_search
+from automl.study.attributes import records_of, save_search
 from automl.study.callbacks import call_back
 from automl.study.cohorts import Cohorts
 from automl.study.duplicates import Duplicates
@@ -107,16 +107,14 @@ class Session:
             duplicates=self._duplicates,
             reports=self._reports,
         )
-        before = read_search(study)
-        same_space = before is not None and before.space_digest == search.space_digest
-        self._proposer.resume(trials, same_space=same_space)
+        self._proposer.resume(trials)
         recover(trials, self.records, self._remote, self._duplicates, self._results)
         self._history.update(study.get_trials(deepcopy=False))
         save_search(study, search)
 
     @property
     def exhausted(self) -> bool:
-        """Whether random draws from the space give nothing new."""
+        """Whether every configuration of the space is known, as far as random draws show."""
         return self._proposer.exhausted
 
     @property
@@ -130,26 +128,35 @@ class Session:
         self._learn(records)
         return RemoteUpdates(tuple(records), tuple(self._cohorts.restart(orphans)))
 
-    def propose(self, size: Callable[[TrialSpec], int], sees: int | None = None) -> tuple[TrialSpec, ...]:
+    def propose(
+        self,
+        size: Callable[[TrialSpec], int],
+        sees: int | None = None,
+        cost: Callable[[TrialSpec], float] | None = None,
+    ) -> tuple[TrialSpec, ...]:
         """Propose the next cohort: a leader, and trials that share its structure.
 
         Parameters
         ----------
         size : callable
             ``size(leader)`` returns the number of trials. The cohort has fewer where the sampler proposes forbidden
-            configurations only, and one if the leader repeats a known trial.
+            configurations only, or known ones.
         sees : int or None
             The pruner compares the cohort with trials of lower numbers; None: with all.
+        cost : callable or None
+            ``cost(trial)``: the share of the remaining time that a trial takes, while no trial has a score. An
+            expensive leader is replaced by a cheap one then.
 
         Returns
         -------
         tuple of TrialSpec
-            The cohort; empty at the end of a grid, or if other processes have proposed the last trial.
+            The cohort; empty if the grid or the space has no other configuration, or if other processes have proposed
+            the last trial.
         """
         trials = self.study.get_trials(deepcopy=False)
         self._history.update(trials)
         self._remote.observe(trials)
-        return () if self._results.sampler_stopped else self._cohorts.propose(size, sees)
+        return () if self._results.sampler_stopped else self._cohorts.propose(size, sees, cost)
 
     def duplicate(self, number: int) -> int | None:
         """Return the earlier trial with the same configuration, whose result this one takes, if any."""

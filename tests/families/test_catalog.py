@@ -43,7 +43,7 @@ def test_section_parameters_exist_in_the_estimator(name, task):
         key for key, rule in rules.items() if not family.incompatibility({key: rule.default}, problem, metric)
     }
     assert fit <= set(accepted)
-    assert len(fit) > 5
+    assert len(fit) > (0 if name == "quick_linear" else 5)
 
 
 @OWN_CLASS
@@ -112,7 +112,9 @@ def test_family_costs_and_rungs(name):
     params = {}
     assert family.last_rung(params, 4) == 4 * family.epochs(params) >= 4
     assert 0 < family.cost(params, 100, 5) < family.cost(params, 1000, 5) < family.cost(params, 1000, 50)
-    assert family.epochs(family.truncated_params(params, 3, 1)) == (1 if name == "decision_tree" else 3)
+    assert family.epochs(family.truncated_params(params, 3, 1)) == (
+        1 if name in ("decision_tree", "quick_linear") else 3
+    )
     assert ({16} if name == "lightgbm" else {1, 4, 16}) <= family.rungs(40, 16)
 
 

@@ -141,7 +141,7 @@ def test_search_overwrites_no_study(folder):
     automl.Search(TREE, **settings).fit(X, y)
     with pytest.raises(automl.SettingError, match='study_name: must be new in its storage; got "mine"'):
         automl.Search(TREE, resume=False, **settings).fit(X, y)
-    assert len(read_records(load_study("mine"))) == 2
+    assert len(read_records(load_study("mine"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -299,7 +299,7 @@ def test_command_line_accepts_and_prints_objectives(folder, run, words, monkeypa
     X, y = small()
     X.assign(label=y).to_csv("table.csv", index=False)
     (folder / "space.yaml").write_text(
-        "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 4}}, random_forest: {n_estimators: 30}}}}\n"
+        "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 9}}, random_forest: {n_estimators: 30}}}}\n"
         "constraints: {model_bytes: 1_000, predict_seconds: 100}\n"
     )
     options = ["--space", "space.yaml", "--n-trials", 6, "--n-jobs", 1, "--study-name", "s", "--no-progress"]

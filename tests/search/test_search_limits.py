@@ -13,7 +13,7 @@ import automl
 from automl.cli import main
 from tests.support.tables import small
 
-TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 6}}}}}}
+TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 60}}}}}}
 SLOW = """\
 import time
 from sklearn.tree import DecisionTreeClassifier

@@ -15,16 +15,12 @@ def test_cohort_shares_structure_of_leader_only(make_session, record, sampler):
     for i in range(8):
         sizes = []
         cohort = session.propose(lambda leader, sizes=sizes: sizes.append(leader) or 4)
-        if session.duplicate(cohort[0].number) is not None:
-            assert (len(cohort), sizes) == (1, [])
-            continue
         assert sizes == [cohort[0]]
         shared = [{path: value for path, value in one.params.items() if structural(path)} for one in cohort]
-        assert len(cohort) == 4
-        assert shared == [shared[0]] * 4
-        if cohort[0].family != "decision_tree":
-            assert len({str(one.params) for one in cohort}) == 4
-        assert len({one.seed for one in cohort}) == 4
+        assert len(cohort) == 4 or cohort[0].family == "decision_tree"  # few depths
+        assert shared == [shared[0]] * len(cohort)
+        assert len({str(one.params) for one in cohort}) == len(cohort)
+        assert len({one.seed for one in cohort}) == len(cohort)
         for one in cohort:
             session.tell(record(one, score=0.1 * i + one.number / 100))
 

@@ -41,30 +41,39 @@ def test_proposer_replaces_sampler_that_proposes_only_forbidden(make_session):
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
         sampler = optuna.samplers.PartialFixedSampler(stubborn, optuna.samplers.RandomSampler(0))
     session = make_session(space, sampler=sampler)
-    for _ in range(4):
-        (leader,) = session.propose(lambda leader: 3)
-        assert leader.configuration["model"] in (
-            {"mlp": {"dropout": 0.1}},
-            {"decision_tree": {"max_depth": 2}},
-        )
+    found = [one.configuration["model"] for _ in range(2) for one in session.propose(lambda leader: 3)]
+    assert {"mlp": {"dropout": 0.1}} in found
+    assert {"decision_tree": {"max_depth": 2}} in found
+    assert session.propose(lambda leader: 3) == ()
 
 
 def test_proposer_draws_new_configurations_until_exhausted(make_session, record):
     session = make_session(FEW, sampler="tpe")
-    depths, first = [], {}
-    while not session.exhausted:
+    depths = []
+    for _ in range(4):
         (one,) = session.propose(lambda leader: 1)
-        depth = one.params["model.decision_tree.max_depth"]
-        assert session.duplicate(one.number) == first.get(depth)
-        known = record(one, score=depth, curve=Curve(rungs=(1,), scores=(depth,)))
-        if depth in first:
-            known = known.repeated(one)
-        first.setdefault(depth, one.number)
-        session.tell(known)
-        depths.append(depth)
+        depths.append(one.params["model.decision_tree.max_depth"])
+        session.tell(record(one, score=depths[-1], curve=Curve(rungs=(1,), scores=(depths[-1],))))
     assert set(depths) == {1, 2, 3, 4}
-    assert len(depths) < 60
-    assert session.study.trials[-2].value == depths[-2]
+    assert not session.exhausted
+    assert session.propose(lambda leader: 1) == ()
+    assert session.exhausted
+    assert len(session.study.trials) == 4  # nothing was stored for the repetitions
+
+
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_proposer_starts_with_a_cheap_trial_if_time_is_short(make_session, share):
+    forest = {"random_forest": {"n_estimators": {"low": 1, "high": 200}}}
+    space = {"space": {"model": {"choice": forest}}, "enqueue": [{"random_forest.n_estimators": 200}]}
+    session = make_session(space)
+
+    def trees(one):
+        return one.family_params["n_estimators"]
+
+    (first,) = session.propose(lambda leader: 1, cost=lambda one: share * trees(one) / 200)
+    assert trees(first) == 200 if share < 0.1 else trees(first) < 30
+    (second,) = session.propose(lambda leader: 1)
+    assert trees(second) == 200 or share < 0.1
 
 
 def test_proposer_repeats_proposals_for_a_seed(make_session, journal):
@@ -106,7 +115,7 @@ def test_tpe_learns_families_and_their_parameters(make_session, record):
             "model": {
                 "choice": {
                     "linear": {"learning_rate": {"low": 0.001, "high": 1, "log": True}},
-                    "decision_tree": {"max_depth": {"low": 1, "high": 100}},
+                    "decision_tree": {"max_depth": {"low": 1, "high": 1000}},
                 }
             }
         }
@@ -117,12 +126,12 @@ def test_tpe_learns_families_and_their_parameters(make_session, record):
         cohort = session.propose(lambda leader: 2)
         for one in cohort:
             ((family, params),) = one.configuration["model"].items()
-            good = params["max_depth"] / 100 if family == "decision_tree" else -params["learning_rate"]
+            good = params["max_depth"] / 1000 if family == "decision_tree" else -params["learning_rate"]
             if i >= 60:
                 late[family].append(params.get("max_depth") or params["learning_rate"])
             session.tell(record(one, score=good).model_copy(update={"family": family}))
     assert len(late["decision_tree"]) > 3 * len(late["linear"])
-    assert sum(depth > 80 for depth in late["decision_tree"]) > 0.6 * len(late["decision_tree"])
+    assert sum(depth > 800 for depth in late["decision_tree"]) > 0.6 * len(late["decision_tree"])
     slow = [rate for rate in late["linear"] if rate < 0.03]
     assert len(slow) > 0.6 * len(late["linear"])
 

@@ -16,7 +16,7 @@ from automl.study import (
     read_records,
     read_search,
 )
-from tests.support.sessions import FEW
+from tests.support.sessions import ONE
 from tests.support.studies import SEARCH, SPACE
 
 
@@ -87,13 +87,10 @@ def test_loss_is_stored_with_its_sign(journal, record):
         pruner=make_pruner("median"),
         directions=("minimize",),
     )
-    session = Session(study, load_space(FEW), about)
+    session = Session(study, load_space(ONE), about)
     pruned = set()
     for loss in (*[1.0] * 10, 3.0):
         (one,) = session.propose(lambda leader: 1)
-        if session.duplicate(one.number) is not None:
-            session.tell(record(one, score=-loss, curve=Curve(rungs=(1, 2), scores=(-loss, -loss))))
-            continue
         session.report(1, {one.number: -loss})
         pruned |= session.report(2, {one.number: -loss})
         session.tell(record(one, score=-loss))

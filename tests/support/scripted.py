@@ -30,7 +30,7 @@ class ScriptedSession:
     def poll_remote(self):
         return RemoteUpdates()
 
-    def propose(self, size, sees):
+    def propose(self, size, sees, cost=None):
         leader = self.proposal()
         cohort = (leader, *(self.proposal() for _ in range(size(leader) - 1)))
         self.log.append(("propose", tuple(one.number for one in cohort)))
