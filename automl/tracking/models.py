@@ -127,13 +127,18 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
-    """Return the signature of a model; all columns are optional, since any can have missing values."""
+    """Return the signature of a model: every column is optional and of any type.
+
+    The pipeline converts and checks its columns itself. MLflow's types would refuse what it accepts: whole numbers
+    with missing ones among them, categories, dates as text or with a time zone.
+    """
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
-    inferred = infer_signature(X_example, predictions)
-    columns = [ColSpec(column.type, column.name, required=False) for column in inferred.inputs]
-    return ModelSignature(inputs=Schema(columns), outputs=inferred.outputs)
+    columns = [ColSpec(AnyType(), name, required=False) for name in X_example.columns]
+    outputs = infer_signature(model_output=predictions).outputs
+    return ModelSignature(inputs=Schema(columns), outputs=outputs)
 
 
 def _requirements(trusted: Sequence[str]) -> list[str]:
@@ -233,8 +238,8 @@ def find_model(run_id: str, tracking_uri: str | None = None) -> str:
     uri = resolve_uri(tracking_uri)
     client = open_store(uri, create=False)
     run = get_run(client, run_id, uri)
-    parent_id = run.data.tags.get("mlflow.parentRunId")
-    if parent_id is not None:
+    if run.data.tags.get("automl.kind") == "trial":
+        parent_id = run.data.tags["mlflow.parentRunId"]
         search = get_run(client, parent_id, uri)
         best_id = search.data.tags.get("automl.best_run_id")
         if best_id != run_id:

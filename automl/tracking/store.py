@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from automl.errors import Fault, SettingError, StoreError
 from automl.tracking.deadline import LimitedClient
+from automl.tracking.moved_store import relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -161,6 +162,9 @@ def open_store(
         try:
             if create and uri.startswith(_SQLITE):
                 _make(Path(uri.removeprefix(_SQLITE)))
+            if (folder := artifact_folder(uri)) is not None and folder.is_dir():
+                with suppress(sqlite3.Error):  # MLflow reports a broken or a foreign database better
+                    relocate(Path(uri.removeprefix(_SQLITE)), folder)
             client = MlflowClient(uri, registry_uri=uri)
             if not uri.startswith(_SQLITE):
                 client = cast("MlflowClient", LimitedClient(client, remaining))
