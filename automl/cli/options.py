@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "AllowImport",
+    "AllowIncludes",
     "ColumnTypes",
     "ExperimentName",
     "Folds",
@@ -107,6 +108,15 @@ ModelFolder = Annotated[
     typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
 ]
 ShowProgress = Annotated[bool, typer.Option(help="Show progress.")]
+AllowIncludes = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A folder whose files `include` in the space may name, besides that of the including file; may be given "
+        "several times.",
+        metavar="FOLDER",
+        show_default="none",
+    ),
+]
 AllowImport = Annotated[
     list[str] | None,
     typer.Option(

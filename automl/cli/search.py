@@ -10,6 +10,7 @@ import typer
 
 from automl.cli.options import (
     AllowImport,
+    AllowIncludes,
     ColumnTypes,
     ExperimentName,
     Folds,
@@ -63,6 +64,7 @@ def search(
     progress: ShowProgress = True,
     column: ColumnTypes = None,
     allow_import: AllowImport = None,
+    allow_includes: AllowIncludes = None,
 ) -> None:
     """Search for the best pipeline that predicts TARGET from the other columns of FILE.
 
@@ -80,6 +82,7 @@ def search(
     if timeout is None and n_trials is None:
         settings["timeout"] = 60
     settings["scoring"] = _objectives(scoring)
+    settings["allow_includes"] = allow_includes or ()
     settings["columns"] = _column_types(settings.pop("column"))
     _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
 
@@ -114,6 +117,7 @@ def resume(
     output: ModelFolder = None,
     progress: ShowProgress = True,
     allow_import: AllowImport = None,
+    allow_includes: AllowIncludes = None,
 ) -> None:
     """Continue the study NAME after it ended or was killed.
 
@@ -141,6 +145,7 @@ def resume(
         "n_trials": n_trials,
         "n_jobs": n_jobs,
         "allow_imports": allow_import,
+        "allow_includes": allow_includes,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     if n_trials is not None and timeout is None:

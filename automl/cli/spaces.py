@@ -12,7 +12,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from automl.cli.options import AllowImport
+from automl.cli.options import AllowImport, AllowIncludes
 from automl.cli.render import console
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_spaces() -> None:
 
 
 @app.command()
-def show(space: Source, allow_import: AllowImport = None) -> None:
+def show(space: Source, allow_import: AllowImport = None, allow_includes: AllowIncludes = None) -> None:
     """Show a space as a tree, with its definitions and included files in place.
 
     [bold]Examples[/]
@@ -59,7 +59,7 @@ def show(space: Source, allow_import: AllowImport = None) -> None:
       automl spaces show tabular
       automl spaces show my_space.yaml
     """
-    found = _load(space, allow_import)
+    found = _load(space, allow_import, allow_includes)
     console.print(found.describe())
     for title, items in (("forbidden", found.forbid), ("tried first", found.enqueue)):
         if items:
@@ -70,7 +70,7 @@ def show(space: Source, allow_import: AllowImport = None) -> None:
 
 
 @app.command()
-def check(space: Source, allow_import: AllowImport = None) -> None:
+def check(space: Source, allow_import: AllowImport = None, allow_includes: AllowIncludes = None) -> None:
     """Check a space as a search would, before anything trains.
 
     All faults are printed at once, with line, path, rule, value and the nearest valid word. The exit code is 0 for a
@@ -84,12 +84,12 @@ def check(space: Source, allow_import: AllowImport = None) -> None:
     from automl.families import load_space
     from automl.space import read_included
 
-    found = _load(space, allow_import)
+    found = _load(space, allow_import, allow_includes)
     console.print(f"{found.name} is valid, for {', '.join(found.tasks)}.", markup=False, highlight=False)
     console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
     console.print(f"digest {found.digest()}", highlight=False)
     with suppress(SpaceError):  # what is included need not be a space alone
-        if (included := read_included(space)) is not None:
+        if (included := read_included(space, allow_includes=allow_includes or ())) is not None:
             changes = load_space(included, allow_imports=allow_import or ()).diff(found)
             console.print("\nchanges to what it includes:", highlight=False)
             _print_changes(changes)
@@ -101,6 +101,7 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="The seed of the draws.", min=0)] = 0,
     allow_import: AllowImport = None,
+    allow_includes: AllowIncludes = None,
 ) -> None:
     """Draw configurations from a space, as YAML.
 
@@ -111,7 +112,7 @@ def sample(
     import numpy as np
     import yaml
 
-    found, rng = _load(space, allow_import), np.random.default_rng(seed)
+    found, rng = _load(space, allow_import, allow_includes), np.random.default_rng(seed)
     documents = (found.sample(rng) for _ in range(n))
     typer.echo(yaml.safe_dump_all(documents, sort_keys=False, default_flow_style=None, width=100), nl=False)
 
@@ -123,6 +124,7 @@ def diff(
     ],
     new: Annotated[str, typer.Argument(metavar="B", help="Another.", show_default=False)],
     allow_import: AllowImport = None,
+    allow_includes: AllowIncludes = None,
 ) -> None:
     """Print the differences from A to B, and whether the trials of A are points of B.
 
@@ -132,7 +134,7 @@ def diff(
     """
     import numpy as np
 
-    first, second = _load(old, allow_import), _load(new, allow_import)
+    first, second = _load(old, allow_import, allow_includes), _load(new, allow_import, allow_includes)
     changes = first.diff(second)
     _print_changes(changes)
     if not changes:
@@ -184,10 +186,12 @@ def _print_changes(changes: Sequence[Change]) -> None:
         console.print("no change")
 
 
-def _load(space: str, allow_import: list[str] | None = None) -> Space:
+def _load(
+    space: str, allow_import: list[str] | None = None, allow_includes: list[str] | None = None
+) -> Space:
     from automl.families import load_space
 
-    return load_space(space, allow_imports=allow_import or ())
+    return load_space(space, allow_imports=allow_import or (), allow_includes=allow_includes or ())
 
 
 def _size(space: Space) -> str:

@@ -28,7 +28,12 @@ _PROBLEMS = {
 }
 
 
-def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports: Iterable[str] = ()) -> Space:
+def load_space(
+    source: str | Path | Mapping[str, Any] | Space,
+    *,
+    allow_imports: Iterable[str] = (),
+    allow_includes: str | Path | Iterable[str | Path] = (),
+) -> Space:
     """Read and check a search space.
 
     Parameters
@@ -38,6 +43,8 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
     allow_imports : str or iterable of str
         Packages, besides scikit-learn, automl, lightgbm, xgboost and catboost, that ``estimator:`` may import classes
         from. An import runs the package: allow only packages that you trust.
+    allow_includes : str, path or iterable of them
+        Folders, besides that of the including file, whose files ``include`` may name.
 
     Returns
     -------
@@ -59,6 +66,7 @@ def load_space(source: str | Path | Mapping[str, Any] | Space, *, allow_imports:
         vocabulary=vocabulary(),
         limits=COSTS,
         allow_imports=allow_imports,
+        allow_includes=allow_includes,
         structural=structural,
         incompatibility=lambda task, family, params: _reason(family, params, _PROBLEMS[task], None),
         smoke_test=SmokeTest(_PROBLEMS),

@@ -109,6 +109,8 @@ class Search(FittedSearch):
     allow_imports : str or sequence of str, default=()
         Packages whose classes ``estimator:`` in a space may name, beside scikit-learn, automl, lightgbm, xgboost and
         catboost.
+    allow_includes : str or sequence of str, default=()
+        Folders whose files ``include`` in a space may name, beside the folder of the including file.
 
     Attributes
     ----------
@@ -201,6 +203,7 @@ class Search(FittedSearch):
         progress: bool = True,
         columns: Mapping[str, str] | None = None,
         allow_imports: str | Sequence[str] = (),
+        allow_includes: str | Sequence[str] = (),
     ) -> None:
         self.space = space
         self.scoring = scoring
@@ -231,6 +234,7 @@ class Search(FittedSearch):
         self.progress = progress
         self.columns = columns
         self.allow_imports = allow_imports
+        self.allow_includes = allow_includes
 
     @no_autologging()
     def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
@@ -266,6 +270,7 @@ class Search(FittedSearch):
             y,
             space=self.space,
             allow_imports=self.allow_imports,
+            allow_includes=self.allow_includes,
             scoring=self.scoring,
             directions=self.directions,
             cv=self.cv,

@@ -205,6 +205,7 @@ def make_plan(
     groups: Any,
     random_state: int,
     allow_imports: Sequence[str] = (),
+    allow_includes: str | Sequence[str] = (),
     directions: Sequence[Direction] | None = None,
     sample_weight: Any = None,
     settings: TargetSettings = _DEFAULTS,
@@ -217,7 +218,7 @@ def make_plan(
     ----------
     X, y, groups, sample_weight
         The table, as in `Search.fit`.
-    space, scoring, cv, random_state, allow_imports, directions
+    space, scoring, cv, random_state, allow_imports, allow_includes, directions
         The settings of `Search`.
     settings : TargetSettings
         The settings of `Search` for the target and its rows.
@@ -232,7 +233,7 @@ def make_plan(
     InputError
         With every fault of the first invalid part: space, table, objectives, or the space after it was specialised.
     """
-    loaded = load_space(space, allow_imports=allow_imports)
+    loaded = load_space(space, allow_imports=allow_imports, allow_includes=allow_includes)
     types = dict(loaded.columns) | dict(types or {})
     text = any(loaded.offers("text.encode", encoder) for encoder in TEXT_ENCODERS)
     try:

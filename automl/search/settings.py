@@ -49,6 +49,9 @@ SETTINGS: dict[str, Parameter] = {
     "allow_imports": Parameter(
         Union((Text(), ListOf(Text()))), (), "packages whose classes a space may name"
     ),
+    "allow_includes": Parameter(
+        Union((Text(), ListOf(Text()))), (), "folders whose files a space may include"
+    ),
 }
 
 
@@ -65,6 +68,9 @@ def check_settings(values: dict[str, Any]) -> None:
         for name, rule in SETTINGS.items()
         if not rule.constraint.accepts(values[name])
     ]
+    for name, value in values.items():
+        if isinstance(value, str) and name != "space" and not value.isprintable():
+            faults.append(Fault(name, "must hold no control characters", ascii(value)[:100]))
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
     if values["time_column"] is not None and not is_time(values["cv"]):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from automl.errors import Fault, SpaceError, nearest
 from automl.space.merge import merge_documents, merge_keys
 from automl.space.source import MAX_VALUES, Reporter, SourceLocation, SourceNode, from_python, key_path
-from automl.space.syntax import show
+from automl.space.syntax import DOCUMENT_KEYS, show
 from automl.space.yaml_io import MAX_BYTES, parse_yaml
 
 __all__ = ["Definitions", "ReadyMade", "read_included", "read_source", "shipped_folder", "shipped_names"]
 
 _MAX_INCLUDES = 100
+_MAX_TOTAL = 2 * MAX_BYTES  # of all files together
 
 
 def shipped_folder() -> Path:
@@ -31,7 +34,9 @@ def shipped_names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or shipped_folder()).glob("*.yaml"))
 
 
-def read_source(source: Any, reporter: Reporter, folder: Path | None = None) -> SourceNode:
+def read_source(
+    source: Any, reporter: Reporter, folder: Path | None = None, allow_includes: Iterable[str | Path] = ()
+) -> SourceNode:
     """Read a space as it is written, with included files merged in.
 
     Parameters
@@ -42,13 +47,15 @@ def read_source(source: Any, reporter: Reporter, folder: Path | None = None) -> 
         Gets the faults that leave the rest readable.
     folder : Path, optional
         Where names are looked up; by default the folder of the shipped spaces.
+    allow_includes : iterable of str or Path
+        Folders whose files may be included, besides the folder of the including file.
 
     Raises
     ------
     SpaceError
-        For files that are missing, too large, broken, or that include themselves.
+        For files that are missing, too large, broken, outside the allowed folders, or that include themselves.
     """
-    reader = _FileReader(folder or shipped_folder(), reporter)
+    reader = _FileReader(folder or shipped_folder(), reporter, allow_includes)
     if isinstance(source, Mapping):
         return reader.included(from_python(source, reporter), Path(), ())
     if isinstance(source, str) and "\n" in source:
@@ -59,7 +66,9 @@ def read_source(source: Any, reporter: Reporter, folder: Path | None = None) -> 
     raise SpaceError(Fault("space", rule, type(source).__name__))
 
 
-def read_included(source: str | Path, folder: Path | None = None) -> dict[str, Any] | None:
+def read_included(
+    source: str | Path, folder: Path | None = None, allow_includes: Iterable[str | Path] = ()
+) -> dict[str, Any] | None:
     """Return the files that a file includes, merged, as plain values; None where it includes none.
 
     Raises
@@ -67,16 +76,17 @@ def read_included(source: str | Path, folder: Path | None = None) -> dict[str, A
     SpaceError
         As `read_source`.
     """
-    reader = _FileReader(folder or shipped_folder(), Reporter())
+    reader = _FileReader(folder or shipped_folder(), Reporter(), allow_includes)
     path = reader.find(str(source), Path(), SourceLocation())
     merged: dict[str, Any] | None = reader.file(path, (), SourceLocation(), own=False).plain()
     return merged or None
 
 
 class _FileReader:
-    def __init__(self, folder: Path, reporter: Reporter) -> None:
+    def __init__(self, folder: Path, reporter: Reporter, allow_includes: Iterable[str | Path]) -> None:
         self.folder, self.reporter = folder, reporter
-        self.count = 0
+        self.allowed = [Path(name).resolve() for name in allow_includes]
+        self.count = self.total = 0
 
     def find(self, name: str, beside: Path, location: SourceLocation, key: str = "space") -> Path:
         path = beside / name
@@ -117,6 +127,10 @@ class _FileReader:
                 content = file.read(MAX_BYTES + 1)
             if len(content) > MAX_BYTES:
                 raise SpaceError(Fault(str(path), f"must be at most {MAX_BYTES // 1000} kB", "a larger file"))
+            self.total += len(content)
+            if self.total > _MAX_TOTAL:
+                rule = f"must include at most {_MAX_TOTAL // 1000} kB"
+                raise SpaceError(Fault(location.at("include"), rule, "more"))
             text = content.decode("utf-8-sig")
         except OSError as error:
             raise SpaceError(Fault(str(path), "must be readable", error.strerror or str(error))) from None
@@ -143,9 +157,36 @@ class _FileReader:
                 continue
             names.add(name.value)
             path = self.find(name.value, beside, name.location, "include")
-            merged = merge_documents(merged, self.file(path, stack, name.location))
+            self.check_place(path, beside, name)
+            merged = merge_documents(merged, self.space(path, stack, name))
         own = {key: item for key, item in document.value.items() if key != "include"}
         return merge_documents(merged, document.with_value(own))
+
+    def check_place(self, path: Path, beside: Path, name: SourceNode) -> None:
+        """Refuse an included file outside the folder of the including one, also behind a link."""
+        file = path.resolve()
+        if not any(
+            file.is_relative_to(folder) for folder in (self.folder.resolve(), beside.resolve(), *self.allowed)
+        ):
+            rule = "must be in the folder of the file that includes it, or below"
+            remedy = f"To allow it: allow_includes={str(file.parent)!r}."
+            raise SpaceError(Fault(name.location.at("include"), rule, show(name.value), remedy))
+
+    def space(self, path: Path, stack: tuple[Path, ...], name: SourceNode) -> SourceNode:
+        """Read an included file; the fault of a file of another kind quotes nothing of it."""
+        rule = "must include a space"
+        n_faults = len(self.reporter.faults)
+        try:
+            document = self.file(path, stack, name.location)
+        except SpaceError as error:
+            if not isinstance(error.__context__, yaml.YAMLError):
+                raise
+            came = f"{show(name.value)}, which is not valid YAML ({error.faults[0].where})"
+            raise SpaceError(Fault(name.location.at("include"), rule, came)) from None
+        if not document.is_mapping or not document.value.keys() & {*DOCUMENT_KEYS}:
+            del self.reporter.faults[n_faults:]
+            raise SpaceError(Fault(name.location.at("include"), rule, f"{show(name.value)}, which is none"))
+        return document
 
 
 class ReadyMade:

@@ -34,6 +34,7 @@ SmokeTest = Callable[[str, Mapping[str, Any]], str | None]
 """From task and configuration to the error of a tiny fit: empty if it trains, None if it is for other tasks."""
 
 _MAX_DRAWS = 200  # of a default configuration, where the defaults are forbidden
+_TEST_HELPERS = ("tests", "testing", "conftest", "estimator_checks")
 IMPORTABLE = ("sklearn", "automl", "lightgbm", "xgboost", "catboost")
 
 
@@ -61,6 +62,10 @@ def estimator_section(path: str, allow_imports: Iterable[str] = ()) -> Section:
     allowed = (*IMPORTABLE, *allow_imports)
     if package not in allowed:
         raise ValueError(f"must be of {', '.join(allowed)}", "Other packages must be named in allow_imports.")
+    if any(part.startswith(("_", "test_")) or part in _TEST_HELPERS for part in path.split(".")):
+        raise ValueError(
+            "must be the path of a public class", "Names with _ in front and helpers of tests are not."
+        )
     return _section(path)
 
 

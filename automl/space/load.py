@@ -40,6 +40,7 @@ def load_space(
     limits: KnownKeys | None = None,
     folder: Path | None = None,
     allow_imports: Iterable[str] = (),
+    allow_includes: str | Path | Iterable[str | Path] = (),
     structural: Callable[[str], bool] | None = None,
     incompatibility: Incompatibility | None = None,
     smoke_test: SmokeTest | None = None,
@@ -59,6 +60,8 @@ def load_space(
         Where names are looked up; by default the folder of the shipped spaces.
     allow_imports : str or iterable of str
         Packages, besides the known ones, that ``estimator:`` may import classes from.
+    allow_includes : str, Path or iterable of them
+        Folders, besides that of the including file, whose files may be included.
     structural : callable, optional
         ``structural(path)`` returns whether a value must be equal for trials to train together; all by default.
     incompatibility : callable, optional
@@ -81,7 +84,8 @@ def load_space(
     if isinstance(source, Space):
         return source
     reporter = Reporter()
-    document = read_source(source, reporter, folder)
+    folders = (allow_includes,) if isinstance(allow_includes, str | Path) else tuple(allow_includes)
+    document = read_source(source, reporter, folder, folders)
     name = Path(source).stem if isinstance(source, str | Path) and "\n" not in str(source) else "space"
     allowed = (allow_imports,) if isinstance(allow_imports, str) else tuple(allow_imports)
     estimators = partial(estimator_section, allow_imports=allowed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,13 @@ __all__ = [
     "from_python",
     "key_path",
     "number_fault",
+    "text_fault",
 ]
 
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
 MAX_FAULTS = 100
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _MAX_WHOLE = 2**53  # greater integers are not exact as floats
 
 
@@ -160,6 +163,12 @@ def number_fault(value: Any, where: str) -> Fault | None:
     return None
 
 
+def text_fault(value: str, where: str) -> Fault | None:
+    """Return the fault of a text that no file name, database or terminal could hold, or None."""
+    found = _CONTROL.search(value)
+    return found and Fault(where, "must hold no control characters", f"U+{ord(found[0]):04X}")
+
+
 def from_python(value: Any, reporter: Reporter) -> SourceNode:
     """Turn nested dicts, lists and scalars into source nodes; report other values.
 
@@ -181,7 +190,9 @@ def _read(value: Any, path: str, depth: int, reporter: Reporter, budget: Budget)
     if isinstance(value, Mapping):
         items: dict[str, SourceNode] = {}
         for key, item in value.items():
-            if isinstance(key, str):
+            if isinstance(key, str) and (fault := text_fault(key, where)) is not None:
+                reporter.add(fault)
+            elif isinstance(key, str):
                 items[key] = _read(item, key_path(path, key), depth + 1, reporter, budget)
             else:
                 reporter.add(Fault(where, "a key must be text", show(key)))
@@ -193,6 +204,8 @@ def _read(value: Any, path: str, depth: int, reporter: Reporter, budget: Budget)
     plain = value is None or isinstance(value, bool | int | float | str)
     rule = "must be a plain value: a number, text, true, false, null, a list or a mapping"
     fault = number_fault(value, where) if plain else Fault(where, rule, type(value).__name__)
+    if isinstance(value, str):
+        fault = text_fault(value, where)
     if fault:
         reporter.add(fault)
     return SourceNode(BROKEN if fault else value)

@@ -49,6 +49,7 @@ FAMILY_PARAM = "model"
 PREPROCESS_PARAM = "preprocess"
 
 _MAX_SHOWN = 80  # characters
+_MAX_BITS = 200  # of an integer; Python refuses to write those of more than 4,300 digits
 _MAX_ITEMS = 20
 
 
@@ -76,6 +77,8 @@ def _show(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"an integer of {value.bit_length():,} bits"
     if isinstance(value, str):
         printable = value.strip() and value.isprintable()
         return value if printable else f'"{value.encode("unicode_escape").decode()}"'

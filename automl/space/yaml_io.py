@@ -21,6 +21,7 @@ from automl.space.source import (
     SourceNode,
     key_path,
     number_fault,
+    text_fault,
 )
 from automl.space.syntax import EXPONENT, show
 
@@ -30,6 +31,7 @@ MAX_BYTES = 200_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Characters that are not printable in YAML 1.1, section 4.1.1.
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")  # YAML 1.1 reads 1:30 as 90
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str")}
 
 
@@ -136,6 +138,8 @@ class _Reader:
                     self.value(event, events, path, depth + 1)
                 self.value(next(events), events, path, depth + 1)
                 continue
+            if (fault := text_fault(event.value, key.location.at(path))) is not None:
+                self.reporter.add(fault)
             here = key_path(path, event.value)
             self.tagged(event, key, here)
             item = self.value(next(events), events, here, depth + 1)
@@ -149,6 +153,14 @@ class _Reader:
 
     def scalar(self, event: Any, node: SourceNode, path: str) -> Any:
         text: str = event.value
+        fault = text_fault(text, node.location.at(path))
+        if fault is None and event.implicit[0] and _BASE_60.fullmatch(text):
+            fault = Fault(
+                node.location.at(path), "must be a number without colons, or text in quotes", show(text)
+            )
+        if fault is not None:
+            self.reporter.add(fault)
+            return BROKEN
         if not event.implicit[0]:
             return text
         if EXPONENT.fullmatch(text):

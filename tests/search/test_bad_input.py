@@ -29,6 +29,9 @@ BAD_INPUT = {
     "target with missing values": (
         (X, with_missing(3)), {"drop_missing_target": False}, automl.TableError, r"3 of 60 rows",
     ),
+    "study name with NUL": (
+        (X, y), {"study_name": "a\0b"}, automl.SettingError, r"study_name: must hold no control characters",
+    ),
     "one class": ((X, y == 7), {}, automl.TableError, r'"up".*(two classes|one class)'),
     "class with fewer rows than folds": (
         (X, ["rare"] * 2 + ["a"] * 28 + ["b"] * 30), {"cv": 5}, automl.TableError, r"'rare' with 2",

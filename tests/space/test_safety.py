@@ -143,3 +143,103 @@ def test_binary_file_is_refused(load, tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(SpaceError):
         load(file)
+
+
+def test_include_stays_within_the_folder(load, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other.yaml").write_text("space: {model: linear}\n")
+    (tmp_path / "mine" / "link.yaml").symlink_to(tmp_path / "other.yaml")
+    for name in ("../other.yaml", str(tmp_path / "other.yaml"), "link.yaml", "../mine/../other.yaml"):
+        (tmp_path / "mine" / "space.yaml").write_text(f"include: {name}\n")
+        with pytest.raises(
+            SpaceError, match=r"space.yaml:1 include: must be in the folder.*allow_includes='"
+        ):
+            load(tmp_path / "mine" / "space.yaml")
+        assert load(tmp_path / "mine" / "space.yaml", allow_includes=tmp_path).digest()
+        assert load(tmp_path / "mine" / "space.yaml", allow_includes=["elsewhere", str(tmp_path)]).digest()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "root:x:0:0:hidden:/root\n",
+        "hidden\n",
+        "- hidden\n",
+        "password: hidden\n",
+        "a: &hidden\n  - *x [\n",
+        "{hidden\n",
+    ],
+)
+def test_include_quotes_nothing_of_other_files(load, tmp_path, content):
+    (tmp_path / "secret").write_text(content)
+    (tmp_path / "mine.yaml").write_text("name: mine\ninclude: secret\nspace: {model: linear}\n")
+    with pytest.raises(
+        SpaceError, match=r"mine.yaml:2 include: must include a space; got secret, which is"
+    ) as caught:
+        load(tmp_path / "mine.yaml")
+    assert "hidden" not in str(caught.value)
+
+
+def test_many_includes_of_a_large_file_are_refused_quickly(load, tmp_path):
+    values = ", ".join(f"k{i}: {i}" for i in range(14_000))
+    (tmp_path / "large.yaml").write_text(f"define:\n  a: {{{values}}}\n")
+    for number in range(90):
+        (tmp_path / f"f{number}.yaml").write_text("include: large.yaml\n")
+    (tmp_path / "mine.yaml").write_text(f"include: [{', '.join(f'f{n}.yaml' for n in range(90))}]\n")
+    began = time.process_time()
+    with pytest.raises(SpaceError, match="must include at most 400 kB"):
+        load(tmp_path / "mine.yaml")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1" * 20_000,
+        "0x" + "f" * 80_000,
+        "0b" + "1" * 80_000,
+        "0" + "7" * 80_000,
+        "1" + ":0" * 60_000,
+        "1:30",
+        "1:30.5",
+    ],
+    ids=["decimal", "hexadecimal", "binary", "octal", "sexagesimal", "a time", "a time with tenths"],
+)
+def test_numbers_of_other_kinds_are_refused(load, number):
+    began = time.process_time()
+    with pytest.raises(SpaceError, match="l2: must be") as caught:
+        load(f"space:\n  model: {{linear: {{l2: {number}}}}}\n")
+    assert time.process_time() - began < 2
+    assert len(str(caught.value)) < 500
+
+
+def test_huge_integer_of_python_is_refused(load):
+    with pytest.raises(SpaceError, match="an integer of 66,439 bits"):
+        load({"space": {"model": {"linear": {"l2": 10**20_000}}}})
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\x1b[31mred", "\ud800"])
+def test_control_characters_are_refused(load, text):
+    for document in (
+        {"name": text, "space": {"model": "linear"}},
+        {"space": {"model": {"linear": {text: 1}}}},
+    ):
+        with pytest.raises(SpaceError, match="must hold no control characters; got U"):
+            load(document)
+    with pytest.raises(SpaceError, match="must hold no control characters; got U|must be valid YAML"):
+        load(f'name: "{text.encode("unicode_escape").decode()}"\nspace: {{model: linear}}\n')
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sklearn.utils._mocking.CheckingClassifier",
+        "sklearn.ensemble._forest.ExtraTreesClassifier",
+        "sklearn.utils.estimator_checks.Model",
+        "sklearn.tests.test_base.MyEstimator",
+        "automl._hidden.Model",
+    ],
+)
+def test_estimator_is_a_public_class(load, path):
+    with pytest.raises(SpaceError, match="must be the path of a public class"):
+        load(f"space:\n  model:\n    mine: {{estimator: {path}}}\n")
