@@ -12,6 +12,7 @@ from automl.families.descent import DescentFamily
 from automl.families.estimator_family import EstimatorFamily
 from automl.families.quick_linear import QUICK_LINEAR
 from automl.families.sklearn_models import SKLEARN_FAMILIES
+from automl.families.transformed import transformed
 from automl.records import Model, TrialRecord, TrialSpec, model_of
 from automl.table import PREPROCESS
 
@@ -64,8 +65,8 @@ def get_family(trial: TrialSpec | TrialRecord) -> Family:
 
 def _family(model: Model) -> Family:
     if model.estimator is None:
-        return FAMILIES[model.family]
-    return EstimatorFamily(model.family, model.estimator)
+        return transformed(FAMILIES[model.family], model.preprocess)
+    return transformed(EstimatorFamily(model.family, model.estimator), model.preprocess)
 
 
 def params_at_stop(record: TrialRecord) -> dict[str, Any]:

@@ -267,7 +267,7 @@ def make_plan(
         loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
     frame = columns.transform(rows.X)
     check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
-    for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame):
+    for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task):
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_embedding(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))

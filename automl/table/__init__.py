@@ -13,6 +13,7 @@ from automl.table.read import read_table
 from automl.table.rows import RareClasses, TrainingRows, training_rows, used_part
 from automl.table.splits import Folds, default_folds, is_time, make_folds, stratified_order
 from automl.table.target import Target, as_series
+from automl.table.target_transform import TARGET_TRANSFORMS, TargetTransform
 from automl.table.task import Inferred, Kind, Task, TaskHint, infer_task, numbers_of
 from automl.table.training import TargetSettings
 from automl.table.weights import RowWeights
@@ -29,6 +30,8 @@ __all__ = [
     "Target",
     "Task",
     "TargetSettings",
+    "TargetTransform",
+    "TARGET_TRANSFORMS",
     "TEXT_ENCODERS",
     "TaskHint",
     "TrainingRows",

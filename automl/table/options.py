@@ -11,6 +11,7 @@ from automl.constraints import Number, OneOf, Parameter, Section, Union, Variant
 from automl.errors import Fault, SpaceError, nearest
 from automl.table.derived import discrete_values
 from automl.table.encoders import ENCODERS, SAME
+from automl.table.target_transform import TARGET_TRANSFORMS
 from automl.table.transformers import GaussianRank, SpreadScaler
 
 if TYPE_CHECKING:
@@ -172,6 +173,19 @@ PREPROCESS = Section(
             {},
             "Columns of free text.",
         ),
+        "target": Parameter(
+            Section(
+                {
+                    "transform": Parameter(
+                        OneOf(("none", *TARGET_TRANSFORMS)),
+                        "none",
+                        "Whether models learn the logarithm or normal scores of the target, and predict the target.",
+                    ),
+                }
+            ),
+            {},
+            "The target of a regression.",
+        ),
         "features": Parameter(
             Variants(FEATURES),
             "none",
@@ -240,7 +254,7 @@ def category_codes(configuration: Mapping[str, Any], column_types: Mapping[str, 
 
 
 def irrelevant_options(
-    offers: Callable[[str, Any], bool], column_types: Mapping[str, str], frame: pd.DataFrame
+    offers: Callable[[str, Any], bool], column_types: Mapping[str, str], frame: pd.DataFrame, task: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the options of the preprocessing that have no effect on a table, with the reason.
 
@@ -252,7 +266,11 @@ def irrelevant_options(
         ``TypedColumns.column_types_``.
     frame : DataFrame of shape (n, p)
         The typed table.
+    task : {"binary", "multiclass", "regression"}
+        The task.
     """
+    if task != "regression":
+        yield "target", "the target is a class"
     of_kind = {
         kind: [name for name in map(str, frame) if column_types[name] == kind]
         for kind in column_types.values()

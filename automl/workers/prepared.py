@@ -190,7 +190,8 @@ def of_rows(weight: Array | None, rows: Array) -> Array | None:
 
 
 def _key(preprocess: Mapping[str, Any]) -> str:
-    return json.dumps(preprocess, sort_keys=True)
+    # The matrices do not depend on the transform of the target.
+    return json.dumps({name: part for name, part in preprocess.items() if name != "target"}, sort_keys=True)
 
 
 def _mapped(path: Path) -> Array:

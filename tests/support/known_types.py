@@ -27,6 +27,7 @@ from sklearn.utils import all_estimators
 from automl.constraints import OneOf, Union, Variants
 from automl.families import FAMILIES, Problem, TargetScale
 from automl.families.label_encoding import LabelEncodedClassifier
+from automl.families.transformed import transformed
 from automl.table import PREPROCESS, TypedColumns, preprocessor
 
 FILE = Path(__file__).parents[2] / "automl" / "persistence" / "known_types.py"
@@ -77,7 +78,6 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
     for task, n_classes in TASKS.items():
         y = target(task)
         problem = Problem(task) if n_classes is None else Problem(task, n_classes)
-        linear = FAMILIES["linear"].estimator({"max_epochs": 1}, 0, problem)
         models = {
             name: family.estimator(_small(family), 0, problem)
             for name, family in FAMILIES.items()
@@ -88,7 +88,9 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
         else:
             models["scaled target"] = TargetScale(1.0, 2.0).wrap(models["decision_tree"])
         cases = [(name, {}, model) for name, model in models.items()]
-        cases += [(str(configuration), configuration, linear) for configuration in _preprocessing()]
+        for configuration in _preprocessing():
+            family = transformed(FAMILIES["linear"], configuration)
+            cases.append((str(configuration), configuration, family.estimator({"max_epochs": 1}, 0, problem)))
         for name, configuration, model in cases:
             prepare = preprocessor(configuration, columns.column_types_, task=task)
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
