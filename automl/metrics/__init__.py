@@ -8,6 +8,7 @@ from automl.metrics.costs import COSTS
 from automl.metrics.objectives import Objectives, objectives_for
 from automl.metrics.predictions import Predictions, Truth
 from automl.metrics.report import final_metrics
+from automl.metrics.resampled import QUICK_METRICS, resampled_scores
 from automl.metrics.scorers import (
     DEFAULT_SCORING,
     Direction,
@@ -25,10 +26,12 @@ __all__ = [
     "Metric",
     "Objectives",
     "Predictions",
+    "QUICK_METRICS",
     "Scorer",
     "Truth",
     "final_metrics",
     "metric_for",
+    "resampled_scores",
     "objectives_for",
     "scorer_kind",
     "to_score",
