@@ -31,7 +31,7 @@ from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from automl.table import Target, Task, TypedColumns, preprocessor
+from automl.table import Target, TargetTransform, Task, TypedColumns, preprocessor
 
 TREES: Mapping[str, Any] = {"numeric": {"scale": "none"}, "categorical": {"encode": "ordinal"}}
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {"lightgbm": TREES, "linear": {}}
@@ -47,6 +47,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "scale: quantile": {"numeric": {"scale": "quantile"}},
     "scale: squash": {"numeric": {"scale": "squash"}},
     "features: pairs": {"features": "pairs"},
+    "target: log": {"target": {"transform": "log"}},
+    "target: quantile": {"target": {"transform": "quantile"}},
     "text: tfidf": {"text": {"encode": "tfidf"}},
     "text: svd": {"text": {"encode": "svd", "ngrams": 2}},
     "text: string": {"text": {"encode": "string"}},
@@ -61,8 +63,10 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def applies(option: str, kinds: set[str], most: int, model: str) -> bool:
+def applies(option: str, kinds: set[str], most: int, model: str, task: str) -> bool:
     """Return whether an option changes what a model sees of a table."""
+    if option.startswith("target"):
+        return task == "regression"
     if option.startswith("text"):
         return "text" in kinds
     if option.startswith("encode"):
@@ -72,15 +76,19 @@ def applies(option: str, kinds: set[str], most: int, model: str) -> bool:
     return model == "linear" or not option.startswith("scale")
 
 
-def error(model: str, prepare: Any, rows: Sequence[Any], task: str, seed: int) -> float:
+def error(model: str, prepare: Any, rows: Sequence[Any], task: str, seed: int, transform: str) -> float:
     """Return the held-out error."""
     train, test, y, y_test = rows
     X, X_test = prepare.fit_transform(train, y), prepare.transform(test)
     shown: dict[str, Any] = {"n_jobs": 1, "verbose": -1, "random_state": seed}
     if task == "regression":
         trees = LGBMRegressor(n_estimators=300, learning_rate=0.05, **shown)
-        found = (trees if model == "lightgbm" else Ridge()).fit(X, y)
-        return float(root_mean_squared_error(y_test, found.predict(X_test)))
+        found = trees if model == "lightgbm" else Ridge()
+        if transform == "none":
+            return float(root_mean_squared_error(y_test, found.fit(X, y).predict(X_test)))
+        target = TargetTransform(transform).fit(y)
+        predicted = found.fit(X, target.transform(y)).predict(X_test)
+        return float(root_mean_squared_error(y_test, target.inverse_transform(predicted)))
     trees = LGBMClassifier(n_estimators=300, learning_rate=0.05, **shown)
     found = (trees if model == "lightgbm" else LogisticRegression(max_iter=300)).fit(X, y)
     probabilities = found.predict_proba(X_test)
@@ -104,12 +112,13 @@ def measure(data: Path | None, name: str, n_rows: int, seed: int, only: str) -> 
     for model, default in DEFAULTS.items():
         for option, changes in {"default": {}, **OPTIONS}.items():
             if option != "default" and not (
-                only in option and applies(option, set(kinds.values()), most, model)
+                only in option and applies(option, set(kinds.values()), most, model, task)
             ):
                 continue
             start = time.process_time()
             prepare = preprocessor(merged(default, changes), kinds, task=task, random_state=seed)
-            found = error(model, prepare, rows, task, seed)
+            transform = changes.get("target", {}).get("transform", "none")
+            found = error(model, prepare, rows, task, seed, transform)
             yield {
                 "table": name,
                 "model": model,

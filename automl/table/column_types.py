@@ -29,6 +29,8 @@ IDENTIFIER_NAME = re.compile(
     r"(^|[^a-zA-Z])(?i:p?id)$|[a-z]I[dD]$|^Unnamed: \d+$|^(?i:index|row|row_?num(ber)?)$"
 )
 
+WORD = re.compile(r"\w+")
+
 
 def usable_columns(column_types: Mapping[str, str], *, text: bool = False) -> list[str]:
     """Return the names of the columns that models use, in order; free text only on request."""
@@ -45,9 +47,10 @@ def column_type(
     - numeric: numbers, durations, and texts that are all numbers or missing (see `formats.parse_numbers`).
       Texts with leading zeros ("01067") are codes and therefore categories. The format is the decimal sign.
     - identifier: distinct integers that count the rows (in 0 .. 2 n) and do not order the target, and those
-      with a name like "id"; texts of which at least 95 % are distinct. Requires 20 rows.
+      with a name like "id"; distinct texts. Requires 20 rows.
     - datetime: dates, and texts in one format (see `formats.date_format`).
-    - text: texts of at least five words on average, most of them rare.
+    - text: texts of at least five words on average, most of them rare; nearly distinct texts of at least two
+      words without digits on average, such as names and titles.
     - categorical: all other columns, and every column with pandas' category dtype.
 
     Parameters
@@ -147,10 +150,14 @@ def _type_of_texts(column: pd.Series, target: TargetOrder | None, decimal: str) 
             return ("identifier" if _numbers_rows(numbers, column.name, target) else "numeric"), sign
         if layout := date_format(texts):
             return "datetime", layout
-        words = np.mean([text.count(" ") + 1 for text in _first(texts, 1000)])
+        some = _first(texts, 1000)
+        words = np.mean([text.count(" ") + 1 for text in some])
         if words >= 5 and len(texts) > max(FEW_ROWS, 0.1 * present):
             return "text", ""
-    if present >= FEW_ROWS and len(texts) >= 0.95 * present:
+        plain = np.mean([sum(word.isalpha() for word in WORD.findall(text)) for text in some])
+        if plain >= 2 and present >= FEW_ROWS and len(texts) >= 0.95 * present:
+            return "text", ""
+    if present >= FEW_ROWS and len(texts) == present:
         return "identifier", ""
     return "categorical", ""
 

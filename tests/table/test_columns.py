@@ -43,6 +43,10 @@ def kind(cells, name="c", **options):
         (pd.period_range("2020", periods=N, freq="M"), "datetime"),
         ([f"flight {i} was late because of snow" for i in range(N)], "text"),
         ([f"7590-VH{i}" for i in range(N)], "identifier"),
+        ([f"customer {i}" for i in range(N)], "identifier"),
+        ([f"7590-VH{i}" for i in range(N - 2)] + ["7590-VH0"] * 2, "categorical"),  # one seen three times
+        ([f"7590-VH{i}" for i in range(N - 1)] + [None], "identifier"),
+        ([f"Mr. Owen {'abcdefghij'[i // 10] * 3}{'abcdefghij'[i % 10]}" for i in range(N)], "text"),
         (range(N), "identifier"),
         (["a"] * N, "constant"),
         ([None] * N, "constant"),
