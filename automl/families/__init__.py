@@ -2,7 +2,7 @@
 
 from automl.families.base import Array, Family, Fold, Problem, Trainer
 from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
-from automl.families.embedding import forbid_embedding, prepared_problem
+from automl.families.inputs import forbid_unsuitable_inputs, prepared_problem
 from automl.families.reference import reference
 from automl.families.rungs import epoch_steps, rung_levels
 from automl.families.spaces import incompatibility_check, load_space, smoke_test, space_kind
@@ -18,7 +18,7 @@ __all__ = [
     "Trainer",
     "epoch_steps",
     "family_of",
-    "forbid_embedding",
+    "forbid_unsuitable_inputs",
     "get_family",
     "incompatibility_check",
     "rung_levels",

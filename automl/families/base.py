@@ -37,7 +37,7 @@ class Problem:
     least : float
         The smallest number of a regression target: some losses need numbers above 0, or of at least 0.
     categories : tuple of int
-        Number of codes of each of the last columns, where the preprocessing leaves them to learned vectors.
+        Number of codes of each of the last columns, where the preprocessing leaves categories as codes.
     positive : int
         Code of the positive class of two.
     weighted : bool
@@ -169,8 +169,12 @@ class Family(ABC):
         The parameters with their rules, defaults and descriptions.
     shared_params : frozenset of str
         Parameters that must be equal for trials to train together in a cohort.
-    embeds : bool
-        Whether the family learns vectors for codes of categories.
+    category_codes : frozenset of str
+        Encoders whose codes of categories the family takes: ``embed`` for learned vectors, ``native`` for splits.
+    takes_missing : bool
+        Whether the family takes missing numbers (NaN).
+    package : str
+        Package that the family needs besides the plain install; the extra ``boosting`` brings it. Empty if none.
     interruptible : bool
         Whether training can be stopped between two rungs.
     scales_target : bool
@@ -184,8 +188,10 @@ class Family(ABC):
     name: str
     section: Section
     shared_params: frozenset[str]
+    package: str = ""
     interruptible: bool = False
-    embeds: bool = False
+    category_codes: frozenset[str] = frozenset()
+    takes_missing: bool = False
     scales_target: bool = False
     unit_seconds: float
     solo_slowdown: float = 1.0

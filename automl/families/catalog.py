@@ -7,7 +7,7 @@ from typing import Any
 
 from automl.constraints import Parameter, Section, Variants
 from automl.families.base import Family
-from automl.families.boosting import BoostingFamily
+from automl.families.boosting import CatBoostFamily, LightGBMFamily, XGBoostFamily
 from automl.families.descent import DescentFamily
 from automl.families.estimator_family import EstimatorFamily
 from automl.families.quick_linear import QUICK_LINEAR
@@ -25,7 +25,9 @@ FAMILIES: dict[str, Family] = {
         DescentFamily("mlp", hidden=True),
         QUICK_LINEAR,
         *SKLEARN_FAMILIES,
-        BoostingFamily("lightgbm"),
+        LightGBMFamily(),
+        CatBoostFamily(),
+        XGBoostFamily(),
     )
 }
 """The families of a search space. A new family is one module and one entry here."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 from typing_extensions import override
 
@@ -67,6 +68,7 @@ class EstimatorFamily(Family):
         self.name, self.path, self.package = name, path, path.partition(".")[0]
         self.section = estimator_section(path, allow_imports=[self.package])
         self.shared_params = frozenset(self.section.parameters)
+        self.takes_missing = _takes_missing(load_class(path))
 
     @override
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
@@ -124,6 +126,13 @@ class EstimatorFamily(Family):
         known = {name: value for name, value in own.items() if name in accepted}
         made = load_class(self.path)(**{**known, **params})
         return LabelEncodedClassifier(made) if by_codes else made
+
+
+def _takes_missing(make: Callable[[], Any]) -> bool:
+    try:
+        return bool(get_tags(make()).input_tags.allow_nan)
+    except Exception:  # a class of any package: it may need arguments, or have no tags
+        return False
 
 
 def _is(kind: Callable[[Any], bool], make: Callable[[], Any]) -> bool:

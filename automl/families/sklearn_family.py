@@ -11,6 +11,11 @@ from typing_extensions import override
 
 from automl.constraints import Parameter, Section, Union
 from automl.families.base import Family, Fold, Problem, Trainer
+from automl.families.native_categories import (
+    NativeCategoriesClassifier,
+    NativeCategoriesRegressor,
+    category_columns,
+)
 from automl.families.rungs import rung_levels
 from automl.families.single_fit import RUNG_RATIO, Growth, SingleFit
 from automl.metrics import Metric
@@ -35,6 +40,10 @@ class SklearnFamily(Family):
         A first guess at the seconds of a unit of cost.
     growth : Growth, optional
         How the model grows tree by tree, if it does.
+    native_categories : bool
+        Whether the classes have ``categorical_features``.
+    takes_missing : bool
+        Whether the classes take missing numbers.
     """
 
     def __init__(
@@ -48,12 +57,15 @@ class SklearnFamily(Family):
         cost: Callable[[dict[str, Any], int, int], float],
         unit_seconds: float,
         growth: Growth | None = None,
+        native_categories: bool = False,
+        takes_missing: bool = False,
     ) -> None:
         self.name, self.unit_seconds, self._growth = name, unit_seconds, growth
         self.interruptible = growth is not None and growth.divisible
         self.section = _either(classification, regression)
         self.shared_params = frozenset(self.section.parameters)
-        self._cost = cost
+        self._cost, self.takes_missing = cost, takes_missing
+        self.category_codes = frozenset(["native"] if native_categories else [])
         self._kinds = {"classification": (classifier, classification), "regression": (regressor, regression)}
 
     def _kind(self, problem: Problem) -> tuple[str, Section]:
@@ -106,11 +118,19 @@ class SklearnFamily(Family):
         self, configurations: Sequence[dict[str, Any]], seeds: Sequence[int], problem: Problem, fold: Fold
     ) -> Trainer:
         ((params, seed),) = zip(configurations, seeds, strict=True)
-        return SingleFit(partial(self._make, params, seed, problem), problem, fold, self._growth)
+        make = partial(self._make, params, seed, problem)
+        if problem.categories:
+            columns = category_columns(fold.X, len(problem.categories))
+            make = partial(make, categorical_features=columns)
+        return SingleFit(make, problem, fold, self._growth)
 
     @override
     def estimator(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:
-        return self._make(params, seed, problem)
+        made = self._make(params, seed, problem)
+        if not problem.categories:
+            return made
+        wrap = NativeCategoriesClassifier if problem.n_classes else NativeCategoriesRegressor
+        return wrap(made, len(problem.categories))
 
     def _make(self, params: dict[str, Any], seed: int, problem: Problem, **changed: Any) -> Any:
         estimator = load_class(self._kind(problem)[0])(**{**params, **changed})

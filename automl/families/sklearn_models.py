@@ -117,6 +117,7 @@ def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> Sk
         cost=_forest_cost,
         unit_seconds=unit_seconds,
         growth=Growth("n_estimators", epoch=8, divisible=True),
+        takes_missing=True,
     )
 
 
@@ -140,6 +141,7 @@ SKLEARN_FAMILIES = (
         ),
         cost=_tree_cost,
         unit_seconds=3e-8,
+        takes_missing=True,
     ),
     _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=5e-8),
     _forest("extra_trees", "ExtraTrees", bootstrap=False, unit_seconds=1.5e-8),
@@ -152,6 +154,8 @@ SKLEARN_FAMILIES = (
         cost=_boosting_cost,
         unit_seconds=3e-9,
         growth=Growth("max_iter", epoch=25, divisible=False),
+        native_categories=True,
+        takes_missing=True,
     ),
 )
 """A new scikit-learn model is one row here."""

@@ -15,8 +15,8 @@ from automl.constraints import named
 from automl.errors import SpaceError
 from automl.families.base import Array, Family, Fold, Problem
 from automl.families.catalog import FAMILIES, family_of
-from automl.families.embedding import prepared_problem
 from automl.families.estimator_family import ITERATIONS
+from automl.families.inputs import prepared_problem
 from automl.metrics import Metric
 from automl.table import TypedColumns, preprocessor
 

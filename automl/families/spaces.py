@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,9 +75,15 @@ def load_space(
 
 
 def incompatibility_check(problem: Problem, *metrics: Metric) -> Incompatibility:
-    """Return ``check(task, family, params)``: why a family or a parameter is not for a problem; empty if it is."""
+    """Return ``check(task, family, params)``: why a family or a parameter is not for a problem; empty if it is.
+
+    A family whose package is not installed is for no problem.
+    """
 
     def check(task: str, family: str, params: Mapping[str, Any]) -> str:
+        package = FAMILIES[family].package if family in FAMILIES else ""
+        if package and find_spec(package) is None:
+            return f"it needs {package}: pip install 'automl-orchestrator[boosting]'"
         reasons = (_reason(family, params, problem, metric) for metric in metrics)
         return next(filter(None, reasons), "")
 

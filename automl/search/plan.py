@@ -18,7 +18,7 @@ from automl.families import (
     Array,
     Problem,
     epoch_steps,
-    forbid_embedding,
+    forbid_unsuitable_inputs,
     incompatibility_check,
     load_space,
     scale_of,
@@ -269,7 +269,7 @@ def make_plan(
     check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
     for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task):
         loaded = loaded.drop_irrelevant(path, reason)
-    loaded = forbid_embedding(loaded)
+    loaded = forbid_unsuitable_inputs(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     folds = make_folds(target.values, problem.task, cv, random_state, rows.groups, rows.time)
     weights.check(folds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from automl.table.check import check_table
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns
+from automl.table.encoders import CODED
 from automl.table.frames import as_frame, split_target
 from automl.table.leaks import check_leaks
 from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
@@ -20,6 +21,7 @@ from automl.table.weights import RowWeights
 
 __all__ = [
     "BLOCK_VALUES",
+    "CODED",
     "Folds",
     "IMPUTE",
     "Inferred",

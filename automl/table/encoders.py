@@ -20,6 +20,7 @@ from automl.table.frames import unique_names
 from automl.table.strings import StringVectors
 
 __all__ = [
+    "CODED",
     "ENCODERS",
     "SAME",
     "CategoryCodes",
@@ -34,6 +35,7 @@ __all__ = [
 
 SAME = "same"  # for columns of many categories: the encoder of the others
 
+_NATIVE_CODES = 255  # of a column: the most that HistGradientBoosting takes
 _TARGET_TYPES = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous", None: "auto"}
 
 
@@ -70,7 +72,7 @@ class Encoder:
     scaled : bool
         Whether its columns are scaled like numeric ones.
     n_codes : callable or None
-        ``settings -> number of codes`` of each column, for codes that a model replaces by learned vectors.
+        ``settings -> number of codes`` of each column, for codes that a model takes as categories, not as numbers.
     """
 
     build: Callable[[EncoderContext], Any]
@@ -128,6 +130,16 @@ def _ordinal(context: EncoderContext) -> Any:
 
 def _embed(context: EncoderContext) -> Any:
     return CategoryCodes(max_categories=context.settings["max_categories"])
+
+
+def _native(context: EncoderContext) -> Any:
+    return OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        encoded_missing_value=np.nan,
+        dtype=np.float32,
+        max_categories=_NATIVE_CODES,
+    )
 
 
 def _target(context: EncoderContext) -> Any:
@@ -188,4 +200,8 @@ ENCODERS: dict[str, Encoder] = {
     "target_string": Encoder(_target_string, scaled=False),
     "string": Encoder(_string, scaled=False),
     "embed": Encoder(_embed, scaled=False, n_codes=lambda settings: int(settings["max_categories"]) + 2),
+    "native": Encoder(_native, scaled=False, n_codes=lambda settings: _NATIVE_CODES),
 }
+
+CODED = tuple(name for name, row in ENCODERS.items() if row.n_codes is not None)
+"""Encoders whose codes a model takes as categories."""

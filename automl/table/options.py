@@ -82,9 +82,9 @@ PREPROCESS = Section(
             Section(
                 {
                     "impute": Parameter(
-                        OneOf(("median", "mean", "most_frequent")),
+                        OneOf(("median", "mean", "most_frequent", "none")),
                         IMPUTE,
-                        "Value for missing numbers; an extra column marks them.",
+                        "Value for missing numbers, marked by an extra column; `none` keeps them missing, for trees.",
                     ),
                     "scale": Parameter(
                         OneOf((*SCALERS, "none")),
@@ -110,14 +110,14 @@ PREPROCESS = Section(
                         OneOf(tuple(ENCODERS)),
                         "onehot",
                         "A column for each category; an integer for each category; the cross-fitted target mean, also "
-                        "with the count of rows, or with vectors of n-grams of characters; such vectors alone; or a "
-                        "learned vector, in the family mlp.",
+                        "with the count of rows, or with vectors of n-grams of characters; such vectors alone; a "
+                        "learned vector, in the family mlp; or `native`, a code that boosting splits as a category.",
                     ),
                     "high_cardinality": Parameter(
                         OneOf((SAME, *(name for name, row in ENCODERS.items() if row.n_codes is None))),
                         SAME,
                         "Encoder of columns with more categories than cardinality_threshold, beside the codes of "
-                        "embed; same: as the others.",
+                        "embed or native; same: as the others.",
                     ),
                     "cardinality_threshold": Parameter(
                         Number(1, integer=True), _FEW, "Categories of a column that are not yet many."
@@ -125,7 +125,7 @@ PREPROCESS = Section(
                     "max_categories": Parameter(
                         Number(2, integer=True),
                         32,
-                        "Maximum categories of a column for onehot and embed; the rarest categories share one.",
+                        "Maximum categories of a column for onehot and embed (native: 255); the rarest share one.",
                     ),
                 }
             ),
@@ -228,17 +228,22 @@ def checked_settings(configuration: Mapping[str, Any]) -> dict[str, dict[str, An
                     Fault(where, f"must be {section.parameters[key].constraint.describe()}", repr(value))
                 )
         settings[name] = section.defaults() | dict(given)
-    embeds = not faults and ENCODERS[settings["categorical"]["encode"]].n_codes is not None
-    if embeds and named(settings["features"])[0] == "rbf":
-        rule = f"must not be rbf where categorical.encode is {settings['categorical']['encode']}"
-        faults.append(Fault("preprocess.features", rule, repr(configuration["features"])))
+    if not faults and named(settings["features"])[0] == "rbf":
+        encode, impute = settings["categorical"]["encode"], settings["numeric"]["impute"]
+        needs = {"categorical.encode": encode} if ENCODERS[encode].n_codes is not None else {}
+        needs |= {"numeric.impute": impute} if impute == "none" else {}
+        came = repr(configuration["features"]) if needs else ""
+        faults += [
+            Fault("preprocess.features", f"must not be rbf where {key} is {value}", came)
+            for key, value in needs.items()
+        ]
     if faults:
         raise SpaceError(faults)
     return settings
 
 
 def category_codes(configuration: Mapping[str, Any], column_types: Mapping[str, str]) -> tuple[int, ...]:
-    """Return the number of codes of each of the last columns that a configuration prepares for learned vectors.
+    """Return the number of codes of each of the last columns that a configuration leaves as categories.
 
     Examples
     --------

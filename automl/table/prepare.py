@@ -26,7 +26,7 @@ from automl.table.encoders import (
 )
 from automl.table.options import FEATURES, SCALERS, checked_settings
 from automl.table.strings import StringVectors
-from automl.table.transformers import DateParts, Float32, TextColumns
+from automl.table.transformers import DateParts, Float32, KeepMissing, TextColumns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,8 +124,8 @@ def preprocessor(
             NumericPairs(_chain(_imputer(impute), *_scaler(scale, random_state)), n_arithmetic, random_state),
             numeric if n_arithmetic and len(numeric) > 1 else [],
         ),
-        (_chain(_imputer("most_frequent")), boolean),
-        (MissingIndicator(error_on_new=False), numeric + boolean),
+        (_chain(_imputer("none" if impute == "none" else "most_frequent")), boolean),
+        (MissingIndicator(error_on_new=False), [] if impute == "none" else numeric + boolean),
         (_chain(dates, _imputer(impute), *_scaler(scale, random_state)), datetime),
         (_texts(settings["text"], random_state), text),
         (
@@ -214,8 +214,10 @@ def _chain(*steps: Any) -> Pipeline:
     return Pipeline([(type(step).__name__.lower(), step) for step in (*steps, Float32())])
 
 
-def _imputer(strategy: str) -> SimpleImputer:
+def _imputer(strategy: str) -> SimpleImputer | KeepMissing:
     # A column without values in this fold becomes zeros: the matrix keeps its width and names.
+    if strategy == "none":
+        return KeepMissing()
     return SimpleImputer(strategy=strategy, keep_empty_features=True)
 
 

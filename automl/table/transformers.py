@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.table.frames import unique_names
 
-__all__ = ["DateParts", "Float32", "GaussianRank", "SpreadScaler", "TextColumns"]
+__all__ = ["DateParts", "Float32", "GaussianRank", "KeepMissing", "SpreadScaler", "TextColumns"]
 
 DAY = 86_400.0
 # Average days of a year, so that a date has nearly the same angle every year.
@@ -221,9 +221,11 @@ class SpreadScaler(RobustScaler):
         """
         super().fit(X)
         unscaled = np.flatnonzero(self.scale_ == 1.0)
-        low, high = np.percentile(X[:, unscaled], [25, 75], axis=0)
+        if not len(unscaled):
+            return self
+        low, high = np.nanpercentile(X[:, unscaled], [25, 75], axis=0)
         flat = unscaled[low == high]
-        deviations = X[:, flat].std(axis=0)
+        deviations = np.nanstd(X[:, flat], axis=0)
         self.scale_[flat] = np.where(deviations > 0, deviations, 1.0)
         return self
 
@@ -273,6 +275,41 @@ class GaussianRank(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         scores: np.ndarray = self.quantiles_.transform(X)
         return np.clip(scores, -FARTHEST_SCORE, FARTHEST_SCORE, out=scores)
+
+
+class KeepMissing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Leave missing numbers missing; a column without any value in training becomes zeros.
+
+    Attributes
+    ----------
+    empty_ : ndarray of shape (d,), bool
+        The columns without a value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> KeepMissing().fit_transform(np.array([[1.0, np.nan], [np.nan, np.nan]])).tolist()
+    [[1.0, 0.0], [nan, 0.0]]
+    """
+
+    def fit(self, X: Any, y: Any = None) -> KeepMissing:
+        """Find the columns without a value.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+            Numbers.
+        y : object
+            Not used.
+        """
+        self.empty_ = np.isnan(np.asarray(X, dtype=np.float64)).all(axis=0)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the numbers, shape (n, d)."""
+        check_is_fitted(self)
+        return np.where(self.empty_, 0.0, np.asarray(X, dtype=np.float64))
 
 
 class Float32(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import automl
-from automl.families import FAMILIES, Fold, Problem
-from automl.families.boosting import patience
+from automl.families import FAMILIES, Fold, Problem, incompatibility_check
+from automl.families.boosting import BoostingFamily, patience
+from automl.metrics import metric_for
 from tests.support.tables import cancer, diabetes, penguins
 
 PROBLEMS = {
@@ -14,17 +15,13 @@ PROBLEMS = {
     "multiclass": Problem("multiclass", 3),
     "regression": Problem("regression"),
 }
-QUICK = {"n_estimators": 400, "learning_rate": 0.1, "num_leaves": 8}
-SPACE = {
-    "space": {
-        "preprocess": {"numeric": {"scale": "none"}, "categorical": {"encode": "ordinal"}},
-        "model": {"choice": {"lightgbm": {"learning_rate": {"low": 0.05, "high": 0.2}, "num_leaves": 8}}},
-    }
-}
-FAMILY = FAMILIES["lightgbm"]
+QUICK = {"n_estimators": 200, "learning_rate": 0.2}
+BOOSTING = [name for name, family in FAMILIES.items() if isinstance(family, BoostingFamily)]
+NATIVE = [name for name, family in FAMILIES.items() if "native" in family.category_codes]
+EVERY = pytest.mark.parametrize("name", BOOSTING)
 
 
-def made_fold(task: str, n: int = 400, seed: int = 0) -> Fold:
+def made_fold(task: str, n: int = 300, seed: int = 0) -> Fold:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(2 * n, 4)).astype(np.float32)
     signal = X[:, 0] * X[:, 1] + X[:, 2] + rng.normal(scale=0.5, size=2 * n)
@@ -32,9 +29,22 @@ def made_fold(task: str, n: int = 400, seed: int = 0) -> Fold:
     return Fold(X[:n], y[:n], (0, 0), X_valid=X[n:], y_valid=y[n:])
 
 
-def trained(task: str, fold: Fold, **params):
-    trainer = FAMILY.trainer([{**QUICK, **params}], [3], PROBLEMS[task], fold)
-    assert trainer.advance(FAMILY.last_rung({**QUICK, **params}, 1), lambda: False)
+def coded_fold(task: str = "regression", n: int = 400) -> tuple[Fold, Problem]:
+    """Return numbers with gaps, then codes with gaps; the target follows from the codes, in no order of theirs."""
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 20, 2 * n)
+    X = np.column_stack([rng.normal(size=(2 * n, 2)), codes]).astype(np.float32)
+    X[::5, 0] = X[::9, 2] = np.nan
+    y = (rng.permutation(20) % 2)[codes]
+    y = y + 0.1 * rng.normal(size=2 * n) if task == "regression" else y
+    fold = Fold(X[:n], y[:n], (0, 0), X_valid=X[n:], y_valid=y[n:])
+    return fold, Problem(task, 2 if task == "binary" else 0, categories=(255,))
+
+
+def trained(name: str, fold: Fold, problem: Problem, **params):
+    family, params = FAMILIES[name], {**QUICK, **params}
+    trainer = family.trainer([params], [3], problem, fold)
+    assert trainer.advance(family.last_rung(params, 1), lambda: False)
     return trainer
 
 
@@ -42,93 +52,181 @@ def values(predictions):
     return predictions.values if predictions.probabilities is None else predictions.probabilities
 
 
+def stopped_by_library(name: str, problem: Problem, fold: Fold, rounds: int):
+    """Return the library's estimator, trained with its own early stopping, and its number of trees."""
+    model = FAMILIES[name].estimator(QUICK, 3, problem)
+    model = getattr(model, "estimator", model)
+    if name == "lightgbm":
+        stop = lightgbm.early_stopping(rounds, verbose=False)
+        model.fit(fold.X, fold.y, eval_X=fold.X_valid, eval_y=fold.y_valid, callbacks=[stop])
+        return model, model.best_iteration_
+    valid = [(fold.X_valid, fold.y_valid)]
+    if name == "xgboost":
+        model.set_params(early_stopping_rounds=rounds).fit(fold.X, fold.y, eval_set=valid, verbose=False)
+        return model, model.best_iteration + 1
+    model.fit(fold.X, fold.y, eval_set=valid, early_stopping_rounds=rounds)
+    return model, model.tree_count_
+
+
+@EVERY
 @pytest.mark.parametrize("task", PROBLEMS)
-def test_trees_equal_those_of_lightgbm_with_its_own_early_stopping(task):
+def test_trees_equal_those_of_the_library_with_its_own_early_stopping(name, task):
     fold = made_fold(task)
-    trainer = trained(task, fold)
+    trainer = trained(name, fold, PROBLEMS[task])
     found = trainer.found_params(0)["n_estimators"]
-    kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
-    model = kind(
-        **QUICK, random_state=3, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True, max_bin=255
+    model, theirs = stopped_by_library(name, PROBLEMS[task], fold, patience(found, len(fold.y)))
+    assert theirs == found < QUICK["n_estimators"]
+    predict = model.predict if task == "regression" else model.predict_proba
+    np.testing.assert_allclose(
+        values(trainer.predict(fold.X_valid)[0]), predict(fold.X_valid), rtol=1e-5, atol=1e-6
     )
-    stop = lightgbm.early_stopping(patience(found, len(fold.y)), verbose=False)
-    model.fit(fold.X, fold.y, eval_X=fold.X_valid, eval_y=fold.y_valid, callbacks=[stop])
-    assert model.best_iteration_ == found < QUICK["n_estimators"]
-    theirs = model.predict(fold.X_valid) if task == "regression" else model.predict_proba(fold.X_valid)
-    np.testing.assert_allclose(values(trainer.predict(fold.X_valid)[0]), theirs, rtol=1e-6)
 
 
-def test_validation_rows_change_nothing_but_the_number_of_trees():
-    fold = made_fold("binary")
+@EVERY
+def test_validation_rows_change_nothing_but_the_number_of_trees(name):
+    fold, problem = made_fold("binary"), PROBLEMS["binary"]
     poisoned = Fold(fold.X, fold.y, (0, 0), X_valid=1e6 * fold.X_valid, y_valid=1 - fold.y_valid)
-    fixed = {"early_stopping": False, "n_estimators": 50}
-    rows = fold.X[:100]
+    fixed = {"early_stopping": False, "n_estimators": 30}
     np.testing.assert_array_equal(
-        values(trained("binary", fold, **fixed).predict(rows)[0]),
-        values(trained("binary", poisoned, **fixed).predict(rows)[0]),
+        values(trained(name, fold, problem, **fixed).predict(fold.X)[0]),
+        values(trained(name, poisoned, problem, **fixed).predict(fold.X)[0]),
     )
-    stopped = trained("binary", poisoned)
-    assert stopped.found_params(0)["n_estimators"] < trained("binary", fold).found_params(0)["n_estimators"]
+    few, some = (trained(name, one, problem).found_params(0)["n_estimators"] for one in (poisoned, fold))
+    assert few < some
 
 
-def test_advance_stops_inside_a_fit_and_keeps_its_trees():
-    fold, asked = made_fold("binary"), []
+@EVERY
+def test_advance_stops_inside_a_fit_and_keeps_its_trees(name):
+    fold, problem, asked = made_fold("binary"), PROBLEMS["binary"], []
 
     def stop() -> bool:
         asked.append(None)
         return len(asked) > 10
 
-    trainer = FAMILY.trainer([QUICK], [3], PROBLEMS["binary"], fold)
+    trainer = FAMILIES[name].trainer([{**QUICK, "early_stopping": False}], [3], problem, fold)
     assert not trainer.advance(16, stop)
-    ten = trained("binary", fold, n_estimators=10, early_stopping=False)
+    ten = trained(name, fold, problem, n_estimators=10, early_stopping=False)
     np.testing.assert_array_equal(
         values(trainer.predict(fold.X_valid)[0]), values(ten.predict(fold.X_valid)[0])
     )
 
 
-def test_advance_over_rungs_equals_one_advance():
-    fold, last = made_fold("multiclass"), FAMILY.last_rung(QUICK, 1)
-    trainer = FAMILY.trainer([QUICK], [3], PROBLEMS["multiclass"], fold)
-    for rung in sorted(FAMILY.rungs(last, 1) | {last}):
+@EVERY
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_advance_over_rungs_equals_one_advance(name, task):
+    fold, problem = made_fold(task), PROBLEMS[task]
+    if name in NATIVE and task == "regression":
+        fold, problem = coded_fold()
+    last = FAMILIES[name].last_rung(QUICK, 1)
+    trainer = FAMILIES[name].trainer([QUICK], [3], problem, fold)
+    for rung in sorted(FAMILIES[name].rungs(last, 1) | {last}):
         assert trainer.advance(rung, lambda: False)
-    once = trained("multiclass", fold)
+    once = trained(name, fold, problem)
     assert trainer.found_params(0) == once.found_params(0)
     np.testing.assert_array_equal(values(trainer.predict(fold.X)[0]), values(once.predict(fold.X)[0]))
 
 
-CHANGES = [
-    *({"learning_rate": 0.3}, {"num_leaves": 3}, {"max_depth": 1}, {"min_child_samples": 100}),
-    *({"min_child_weight": 50.0}, {"colsample_bytree": 0.3}, {"subsample": 0.5, "subsample_freq": 1}),
-    *({"reg_alpha": 5.0}, {"reg_lambda": 50.0}, {"extra_trees": True}, {"max_bin": 3}, {"n_estimators": 7}),
-    {"objective": "regression_l1"},
-]
+_ROWS = {"subsample": 0.5, "subsample_freq": 1}
+CHANGES = {
+    "lightgbm": [
+        *({"num_leaves": 3}, {"max_depth": 1}, {"min_child_samples": 100}, {"min_child_weight": 50.0}),
+        *({"colsample_bytree": 0.3}, _ROWS, {"reg_alpha": 5.0}, {"reg_lambda": 50.0}, {"extra_trees": True}),
+        *({"max_bin": 3}, {"objective": "regression_l1"}, {"cat_smooth": 500.0}, {"cat_l2": 500.0}),
+        *({"max_cat_to_onehot": 40}, {"min_data_per_group": 3}),
+    ],
+    "catboost": [
+        *({"depth": 2}, {"l2_leaf_reg": 50.0}, {"random_strength": 20.0}, {"subsample": 0.4}, {"rsm": 0.3}),
+        *({"border_count": 3}, {"leaf_estimation_iterations": 5}, {"objective": "MAE"}),
+        *({"one_hot_max_size": 30}, {"max_ctr_complexity": 2}),
+    ],
+    "xgboost": [
+        *({"max_depth": 1}, {"min_child_weight": 50.0}, {"gamma": 5.0}, {"subsample": 0.5}, {"max_bin": 3}),
+        *({"colsample_bytree": 0.3}, {"colsample_bylevel": 0.3}, {"colsample_bynode": 0.3}),
+        *({"reg_alpha": 5.0}, {"reg_lambda": 50.0}, {"objective": "reg:absoluteerror"}),
+    ],
+}
+CASES = [(name, change) for name in BOOSTING for change in (*CHANGES[name], {"learning_rate": 0.3})]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_parameter_reaches_the_trial_and_the_refit(change):
-    fold, problem = made_fold("regression"), PROBLEMS["regression"]
-    params = {**QUICK, "n_estimators": 20, "early_stopping": False}
-    plain = values(trained("regression", fold, **params).predict(fold.X)[0])
-    changed = values(trained("regression", fold, **params | change).predict(fold.X)[0])
-    assert not np.allclose(plain, changed)
-    refit = FAMILY.estimator(params | change, 3, problem).fit(fold.X, fold.y)
-    np.testing.assert_allclose(refit.predict(fold.X), changed, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("name", "change"), CASES, ids=lambda case: case if isinstance(case, str) else next(iter(case))
+)
+def test_parameter_reaches_the_trial_and_the_refit(name, change):
+    fold, problem = coded_fold() if name in NATIVE else (made_fold("regression"), PROBLEMS["regression"])
+    X, X_valid = (np.column_stack([one, one[:, -1] // 2]) for one in (fold.X, fold.X_valid))
+    if name in NATIVE:  # two columns of categories, which may be combined
+        fold = Fold(X, fold.y, (0, 0), X_valid=X_valid, y_valid=fold.y_valid)
+        problem = Problem("regression", categories=(255, 255))
+    params = {"n_estimators": 20, "learning_rate": 0.2, "early_stopping": False}
+    params |= {"leaf_estimation_iterations": 1} if name == "catboost" and "objective" not in change else {}
+    plain = values(trained(name, fold, problem, **params).predict(fold.X)[0])
+    changed = values(trained(name, fold, problem, **params | change).predict(fold.X)[0])
+    if "leaf_estimation_iterations" not in change:  # squared error needs one step
+        assert not np.allclose(plain, changed)
+    refit = FAMILIES[name].estimator(params | change, 3, problem).fit(fold.X, fold.y)
+    np.testing.assert_allclose(refit.predict(fold.X), changed, rtol=1e-5, atol=1e-6)
 
 
-def test_changes_name_every_parameter():
-    assert {name for change in CHANGES for name in change} | {"early_stopping"} == set(
-        FAMILY.section.parameters
-    )
+@EVERY
+def test_changes_name_every_parameter(name):
+    changed = {key for change in CHANGES[name] for key in change}
+    assert changed | set(QUICK) | {"early_stopping"} == set(FAMILIES[name].section.parameters)
 
 
-def test_fold_without_a_class_gives_it_a_probability():
+@EVERY
+def test_fold_without_a_class_gives_it_a_probability(name):
     fold = made_fold("multiclass")
-    lacking = Fold(
-        fold.X, np.where(fold.y == 1, 0, fold.y), (0, 0), X_valid=fold.X_valid, y_valid=fold.y_valid
-    )
-    probabilities = values(trained("multiclass", lacking).predict(fold.X_valid)[0])
+    y = np.where(fold.y == 1, 0, fold.y)
+    lacking = Fold(fold.X, y, (0, 0), X_valid=fold.X_valid, y_valid=fold.y_valid)
+    probabilities = values(trained(name, lacking, PROBLEMS["multiclass"]).predict(fold.X_valid)[0])
     assert probabilities.shape == (len(fold.y_valid), 3)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+@EVERY
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_rows_of_small_weight_have_little_influence_in_trial_and_refit(name, task):
+    fold, problem = coded_fold(task) if name in NATIVE else (made_fold(task), PROBLEMS[task])
+    wrong = np.arange(len(fold.y)) % 2 == 0
+    y = np.where(wrong, 1 - fold.y if task == "binary" else -fold.y, fold.y)
+    weight = np.where(wrong, 1e-3, 1.0)
+    weighted = Fold(fold.X, y, (0, 0), X_valid=fold.X_valid, y_valid=fold.y_valid, weight=weight)
+    plain = Fold(fold.X, y, (0, 0), X_valid=fold.X_valid, y_valid=fold.y_valid)
+    few = {"n_estimators": 20, "early_stopping": False}
+    found = [trained(name, one, problem, **few) for one in (weighted, plain)]
+    errors = [np.mean(one.predict(fold.X_valid)[0].values != fold.y_valid) for one in found]
+    if task == "regression":
+        errors = [np.mean((one.predict(fold.X_valid)[0].values - fold.y_valid) ** 2) for one in found]
+    assert errors[0] < 0.8 * errors[1]
+    model = found[0].estimator(0)
+    predict = model.predict if task == "regression" else model.predict_proba
+    np.testing.assert_allclose(
+        predict(fold.X_valid), values(found[0].predict(fold.X_valid)[0]), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_native_categories_need_few_trees_and_no_order(name, task):
+    fold, problem = coded_fold(task)
+    family = FAMILIES[name]
+    few = {"max_iter": 20} if name == "hist_gradient_boosting" else {"n_estimators": 20, "learning_rate": 0.1}
+    depth = {"lightgbm": {"num_leaves": 2}, "catboost": {"depth": 1}}.get(name, {"max_leaf_nodes": 2})
+
+    def error(problem: Problem) -> float:
+        trainer = family.trainer([{**few, **depth}], [3], problem, fold)
+        assert trainer.advance(family.last_rung({**few, **depth}, 1), lambda: False)
+        found = values(trainer.predict(fold.X_valid)[0])
+        found = found if task == "regression" else found[:, 1]
+        return float(np.mean((found - fold.y_valid) ** 2))
+
+    native = error(problem)
+    assert native < 0.6 * error(Problem(task, problem.n_classes))
+    model = family.estimator({**few, **depth}, 3, problem).fit(fold.X, fold.y)
+    unseen = fold.X_valid.copy()
+    unseen[:, -1] = np.nan
+    predict = model.predict if task == "regression" else model.predict_proba
+    assert np.isfinite(predict(unseen)).all()
 
 
 @pytest.mark.parametrize(("best", "n_rows"), [(0, 100), (100, 100), (100, 50_000)])
@@ -137,24 +235,39 @@ def test_patience_grows_with_trees_and_shrinks_with_rows(best, n_rows):
     assert patience(best, n_rows) >= patience(best, 10 * n_rows)
 
 
-@pytest.mark.parametrize("table", [cancer, penguins, diabetes], ids=lambda table: table.__name__)
-def test_search_refits_the_number_of_trees_that_folds_found(folder, table):
+def space(*names: str, **params):
+    choice = {name: {**params, "learning_rate": {"low": 0.1, "high": 0.3}} for name in names}
+    columns = {"numeric": {"scale": "none", "impute": "none"}}
+    native = {"categorical": {"encode": "native" if set(names) <= set(NATIVE) else "ordinal"}}
+    return {"space": {"preprocess": {**columns, **native}, "model": {"choice": choice}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("lightgbm", cancer), ("lightgbm", penguins), ("catboost", penguins), ("xgboost", diabetes)],
+)
+def test_search_refits_the_number_of_trees_that_folds_found(folder, name, table):
     X, y = table()
-    search = automl.Search(SPACE, n_trials=3, timeout=None, cv=3, n_jobs=1, progress=False).fit(X, y)
-    best = search.best_trial_
-    model = search.best_estimator_[-1]
-    assert best.found_params == {"n_estimators": model.n_estimators_}
-    assert 1 <= model.n_estimators_ < 2000
+    settings = {"n_trials": 2, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    search = automl.Search(space(name, n_estimators=80), **settings).fit(X, y)
+    best, model = search.best_trial_, search.best_estimator_[-1]
+    while hasattr(model, "estimator_"):
+        model = model.estimator_
+    assert best.found_params == {"n_estimators": model.get_params()["n_estimators"]}
+    assert 1 <= best.found_params["n_estimators"] < 80 or table is not diabetes
     loaded = automl.load_model(search.export(folder / "model"))
     np.testing.assert_array_equal(loaded.predict(X), search.predict(X))
+    if table is penguins:
+        strange = X.assign(Island="Atlantis", **{"Body Mass (g)": None}).head(7)
+        assert set(search.predict(strange)) <= set(y)
 
 
+@pytest.mark.slow
 def test_search_finds_the_same_with_one_job_and_two(folder):
-    X, y = cancer()
+    X, y = penguins()
+    settings = {"n_trials": 4, "timeout": None, "cv": 2, "progress": False}
     boards = [
-        automl.Search(
-            SPACE, n_trials=4, timeout=None, cv=3, n_jobs=jobs, progress=False, study_name=f"jobs-{jobs}"
-        )
+        automl.Search(space(*BOOSTING, n_estimators=30), n_jobs=jobs, study_name=f"jobs-{jobs}", **settings)
         .fit(X, y)
         .leaderboard_
         for jobs in (1, 2)
@@ -163,12 +276,39 @@ def test_search_finds_the_same_with_one_job_and_two(folder):
 
 
 @pytest.mark.parametrize(
-    ("task", "params", "reason"),
+    ("name", "task", "params", "reason"),
     [
-        ("binary", {"objective": "poisson"}, "objective is for regression"),
-        ("regression", {"objective": "poisson"}, "objective poisson is for numbers of at least 0"),
+        ("lightgbm", "binary", {"objective": "poisson"}, "objective is for regression"),
+        (
+            "lightgbm",
+            "regression",
+            {"objective": "poisson"},
+            "objective poisson is for numbers of at least 0",
+        ),
+        (
+            "catboost",
+            "regression",
+            {"objective": "Poisson"},
+            "objective Poisson is for numbers of at least 0",
+        ),
+        ("xgboost", "regression", {"objective": "count:poisson"}, "is for numbers of at least 0"),
     ],
 )
-def test_incompatibility_names_the_parameter(task, params, reason):
-    assert FAMILY.incompatibility(params, Problem(task, 2, least=-1.0)) == reason
-    assert FAMILY.incompatibility({}, PROBLEMS[task]) == ""
+def test_incompatibility_names_the_parameter(name, task, params, reason):
+    assert reason in FAMILIES[name].incompatibility(params, Problem(task, 2, least=-1.0))
+    assert FAMILIES[name].incompatibility({}, PROBLEMS[task]) == ""
+
+
+def test_missing_package_leaves_the_family_out_with_the_command_to_install_it(folder, monkeypatch):
+    find = "automl.families.spaces.find_spec"
+    monkeypatch.setattr(find, lambda name: None if name == "catboost" else object())
+    check = incompatibility_check(PROBLEMS["binary"], metric_for(None, "binary", 2))
+    assert check("binary", "lightgbm", {}) == check("binary", "xgboost", {}) == ""
+    X, y = cancer()
+    starts = {"enqueue": [{"model": "catboost"}, {"model": "lightgbm"}]}
+    settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    search = automl.Search({**space("lightgbm", "catboost", n_estimators=5), **starts}, **settings).fit(X, y)
+    assert search.left_out_ == ["catboost: it needs catboost: pip install 'automl-orchestrator[boosting]'"]
+    assert search.best_trial_.family == "lightgbm"
+    with pytest.raises(automl.SpaceError, match=r"pip install 'automl-orchestrator\[boosting\]'"):
+        automl.Search(space("catboost"), **settings).fit(X, y)

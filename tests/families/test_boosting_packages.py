@@ -99,16 +99,20 @@ def test_lightgbm_conflict_fails_only_its_trials(folder):
 def test_command_line_needs_trust(folder, monkeypatch, capsys):
     X, y = small()
     X.assign(up=y).to_csv("table.csv", index=False)
+    (folder / "own_trees.py").write_text(
+        "from sklearn.tree import DecisionTreeClassifier\n\n\nclass Own(DecisionTreeClassifier):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(folder)
     (folder / "space.yaml").write_text(
-        "space: {model: {choice: {mine: {estimator: xgboost.XGBClassifier, n_estimators: [3, 5]}}}}\n"
+        "space: {model: {choice: {mine: {estimator: own_trees.Own, max_depth: [3, 5]}}}}\n"
     )
     for words, code in (
         (["search", "table.csv", "--target", "up", "--space", "space.yaml", "--n-trials", "2"], 0),
         (["predict", "model", "table.csv", "-o", "predictions.csv"], 2),
-        (["predict", "model", "table.csv", "-o", "predictions.csv", "--trust", "xgboost"], 0),
+        (["predict", "model", "table.csv", "-o", "predictions.csv", "--trust", "own_trees"], 0),
     ):
         if words[0] == "search":
-            words += ["--n-jobs", "2", "--no-progress", "--output", "model"]
+            words += ["--n-jobs", "1", "--allow-import", "own_trees", "--no-progress", "--output", "model"]
         monkeypatch.setattr(sys, "argv", ["automl", *words])
         with pytest.raises(SystemExit) as stop:
             main()

@@ -13,6 +13,7 @@ from automl.families import (
     structural,
     vocabulary,
 )
+from automl.families.boosting import BoostingFamily
 from automl.families.descent import DescentFamily
 from automl.metrics import metric_for
 
@@ -23,8 +24,9 @@ PROBLEMS = {
 }
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 DESCENT = [name for name, family in FAMILIES.items() if isinstance(family, DescentFamily)]
-SKLEARN = [name for name in FAMILIES if name not in (*DESCENT, "lightgbm")]
-# parameters and defaults are those of the estimator; test_boosting.py has the parameters of lightgbm
+BOOSTING = [name for name, family in FAMILIES.items() if isinstance(family, BoostingFamily)]
+SKLEARN = [name for name in FAMILIES if name not in (*DESCENT, *BOOSTING)]
+# parameters and defaults are those of the estimator; test_boosting.py has the parameters of boosting
 OWN_CLASS = pytest.mark.parametrize("name", [*DESCENT, *SKLEARN])
 
 
@@ -115,7 +117,7 @@ def test_family_costs_and_rungs(name):
     assert family.epochs(family.truncated_params(params, 3, 1)) == (
         1 if name in ("decision_tree", "quick_linear") else 3
     )
-    assert ({16} if name == "lightgbm" else {1, 4, 16}) <= family.rungs(40, 16)
+    assert ({16} if name in BOOSTING else {1, 4, 16}) <= family.rungs(40, 16)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -35,6 +36,7 @@ FILE = Path(__file__).parents[2] / "automl" / "persistence" / "known_types.py"
 CONTAINERS = {"collections.OrderedDict", "collections.defaultdict"}
 # Classes that call functions which a file could bring along.
 NOT_TRUSTED = {
+    "functools.partial",
     "sklearn.metrics._dist_metrics.PyFuncDistance",
     "sklearn.metrics._dist_metrics.PyFuncDistance64",
 }
@@ -89,12 +91,29 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
             models["scaled target"] = TargetScale(1.0, 2.0).wrap(models["decision_tree"])
         cases = [(name, {}, model) for name, model in models.items()]
         for configuration in _preprocessing():
-            family = transformed(FAMILIES["linear"], configuration)
-            cases.append((str(configuration), configuration, family.estimator({"max_epochs": 1}, 0, problem)))
+            family = transformed(_suitable(configuration), configuration)
+            cases.append((str(configuration), configuration, family.estimator(_small(family), 0, problem)))
+        coded = replace(problem, categories=(255,))
+        cases += [
+            (
+                f"native {name}",
+                {"categorical": {"encode": "native"}},
+                family.estimator(_small(family), 0, coded),
+            )
+            for name, family in FAMILIES.items()
+            if "native" in family.category_codes
+        ]
         for name, configuration, model in cases:
             prepare = preprocessor(configuration, columns.column_types_, task=task)
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
+
+
+def _suitable(configuration: dict[str, Any]) -> Any:
+    """Return a family that takes the columns of a preprocessing."""
+    missing = configuration.get("numeric", {}).get("impute") == "none"
+    native = configuration.get("categorical", {}).get("encode") == "native"
+    return FAMILIES["decision_tree" if missing or native else "linear"]
 
 
 def _small(family: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Learned vectors of categories, from a space to an exported model."""
+"""Columns that are not for all families: learned vectors, native categories, missing numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import automl
 from automl.errors import SpaceError
 from automl.export import load_model
-from automl.families import FAMILIES, Problem, forbid_embedding, load_space, prepared_problem
+from automl.families import FAMILIES, Problem, forbid_unsuitable_inputs, load_space, prepared_problem
 from automl.table import TypedColumns, category_codes, preprocessor
 
 EMBED = {"categorical": {"encode": "embed", "max_categories": 40}}
@@ -99,7 +99,7 @@ def test_embedding_needs_a_family_with_learned_vectors():
     assert prepared_problem(FAMILIES["mlp"], problem, EMBED, TYPES).categories == (42,)
     assert prepared_problem(FAMILIES["linear"], problem, {}, TYPES).categories == ()
     for name, family in FAMILIES.items():
-        if not family.embeds:
+        if "embed" not in family.category_codes:
             with pytest.raises(SpaceError, match=f"must be an encoder for {name}, which learns no vectors"):
                 prepared_problem(family, problem, EMBED, TYPES)
 
@@ -110,7 +110,7 @@ def test_embedding_with_another_family_is_a_fault_of_the_space():
 
 
 def test_embedding_as_a_choice_is_forbidden_for_other_families():
-    loaded = forbid_embedding(load_space(space({"choice": ["onehot", "embed"]}, decision_tree={})))
+    loaded = forbid_unsuitable_inputs(load_space(space({"choice": ["onehot", "embed"]}, decision_tree={})))
     rng = np.random.default_rng(0)
     drawn = [loaded.sample(rng) for _ in range(60)]
     kinds = {(next(iter(c["model"])), c["preprocess"]["categorical"]["encode"]) for c in drawn}
@@ -120,3 +120,97 @@ def test_embedding_as_a_choice_is_forbidden_for_other_families():
 def test_embedding_leaves_no_room_for_random_features():
     with pytest.raises(SpaceError, match=r"preprocess\.features: must not be rbf"):
         preprocessor({**EMBED, "features": "rbf"}, TYPES)
+
+
+NATIVE = {"categorical": {"encode": "native"}}
+
+
+def test_native_codes_are_nan_where_missing_or_unseen():
+    prepare = preprocessor(
+        {**NATIVE, "numeric": {"impute": "none", "scale": "none"}}, {**TYPES, "up": "boolean"}
+    )
+    X = pd.DataFrame({"x": [0.0, np.nan, 2.0], "city": ["b", "a", None], "up": [np.nan, 1.0, 0.0]})
+    nan = np.nan
+    np.testing.assert_array_equal(prepare.fit_transform(X), [[0, nan, 1], [nan, 1, 0], [2, 0, nan]])
+    other = X.assign(city=["z", "b", None])
+    np.testing.assert_array_equal(prepare.transform(other)[:, -1], [nan, 1, nan])
+    assert category_codes(NATIVE, TYPES) == (255,)
+
+
+def test_native_codes_stay_below_their_number():
+    rng = np.random.default_rng(0)
+    cities = pd.DataFrame({"city": [f"c{code}" for code in rng.integers(0, 2000, 9000)]})
+    X = preprocessor(NATIVE, {"city": "categorical"}).fit_transform(cities)
+    assert X.max() < 255
+
+
+@pytest.mark.parametrize("scale", ["none", "standard", "robust", "minmax", "quantile"])
+def test_missing_numbers_stay_missing_in_every_scale(scale):
+    X = pd.DataFrame({"x": [0.0, np.nan, 2.0, 5.0], "empty": [np.nan] * 4})
+    prepare = preprocessor(
+        {"numeric": {"impute": "none", "scale": scale}}, {"x": "numeric", "empty": "numeric"}
+    )
+    found = prepare.fit_transform(X)
+    assert found.shape == (4, 2)
+    np.testing.assert_array_equal(np.isnan(found), [[0, 0], [1, 0], [0, 0], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "lacking", "rule"),
+    [
+        (NATIVE, {"linear", "mlp", "decision_tree", "xgboost"}, "takes no codes of categories"),
+        ({"numeric": {"impute": "none"}}, {"linear", "mlp", "quick_linear"}, "takes no missing numbers"),
+    ],
+)
+def test_columns_that_a_family_does_not_take_are_a_fault_of_the_space(preprocess, lacking, rule):
+    for name in lacking:
+        with pytest.raises(SpaceError, match=rf"model\.{name}: .* {rule}"):
+            load_space({"space": {"preprocess": preprocess, "model": {"choice": {name: {}}}}})
+    for name in ("lightgbm", "catboost", "hist_gradient_boosting"):
+        load_space({"space": {"preprocess": preprocess, "model": {"choice": {name: {}}}}})
+
+
+def test_choice_of_columns_is_forbidden_for_families_that_do_not_take_them():
+    preprocess = {"numeric": {"impute": ["median", "none"]}, "categorical": {"encode": ["onehot", "native"]}}
+    choice = {"linear": {}, "decision_tree": {}, "lightgbm": {}}
+    loaded = forbid_unsuitable_inputs(
+        load_space({"space": {"preprocess": preprocess, "model": {"choice": choice}}})
+    )
+    rng = np.random.default_rng(0)
+    drawn = [loaded.params(loaded.sample(rng)) for _ in range(80)]
+    kinds = {
+        (one["model"], one["preprocess.numeric.impute"], one["preprocess.categorical.encode"])
+        for one in drawn
+    }
+    assert {kind for kind in kinds if kind[0] == "linear"} == {("linear", "median", "onehot")}
+    assert {kind[1:] for kind in kinds if kind[0] == "decision_tree"} == {
+        ("median", "onehot"),
+        ("none", "onehot"),
+    }
+    assert len({kind for kind in kinds if kind[0] == "lightgbm"}) == 4
+
+
+def test_random_features_need_numbers_without_gaps():
+    with pytest.raises(SpaceError, match=r"must not be rbf where numeric\.impute is none"):
+        preprocessor({"numeric": {"impute": "none"}, "features": "rbf"}, TYPES)
+
+
+def test_own_estimator_takes_missing_numbers_if_its_tags_say_so():
+    preprocess = {"numeric": {"impute": "none"}}
+    load_space(
+        {
+            "space": {
+                "preprocess": preprocess,
+                "model": {"choice": {"own": {"estimator": "sklearn.tree.DecisionTreeClassifier"}}},
+            }
+        }
+    )
+    with pytest.raises(SpaceError, match="takes no missing numbers"):
+        load_space(
+            {
+                "space": {
+                    "preprocess": preprocess,
+                    "model": {"choice": {"own": {"estimator": "sklearn.svm.SVC"}}},
+                }
+            }
+        )

@@ -1,0 +1,57 @@
+"""The columns that families take: learned vectors, native categories and missing numbers are not for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from automl.errors import Fault, SpaceError
+from automl.families.base import Family, Problem
+from automl.families.catalog import FAMILIES
+from automl.space import FAMILY_PARAM, Space
+from automl.table import CODED, category_codes
+
+__all__ = ["forbid_unsuitable_inputs", "prepared_problem"]
+
+_ENCODE, _IMPUTE = "categorical.encode", "numeric.impute"
+_LACKS = {"embed": "learns no vectors", "native": "takes no codes of categories"}
+
+
+def prepared_problem(
+    family: Family, problem: Problem, preprocess: Mapping[str, Any], column_types: Mapping[str, str]
+) -> Problem:
+    """Return the problem as a family sees it after the preprocessing.
+
+    Raises
+    ------
+    SpaceError
+        If the preprocessing leaves categories as codes, or numbers missing, and the family does not take them.
+    """
+    categories = category_codes(preprocess, column_types)
+    encode = (preprocess.get("categorical") or {}).get("encode", "")
+    if categories and encode not in family.category_codes:
+        rule = f"must be an encoder for {family.name}, which {_LACKS[encode]}"
+        known = (name for name, one in FAMILIES.items() if encode in one.category_codes)
+        raise SpaceError(Fault(f"preprocess.{_ENCODE}", rule, encode, f"Use it with {', '.join(known)}."))
+    if (preprocess.get("numeric") or {}).get("impute") == "none" and not family.takes_missing:
+        rule = f"must name a value for {family.name}, which takes no missing numbers"
+        known = (name for name, one in FAMILIES.items() if one.takes_missing)
+        raise SpaceError(Fault(f"preprocess.{_IMPUTE}", rule, "none", f"Use it with {', '.join(known)}."))
+    return replace(problem, categories=categories)
+
+
+def forbid_unsuitable_inputs(space: Space) -> Space:
+    """Return the space where no family meets codes of categories or missing numbers that it does not take."""
+    known = {name: FAMILIES.get(name) for name in space.family_names}
+    for encode in CODED:
+        others = [name for name, one in known.items() if one is None or encode not in one.category_codes]
+        space = _forbid(space, others, _ENCODE, encode)
+    others = [name for name, one in known.items() if one is not None and not one.takes_missing]
+    return _forbid(space, others, _IMPUTE, "none")
+
+
+def _forbid(space: Space, families: list[str], key: str, value: str) -> Space:
+    if not families or not space.offers(key, value):
+        return space
+    return space.forbidding({FAMILY_PARAM: families, f"preprocess.{key}": [value]})
