@@ -11,15 +11,20 @@ __all__ = [
     "AllowImport",
     "AllowIncludes",
     "ColumnTypes",
+    "ClassWeight",
+    "DropMissingTarget",
     "ExperimentName",
     "Folds",
+    "Groups",
     "MemoryLimit",
     "ModelFolder",
     "NJobs",
     "NTrials",
     "Patience",
+    "PositiveClass",
     "Pruner",
     "RandomState",
+    "RareClasses",
     "Sampler",
     "Scoring",
     "ShowProgress",
@@ -27,9 +32,12 @@ __all__ = [
     "Storage",
     "TableFile",
     "Target",
+    "Task",
+    "TimeColumn",
     "Timeout",
     "TrackingUri",
     "TrialTimeout",
+    "Weight",
 ]
 
 TrackingUri = Annotated[
@@ -78,7 +86,47 @@ Patience = Annotated[
     int | None, typer.Option(help="Trials without a new best score, before the end.", show_default="no limit")
 ]
 NTrials = Annotated[int | None, typer.Option(help="Trials in total.", show_default="as many as fit")]
-Folds = Annotated[int | None, typer.Option(help="Folds.", show_default="by the number of rows")]
+Folds = Annotated[
+    str | None,
+    typer.Option(
+        help="Folds: a number; time, which validates on later rows; or time:N for N folds in time.",
+        show_default="by the number of rows",
+        metavar="N|time[:N]",
+    ),
+]
+TimeColumn = Annotated[
+    str | None, typer.Option(help="Column that orders the rows for --cv time.", show_default="rows in order")
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(help="Column of groups, which no fold splits.", metavar="COLUMN", show_default="none"),
+]
+Weight = Annotated[
+    str | None, typer.Option(help="Column of row weights.", metavar="COLUMN", show_default="all rows equal")
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="binary, multiclass or regression.", show_default="by the scorer, the space and the values"
+    ),
+]
+PositiveClass = Annotated[
+    str | None, typer.Option(help="Positive class of two.", metavar="LABEL", show_default="the last label")
+]
+ClassWeight = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Weights of the classes in training: balanced, or one option for each label.",
+        metavar="balanced|LABEL=W",
+        show_default="all equal",
+    ),
+]
+RareClasses = Annotated[
+    str, typer.Option(help="Classes with fewer rows than folds: error, merge (into one) or drop.")
+]
+DropMissingTarget = Annotated[
+    bool, typer.Option(help="Leave out rows without a target, or stop with an error.")
+]
 NJobs = Annotated[
     int | None,
     typer.Option(help="Cohorts side by side; -1: one per core.", show_default="one per core"),

@@ -53,8 +53,10 @@ def _escaped(text: str) -> str:
 
 def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
     """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
+    positive = table.attrs.get("positive_class")
+    of = "" if positive is None else f", positive class: {positive}"
     shown = Table(
-        title=Text(f"{title}: {len(table)} trials", style="table.title"),
+        title=Text(f"{title}: {len(table)} trials{of}", style="table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,

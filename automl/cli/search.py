@@ -11,16 +11,21 @@ import typer
 from automl.cli.options import (
     AllowImport,
     AllowIncludes,
+    ClassWeight,
     ColumnTypes,
+    DropMissingTarget,
     ExperimentName,
     Folds,
+    Groups,
     MemoryLimit,
     ModelFolder,
     NJobs,
     NTrials,
     Patience,
+    PositiveClass,
     Pruner,
     RandomState,
+    RareClasses,
     Sampler,
     Scoring,
     ShowProgress,
@@ -28,9 +33,12 @@ from automl.cli.options import (
     Storage,
     TableFile,
     Target,
+    Task,
+    TimeColumn,
     Timeout,
     TrackingUri,
     TrialTimeout,
+    Weight,
 )
 from automl.cli.render import console, leaderboard_table, say
 from automl.errors import Fault, SettingError
@@ -48,7 +56,15 @@ def search(
     memory_limit: MemoryLimit = None,
     patience: Patience = None,
     n_trials: NTrials = None,
+    task: Task = None,
+    positive_class: PositiveClass = None,
+    class_weight: ClassWeight = None,
+    weight: Weight = None,
+    drop_missing_target: DropMissingTarget = True,
+    rare_classes: RareClasses = "error",
     cv: Folds = None,
+    time_column: TimeColumn = None,
+    groups: Groups = None,
     n_jobs: NJobs = None,
     random_state: RandomState = 0,
     study_name: Annotated[
@@ -76,6 +92,7 @@ def search(
       automl search customers.csv --target churn
       automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
       automl search customers.csv --target churn --space my_space.yaml --n-trials 200
+      automl search sales.csv --target units --task regression --cv time --time-column day
     """
     settings = dict(locals())
     file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
@@ -84,6 +101,9 @@ def search(
     settings["scoring"] = _objectives(scoring)
     settings["allow_includes"] = allow_includes or ()
     settings["columns"] = _column_types(settings.pop("column"))
+    settings["cv"] = int(cv) if cv is not None and cv.isdecimal() else cv
+    settings["class_weight"] = _class_weight(class_weight)
+    settings["sample_weight"] = settings.pop("weight")
     _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
 
 
@@ -154,6 +174,8 @@ def resume(
         file or Path(facts.file),
         facts.target,
         output,
+        groups=facts.groups or None,
+        sample_weight=facts.sample_weight or None,
         **settings,
         study_name=study_name,
         storage=storage,
@@ -218,7 +240,15 @@ def replay(
     raise typer.Exit(0 if found.same else 1)
 
 
-def _search(file: Path, target: str, output: Path | None, **settings: Any) -> None:
+def _search(
+    file: Path,
+    target: str,
+    output: Path | None,
+    *,
+    groups: str | None,
+    sample_weight: str | None,
+    **settings: Any,
+) -> None:
     from automl.export import check_new_folder
     from automl.search import Search
     from automl.table import read_table
@@ -226,7 +256,7 @@ def _search(file: Path, target: str, output: Path | None, **settings: Any) -> No
     if output is not None:
         check_new_folder(output)
     X, y = read_table(file, target=target)
-    found = Search(**settings).fit(X, y)
+    found = Search(**settings).fit(X, y, groups=groups, sample_weight=sample_weight)
     console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
     # Before the export, because it is the way to the model if the export fails.
     store = _option("--tracking-uri", found.tracking_uri)
@@ -253,6 +283,27 @@ def _column_types(given: list[str] | None) -> dict[str, str] | None:
             )
         types[name] = kind
     return types or None
+
+
+def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
+    """Return class weights as `Search` takes them.
+
+    Raises
+    ------
+    SettingError
+        If a weight is no number.
+    """
+    if not given or given == ["balanced"]:
+        return given[0] if given else None
+    weights: dict[str, float] = {}
+    for one in given:
+        label, _, weight = one.rpartition("=")
+        try:
+            weights[label] = float(weight)
+        except ValueError as error:
+            rule, remedy = 'must be "balanced" or LABEL=NUMBER', "For example: --class-weight yes=3."
+            raise SettingError(Fault("--class-weight", rule, f'"{one}"', remedy)) from error
+    return weights
 
 
 def _option(name: str, value: str | None) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags, RegressorTags
 
 from automl.errors import without_passwords
-from automl.metrics import Direction, Scorer
+from automl.metrics import Direction, Scorer, scorer_kind
 from automl.search.budget import Budget
 from automl.search.fitted import FittedSearch
 from automl.search.plan import make_plan
@@ -300,6 +301,20 @@ class Search(FittedSearch):
         """End the running search, from a callback or another thread; proposed cohorts are finished."""
         if self._run is not None:
             self._run.stop()
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: a classifier, unless task, scorer or the fitted target is for numbers."""
+        tags = super().__sklearn_tags__()
+        first = self.scoring[0] if isinstance(self.scoring, list | tuple) and self.scoring else self.scoring
+        task = getattr(self, "task_", self.task) or scorer_kind(first)
+        if task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        else:  # also before the task is known, because stratified folds do no harm to numbers
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        tags.target_tags.required = True
+        inputs = tags.input_tags
+        inputs.allow_nan = inputs.string = inputs.categorical = True
+        return tags
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Return the settings as text, without passwords."""

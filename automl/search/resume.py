@@ -112,7 +112,8 @@ def settings_of(study: Study) -> tuple[SearchRecord, dict[str, Any]]:
         raise SettingError(foreign_study(study.study_name))
     advice = f'Resume from Python: Search(study_name="{study.study_name}", ...).'
     rule = "must be a plain value to resume from a shell"
-    faults = [Fault(name, rule, "an object of a program", advice) for name in kept["objects"]]
+    by_row = [name for name in ("groups", "sample_weight") if getattr(facts, name) == "object"]
+    faults = [Fault(name, rule, "an object of a program", advice) for name in [*kept["objects"], *by_row]]
     if faults:
         raise SettingError(faults)
     return facts, dict(kept["plain"])

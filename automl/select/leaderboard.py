@@ -149,6 +149,7 @@ def leaderboard(
         ``epochs`` (a fraction if the trial saw a sample), the final metrics, the parameters under their dotted
         names, and ``run_id``. Several objectives add ``front`` (whether on the Pareto front) and a column each.
         Constraints add ``excess`` (total violation relative to the limits; NaN: not measured) and a column each.
+        ``attrs["positive_class"]`` is the positive class of two.
     """
     import pandas as pd
 
@@ -178,4 +179,6 @@ def leaderboard(
     table = pd.concat([pd.DataFrame(rows), params], axis="columns")
     table["run_id"] = [runs.get(record.number) for record in order]
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
+    if search is not None and search.positive_class:
+        table.attrs["positive_class"] = search.positive_class
     return table

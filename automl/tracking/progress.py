@@ -90,6 +90,8 @@ class Progress:
         if self._live is None:
             self._print(self._title())
             self._last_line = time.monotonic()
+        if search.task_reason:
+            self._print(f"task {search.task}: {search.task_reason}")
         for excluded in search.left_out[:_MAX_EXCLUDED]:
             self._print(f"left out: {excluded}")
         if more := len(search.left_out[_MAX_EXCLUDED:]):
@@ -131,8 +133,9 @@ class Progress:
         record = self._record
         if record is None:
             return "search"
+        task = f"{record.task}, positive: {record.positive_class}" if record.positive_class else record.task
         return (
-            f"{record.study_name}: {record.target} ({record.task}), {record.scoring}, "
+            f"{record.study_name}: {record.target} ({task}), {record.scoring}, "
             f"{record.n_rows:,} rows, {record.n_folds} folds"
         )
 

@@ -107,8 +107,11 @@ def search_run(record: SearchRecord, params: Mapping[str, Any], above: str | Non
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
     if above is not None:
         tags["mlflow.parentRunId"] = above
+    task = (
+        f"{record.task}, positive class `{record.positive_class}`" if record.positive_class else record.task
+    )
     note = (
-        f"Search for **{record.target}** ({record.task}), ranked by `{record.scoring}`, "
+        f"Search for **{record.target}** ({task}), ranked by `{record.scoring}`, "
         f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, "
         f"{record.n_folds} folds."
     )
