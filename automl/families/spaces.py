@@ -101,7 +101,7 @@ def space_kind(space: Space, n_classes: int) -> Literal["classification", "regre
 
 def _fits(space: Space, problem: Problem) -> bool:
     try:
-        space.specialise(problem.task, incompatibility_check(problem))
+        space.specialise(problem.task, lambda task, family, params: _reason(family, params, problem, None))
     except SpaceError:
         return False
     return True

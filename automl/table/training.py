@@ -43,7 +43,7 @@ class TargetSettings:
     def choose(
         self, rows: TrainingRows, y: Any, n_folds: int, hint: Callable[[int], TaskHint | None]
     ) -> tuple[TrainingRows, Inferred | None]:
-        """Return the rows to train on, and the task with its reason; None if the target is faulty.
+        """Return the rows to train on, and the task with its reason; if the target is faulty, the requested task.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class TargetSettings:
         rows = rows.with_target(drop_missing=self.drop_missing_target)
         asked = asked_task(y, self.task)
         if target_faults(rows.y, None if asked == "regression" else asked):
-            return rows, None
+            return rows, None if asked is None else Inferred(asked, "")
         known = None if asked is not None or numbers_of(rows.y) is None else hint(rows.y.nunique())
         found = infer_task(rows.y, asked, known)
         if self.task is None and asked is not None:
