@@ -15,7 +15,8 @@ from automl.search.plan import make_plan
 from automl.table import TargetSettings
 
 N = 60
-X = pd.DataFrame({"a": np.random.default_rng(0).normal(size=N), "b": ["x", "y", "z"] * 20})
+RNG = np.random.default_rng(0)
+X = pd.DataFrame({"a": RNG.normal(size=N), "b": RNG.choice(["x", "y", "z"], size=N)})
 TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": [1, 2]}}}}}
 SQUARED = {"space": {"model": {"choice": {"linear": {"loss": ["squared", "huber"]}}}}}
 HINGE = {"space": {"model": {"choice": {"linear": {"loss": "hinge"}}}}}
