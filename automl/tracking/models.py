@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, NoModelError, StoreError
 from automl.persistence import needed_types
+from automl.tracking.model_code import code_paths, requirements
 from automl.tracking.read_runs import get_run
 from automl.tracking.store import open_store, quiet, resolve_uri
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fetch_model", "find_model", "log_model", "write_model"]
 
-_ALWAYS_REQUIRED = ("numpy", "pandas", "scikit-learn", "skops", "mlflow")
 # pandas' names of the column types that MLflow supports.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
 _EXAMPLE_ROWS = 5
@@ -99,7 +98,8 @@ def _write(
             signature=_signature(example, estimator.predict(X_example)),
             input_example=example.head(_EXAMPLE_ROWS),
             # Without requirements, MLflow would load the model in another process to infer them.
-            pip_requirements=_requirements(trusted),
+            pip_requirements=requirements([*names, *trusted]),
+            code_paths=code_paths(),
         )
 
 
@@ -139,22 +139,6 @@ def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
     columns = [ColSpec(AnyType(), name, required=False) for name in X_example.columns]
     outputs = infer_signature(model_output=predictions).outputs
     return ModelSignature(inputs=Schema(columns), outputs=outputs)
-
-
-def _requirements(trusted: Sequence[str]) -> list[str]:
-    """Return the packages that loading a model requires, those of foreign classes included."""
-    from automl.version import __version__
-
-    known = [f"{name}=={version(name)}" for name in _ALWAYS_REQUIRED]
-    packages = {name.partition(".")[0] for name in trusted} - {"automl", "numpy", "sklearn"}
-    by_package = packages_distributions() if packages else {}
-    # A module imported from a folder has no distribution.
-    names = {name for package in packages for name in by_package.get(package, ())}
-    return [
-        f"automl-orchestrator=={__version__}",
-        *known,
-        *sorted(f"{name}=={version(name)}" for name in names),
-    ]
 
 
 def log_model(
