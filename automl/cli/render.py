@@ -25,6 +25,8 @@ __all__ = [
     "show_warning",
 ]
 
+_WHOLE = ("complete", "ensemble")  # states of rows that are not dimmed
+
 console = Console()
 
 
@@ -56,7 +58,7 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
     positive = table.attrs.get("positive_class")
     of = "" if positive is None else f", positive class: {positive}"
     shown = Table(
-        title=Text(f"{title}: {len(table)} trials{of}", style="table.title"),
+        title=Text(f"{title}: {(table.state != 'ensemble').sum()} trials{of}", style="table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -76,14 +78,17 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
     for rank, row in table.head(top).iterrows():
         own = _searched(table, f"model.{row.family}.")
         params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
+        trial = row.trial
+        if row.state == "ensemble":
+            params, trial = f"{row.members}", "-"
         place = f"{rank} *" if row.get("front") else rank
         values = (_measured(name, row[name]) for name in measured)
         cells = (
-            *(place, row.trial, row.state, row.family, _score(row.score), *values),
-            *(f"{row.seconds:.2f}", params),
+            *(place, trial, row.state, row.family, _score(row.score), *values),
+            *(f"{row.seconds:.2f}" if _given(row.seconds) else "-", params),
         )
         # As Text: in a string rich reads [...] as markup.
-        shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state == "complete" else "dim")
+        shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state in _WHOLE else "dim")
     if "front" in table:
         shown.caption = Text(
             "* on the Pareto front: no other trial is better in one thing and as good in all others"

@@ -35,7 +35,7 @@ def leaderboard(
 ) -> None:
     """Show the trials of a study, best first, also during the search."""
     from automl.select import leaderboard as rank
-    from automl.study import load_study, read_records, read_search
+    from automl.study import load_study, read_ensemble, read_records, read_search
 
     check_output(output)
     found = load_study(study, storage)
@@ -43,7 +43,7 @@ def leaderboard(
     if not records:
         say(f"{found.study_name}: no trial has ended yet")
         return
-    table = rank(records, search=read_search(found))
+    table = rank(records, search=read_search(found), ensemble=read_ensemble(found))
     if output is not None:
         table.to_csv(output)
         say(f"{len(table)} trials written to {output}")

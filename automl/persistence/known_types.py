@@ -8,6 +8,8 @@ KNOWN_TYPES = frozenset(
     {
         "automl.descent.sklearn.GradientDescentClassifier",
         "automl.descent.sklearn.GradientDescentRegressor",
+        "automl.ensemble.weighted.EnsembleClassifier",
+        "automl.ensemble.weighted.EnsembleRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",
         "automl.families.native_categories.NativeCategoriesClassifier",
         "automl.families.native_categories.NativeCategoriesRegressor",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from automl.families import get_family
 from automl.records import State, TrialRecord, TrialSpec
@@ -11,7 +12,7 @@ from automl.search.budget import Budget
 from automl.search.cohort_run import CohortRun
 from automl.search.costs import CostModel
 from automl.search.spec import SearchSpec
-from automl.select import best_record
+from automl.select import MIN_ROWS, best_record
 from automl.tracking import Tracker
 from automl.workers import Cohort, Workers, format_bytes
 
@@ -27,6 +28,10 @@ _MIN_COHORTS = 8  # cohorts that a search by n_trials has at least
 _FIRST_SECONDS = 2.0  # that the first trial has, even if the time of the search is up
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
 _DOUBT = 8.0  # how many times longer than it takes a training may be guessed, before its family is measured
+_ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
+_REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
+_SELECTION_SECONDS = 1.5  # that the selection of an ensemble takes with this number of rows or more
+_SELECTION_ROWS = 30_000
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -63,7 +68,8 @@ class Admission:
         self.runs: dict[int, CohortRun] = {}
         self.closed = False
         self._spec, self._workers, self._tracker = spec, workers, tracker
-        self._slowness = slowness
+        self._slowness, self._beside_training = slowness, 0.0
+        self._best_of: dict[str, TrialRecord] = {}
         self._best: TrialRecord | None = None
         self._ended = self._without_improvement = self._refused = self._cohorts = 0
         self._first_until = 0.0  # when the first trial must have ended, in seconds since the start
@@ -102,7 +108,30 @@ class Admission:
         if not self._spec.refit:
             return self._slowness * _END_WITHOUT_MODEL + backlog
         refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
-        return self._slowness * _END_WITH_MODEL + backlog + refit
+        return self._slowness * _END_WITH_MODEL + backlog + refit + self._ensemble_seconds()
+
+    def _ensemble_seconds(self) -> float:
+        """Return the seconds for the selection of an ensemble, and for refits of the best of the other families."""
+        n_rows = self._spec.facts.n_rows
+        if not self._spec.ensemble or n_rows < MIN_ROWS or self.budget.timeout is None:
+            return 0.0
+        others = (record for record in self._best_of.values() if record is not self._best)
+        refits = sum(self.costs.refit_seconds(record) for record in others)
+        selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
+        return selection + min(refits, _ENSEMBLE_SHARE * self.budget.timeout)
+
+    @contextmanager
+    def refitting(self, record: TrialRecord) -> Iterator[None]:
+        """Learn from a refit how much longer one takes than its training: the preparation of the rows."""
+        end = self.budget.elapsed + self.costs.refit_seconds(record)
+        yield
+        self._beside_training = max(0.0, self.budget.elapsed - end)
+
+    def refit_in_time(self, record: TrialRecord) -> bool:
+        """Return whether a trial can be trained on all rows before the model must be logged."""
+        end = self._slowness * _END_WITH_MODEL + self._tracker.backlog()
+        seconds = _REFIT_MARGIN * self.costs.refit_seconds(record) + self._beside_training
+        return seconds < self.budget.remaining - end
 
     def backlog_is_long(self) -> bool:
         """Return whether logging lags behind; a repeatable search must not depend on it."""
@@ -130,6 +159,10 @@ class Admission:
         best = best_record([record] if self._best is None else [self._best, record], self._spec.facts)
         self._without_improvement = 0 if best is record else self._without_improvement + 1
         self._best = best
+        same = self._best_of.get(record.family)
+        of_family = best_record([record] if same is None else [same, record])
+        if of_family is not None:
+            self._best_of[record.family] = of_family
 
     def cohort_size(self, leader: TrialSpec, *, prunes: bool) -> int:
         """Return the number of trials that train together.

@@ -102,6 +102,9 @@ class Search(FittedSearch):
         MLflow experiment. None is ``automl``.
     refit : bool, default=True
         Whether to train the best pipeline on all rows, log it as a model and register it.
+    ensemble : bool, default=True
+        Whether to average the best trials where out-of-fold predictions say that this is better. It needs ``refit``,
+        500 validation rows and one objective.
     progress : bool, default=True
         Whether to show progress.
     columns : dict of str to str or None, default=None
@@ -117,6 +120,9 @@ class Search(FittedSearch):
     ----------
     best_estimator_ : sklearn.pipeline.Pipeline
         The best pipeline, fitted on all rows; it predicts the original labels. Only with ``refit``.
+    ensemble_ : EnsembleClassifier or EnsembleRegressor
+        Weighted average of the best trials (``members_``, ``weights_``), fitted on all rows. It exists only if it is
+        better than the best pipeline; ``predict``, ``score``, ``export`` and the logged model then use it.
     best_params_ : dict
         Parameters of the best trial, flat under dotted names.
     best_score_ : float
@@ -201,6 +207,7 @@ class Search(FittedSearch):
         tracking_uri: str | None = None,
         experiment_name: str | None = None,
         refit: bool = True,
+        ensemble: bool = True,
         progress: bool = True,
         columns: Mapping[str, str] | None = None,
         allow_imports: str | Sequence[str] = (),
@@ -232,6 +239,7 @@ class Search(FittedSearch):
         self.tracking_uri = tracking_uri
         self.experiment_name = experiment_name
         self.refit = refit
+        self.ensemble = ensemble
         self.progress = progress
         self.columns = columns
         self.allow_imports = allow_imports
@@ -289,8 +297,9 @@ class Search(FittedSearch):
                 self._keep(winner, run.records)
                 self.out_of_fold_ = run.out_of_fold
                 if self.refit:
-                    self.best_estimator_ = run.refit(winner, plan.used_part(X))
-                    if (uri := run.log_model(winner, self.best_estimator_)) is not None:
+                    self.best_estimator_ = run.refit(winner)
+                    self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
+                    if (uri := run.log_model(winner, self._model())) is not None:
                         self.model_uri_ = uri
                 self.leaderboard_ = run.finish(winner)
         finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ import numpy as np
 
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
-from automl.families import get_family, params_at_stop, prepared_problem, target_scale
 from automl.metrics import Predictions
-from automl.records import SearchRecord, TrialRecord
+from automl.records import EnsembleRecord, SearchRecord, TrialRecord
+from automl.search.ensembling import Ensemble, fit_ensemble
 from automl.search.plan import Plan
+from automl.search.refit import refit, with_columns
 from automl.search.spec import plain_name
-from automl.select import best_record, describe_violations
-from automl.workers import limit_threads, model_bytes, sample_rows, seconds_for, violations
+from automl.select import OutOfFold, best_record, describe_violations
+from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -44,29 +45,34 @@ class Winner:
         Facts of the search.
     run_id : str
         MLflow run of the search.
+    ensemble : Ensemble
+        The ensemble of the search, if it has one.
     """
 
     record: TrialRecord
     plan: Plan
     facts: SearchRecord
     run_id: str
+    ensemble: Ensemble = Ensemble(EnsembleRecord(reason="the search has refit=False or ensemble=False"))
 
-    def refit(self, X: Any, n_jobs: int) -> Pipeline:
+    def refit(self, n_jobs: int) -> Pipeline:
         """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""
-        plan = self.plan
-        # A trial that was stopped is trained to its last rung: its score is of that.
-        params = params_at_stop(self.record)
-        family, preprocess = get_family(self.record), self.record.preprocess
-        problem = prepared_problem(family, plan.problem, preprocess, plan.columns.column_types_)
-        scale = target_scale(family, params, self.record.model.estimator, problem)
-        model = scale.wrap(family.estimator(params, self.record.seed, problem))
-        pipeline = plan.pipeline(preprocess, model, self.facts.random_state)
-        # The reserved time was estimated for this number of threads.
-        with limit_threads(plan.frame.size, n_jobs, self.record.blas_threads):
-            weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
-            pipeline.fit(X, plan.target.decode(plan.target.values), **weights)
-            self._warn_if_grown(pipeline)
+        pipeline = with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs))
+        self._warn_if_grown(pipeline)
         return pipeline
+
+    def with_ensemble(
+        self, best: Pipeline, found: OutOfFold, n_jobs: int, in_time: Callable[[TrialRecord], bool]
+    ) -> Winner:
+        """Return the same with the ensemble that `fit_ensemble` makes; without one if that fails."""
+        try:
+            ensemble = fit_ensemble(best[1:], found, self.plan, self.facts, n_jobs=n_jobs, in_time=in_time)
+        except Exception as error:
+            # The best pipeline exists; the search has not failed.
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(f"No ensemble was made: {reason}", stacklevel=4)
+            ensemble = Ensemble(EnsembleRecord(reason=reason))
+        return replace(self, ensemble=ensemble)
 
     def score(self, pipeline: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the fitted pipeline on other rows, by the first objective."""
@@ -80,31 +86,33 @@ class Winner:
         values = target.encode(pipeline.predict(X))
         return metric(codes, Predictions(values, probabilities, decision), weight)
 
-    def save(self, pipeline: Any, path: str | Path) -> Path:
-        """Write the fitted pipeline as a model folder; raise SettingError if the folder is not empty."""
-        return save_model(pipeline, path, self.plan.example, self._metadata(), trusted=self._trusted())
+    def save(self, model: Any, path: str | Path) -> Path:
+        """Write a fitted model as a folder; raise SettingError if the folder is not empty."""
+        return save_model(model, path, self.plan.example, self._metadata(model), trusted=self._trusted(model))
 
-    def log(self, pipeline: Any, tracker: Tracker) -> str | None:
-        """Log and register the fitted pipeline and return its URI; warn and return None on failure."""
+    def log(self, model: Any, tracker: Tracker) -> str | None:
+        """Log and register a fitted model and return its URI; warn and return None on failure."""
         try:
             return tracker.log_model(
-                pipeline,
+                model,
                 self.plan.example,
                 registered_model_name=f"automl-{plain_name(self.facts.target)}",
-                metadata=self._metadata(),
-                trusted=self._trusted(),
+                metadata=self._metadata(model),
+                trusted=self._trusted(model),
             )
         except (StoreError, SettingError) as error:
             # The estimator exists and can be exported; the search has not failed.
             warnings.warn(f"The model was not logged: {error}", stacklevel=4)
         return None
 
-    def _trusted(self) -> list[str]:
-        """Return the package of a class that the space named; it was imported, so it is trusted."""
+    def _trusted(self, model: Any) -> list[str]:
+        """Return the packages of classes that the space named; they were imported, so they are trusted."""
+        if model is self.ensemble.estimator:
+            return list(self.ensemble.packages)
         path = self.record.model.estimator
         return [] if path is None else [path.partition(".")[0]]
 
-    def _metadata(self) -> dict[str, Any]:
+    def _metadata(self, model: Any) -> dict[str, Any]:
         classes = self.plan.target.classes
         return {
             "task": self.facts.task,
@@ -115,6 +123,7 @@ class Winner:
             "study_name": self.facts.study_name,
             "run_id": self.run_id,
             "trial": self.record.number,
+            **({"members": dict(self.ensemble.record.members)} if model is self.ensemble.estimator else {}),
         }
 
     def _warn_if_grown(self, pipeline: Pipeline) -> None:

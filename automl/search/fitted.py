@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.errors import NoModelError
+from automl.errors import Fault, NoModelError, SettingError
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.finish import Winner
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["FittedSearch"]
 
+What = Literal["auto", "best", "ensemble"]
 _KEPT = ("_winner", "_records")
 
 
-def _best_has(method: str) -> Callable[[FittedSearch], bool]:
-    return lambda search: hasattr(getattr(search, "best_estimator_", None), method)
+def _model_has(method: str) -> Callable[[FittedSearch], bool]:
+    def has(search: FittedSearch) -> bool:
+        return hasattr(getattr(search, "ensemble_", getattr(search, "best_estimator_", None)), method)
+
+    return has
 
 
 class FittedSearch(BaseEstimator):
@@ -42,22 +46,22 @@ class FittedSearch(BaseEstimator):
     tracking_uri: str | None
 
     def predict(self, X: Any) -> Any:
-        """Return predictions of the best pipeline, original labels or numbers; shape (n,)."""
-        return self._best().predict(X)
+        """Return predictions of the ensemble, or of the best pipeline without one; shape (n,)."""
+        return self._model().predict(X)
 
-    @available_if(_best_has("predict_proba"))
+    @available_if(_model_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
         """Return class probabilities, shape (n, n_classes), in the order of ``classes_``."""
-        return self._best().predict_proba(X)
+        return self._model().predict_proba(X)
 
-    @available_if(_best_has("decision_function"))
+    @available_if(_model_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
         """Return decision scores, shape (n,) or (n, n_classes)."""
-        return self._best().decision_function(X)
+        return self._model().decision_function(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of the best pipeline on other rows, by ``scoring``."""
-        return self._winner.score(self._best(), X, y, sample_weight)
+        """Return the score of the ensemble, or of the best pipeline without one, on other rows, by ``scoring``."""
+        return self._winner.score(self._model(), X, y, sample_weight)
 
     @property
     def plot(self) -> Plots:
@@ -112,13 +116,15 @@ class FittedSearch(BaseEstimator):
         context = self._winner.plan.worker_context(self._winner.facts)
         return replay_number(context, read_records(self.study_), number)
 
-    def export(self, path: str | Path) -> Path:
-        """Write the best pipeline as an MLflow model folder, which `automl.load_model` and MLflow load.
+    def export(self, path: str | Path, what: What = "auto") -> Path:
+        """Write the model as an MLflow model folder, which `automl.load_model` and MLflow load.
 
         Parameters
         ----------
         path : str or Path
             A folder that does not exist, or is empty.
+        what : {"auto", "best", "ensemble"}
+            The model that `predict` uses, the best pipeline, or the ensemble.
 
         Returns
         -------
@@ -128,9 +134,11 @@ class FittedSearch(BaseEstimator):
         Raises
         ------
         SettingError
-            If the folder is not empty.
+            If the folder is not empty, or ``what`` is another word.
+        NoModelError
+            If there is no ensemble.
         """
-        return self._winner.save(self._best(), path)
+        return self._winner.save(self._model(what), path)
 
     def _forget(self) -> None:
         """Delete the attributes of an earlier fit."""
@@ -152,8 +160,17 @@ class FittedSearch(BaseEstimator):
         if plan.target.positive_class is not None:
             self.positive_class_ = plan.target.positive_class
 
-    def _best(self) -> Any:
+    def _keep_ensemble(self, winner: Winner) -> None:
+        self._winner = winner
+        if winner.ensemble.estimator is not None:
+            self.ensemble_ = winner.ensemble.estimator
+
+    def _model(self, what: str = "auto") -> Any:
         check_is_fitted(self, "best_trial_")
+        if what not in get_args(What):
+            raise SettingError(Fault("what", f"must be one of {', '.join(get_args(What))}", repr(what)))
         if not hasattr(self, "best_estimator_"):
             raise NoModelError("no pipeline was fitted on all rows: the search had refit=False")
-        return self.best_estimator_
+        if what == "ensemble" and not hasattr(self, "ensemble_"):
+            raise NoModelError(f"the search has no ensemble: {self._winner.ensemble.record.reason}")
+        return self.best_estimator_ if what == "best" else getattr(self, "ensemble_", self.best_estimator_)

@@ -43,7 +43,6 @@ from automl.table import (
     preprocessor,
     training_rows,
     usable_columns,
-    used_part,
 )
 from automl.workers import WorkerContext
 
@@ -85,10 +84,6 @@ class Plan:
         Row numbers.
     weights : RowWeights
         Row weights of training and of scores.
-    kept : ndarray of shape (n,) or None
-        Numbers of the rows that are used; None if all are.
-    no_features : tuple of str
-        Columns of weights and groups.
     file : str
         File of the table, if `read_table` read it.
     """
@@ -102,8 +97,6 @@ class Plan:
     space: Space
     folds: list[tuple[Array, Array]]
     weights: RowWeights = RowWeights()
-    kept: Array | None = None
-    no_features: tuple[str, ...] = ()
     file: str = ""
 
     @property
@@ -127,10 +120,6 @@ class Plan:
             score_weight=self.weights.score,
             columns=self.columns,
         )
-
-    def used_part(self, X: Any) -> Any:
-        """Return the rows and columns of the raw table that the search uses."""
-        return used_part(X, self.kept, self.no_features)
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -283,8 +272,6 @@ def make_plan(
         specialised,
         folds,
         weights,
-        rows.kept,
-        rows.no_features,
         str(getattr(X, "attrs", {}).get("file", "")),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,7 @@ from automl.study import (
     predictions_folder,
     read_records,
     read_run,
+    save_ensemble,
     save_run,
     save_settings,
     storage_errors,
@@ -40,6 +41,7 @@ from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_byt
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
 __all__ = ["SearchRun", "open_search"]
 
@@ -73,6 +75,7 @@ class SearchRun:
     out_of_fold: OutOfFold
     run_id: str = ""
     _loop: Loop | None = None
+    _admission: Admission = field(init=False)
 
     def open_mlflow(self, *, existing: bool) -> None:
         """Open the MLflow run of the search; ``existing`` says whether the study had trials."""
@@ -99,22 +102,33 @@ class SearchRun:
             self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
             called = normalize_callbacks(callbacks, self.session, search)
             observers = Observers(self.tracker, self.progress, called, self.out_of_fold)
-            admission = Admission(self.spec, self.budget, self.workers, self.tracker, self.slowness)
-            self._loop = Loop(self.spec, self.session, self.workers, admission, observers)
+            self._admission = Admission(self.spec, self.budget, self.workers, self.tracker, self.slowness)
+            self._loop = Loop(self.spec, self.session, self.workers, self._admission, observers)
             self._loop.run()
         best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
         warn_of_violations(best, self.spec.facts.constraints)
         return Winner(best, self.plan, self.spec.facts, self.run_id)
 
-    def refit(self, winner: Winner, X: Any) -> Any:
+    def refit(self, winner: Winner) -> Pipeline:
         """Return the best trial trained on all rows."""
         self.progress.stage("refitting the winner")
-        return winner.refit(X, self.workers.slots)
+        with self._admission.refitting(winner.record):
+            return winner.refit(self.workers.slots)
 
-    def log_model(self, winner: Winner, pipeline: Any) -> str | None:
+    def fit_ensemble(self, winner: Winner, best: Pipeline) -> Winner:
+        """Return the winner with its ensemble, if the search makes one; ``best`` is the fitted best pipeline."""
+        if not self.spec.ensemble:
+            return winner
+        self.progress.stage("fitting the ensemble")
+        in_time = self._admission.refit_in_time
+        found = winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time)
+        save_ensemble(self.study, found.ensemble.record)
+        return found
+
+    def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""
         self.progress.stage("logging the model")
-        return winner.log(pipeline, self.tracker)
+        return winner.log(model, self.tracker)
 
     def finish(self, winner: Winner) -> pd.DataFrame:
         """Write the last runs and the summary, and return the leaderboard.
@@ -127,12 +141,13 @@ class SearchRun:
         if self.lease.release():
             self._write(winner, self._all_records(), last=True)
         run_ids = {record.number: self.tracker.run_id(record.number) for record in self.records}
-        return leaderboard(self.records, run_ids, self.spec.facts)
+        return leaderboard(self.records, run_ids, self.spec.facts, winner.ensemble.record)
 
     def _write(self, winner: Winner, records: list[TrialRecord], *, last: bool) -> None:
         facts, seconds = self.spec.facts, self.budget.elapsed
         front = pareto_front(records, facts)
-        finish_run(self.tracker, facts, records, winner.record, front, seconds, last=last)
+        ensemble = winner.ensemble.record
+        finish_run(self.tracker, facts, records, winner.record, front, seconds, ensemble, last=last)
 
     def _all_records(self) -> list[TrialRecord]:
         """Return the trials of all processes."""
@@ -184,7 +199,7 @@ def open_search(
     sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
     pruner = make_pruner(settings["pruner"], len(facts.directions))
     folder = predictions_folder(facts.study_name, settings["storage"])
-    out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts)
+    out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts, plan.weights.score)
     context = replace(plan.worker_context(facts), predictions=out_of_fold.folder)
     with (
         open_lease(facts.study_name, settings["storage"]) as lease,

@@ -44,6 +44,7 @@ SETTINGS: dict[str, Parameter] = {
     "experiment_name": Parameter(_TEXT, None, "the MLflow experiment"),
     "tracking_uri": Parameter(_TEXT, None, "the MLflow store"),
     "refit": Parameter(Boolean(), True, "whether the best trial is trained on all rows"),
+    "ensemble": Parameter(Boolean(), True, "whether an ensemble of the best trials is made"),
     "progress": Parameter(Boolean(), True, "whether progress is shown"),
     "resume": Parameter(Boolean(), True, "whether an existing study is continued"),
     "allow_imports": Parameter(

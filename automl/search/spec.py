@@ -22,7 +22,7 @@ __all__ = ["SearchSpec", "make_spec", "plain_name"]
 # Settings that the MLflow run of a search shows as parameters.
 _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
-    *("cv", "n_jobs", "sampler", "pruner", "refit"),
+    *("cv", "n_jobs", "sampler", "pruner", "refit", "ensemble"),
     *("task", "positive_class", "class_weight", "rare_classes", "time_column"),
 )
 # Settings that each process has for itself; another process does not need them to resume.
@@ -86,6 +86,11 @@ class SearchSpec(BaseModel):
     def refit(self) -> bool:
         """Whether the best trial is trained on all rows."""
         return bool(self.settings.get("refit", True))
+
+    @property
+    def ensemble(self) -> bool:
+        """Whether the search makes an ensemble."""
+        return self.refit and not self.facts.several and bool(self.settings.get("ensemble", True))
 
     @property
     def n_jobs(self) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 from automl.errors import Fault, SettingError
 from automl.search.resume import foreign_study
 from automl.select import best_record, pareto_front
-from automl.study import load_study, open_lease, read_records, read_run, read_search, save_run
+from automl.study import load_study, open_lease, read_ensemble, read_records, read_run, read_search, save_run
 from automl.tracking import Tracker, open_run, summarize
 
 __all__ = ["sync"]
@@ -50,6 +50,7 @@ def sync(
         tracker = Tracker(tracking_uri, experiment_name)
         run_id, status = open_run(tracker, read_run(study), facts, records, {}, existing=True)
         save_run(study, run_id)
-        summarize(tracker, facts, records, best_record(records, facts), pareto_front(records, facts))
+        best, front = best_record(records, facts), pareto_front(records, facts)
+        summarize(tracker, facts, records, best, front, read_ensemble(study))
         tracker.close(_CLOSED.get(status, "killed"))
     return study.study_name, run_id, len(records)

@@ -1,20 +1,22 @@
 """Rank trials, choose the best and an ensemble, and keep out-of-fold predictions."""
 
 from automl.select.corrected import CorrectedScore, baseline_predictions, corrected_score
-from automl.select.ensemble import choose_ensemble
+from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
 from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
 from automl.select.out_of_fold import OutOfFold, save_predictions
 
 __all__ = [
     "CorrectedScore",
-    "baseline_predictions",
-    "corrected_score",
+    "MIN_ROWS",
     "OutOfFold",
+    "baseline_predictions",
     "best_record",
     "choose_ensemble",
+    "corrected_score",
     "describe_violations",
     "leaderboard",
     "pareto_front",
     "rank",
     "save_predictions",
+    "without_members",
 ]

@@ -6,7 +6,7 @@ libraries of models", ICML 2004.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,14 +17,14 @@ from automl.metrics import Metric, Predictions
 from automl.records import EnsembleRecord, TrialRecord
 from automl.select.out_of_fold import OutOfFold
 
-__all__ = ["FoldScores", "choose_ensemble", "gain_error", "greedy_selection"]
+__all__ = ["MIN_ROWS", "FoldScores", "choose_ensemble", "gain_error", "greedy_selection", "without_members"]
 
 Array = npt.NDArray[Any]
 
 _STEPS = 25  # AutoGluon and TabRepo found no gain from more
 _DIGITS = 6  # of a score in units of the best single one; smaller differences are ties
 _CANDIDATES = 5  # besides the best trial of each family
-_MIN_ROWS = 500  # below them a selection fits the noise of the rows
+MIN_ROWS = 500  # below them a selection fits the noise of the rows
 _PARTS = 20  # of the rows, each left out once to estimate the noise of a gain
 _MAX_ROWS = 30_000  # that choose the members; the score and its error are those of all rows
 _BATCH_VALUES = 1 << 22  # numbers that are averaged at a time
@@ -41,10 +41,12 @@ class FoldScores:
         Number of the fold of each row, ascending.
     metric : Metric
         The metric.
+    weight : ndarray of shape (m,), optional
+        Row weights.
     """
 
-    def __init__(self, y: Array, fold: Array, metric: Metric) -> None:
-        self._y, self._fold, self._metric = y, fold, metric
+    def __init__(self, y: Array, fold: Array, metric: Metric, weight: Array | None = None) -> None:
+        self._y, self._fold, self._metric, self._weight = y, fold, metric, weight
         starts = [*np.flatnonzero(np.diff(fold, prepend=-1)), len(fold)]
         self._folds = [slice(start, stop) for start, stop in pairwise(starts)]
 
@@ -69,14 +71,14 @@ class FoldScores:
         batches = ([_as_predictions(one[rows]) for one in predictions] for rows in self._folds)
         return np.array(
             [
-                self._metric.score_batch(self._y[rows], batch)
+                self._metric.score_batch(self._y[rows], batch, _part(self._weight, rows))
                 for rows, batch in zip(self._folds, batches, strict=True)
             ]
         )
 
     def on(self, rows: Array) -> FoldScores:
-        """Return the same for a part of the rows, a mask of shape (m,)."""
-        return FoldScores(self._y[rows], self._fold[rows], self._metric)
+        """Return the same for a part of the rows: a mask of shape (m,), or ascending numbers."""
+        return FoldScores(self._y[rows], self._fold[rows], self._metric, _part(self._weight, rows))
 
 
 def greedy_selection(
@@ -153,7 +155,7 @@ def gain_error(first: Array, second: Array, score: FoldScores, seed: int) -> tup
     return gain, float(np.sqrt(variance)) if np.isfinite(variance) else np.inf
 
 
-def choose_ensemble(found: OutOfFold, metric: Metric, seed: int) -> EnsembleRecord:
+def choose_ensemble(found: OutOfFold, metric: Metric) -> EnsembleRecord:
     """Choose an ensemble of the trials of a search.
 
     Candidates are the five best trials and the best of each family, apart from those that violate a limit or give no
@@ -166,8 +168,6 @@ def choose_ensemble(found: OutOfFold, metric: Metric, seed: int) -> EnsembleReco
         The trials with their predictions.
     metric : Metric
         Ranks them. Scorers on labels see the class of the greatest mean probability.
-    seed : int
-        The search's seed.
 
     Returns
     -------
@@ -175,30 +175,71 @@ def choose_ensemble(found: OutOfFold, metric: Metric, seed: int) -> EnsembleReco
         Its members, or the reason why there is one only.
     """
     n_rows = len(np.unique(found.rows))
-    if n_rows < _MIN_ROWS:
-        return EnsembleRecord(reason=f"there are {n_rows} validation rows, fewer than {_MIN_ROWS}")
+    if n_rows < MIN_ROWS:
+        return EnsembleRecord(reason=f"there are {n_rows} validation rows, fewer than {MIN_ROWS}")
     candidates = _candidates(found, metric)
     if not candidates or candidates[0][0] != found.records[0]:
         return EnsembleRecord(reason="the best trial has no predictions that can be averaged")
-    rows = _sample(len(found.rows), seed)
+    rows = _sample(len(found.rows), found.random_state)
     sample = np.stack([predictions[rows] for _, predictions in candidates])
-    weights, _ = greedy_selection(sample, FoldScores(found.y[rows], found.fold[rows], metric))
-    members = np.flatnonzero(weights)
+    weights, _ = greedy_selection(sample, _scores(found, metric).on(rows))
+    members = {candidates[i][0].number: float(weights[i]) for i in _heaviest_first(weights)}
     if len(members) < 2:
         return EnsembleRecord(reason="no second trial makes the best one better")
-    average: Any = sum(weights[i] * np.asarray(candidates[i][1], dtype=float) for i in members)
-    score = FoldScores(found.y, found.fold, metric)
-    gain, error = gain_error(np.asarray(candidates[0][1], dtype=float), average, score, seed)
+    return _evaluated(found, metric, members)
+
+
+def without_members(
+    found: OutOfFold, metric: Metric, ensemble: EnsembleRecord, left_out: Sequence[int], reason: str
+) -> EnsembleRecord:
+    """Return an ensemble without some of its members; none if it is no better than the best trial then.
+
+    Parameters
+    ----------
+    found, metric
+        As in `choose_ensemble`.
+    ensemble : EnsembleRecord
+        The ensemble.
+    left_out : sequence of int
+        Numbers of trials.
+    reason : str
+        Why they are left out.
+    """
+    if not left_out:
+        return ensemble
+    kept = {number: weight for number, weight in ensemble.members if number not in left_out}
+    total = sum(kept.values())
+    rest = EnsembleRecord(reason=reason)
+    if len(kept) > 1:
+        rest = _evaluated(found, metric, {number: weight / total for number, weight in kept.items()})
+    return rest if rest.members else rest.model_copy(update={"reason": reason})
+
+
+def _evaluated(found: OutOfFold, metric: Metric, members: Mapping[int, float]) -> EnsembleRecord:
+    """Return an ensemble with its scores, or none if its gain over the best trial is noise."""
+    values = {number: _averaged(found, metric, number) for number in [*members, found.records[0].number]}
+    average: Any = sum(weight * np.asarray(values[number], float) for number, weight in members.items())
+    score = _scores(found, metric)
+    best = np.asarray(values[found.records[0].number], float)
+    gain, error = gain_error(best, average, score, found.random_state)
     if not gain > error:
         return EnsembleRecord(reason=f"its gain of {gain:.2g} is within the standard error, {error:.2g}")
     by_fold = score.by_fold(average[None])[:, 0]
     return EnsembleRecord(
-        members=tuple((candidates[i][0].number, float(weights[i])) for i in _heaviest_first(weights)),
+        members=tuple(members.items()),
         score=float(by_fold.mean()),
         fold_scores=tuple(by_fold.tolist()),
         gain=gain,
         gain_error=error,
     )
+
+
+def _scores(found: OutOfFold, metric: Metric) -> FoldScores:
+    return FoldScores(found.y, found.fold, metric, found.weight)
+
+
+def _part(weight: Array | None, rows: Any) -> Array | None:
+    return None if weight is None else weight[rows]
 
 
 def _candidates(found: OutOfFold, metric: Metric) -> list[tuple[TrialRecord, Array]]:
@@ -208,11 +249,16 @@ def _candidates(found: OutOfFold, metric: Metric) -> list[tuple[TrialRecord, Arr
     candidates = []
     for n, record in enumerate(feasible):
         if n < _CANDIDATES or first[record.family] == record.number:
-            stored = found.predictions(record.number)
-            values = None if stored is None else stored.probabilities if metric.n_classes else stored.values
+            values = _averaged(found, metric, record.number)
             if values is not None:
                 candidates.append((record, values))
     return candidates
+
+
+def _averaged(found: OutOfFold, metric: Metric, number: int) -> Array | None:
+    """Return what an ensemble averages of a trial: probabilities of shape (m, c), or numbers of shape (m,)."""
+    stored = found.predictions(number)
+    return None if stored is None else stored.probabilities if metric.n_classes else stored.values
 
 
 def _sample(n_rows: int, seed: int) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.metrics import to_score
-from automl.records import SearchRecord, TrialRecord
+from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,6 +130,7 @@ def leaderboard(
     records: Sequence[TrialRecord],
     run_ids: Mapping[int, str | None] | None = None,
     search: SearchRecord | None = None,
+    ensemble: EnsembleRecord | None = None,
 ) -> pd.DataFrame:
     """Return the trials as a table, best first.
 
@@ -141,6 +142,8 @@ def leaderboard(
         MLflow's run id of each trial.
     search : SearchRecord, optional
         The search, for its objectives and constraints. Without it, one objective.
+    ensemble : EnsembleRecord, optional
+        The ensemble of the search; if it has members, it is the first row.
 
     Returns
     -------
@@ -149,6 +152,7 @@ def leaderboard(
         ``epochs`` (a fraction if the trial saw a sample), the final metrics, the parameters under their dotted
         names, and ``run_id``. Several objectives add ``front`` (whether on the Pareto front) and a column each.
         Constraints add ``excess`` (total violation relative to the limits; NaN: not measured) and a column each.
+        An ensemble adds ``members``: the numbers of its trials with their weights. Its own ``trial`` is NA.
         ``attrs["positive_class"]`` is the positive class of two.
     """
     import pandas as pd
@@ -178,7 +182,24 @@ def leaderboard(
     params = pd.DataFrame([record.params for record in order])
     table = pd.concat([pd.DataFrame(rows), params], axis="columns")
     table["run_id"] = [runs.get(record.number) for record in order]
+    if ensemble is not None and ensemble.members:
+        table = pd.concat([_ensemble_row(ensemble), table], ignore_index=True)
+        table["trial"] = table["trial"].astype("Int64")
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
     if search is not None and search.positive_class:
         table.attrs["positive_class"] = search.positive_class
     return table
+
+
+def _ensemble_row(ensemble: EnsembleRecord) -> pd.DataFrame:
+    import pandas as pd
+
+    row = {
+        "trial": None,
+        "state": "ensemble",
+        "family": "ensemble",
+        "members": ", ".join(f"{weight:.2f} x {number}" for number, weight in ensemble.members),
+        "score": ensemble.score,
+        "score_std": float(np.std(ensemble.fold_scores)),
+    }
+    return pd.DataFrame([row])

@@ -71,7 +71,9 @@ class OutOfFold:
     folds : sequence of (train, valid)
         Row numbers.
     search : SearchRecord, optional
-        The search, for its constraints.
+        The search, for its constraints and its seed.
+    weight : ndarray of shape (n,), optional
+        Row weights of scores.
 
     Attributes
     ----------
@@ -84,6 +86,10 @@ class OutOfFold:
         Number of the fold of each of these rows.
     y : ndarray of shape (m,)
         Their targets.
+    weight : ndarray of shape (m,) or None
+        Their weights in scores; None weighs all equally.
+    random_state : int
+        Seed of the search.
     records : list of TrialRecord
         The kept trials, best first.
     """
@@ -94,6 +100,7 @@ class OutOfFold:
         y: Array,
         folds: Sequence[tuple[Array, Array]],
         search: SearchRecord | None = None,
+        weight: Array | None = None,
     ) -> None:
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="automl-predictions-"))
@@ -102,6 +109,8 @@ class OutOfFold:
         self.rows = np.concatenate([valid for _, valid in folds])
         self.fold = np.repeat(np.arange(len(folds)), [len(valid) for _, valid in folds])
         self.y = y[self.rows]
+        self.weight = None if weight is None else weight[self.rows]
+        self.random_state = 0 if search is None else search.random_state
         self.records: list[TrialRecord] = []
         self._search = search
 

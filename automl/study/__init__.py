@@ -3,10 +3,12 @@
 from optuna import Study
 
 from automl.study.attributes import (
+    read_ensemble,
     read_records,
     read_run,
     read_search,
     read_settings,
+    save_ensemble,
     save_run,
     save_settings,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "Study",
     "create_study",
     "open_lease",
+    "save_ensemble",
     "save_run",
     "save_settings",
     "known_studies",
@@ -41,6 +44,7 @@ __all__ = [
     "make_sampler",
     "param_importances",
     "predictions_folder",
+    "read_ensemble",
     "read_records",
     "read_run",
     "read_search",

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial
 
-from automl.records import SearchRecord, TrialRecord
+from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.space import Space
 
 __all__ = [
@@ -26,11 +26,13 @@ __all__ = [
     "cohort_of",
     "leader_of",
     "proposed_configuration",
+    "read_ensemble",
     "read_records",
     "read_run",
     "read_search",
     "read_settings",
     "records_of",
+    "save_ensemble",
     "save_run",
     "save_search",
     "save_settings",
@@ -77,6 +79,17 @@ def read_run(study: optuna.Study) -> str | None:
 def save_run(study: optuna.Study, run_id: str) -> None:
     """Save the id of the MLflow run of a study."""
     study.set_user_attr("run_id", run_id)
+
+
+def read_ensemble(study: optuna.Study) -> EnsembleRecord | None:
+    """Return the ensemble of a study's last search; None if it made none."""
+    saved = study.user_attrs.get("ensemble")
+    return None if saved is None else EnsembleRecord.model_validate(saved)
+
+
+def save_ensemble(study: optuna.Study, ensemble: EnsembleRecord) -> None:
+    """Save the ensemble of a search in its study, or the reason why there is none."""
+    study.set_user_attr("ensemble", ensemble.model_dump(mode="json"))
 
 
 def read_settings(study: optuna.Study) -> dict[str, Any]:

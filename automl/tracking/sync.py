@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, get_args
 
 from automl.errors import StoreError
-from automl.records import SearchRecord, State, TrialRecord
+from automl.records import EnsembleRecord, SearchRecord, State, TrialRecord
 from automl.tracking.tracker import Tracker
 
 __all__ = ["FLUSH_SECONDS", "finish_run", "open_run", "summarize"]
@@ -64,6 +65,7 @@ def finish_run(
     best: TrialRecord,
     front: Sequence[TrialRecord],
     seconds: float,
+    ensemble: EnsembleRecord | None = None,
     *,
     last: bool,
 ) -> None:
@@ -76,7 +78,7 @@ def finish_run(
     if answers and any(tracker.run_id(record.number) is None for record in records):
         with suppress(StoreError):
             tracker.reconcile(records if last else None)
-    summarize(tracker, facts, records, best, front, seconds=seconds)
+    summarize(tracker, facts, records, best, front, ensemble, seconds=seconds)
     tracker.flush(FLUSH_SECONDS if answers else 0)
 
 
@@ -86,9 +88,10 @@ def summarize(
     records: Sequence[TrialRecord],
     best: TrialRecord | None,
     front: Sequence[TrialRecord],
+    ensemble: EnsembleRecord | None = None,
     **metrics: float,
 ) -> None:
-    """Queue the summary for the search's run: best score, values and metrics, and trials by state."""
+    """Queue the summary for the search's run: best score, values and metrics, ensemble, and trials by state."""
     states = Counter(record.state for record in records)
     metrics |= {f"n_{state}": float(states[state]) for state in get_args(State)}
     if facts.several:
@@ -98,4 +101,8 @@ def summarize(
     if best is not None and best.score is not None:
         metrics = {"best_score": best.score, **best.metrics, **best.values, **metrics}
     numbers = [record.number for record in front] if facts.several else []
-    tracker.log_best(None if best is None else best.number, metrics, front=numbers)
+    tags: dict[str, str] = {}
+    if ensemble is not None and ensemble.score is not None:
+        metrics |= {"ensemble_score": ensemble.score, "ensemble_gain": ensemble.gain}
+        tags["automl.ensemble"] = json.dumps({str(number): weight for number, weight in ensemble.members})
+    tracker.log_best(None if best is None else best.number, metrics, tags=tags, front=numbers)

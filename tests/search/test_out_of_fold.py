@@ -33,19 +33,19 @@ def files(folder):
     }
 
 
-def killed(after, **settings):
+def killed_after(n_trials, search):
     """Search in a child process that is killed when that many trials have ended."""
     ended = []
 
     def kill(study, trial):
         ended.append(trial)
-        if len(ended) == after:
+        if len(ended) == n_trials:
             os.kill(os.getpid(), signal.SIGKILL)
 
     child = os.fork()
     if not child:
         try:
-            search(callbacks=[kill], **settings)
+            search(callbacks=[kill])
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -91,7 +91,7 @@ def test_out_of_fold_predictions_are_the_same_for_two_jobs(kept, folder):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("after", [1, 7])
 def test_out_of_fold_predictions_are_the_same_after_kill_and_resume(kept, folder, after):
-    killed(after)
+    killed_after(after, search)
     search()
     assert files(folder) == kept[1]
 

@@ -141,7 +141,7 @@ def out_of_fold(folder, y, fold, predictions, families=None, **more):
 @pytest.mark.parametrize("n_classes", [0, 2, 3])
 def test_choose_ensemble_averages_trials_that_err_apart(tmp_path, n_classes):
     found, metric = out_of_fold(tmp_path, *problem(n_classes, 0, m=1500))
-    chosen = choose_ensemble(found, metric, 0)
+    chosen = choose_ensemble(found, metric)
     assert not chosen.reason
     assert len(chosen.members) > 1
     assert sum(weight for _, weight in chosen.members) == pytest.approx(1)
@@ -154,13 +154,13 @@ def test_choose_ensemble_averages_trials_that_err_apart(tmp_path, n_classes):
 
 def test_choose_ensemble_is_the_best_trial_on_few_rows(tmp_path):
     found, metric = out_of_fold(tmp_path, *problem(0, 0, m=480))
-    assert choose_ensemble(found, metric, 0).reason == "there are 480 validation rows, fewer than 500"
+    assert choose_ensemble(found, metric).reason == "there are 480 validation rows, fewer than 500"
 
 
 def test_choose_ensemble_is_the_best_trial_where_nothing_adds_to_it(tmp_path):
     y, fold, predictions = problem(0, 0, m=900)
     found, metric = out_of_fold(tmp_path, y, fold, np.stack([predictions[0], predictions[0] + 3]))
-    assert "no second trial" in choose_ensemble(found, metric, 0).reason
+    assert "no second trial" in choose_ensemble(found, metric).reason
 
 
 def test_choose_ensemble_is_the_best_trial_where_the_gain_is_noise(tmp_path):
@@ -168,7 +168,7 @@ def test_choose_ensemble_is_the_best_trial_where_the_gain_is_noise(tmp_path):
     y, fold, _ = problem(0, 0, m=900)
     one = y + rng.normal(size=900)
     found, metric = out_of_fold(tmp_path, y, fold, one + 0.02 * rng.normal(size=(4, 900)))
-    chosen = choose_ensemble(found, metric, 0)
+    chosen = choose_ensemble(found, metric)
     assert "within the standard error" in chosen.reason
     assert chosen.members == ()
 
@@ -181,7 +181,7 @@ def test_choose_ensemble_considers_five_trials_and_the_best_of_each_family(tmp_p
     found, metric = out_of_fold(tmp_path, y, fold, predictions, families)
     ranked = [record.number for record in found.records]
     assert set(ranked[:5]) == set(range(5))
-    members = {number for number, _ in choose_ensemble(found, metric, 0).members}
+    members = {number for number, _ in choose_ensemble(found, metric).members}
     assert members <= {*range(5), 7}
 
 
@@ -191,10 +191,10 @@ def test_choose_ensemble_leaves_out_trials_that_exceed_a_limit(tmp_path):
     found, metric = out_of_fold(
         tmp_path, y, fold, predictions, families, mlp={"violation": {"model_bytes": 0.5}}
     )
-    assert {number for number, _ in choose_ensemble(found, metric, 0).members} <= {0, 1}
+    assert {number for number, _ in choose_ensemble(found, metric).members} <= {0, 1}
 
 
 def test_choose_ensemble_without_predictions_of_the_best_trial(tmp_path):
     found, metric = out_of_fold(tmp_path, *problem(0, 0, m=900))
     (tmp_path / f"{found.records[0].number}.values.npy").unlink()
-    assert "the best trial" in choose_ensemble(found, metric, 0).reason
+    assert "the best trial" in choose_ensemble(found, metric).reason

@@ -26,6 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
 from automl.constraints import OneOf, Union, Variants
+from automl.ensemble import EnsembleClassifier, EnsembleRegressor
 from automl.families import FAMILIES, Problem, TargetScale
 from automl.families.label_encoding import LabelEncodedClassifier
 from automl.families.transformed import transformed
@@ -73,8 +74,8 @@ def target(task: str) -> np.ndarray:
     return np.array(["a", "b", "c"])[np.arange(ROWS) % classes]
 
 
-def pipelines() -> Iterator[tuple[str, Pipeline]]:
-    """Yield fitted pipelines: every family and every preprocessing for every task."""
+def pipelines() -> Iterator[tuple[str, Any]]:
+    """Yield fitted pipelines and ensembles: every family and every preprocessing for every task."""
     X = table()
     columns = TypedColumns(text=True).fit(X)
     for task, n_classes in TASKS.items():
@@ -107,6 +108,9 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
             prepare = preprocessor(configuration, columns.column_types_, task=task)
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
+        steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", linear)]
+        make = EnsembleRegressor if n_classes is None else EnsembleClassifier
+        yield f"{task} ensemble", make(TypedColumns(text=True), [Pipeline(steps)], [1]).fit(X, y)
 
 
 def _suitable(configuration: dict[str, Any]) -> Any:

@@ -1,0 +1,42 @@
+"""Train the configuration of a trial on all rows."""
+
+from __future__ import annotations
+
+from sklearn.pipeline import Pipeline
+
+from automl.families import get_family, params_at_stop, prepared_problem, target_scale
+from automl.records import SearchRecord, TrialRecord
+from automl.search.plan import Plan
+from automl.workers import limit_threads
+
+__all__ = ["refit", "with_columns"]
+
+
+def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> Pipeline:
+    """Return the steps ``prepare`` and ``model`` of a trial, fitted on all rows of the typed table.
+
+    Parameters
+    ----------
+    record : TrialRecord
+        The trial; one that was stopped is trained to its last rung, because its score is of that.
+    plan : Plan
+        The table.
+    facts : SearchRecord
+        Facts of the search.
+    n_jobs : int
+        Workers of the search: the fit has as many threads as each of them had, as its time was estimated.
+    """
+    family = get_family(record)
+    problem = prepared_problem(family, plan.problem, record.preprocess, plan.columns.column_types_)
+    params = params_at_stop(record)
+    scale = target_scale(family, params, record.model.estimator, problem)
+    model = scale.wrap(family.estimator(params, record.seed, problem))
+    steps = plan.pipeline(record.preprocess, model, facts.random_state)[1:]
+    weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
+    with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
+        return steps.fit(plan.frame, plan.target.decode(plan.target.values), **weights)
+
+
+def with_columns(plan: Plan, steps: Pipeline) -> Pipeline:
+    """Return fitted steps behind the first step, which takes raw tables."""
+    return Pipeline([("columns", plan.columns), *steps.steps])

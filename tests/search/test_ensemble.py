@@ -1,0 +1,177 @@
+"""The ensemble of a search: what predicts, what is exported and logged, and that it is repeatable."""
+
+import json
+import os
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+
+import automl
+from automl.errors import NoModelError, SettingError
+from automl.export import model_metadata
+from automl.study import load_study, read_ensemble
+from tests.search.test_out_of_fold import killed_after
+from tests.support.tables import cancer
+
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "linear": {"learning_rate": {"low": 0.01, "high": 0.3, "log": True}, "max_epochs": 3},
+                "decision_tree": {"max_depth": {"low": 4, "high": 9}, "min_samples_leaf": 5},
+                "lightgbm": {"n_estimators": 20, "num_leaves": {"low": 2, "high": 8}},
+            }
+        }
+    }
+}
+
+
+def table(task="binary"):
+    """Return 1,000 rows on which trees and linear models err apart."""
+    if task == "regression":
+        X, y = make_regression(1000, 6, noise=20, random_state=0)
+        return pd.DataFrame(X).add_prefix("f"), pd.Series(np.where(X[:, 0] > 0, y, -y), name="price")
+    X, y = make_classification(1000, 8, n_informative=6, flip_y=0.1, n_classes=3, random_state=0)
+    y = np.where(y == 2, 1, y) if task == "binary" else y
+    return pd.DataFrame(X).add_prefix("f"), pd.Series(np.array(["no", "yes", "perhaps"])[y], name="answer")
+
+
+def search(data=None, space=SPACE, **settings):
+    settings = {"n_trials": 10, "timeout": None, "n_jobs": 1, "cv": 3, "progress": False, **settings}
+    return automl.Search(space, study_name="s", **settings).fit(*(data or table()))
+
+
+@pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
+def found(request, empty_store, tmp_path_factory):
+    """Return a search with an ensemble, held-out rows, and a folder to work in."""
+    folder = tmp_path_factory.mktemp(request.param)
+    X, X_test, y, y_test = train_test_split(*table(request.param), random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield search((X, y)), X_test, y_test
+
+
+def test_search_predicts_with_the_ensemble(found):
+    search, X, y = found
+    assert len(search.ensemble_.members_) > 1
+    assert np.array_equal(search.predict(X), search.ensemble_.predict(X))
+    assert not np.array_equal(search.predict(X), search.best_estimator_.predict(X))
+    assert isinstance(search.best_estimator_, Pipeline)
+    assert search.ensemble_.feature_names_in_.tolist() == list(X.columns)
+    if search.task_ == "regression":
+        assert search.score(X, y) == pytest.approx(-np.sqrt(np.mean((search.predict(X) - y) ** 2)))
+        return
+    assert np.array_equal(search.predict_proba(X), search.ensemble_.predict_proba(X))
+    assert search.ensemble_.classes_.tolist() == search.classes_.tolist()
+    assert search.predict(X).tolist() == search.classes_[search.predict_proba(X).argmax(axis=1)].tolist()
+
+
+def test_ensemble_is_the_average_of_its_trials_fitted_on_all_rows(found):
+    search, X, _ = found
+    record = read_ensemble(search.study_)
+    assert search.ensemble_.weights_.tolist() == pytest.approx([weight for _, weight in record.members])
+    best = [number for number, _ in record.members].index(search.best_trial_.number)
+    method = "predict" if search.task_ == "regression" else "predict_proba"
+    typed = search.ensemble_.columns_.transform(X)
+    member = search.ensemble_.members_[best]
+    assert np.array_equal(getattr(member, method)(typed), getattr(search.best_estimator_, method)(X))
+    again = clone(search.ensemble_).fit(*table(search.task_))
+    assert getattr(again, method)(X).shape == getattr(search, method)(X).shape
+
+
+def test_leaderboard_has_a_row_for_the_ensemble(found):
+    search, _, _ = found
+    record, board = read_ensemble(search.study_), search.leaderboard_
+    row = board.iloc[0]
+    assert (row.state, row.family) == ("ensemble", "ensemble")
+    assert pd.isna(row.trial)
+    assert row.score == record.score > search.best_score_
+    assert row.score_std == pytest.approx(np.std(record.fold_scores))
+    assert row.members.split(", ") == [f"{weight:.2f} x {number}" for number, weight in record.members]
+    assert board.trial.iloc[1] == search.best_trial_.number
+    assert len(board) == 11
+
+
+@pytest.mark.parametrize("what", ["auto", "best", "ensemble"])
+def test_export_writes_the_ensemble_or_the_best_pipeline(found, what, tmp_path):
+    search, X, _ = found
+    model = automl.load_model(search.export(tmp_path / "model", what))
+    expected = search.best_estimator_ if what == "best" else search.ensemble_
+    assert np.array_equal(model.predict(X), expected.predict(X))
+    metadata = model_metadata(tmp_path / "model")
+    assert ("members" in metadata) == (what != "best")
+    assert metadata["trial"] == search.best_trial_.number
+
+
+def test_search_logs_and_registers_the_ensemble(found):
+    from mlflow import MlflowClient
+
+    search, X, _ = found
+    assert np.array_equal(automl.load_model(search.model_uri_).predict(X), search.predict(X))
+    client = MlflowClient(search.tracking_uri or f"sqlite:///{os.getcwd()}/mlruns/mlflow.db")
+    run = client.get_run(search.run_id_)
+    record = read_ensemble(search.study_)
+    assert run.data.metrics["ensemble_score"] == record.score
+    assert run.data.metrics["best_score"] == search.best_score_
+    assert json.loads(run.data.tags["automl.ensemble"]) == {str(n): weight for n, weight in record.members}
+
+
+def test_search_without_ensemble_has_none(folder):
+    found = search(ensemble=False, n_trials=3)
+    assert not hasattr(found, "ensemble_")
+    assert len(found.leaderboard_) == 3
+    assert "members" not in found.leaderboard_
+    assert found.predict(table()[0]).tolist() == found.best_estimator_.predict(table()[0]).tolist()
+    with pytest.raises(NoModelError, match="ensemble=False"):
+        found.export("model", what="ensemble")
+    with pytest.raises(SettingError, match="auto, best, ensemble"):
+        found.export("model", what="second")
+
+
+def test_search_on_few_rows_has_no_ensemble(folder):
+    X, y = cancer()
+    found = search((X[:400], y[:400]), n_trials=3)
+    assert not hasattr(found, "ensemble_")
+    with pytest.raises(NoModelError, match="400 validation rows, fewer than 500"):
+        found.export("model", what="ensemble")
+
+
+def test_search_with_several_objectives_has_no_ensemble(folder):
+    found = search(n_trials=3, scoring=["roc_auc", "model_bytes"])
+    assert not hasattr(found, "ensemble_")
+
+
+def test_ensemble_is_within_the_limits_of_the_space(folder):
+    whole = search(storage=optuna.storages.InMemoryStorage())
+    size = automl.workers.model_bytes(whole.ensemble_)
+    limited = {**SPACE, "constraints": {"model_bytes": size - 1}}
+    found = search(space=limited)
+    if hasattr(found, "ensemble_"):
+        assert len(found.ensemble_.members_) < len(whole.ensemble_.members_)
+        assert automl.workers.model_bytes(found.ensemble_) < size
+    tight = {
+        **SPACE,
+        "constraints": {"model_bytes": automl.workers.model_bytes(whole.best_estimator_) * 1.01},
+    }
+    assert not hasattr(search(space=tight, storage=optuna.storages.InMemoryStorage()), "ensemble_")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_ensemble_is_the_same_for_two_jobs_and_after_kill_and_resume(folder):
+    X, _ = table()
+    first = search(storage="one.journal")
+    second = search(storage="two.journal", n_jobs=2)
+    killed_after(4, lambda **more: search(storage="three.journal", **more))
+    third = search(storage="three.journal")
+    records = [read_ensemble(load_study("s", f"{name}.journal")) for name in ("one", "two", "three")]
+    assert len(records[0].members) > 1
+    assert records[0] == records[1] == records[2]
+    assert np.array_equal(first.predict_proba(X), second.predict_proba(X))
+    assert np.array_equal(first.predict_proba(X), third.predict_proba(X))
