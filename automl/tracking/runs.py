@@ -228,11 +228,11 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
     ]
 
 
-def summary_points(metrics: Mapping[str, float], now: float) -> list[Point]:
-    """Return finite metrics without a history as points at ``now``, seconds since 1970."""
+def summary_points(metrics: Mapping[str, float], now: float, step: int) -> list[Point]:
+    """Return finite metrics as points of one step at ``now``, seconds since 1970."""
     stamp = _milliseconds(now)
     return [
-        Point(_key(key), float(value), stamp, 0) for key, value in metrics.items() if math.isfinite(value)
+        Point(_key(key), float(value), stamp, step) for key, value in metrics.items() if math.isfinite(value)
     ]
 
 

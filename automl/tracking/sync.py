@@ -105,4 +105,6 @@ def summarize(
     if ensemble is not None and ensemble.score is not None:
         metrics |= {"ensemble_score": ensemble.score, "ensemble_gain": ensemble.gain}
         tags["automl.ensemble"] = json.dumps({str(number): weight for number, weight in ensemble.members})
-    tracker.log_best(None if best is None else best.number, metrics, tags=tags, front=numbers)
+    tracker.log_best(
+        None if best is None else best.number, metrics, tags=tags, front=numbers, step=len(records)
+    )

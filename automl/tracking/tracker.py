@@ -224,6 +224,7 @@ class Tracker:
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, Any] | None = None,
         front: Sequence[int] = (),
+        step: int = 0,
     ) -> None:
         """Queue the summary of the search for the parent run; returns at once.
 
@@ -239,12 +240,11 @@ class Tracker:
             Further values of the parent run.
         front : sequence of int
             Trials of the Pareto front with several objectives; their runs get ``automl.front``.
+        step : int
+            Step of the metrics: MLflow shows the value of the last step, and a running search has written some.
         """
-        self._writer.submit(
-            partial(
-                self._write_best, number, dict(metrics), dict(params or {}), dict(tags or {}), tuple(front)
-            )
-        )
+        values = dict(metrics), dict(params or {}), dict(tags or {})
+        self._writer.submit(partial(self._write_best, number, *values, tuple(front), step))
 
     def log_model(
         self,
@@ -357,6 +357,7 @@ class Tracker:
         params: dict[str, Any],
         tags: dict[str, Any],
         front: tuple[int, ...],
+        step: int,
     ) -> None:
         parent = str(self.parent_run_id)
         self._unfinished.add("summary")
@@ -368,7 +369,7 @@ class Tracker:
             tags |= {"automl.best_run_id": self._written[number]}
         self._store.mark(parent, "automl.best", self._runs_of(() if number is None else (number,)))
         self._store.mark(parent, "automl.front", self._runs_of(front))
-        self._store.write(parent, summary_points(metrics, now), params, tags)
+        self._store.write(parent, summary_points(metrics, now, step), params, tags)
         self._unfinished.discard("summary")
 
     def _runs_of(self, numbers: Sequence[int]) -> set[str]:

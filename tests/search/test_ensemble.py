@@ -16,7 +16,7 @@ import automl
 from automl.errors import NoModelError, SettingError
 from automl.export import model_metadata
 from automl.study import load_study, read_ensemble
-from tests.search.test_out_of_fold import killed_after
+from tests.support.killed import killed_after
 from tests.support.tables import cancer
 
 SPACE = {

@@ -1,12 +1,12 @@
 """The out-of-fold predictions that a search keeps beside its study."""
 
 import os
-import signal
 
 import numpy as np
 import pytest
 
 from automl.search import Search
+from tests.support.killed import killed_after
 from tests.support.tables import cancer
 
 SPACE = {
@@ -31,24 +31,6 @@ def files(folder):
     return {
         file.name: file.read_bytes() for file in sorted((folder / "mlruns/studies/s.predictions").iterdir())
     }
-
-
-def killed_after(n_trials, search):
-    """Search in a child process that is killed when that many trials have ended."""
-    ended = []
-
-    def kill(study, trial):
-        ended.append(trial)
-        if len(ended) == n_trials:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if not child:
-        try:
-            search(callbacks=[kill])
-        finally:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
