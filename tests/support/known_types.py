@@ -108,7 +108,7 @@ def pipelines() -> Iterator[tuple[str, Any]]:
             prepare = preprocessor(configuration, columns.column_types_, task=task)
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
-        steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", linear)]
+        steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", models["linear"])]
         make = EnsembleRegressor if n_classes is None else EnsembleClassifier
         yield f"{task} ensemble", make(TypedColumns(text=True), [Pipeline(steps)], [1]).fit(X, y)
 
