@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.explain import Part, explain
+from automl.metrics import Predictions, metric_for
+from automl.report import column_figures
+
+EVIL = "$\\frac$<b>"
+
+
+def explanation(classes=None):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=90), "b": rng.normal(size=90), EVIL: rng.choice(["x", "y"], 90)}
+    )
+    codes = np.digitize(frame["a"], [-0.5, 0.5])
+
+    def predict(rows):
+        if classes is None:
+            return Predictions(rows["a"].to_numpy() + (rows[EVIL] == "x").to_numpy())
+        found = np.eye(3)[np.digitize(rows["a"], [-0.5, 0.5])] * 0.7 + 0.1
+        return Predictions(found.argmax(axis=1), found)
+
+    y = frame["a"].to_numpy() * 1.1 if classes is None else codes
+    metric = metric_for("r2", "regression") if classes is None else metric_for("accuracy", "multiclass", 3)
+    parts = [Part(predict, frame.iloc[at::3], y[at::3], np.arange(30)) for at in range(3)]
+    return explain(parts, metric, classes=classes, decode=lambda found: found, source="trial 3", top=3)
+
+
+def test_columns_shows_importances_with_intervals():
+    found = explanation()
+    (axes,) = column_figures.columns(found).axes
+    assert [bar.get_width() for bar in axes.patches] == found.importances["importance"].tolist()
+    assert [text.get_text() for text in axes.get_yticklabels()][0] == "a"
+    ends = axes.containers[1].lines[2][0].get_segments()
+    assert ends[0][:, 0] == pytest.approx(found.importances.iloc[0][["low", "high"]].astype(float))
+    assert "loss of r2" in axes.get_xlabel()
+
+
+def test_effects_show_means_and_single_rows():
+    found = explanation()
+    figure = column_figures.effects(found)
+    first = figure.axes[0]
+    assert first.get_title() == "a"
+    assert list(first.lines[-1].get_ydata()) == pytest.approx(found.effects["a"].mean[:, 0])
+    assert len(first.lines) == 41
+    names = [text.get_text() for text in figure.axes[1].get_xticklabels()]
+    assert sorted(names) == ["x", "y"]
+    figure._repr_png_()
+
+
+def test_effects_of_classes_have_a_line_each():
+    figure = column_figures.effects(explanation(("low", "mid", EVIL)))
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["low", "mid", r"\$\frac\$<b>"]
+    assert len(figure.axes[0].lines) == 3
+    figure._repr_png_()
