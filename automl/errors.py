@@ -16,8 +16,9 @@ A trial that fails is not an exception: it is a record with a reason.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from difflib import get_close_matches
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StoreError",
     "TableError",
     "nearest",
+    "public_cause",
     "without_passwords",
 ]
 
@@ -67,8 +69,8 @@ class Fault:
 class AutomlError(Exception):
     """Base class of the package's exceptions; passwords are removed from messages."""
 
-    def __str__(self) -> str:
-        return without_passwords(super().__str__())
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(without_passwords(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(AutomlError, ValueError):
@@ -81,7 +83,8 @@ class InputError(AutomlError, ValueError):
     """
 
     def __init__(self, faults: Fault | Iterable[Fault]) -> None:
-        self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        given = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(Fault(*map(without_passwords, astuple(one))) for one in given)
         lines = [str(fault) for fault in self.faults]
         super().__init__(lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} faults:", *lines]))
 
@@ -109,15 +112,39 @@ class NoModelError(AutomlError, RuntimeError):
     """There is no model: no trial finished, or the requested run has none."""
 
 
+_SECRET = r"passw(?:or)?d|passphrase|pwd|secret|token|key|credential|signature|\bsig|auth"
+_HIDDEN = (
+    # user:password@host; a password may hold slashes and at signs
+    (re.compile(r"(://[^\s:/@]*):[^\s]*@"), r"\1:***@"),
+    (re.compile(r"(https?://)[^\s:/@]+@"), r"\1***@"),
+    # ?password=..., &sslpassword=..., and the same in the connection strings of drivers
+    (re.compile(rf"([?&;\s(][\w.-]*(?:{_SECRET})[\w.-]*=)[^\s&;#'\")]+", re.IGNORECASE), r"\1***"),
+)
+
+
 def without_passwords(text: str) -> str:
-    """Return a text without the passwords of the URLs in it.
+    """Return a text without the passwords, tokens and keys of the URLs in it.
 
     Examples
     --------
     >>> without_passwords("postgresql://ann:se%40cret@db/studies is not there")
     'postgresql://ann:***@db/studies is not there'
+    >>> without_passwords("https://host/x?user=ann&api_token=abc&page=2")
+    'https://host/x?user=ann&api_token=***&page=2'
     """
-    return re.sub(r"(://[^\s:/@]*):[^\s/]*@", r"\1:***@", text)
+    if "=" in text or "@" in text:
+        for pattern, replacement in _HIDDEN:
+            text = pattern.sub(replacement, text)
+    return text
+
+
+def public_cause(error: BaseException) -> BaseException | None:
+    """Return an error as the cause of another one; None if a traceback of it would show a password."""
+    text = "".join(traceback.format_exception_only(error))
+    chained = error.__cause__ or error.__context__
+    if without_passwords(text) != text or (chained is not None and public_cause(chained) is None):
+        return None
+    return error
 
 
 _SHORT_WORD = 4  # letters up to which one wrong letter is a large share of the word

@@ -41,7 +41,7 @@ from automl.cli.options import (
     Weight,
 )
 from automl.cli.render import console, leaderboard_table, say
-from automl.errors import Fault, SettingError
+from automl.errors import Fault, SettingError, without_passwords
 
 __all__ = ["repair", "replay", "resume", "search", "sync"]
 
@@ -307,4 +307,4 @@ def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
 
 
 def _option(name: str, value: str | None) -> str:
-    return "" if value is None else f" {name} {shlex.quote(value)}"
+    return "" if value is None else f" {name} {shlex.quote(without_passwords(value))}"

@@ -14,7 +14,7 @@ import optuna
 from filelock import FileLock
 from optuna.storages import BaseStorage
 
-from automl.errors import without_passwords
+from automl.errors import public_cause, without_passwords
 from automl.study.locks import acquire, file_lock, is_held, make_file, release, user_folder
 from automl.study.storage import is_file, journal_file, store_error
 
@@ -169,7 +169,7 @@ def open_lease(study_name: str, storage: str | Path | BaseStorage | None) -> Ite
     try:
         lease = ProcessLease(study_name, storage)
     except OSError as error:
-        raise store_error(storage, error) from error
+        raise store_error(storage, error) from public_cause(error)
     try:
         yield lease
     finally:

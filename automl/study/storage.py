@@ -13,7 +13,7 @@ from urllib.parse import quote
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 
-from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest
+from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest, public_cause
 from automl.metrics import Direction
 from automl.study.journal import Journal
 from automl.study.journal_faults import broken, emptied
@@ -81,11 +81,11 @@ def create_study(
             advice = "Choose another name, or leave out resume=False to resume it."
             raise SettingError(
                 Fault("study_name", "must be new in its storage", f'"{study_name}"', advice)
-            ) from error
+            ) from public_cause(error)
         except AutomlError:
             raise
         except Exception as error:
-            raise store_error(storage, error) from error
+            raise store_error(storage, error) from public_cause(error)
 
 
 def load_study(
@@ -127,7 +127,7 @@ def load_study(
         except KeyError:  # its journal holds nothing, or another study
             raise emptied(str(journal_file(name, storage))) from None
         except Exception as error:
-            raise store_error(storage, error) from error
+            raise store_error(storage, error) from public_cause(error)
 
 
 def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
@@ -141,7 +141,7 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
         except AutomlError:
             raise
         except Exception as error:
-            raise store_error(storage, error) from error
+            raise store_error(storage, error) from public_cause(error)
 
 
 def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> BaseStorage:
@@ -238,7 +238,7 @@ def storage_errors(storage: object) -> Iterator[None]:
         raise StoreError(
             f"storage: the database {storage} failed during the search: {reason}. The study has survived as far as "
             "the database has: the trials recorded until now are in it. Continue it when the database answers."
-        ) from error
+        ) from public_cause(error)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import AutomlError, NoModelError, StoreError
+from automl.errors import AutomlError, NoModelError, StoreError, public_cause
 from automl.persistence import needed_types
 from automl.tracking.model_code import code_paths, requirements
 from automl.tracking.read_runs import get_run
@@ -65,7 +65,7 @@ def write_model(
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise StoreError(f"the model cannot be written: {reason}") from error
+        raise StoreError(f"the model cannot be written: {reason}") from public_cause(error)
 
 
 def _write(
@@ -276,7 +276,9 @@ def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -
             folder.mkdir(parents=True, exist_ok=True)
             return Path(download_artifacts(place, dst_path=str(folder), tracking_uri=uri, registry_uri=uri))
         except Exception as error:
-            raise StoreError(f"{model_uri} cannot be read from {uri}: {str(error).strip()}") from error
+            raise StoreError(
+                f"{model_uri} cannot be read from {uri}: {str(error).strip()}"
+            ) from public_cause(error)
 
 
 def _place(client: MlflowClient, model_uri: str) -> str:

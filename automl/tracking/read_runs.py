@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import Fault, SettingError, StoreError
+from automl.errors import Fault, SettingError, StoreError, public_cause
 from automl.records import SearchRecord, TrialRecord
 from automl.tracking.runs import search_of, trial_of
 from automl.tracking.store import open_store, resolve_uri
@@ -63,6 +63,8 @@ def get_run(client: MlflowClient, run_id: str, uri: str) -> Any:
         return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise StoreError(f"tracking_uri: {uri} failed: {error.message}") from error
+            raise StoreError(f"tracking_uri: {uri} failed: {error.message}") from public_cause(error)
         remedy = "`automl ui` shows the runs; or name another store with tracking_uri."
-        raise SettingError(Fault("run_id", f"must be a run of {uri}", repr(run_id), remedy)) from error
+        raise SettingError(
+            Fault("run_id", f"must be a run of {uri}", repr(run_id), remedy)
+        ) from public_cause(error)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from automl.errors import AutomlError, StoreError
+from automl.errors import AutomlError, StoreError, public_cause
 from automl.tracking.runs import Point, RunContent, plain_params, plain_tags
 from automl.tracking.store import artifact_folder, open_store, quiet
 
@@ -155,4 +155,6 @@ def store_errors(uri: str) -> Iterator[None]:
         except AutomlError:
             raise
         except Exception as error:
-            raise StoreError(f"tracking_uri: {uri} failed: {str(error).strip().splitlines()[0]}") from error
+            raise StoreError(
+                f"tracking_uri: {uri} failed: {str(error).strip().splitlines()[0]}"
+            ) from public_cause(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sqlite3
 import sys
 import warnings
@@ -12,13 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import urlopen
 
 from filelock import FileLock
 
-from automl.errors import Fault, SettingError, StoreError
-from automl.tracking.deadline import LimitedClient
+from automl.errors import Fault, SettingError, StoreError, public_cause
+from automl.tracking.deadline import LimitedClient, limited_call
 from automl.tracking.moved_store import relocate
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ DEFAULT_EXPERIMENT = "automl"
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
+_OPEN_SECONDS = 60.0  # MLflow creates its tables in an empty database
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _LOCK_SECONDS = 60.0  # a first search of another process may need this long to create the database
 
 # No telemetry, no URLs and no progress bars in the terminal.
@@ -95,7 +98,7 @@ def resolve_uri(tracking_uri: str | None) -> str:
         )
     if scheme in ("http", "https", "databricks", *_DATABASES) or uri == "databricks":
         return uri
-    folder = unquote(urlsplit(uri).path) if scheme == "file" else uri
+    folder = unquote(urlsplit(uri).path) if scheme == "file" else "mlruns" if scheme else uri
     raise StoreError(
         f"tracking_uri: must name a database or an MLflow server; got {uri!r}. MLflow no longer keeps "
         f"runs in plain folders. Give {_SQLITE}{Path(folder) / 'mlflow.db'}, or http://host:port of a server."
@@ -156,6 +159,8 @@ def open_store(
         _check_file(Path(uri.removeprefix(_SQLITE)), create)
     elif uri.startswith("http"):
         _check_server(uri)
+    else:
+        _check_database(uri)
     with quiet(), _locked(uri if create else ""):
         from mlflow import MlflowClient
 
@@ -165,12 +170,14 @@ def open_store(
             if (folder := artifact_folder(uri)) is not None and folder.is_dir():
                 with suppress(sqlite3.Error):  # MLflow reports a broken or a foreign database better
                     relocate(Path(uri.removeprefix(_SQLITE)), folder)
-            client = MlflowClient(uri, registry_uri=uri)
-            if not uri.startswith(_SQLITE):
-                client = cast("MlflowClient", LimitedClient(client, remaining))
+            if uri.startswith(_SQLITE):
+                client = MlflowClient(uri, registry_uri=uri)
+            else:
+                opened = limited_call(lambda: MlflowClient(uri, registry_uri=uri), _OPEN_SECONDS)
+                client = cast("MlflowClient", LimitedClient(opened, remaining))
             client.search_experiments(max_results=1)
         except Exception as error:
-            raise StoreError(_explain(uri, error)) from error
+            raise StoreError(_explain(uri, error)) from public_cause(error)
     return client
 
 
@@ -338,7 +345,9 @@ def _locked(uri: str) -> Iterator[None]:
 def _check_server(uri: str) -> None:
     """Raise a StoreError if no server answers; MLflow itself would retry for minutes."""
     try:
-        urlopen(f"{uri.rstrip('/')}/health", timeout=_REACH_SECONDS).close()  # scheme checked: http or https
+        parts = urlsplit(uri)
+        address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+        urlopen(f"{address}/health", timeout=_REACH_SECONDS).close()  # scheme checked: http or https
     except HTTPError:
         return  # a server answers; the client checks access
     except (URLError, OSError, ValueError) as error:
@@ -346,7 +355,21 @@ def _check_server(uri: str) -> None:
         raise StoreError(
             f"tracking_uri: no MLflow server answers at {uri} ({reason}). Start it, or leave tracking_uri "
             "out to write to a local database."
-        ) from error
+        ) from public_cause(error)
+
+
+def _check_database(uri: str) -> None:
+    """Raise a StoreError if nothing listens at the address of a database; MLflow itself would retry for minutes."""
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+        if host and port:
+            socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"tracking_uri: no database answers at {uri} ({error}). Start it, or leave tracking_uri out to write to a "
+            "local one."
+        ) from public_cause(error)
 
 
 def _explain(uri: str, error: Exception) -> str:
