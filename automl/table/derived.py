@@ -190,13 +190,17 @@ class _Pairs(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the encoded columns, such as ``a / b``."""
         check_is_fitted(self)
-        names: np.ndarray = self.encoder_.get_feature_names_out() if self.pairs_ else np.array([], object)
-        return names
+        if not self.pairs_:
+            return np.array([], dtype=object)
+        encoded: np.ndarray = self.encoder_.get_feature_names_out(np.array(self._names(), dtype=object))
+        return encoded
+
+    def _names(self) -> list[str]:
+        return [f"{one} {operation} {other}" for one, other, operation in self.pairs_]
 
     def _derive(self, X: pd.DataFrame) -> pd.DataFrame:
         columns = [self._column(X, *pair) for pair in self.pairs_]
-        names = [f"{one} {operation} {other}" for one, other, operation in self.pairs_]
-        return pd.DataFrame(np.column_stack(columns), index=X.index, columns=names, copy=False)
+        return pd.DataFrame(np.column_stack(columns), index=X.index, columns=self._names(), copy=False)
 
 
 class NumericPairs(_Pairs):

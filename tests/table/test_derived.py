@@ -134,3 +134,17 @@ def test_discrete_numbers_also_give_target_means():
     unseen = by_name(prepare, prepare.transform(frame[:2].assign(zip=[1.0, np.nan])))
     np.testing.assert_allclose(unseen["discrete__target__zip"], y.mean(), rtol=1e-5)
     np.testing.assert_array_equal(unseen["discrete__count__zip"], 0)
+
+
+def test_pairs_go_with_missing_numbers_and_native_codes(table):
+    settings = {"numeric": {"impute": "none", "scale": "none"}, "categorical": {"encode": "native"}}
+    y = np.arange(N) % 2
+    plain = preprocessor(settings, TYPES, task="binary")
+    codes = by_name(plain, plain.fit_transform(table, y))
+    prepare = preprocessor({**settings, "features": "pairs"}, TYPES, task="binary")
+    train = by_name(prepare, prepare.fit_transform(table, y))
+    missing = table["a"].isna().to_numpy()
+    np.testing.assert_array_equal(np.isnan(train["arithmetic__a + b"]), missing)
+    assert list(train)[-2:] == ["categorical__c", "categorical__d"]  # where a model looks for codes
+    np.testing.assert_array_equal(train["categorical__d"], codes["categorical__d"])
+    assert np.isfinite(train["category_pairs__target__c & d"]).all()
