@@ -37,6 +37,8 @@ __all__ = [
     "Timeout",
     "TrackingUri",
     "TrialTimeout",
+    "Trust",
+    "UseEnsemble",
     "Weight",
 ]
 
@@ -155,6 +157,10 @@ ModelFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Also write the best model to this folder.", show_default=False),
 ]
+UseEnsemble = Annotated[
+    bool,
+    typer.Option("--ensemble/--no-ensemble", help="Average the best trials where that predicts better."),
+]
 ShowProgress = Annotated[bool, typer.Option(help="Show progress.")]
 AllowIncludes = Annotated[
     list[str] | None,
@@ -162,6 +168,15 @@ AllowIncludes = Annotated[
         help="A folder whose files `include` in the space may name, besides that of the including file; may be given "
         "several times.",
         metavar="FOLDER",
+        show_default="none",
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A package, or a type by its full name, that the model may contain besides those of automl, numpy "
+        "and scikit-learn. Loading it runs its code: give only trusted ones. May be given several times.",
+        metavar="PACKAGE|TYPE",
         show_default="none",
     ),
 ]

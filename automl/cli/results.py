@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from automl.cli.options import ExperimentName, Storage, TrackingUri
+from automl.cli.options import ExperimentName, Storage, TrackingUri, Trust
 from automl.cli.render import check_output, console, leaderboard_table, predictions_table, say
 from automl.errors import Fault, SettingError, nearest
 
@@ -56,7 +56,12 @@ def export(
         str, typer.Argument(help="MLflow run of the search, or of its best trial.", show_default=False)
     ],
     folder: Annotated[Path, typer.Argument(help="Where to write the model.", show_default=False)],
+    what: Annotated[
+        Literal["auto", "best", "ensemble"],
+        typer.Option(help="The model that the search chose, its best pipeline, or its ensemble."),
+    ] = "auto",
     tracking_uri: TrackingUri = None,
+    trust: Trust = None,
 ) -> None:
     """Write the model of a search to FOLDER.
 
@@ -64,7 +69,7 @@ def export(
     """
     from automl.export import export_run
 
-    say(f"model written to {export_run(run_id, folder, tracking_uri)}")
+    say(f"model written to {export_run(run_id, folder, tracking_uri, what, trust or ())}")
 
 
 def predict(
@@ -85,15 +90,7 @@ def predict(
         ),
     ] = None,
     tracking_uri: TrackingUri = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A package, or a type by its full name, that the model may contain besides those of automl, numpy "
-            "and scikit-learn. Loading it runs its code: give only trusted ones. May be given several times.",
-            metavar="PACKAGE|TYPE",
-            show_default="none",
-        ),
-    ] = None,
+    trust: Trust = None,
 ) -> None:
     """Predict the rows of FILE with a model.
 

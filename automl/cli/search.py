@@ -38,6 +38,7 @@ from automl.cli.options import (
     Timeout,
     TrackingUri,
     TrialTimeout,
+    UseEnsemble,
     Weight,
 )
 from automl.cli.render import console, leaderboard_table, say
@@ -76,6 +77,7 @@ def search(
     pruner: Pruner = None,
     tracking_uri: TrackingUri = None,
     experiment_name: ExperimentName = None,
+    ensemble: UseEnsemble = True,
     output: ModelFolder = None,
     progress: ShowProgress = True,
     column: ColumnTypes = None,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from automl.export.model import check_new_folder, export_run, load_model, model_metadata, save_model
+from automl.export.model import What, check_new_folder, export_run, load_model, model_metadata, save_model
 
-__all__ = ["check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]
+__all__ = ["What", "check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]

@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from automl.errors import Fault, SettingError, StoreError
+from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.export.folder import read_metadata, skops_path, warn_of_other_versions
 from automl.persistence import load_skops
-from automl.tracking import fetch_model, find_model, write_model
+from automl.tracking import fetch_model, find_model, read_example, write_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]
+__all__ = ["What", "check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]
+
+What = Literal["auto", "best", "ensemble"]
 
 
 def check_new_folder(path: str | Path) -> None:
@@ -80,7 +82,13 @@ def save_model(
     return Path(path)
 
 
-def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -> Path:
+def export_run(
+    run_id: str,
+    path: str | Path,
+    tracking_uri: str | None = None,
+    what: What = "auto",
+    trusted: Sequence[str] = (),
+) -> Path:
     """Copy the model of a search from its tracking store to a folder.
 
     Parameters
@@ -91,6 +99,10 @@ def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -
         A new or empty folder.
     tracking_uri : str or None
         The store; None for the default one.
+    what : {"auto", "best", "ensemble"}
+        The model that the search predicts with, its best pipeline, or its ensemble.
+    trusted : sequence of str
+        As in `load_model`; used to take the best pipeline out of an ensemble.
 
     Returns
     -------
@@ -100,7 +112,7 @@ def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -
     Raises
     ------
     NoModelError
-        If the run holds no model.
+        If the run holds no such model.
     SettingError
         If there is no such run, or the folder is not empty.
     StoreError
@@ -108,8 +120,31 @@ def export_run(run_id: str, path: str | Path, tracking_uri: str | None = None) -
     """
     model_uri = find_model(run_id, tracking_uri)
     with _whole(Path(path)) as folder, tempfile.TemporaryDirectory() as scratch:
-        shutil.copytree(fetch_model(model_uri, Path(scratch), tracking_uri), folder, dirs_exist_ok=True)
+        fetched = fetch_model(model_uri, Path(scratch), tracking_uri)
+        members = model_metadata(fetched).get("members")
+        if what == "ensemble" and not members:
+            raise NoModelError(f"the search of run {run_id} has no ensemble: its model is one pipeline")
+        if what == "best" and members:
+            _write_best(fetched, folder, trusted)
+        else:
+            shutil.copytree(fetched, folder, dirs_exist_ok=True)
     return Path(path)
+
+
+def _write_best(ensemble: Path, folder: Path, trusted: Sequence[str]) -> None:
+    """Write the best trial's pipeline, one of the members of an ensemble, as a model folder."""
+    from sklearn.pipeline import Pipeline
+
+    metadata, model = model_metadata(ensemble), load_model(ensemble, trusted=trusted)
+    numbers = [number for number, _ in metadata.pop("members")]
+    if metadata["trial"] not in numbers:
+        rule = "must be a member of the ensemble to be taken out of it"
+        raise SettingError(
+            Fault("the best trial", rule, "another one", "Use Search.export after the search.")
+        )
+    member = model.members_[numbers.index(metadata["trial"])]
+    pipeline = Pipeline([("columns", model.columns_), *member.steps])
+    write_model(pipeline, folder, read_example(ensemble), metadata, trusted)
 
 
 def load_model(path: str | Path, tracking_uri: str | None = None, trusted: Sequence[str] = ()) -> Any:

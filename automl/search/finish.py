@@ -123,7 +123,7 @@ class Winner:
             "study_name": self.facts.study_name,
             "run_id": self.run_id,
             "trial": self.record.number,
-            **({"members": dict(self.ensemble.record.members)} if model is self.ensemble.estimator else {}),
+            **({"members": self.ensemble.record.members} if model is self.ensemble.estimator else {}),
         }
 
     def _warn_if_grown(self, pipeline: Pipeline) -> None:

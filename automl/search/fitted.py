@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, NoModelError, SettingError
+from automl.export import What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.finish import Winner
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FittedSearch"]
 
-What = Literal["auto", "best", "ensemble"]
 _KEPT = ("_winner", "_records")
 
 

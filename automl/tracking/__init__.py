@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from automl.tracking.artifacts import log_page
 from automl.tracking.fluent import no_autologging
-from automl.tracking.models import fetch_model, find_model, write_model
+from automl.tracking.models import fetch_model, find_model, read_example, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
 from automl.tracking.store import default_tracking_uri, ui_command, ui_url
@@ -28,6 +28,7 @@ __all__ = [
     "find_model",
     "log_page",
     "no_autologging",
+    "read_example",
     "read_trial",
     "ui_command",
     "ui_url",

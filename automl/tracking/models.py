@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-__all__ = ["fetch_model", "find_model", "log_model", "write_model"]
+__all__ = ["fetch_model", "find_model", "log_model", "read_example", "write_model"]
 
 # pandas' names of the column types that MLflow supports.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
@@ -101,6 +101,24 @@ def _write(
             pip_requirements=requirements([*names, *trusted]),
             code_paths=code_paths(),
         )
+
+
+def read_example(folder: Path) -> pd.DataFrame:
+    """Return the input example of a model folder.
+
+    Raises
+    ------
+    StoreError
+        If MLflow cannot read it.
+    """
+    with quiet():
+        from mlflow.models import Model
+
+        try:
+            example: pd.DataFrame = Model.load(str(folder)).load_input_example(str(folder))
+        except Exception as error:
+            raise StoreError(f"the input example of {folder} cannot be read: {error}") from error
+    return example
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 
 import automl
 from automl.errors import NoModelError, SettingError
-from automl.export import model_metadata
+from automl.export import export_run, model_metadata
+from automl.search.ensembling import fit_ensemble
 from automl.study import load_study, read_ensemble
 from tests.support.killed import killed_after
 from tests.support.tables import cancer
@@ -122,6 +123,47 @@ def test_search_logs_and_registers_the_ensemble(found):
     assert json.loads(run.data.tags["automl.ensemble"]) == {str(n): weight for n, weight in record.members}
 
 
+@pytest.mark.parametrize("what", ["auto", "best", "ensemble"])
+def test_export_run_writes_the_ensemble_or_the_best_pipeline(found, what, tmp_path):
+    search, X, _ = found
+    model = automl.load_model(export_run(search.run_id_, tmp_path / "model", what=what))
+    expected = search.best_estimator_ if what == "best" else search.ensemble_
+    assert isinstance(model, type(expected))
+    assert np.array_equal(model.predict(X), expected.predict(X))
+    assert ("members" in model_metadata(tmp_path / "model")) == (what != "best")
+
+
+def asked_to_fit(search, in_time):
+    """Make the ensemble of a search again where only some trials are fitted in time."""
+    winner, asked = search._winner, []
+
+    def ask(record):
+        asked.append(record.number)
+        return in_time(len(asked))
+
+    steps = search.best_estimator_[1:]
+    made = fit_ensemble(steps, search.out_of_fold_, winner.plan, winner.facts, n_jobs=1, in_time=ask)
+    return made, asked
+
+
+def test_members_without_time_are_left_out(found):
+    search, X, _ = found
+    members = [number for number, _ in read_ensemble(search.study_).members]
+    others = [number for number in members if number != search.best_trial_.number]
+    whole, asked = asked_to_fit(search, lambda n: True)
+    assert asked == others
+    assert np.array_equal(whole.estimator.predict(X), search.predict(X))
+    part, _ = asked_to_fit(search, lambda n: n == 1)
+    if part.estimator is not None:
+        kept = {search.best_trial_.number, others[0]}
+        assert {number for number, _ in part.record.members} == kept
+        assert sum(part.estimator.weights_) == pytest.approx(1)
+        assert whole.record.score >= part.record.score > search.best_score_
+    none, _ = asked_to_fit(search, lambda n: False)
+    assert none.estimator is None
+    assert none.record.reason == "there was no time to fit its members"
+
+
 def test_search_without_ensemble_has_none(folder):
     found = search(ensemble=False, n_trials=3)
     assert not hasattr(found, "ensemble_")
@@ -140,6 +182,9 @@ def test_search_on_few_rows_has_no_ensemble(folder):
     assert not hasattr(found, "ensemble_")
     with pytest.raises(NoModelError, match="400 validation rows, fewer than 500"):
         found.export("model", what="ensemble")
+    with pytest.raises(NoModelError, match="has no ensemble"):
+        export_run(found.run_id_, "model", what="ensemble")
+    assert export_run(found.run_id_, "model", what="best").is_dir()
 
 
 def test_search_with_several_objectives_has_no_ensemble(folder):

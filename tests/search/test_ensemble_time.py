@@ -1,0 +1,87 @@
+"""The time of an ensemble: what the search reserves for it, and what is left out where time is short."""
+
+import pytest
+
+from automl.records import Curve, TrialRecord
+from tests.support.scripted import Clock, ScriptedWorkers, admission, finished
+
+
+def record(number, score, family="linear", seconds=4.0):
+    params = {"max_epochs": 4} if family in ("linear", "mlp") else {}
+    return TrialRecord(
+        number=number, configuration={"model": {family: params}}, params={}, seed=0, state="complete",
+        family=family, score=score, seconds=seconds, curve=Curve(rungs=(4,), scores=(score,)),
+    )  # fmt: skip
+
+
+def ended(decides, *records):
+    for one in records:
+        decides.costs.learn([one])
+        decides.ended(one)
+
+
+@pytest.fixture
+def decides():
+    def made(**spec):
+        spec = {"timeout": 100.0, "refit": True, "shape": (1000, 5, 3), **spec}
+        return admission(ScriptedWorkers(finished), clock=made.clock, **spec)
+
+    made.clock = Clock()
+    return made
+
+
+def test_admission_reserves_refits_of_the_other_families(decides):
+    alone, both, without = decides(), decides(), decides(ensemble=False)
+    for one in (alone, both, without):
+        ended(one, record(0, 0.9), record(1, 0.8))
+    before = both.time_left
+    assert alone.time_left == before < without.time_left
+    for one in (both, without):
+        ended(one, record(2, 0.7, "decision_tree"))
+    refit = both.costs.refit_seconds(record(2, 0.7, "decision_tree"))
+    assert before - both.time_left == pytest.approx(refit)
+
+
+def test_admission_reserves_at_most_a_tenth_of_the_timeout_for_other_members(decides):
+    one = decides()
+    ended(one, record(0, 0.9))
+    before = one.time_left
+    ended(one, record(1, 0.8, "decision_tree", seconds=500.0))
+    assert before - one.time_left == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("more", [{"shape": (400, 5, 3)}, {"ensemble": False}, {"refit": False}])
+def test_admission_reserves_nothing_where_there_is_no_ensemble(decides, more):
+    one = decides(**more)
+    ended(one, record(0, 0.9))
+    before = one.time_left
+    ended(one, record(1, 0.8, "decision_tree"))
+    assert one.time_left == before
+
+
+def test_refit_in_time_leaves_time_for_the_end_of_the_search(decides):
+    one = decides()
+    ended(one, record(0, 0.9))
+    seconds = one.costs.refit_seconds(record(0, 0.9))
+    decides.clock.now = 100 - 1.5 - 1.31 * seconds
+    assert one.refit_in_time(record(0, 0.9))
+    decides.clock.now = 100 - 1.5 - 1.29 * seconds
+    assert not one.refit_in_time(record(0, 0.9))
+
+
+def test_refit_in_time_learns_the_time_beside_the_training(decides):
+    one = decides()
+    ended(one, record(0, 0.9))
+    seconds = one.costs.refit_seconds(record(0, 0.9))
+    with one.refitting(record(0, 0.9)):
+        decides.clock.now += seconds + 20
+    decides.clock.now = 100 - 1.5 - 1.31 * seconds - 19
+    assert not one.refit_in_time(record(0, 0.9))
+    decides.clock.now -= 1
+    assert one.refit_in_time(record(0, 0.9))
+
+
+def test_refit_in_time_without_a_timeout(decides):
+    one = decides(timeout=None, n_trials=5)
+    ended(one, record(0, 0.9))
+    assert one.refit_in_time(record(0, 0.9))
