@@ -17,7 +17,9 @@ SLOW = [
     "README.md",
     *(
         f"docs/{stem}.md"
-        for stem in ("getting-started", "mlflow", "parallel", "resuming", "running", "spaces")
+        for stem in (
+            *("getting-started", "how-a-search-works", "mlflow", "parallel", "resuming", "running", "spaces"),
+        )
     ),
 ]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
