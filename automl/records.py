@@ -306,6 +306,8 @@ class SearchRecord(_Record):
         The rule for classes with fewer rows than folds.
     sample_weight, groups, time_column : str
         Columns of the table; "object" for values handed in by a program, empty without.
+    hold_out : float
+        Share of the rows that a single default fold validates on.
     blas_threads : int
         Threads for linear algebra of the next trials.
     """
@@ -327,6 +329,7 @@ class SearchRecord(_Record):
     file: str = ""
     epoch_steps: int = 1
     weights: str = ""
+    hold_out: float = 0.2
     cv: int | Literal["object"] | Annotated[str, Field(pattern="^time(:[1-9][0-9]*)?$")] | None = None
     task_reason: str = ""
     positive_class: str = ""

@@ -14,6 +14,7 @@ from automl.metrics import Direction, Scorer, scorer_kind
 from automl.search.budget import Budget
 from automl.search.fitted import FittedSearch
 from automl.search.plan import make_plan
+from automl.search.resume import known_split
 from automl.search.run import SearchRun, open_search
 from automl.search.settings import check_settings, target_settings
 from automl.search.spec import make_spec
@@ -71,7 +72,8 @@ class Search(FittedSearch):
     rare_classes : {"error", "merge", "drop"}, default="error"
         Rule for classes with fewer rows than folds: an error, one class "other", or left out.
     cv : int, "time", splitter, iterable or None, default=None
-        Folds, the same for all trials. None is 5 folds below 2,500 rows, 3 below 25,000, else a holdout of one fifth.
+        Folds, the same for all trials. None is 5 folds up to 5,000 rows, 3 up to 30,000, else a holdout; fewer for a
+        table with many columns and a short ``timeout``. A resumed study keeps its folds.
         ``"time"`` or ``"time:3"`` validates on rows that are later than the training rows.
     time_column : str or None, default=None
         Column of dates or numbers that orders the rows for ``cv="time"``. None: they are in order.
@@ -282,7 +284,8 @@ class Search(FittedSearch):
             allow_includes=self.allow_includes,
             scoring=self.scoring,
             directions=self.directions,
-            cv=self.cv,
+            cv=known_split(settings) if self.cv is None else self.cv,
+            timeout=self.timeout,
             groups=groups,
             sample_weight=sample_weight,
             settings=target_settings(settings),

@@ -30,6 +30,7 @@ from automl.records import SearchRecord
 from automl.table import (
     TEXT_ENCODERS,
     RowWeights,
+    Split,
     Target,
     TargetSettings,
     TaskHint,
@@ -37,7 +38,7 @@ from automl.table import (
     as_frame,
     check_leaks,
     check_table,
-    default_folds,
+    default_split,
     irrelevant_options,
     make_folds,
     preprocessor,
@@ -84,6 +85,8 @@ class Plan:
         Row numbers.
     weights : RowWeights
         Row weights of training and of scores.
+    hold_out : float
+        Share of the rows that a single default fold validates on.
     file : str
         File of the table, if `read_table` read it.
     """
@@ -97,6 +100,7 @@ class Plan:
     space: Space
     folds: list[tuple[Array, Array]]
     weights: RowWeights = RowWeights()
+    hold_out: float = 0.2
     file: str = ""
 
     @property
@@ -162,10 +166,12 @@ class Plan:
         }
 
 
-def _min_rows_per_class(cv: Any, n_rows: int) -> int:
+def _min_rows_per_class(cv: Any) -> int:
     """Return the rows that each class needs."""
-    if cv is None or isinstance(cv, Integral):
-        return max(2, default_folds(n_rows) if cv is None else int(cv))
+    if isinstance(cv, Split):
+        return max(2, cv.n_folds)
+    if isinstance(cv, Integral):
+        return max(2, int(cv))
     return 2  # a splitter of the user may leave a class out of a fold
 
 
@@ -200,6 +206,7 @@ def make_plan(
     settings: TargetSettings = _DEFAULTS,
     types: Mapping[str, str] | None = None,
     n_columns: int | None = None,
+    timeout: float | None = None,
 ) -> Plan:
     """Check a table, a space and the objectives.
 
@@ -216,6 +223,8 @@ def make_plan(
     n_columns : int, optional
         Columns that an earlier search used; tells whether free text was among them, for a replay with one point of the
         space.
+    timeout : float, optional
+        Seconds of the search; the number of default folds depends on it.
 
     Raises
     ------
@@ -232,7 +241,9 @@ def make_plan(
     except TableError:
         check_table(X, y, text=text, types=types)  # finds the faults of the columns, too
         raise
-    n_folds = _min_rows_per_class(cv, len(rows.y))
+    if cv is None:
+        cv = default_split(*as_frame(rows.X).shape, timeout)
+    n_folds = _min_rows_per_class(cv)
     rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
     task = None if inferred is None else inferred.task
     columns = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text, types=types)
@@ -272,6 +283,7 @@ def make_plan(
         specialised,
         folds,
         weights,
+        cv.hold_out if isinstance(cv, Split) else 0.2,
         str(getattr(X, "attrs", {}).get("file", "")),
     )
 

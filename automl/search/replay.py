@@ -11,7 +11,7 @@ from typing import Any
 from automl.errors import Fault, SettingError
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan, make_plan
-from automl.table import TargetSettings, read_table
+from automl.table import Split, TargetSettings, read_table
 from automl.tracking import read_trial
 from automl.workers import WorkerContext, train_single
 
@@ -136,7 +136,7 @@ def replay_run(
         allow_imports=allow_imports,
         scoring=asked,
         directions=facts.directions,
-        cv=facts.cv if cv is None and facts.cv != "object" else cv,
+        cv=_folds(facts) if cv is None else cv,
         groups=groups if groups is not None or facts.groups == "object" else facts.groups or None,
         sample_weight=sample_weight if sample_weight is not None else facts.sample_weight or None,
         settings=_target_settings(facts),
@@ -145,6 +145,13 @@ def replay_run(
     )
     _check(plan, facts)
     return replay_trial(plan.worker_context(facts), record)
+
+
+def _folds(facts: SearchRecord) -> Any:
+    """Return the folds that the search asked for; None if they were an object."""
+    if facts.cv is None:
+        return Split(facts.n_folds, facts.hold_out)
+    return None if facts.cv == "object" else facts.cv
 
 
 def _file(facts: SearchRecord) -> Path:

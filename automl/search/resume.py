@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import Fault, SettingError, SpaceError
+from automl.errors import AutomlError, Fault, SettingError, SpaceError
 from automl.records import SearchRecord
-from automl.study import Study, read_records, read_search, read_settings
+from automl.study import Study, load_study, read_records, read_search, read_settings
+from automl.table import Split
 
 if TYPE_CHECKING:
     from automl.space import Space
 
-__all__ = ["check_same", "foreign_study", "settings_of"]
+__all__ = ["check_same", "foreign_study", "known_split", "settings_of"]
 
 # Facts that must not change between two processes of a search.
 _EQUAL_FACTS = (
@@ -65,6 +66,20 @@ def check_same(study: Study, new: SearchRecord, space: Space) -> bool:
     if faults:
         raise SettingError(faults)
     return True
+
+
+def known_split(settings: Mapping[str, Any]) -> Split | None:
+    """Return the default split of the study that a search continues; None for a new study.
+
+    The number of default folds depends on the time limit, and earlier versions had other rules.
+    """
+    if not settings["resume"] or settings["study_name"] is None:
+        return None
+    try:
+        facts = read_search(load_study(settings["study_name"], settings["storage"]))
+    except AutomlError:  # no such study; opening it for the search reports a storage that cannot be used
+        return None
+    return None if facts is None or facts.cv is not None else Split(facts.n_folds, facts.hold_out)
 
 
 def foreign_study(study_name: str) -> Fault:

@@ -152,6 +152,7 @@ def make_spec(
         else "object",
         content=fingerprints["content"],
         folds=fingerprints["folds"],
+        hold_out=plan.hold_out,
         weights=fingerprints["weights"],
         task_reason=plan.target.reason,
         positive_class="" if plan.target.positive_class is None else str(plan.target.positive_class),

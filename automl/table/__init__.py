@@ -12,7 +12,7 @@ from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_cod
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
 from automl.table.rows import RareClasses, TrainingRows, training_rows, used_part
-from automl.table.splits import Folds, default_folds, is_time, make_folds, stratified_order
+from automl.table.splits import Folds, Split, default_split, is_time, make_folds, stratified_order
 from automl.table.target import Target, as_series
 from automl.table.target_transform import TARGET_TRANSFORMS, TargetTransform
 from automl.table.task import Inferred, Kind, Task, TaskHint, infer_task, numbers_of
@@ -23,6 +23,7 @@ __all__ = [
     "BLOCK_VALUES",
     "CODED",
     "Folds",
+    "Split",
     "IMPUTE",
     "Inferred",
     "Kind",
@@ -44,7 +45,7 @@ __all__ = [
     "check_leaks",
     "check_table",
     "irrelevant_options",
-    "default_folds",
+    "default_split",
     "infer_task",
     "is_time",
     "make_folds",

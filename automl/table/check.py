@@ -11,7 +11,7 @@ from automl.errors import Fault, InputError, TableError, nearest
 from automl.table.column_types import REQUESTED, usable_columns
 from automl.table.columns import TypedColumns
 from automl.table.frames import as_frame, repeated_names
-from automl.table.splits import default_folds
+from automl.table.splits import default_split
 from automl.table.target import Target, as_series, asked_task, class_faults, target_faults
 from automl.table.task import Task
 
@@ -38,7 +38,7 @@ def check_table(
     y : array-like of shape (n,)
         The target.
     n_folds : int, optional
-        Rows a class must have, at least 2; `default_folds` by default.
+        Rows a class must have, at least 2; those of `default_split` by default.
     task : {"binary", "multiclass", "regression"}, optional
         As in `Target.of`.
     text : bool
@@ -121,5 +121,5 @@ def _rare_classes(column: pd.Series, n_folds: int | None, task: Task | None) -> 
     target = Target.of(column, task=task)
     if target.classes is None:
         return []
-    n_folds = default_folds(len(column)) if n_folds is None else n_folds
+    n_folds = default_split(len(column)).n_folds if n_folds is None else n_folds
     return class_faults(target.values, target.classes, max(2, n_folds), target.name)

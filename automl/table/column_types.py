@@ -115,7 +115,9 @@ def _is_number(dtype: Any) -> bool:
 
 
 def _is_constant(column: pd.Series) -> bool:
-    first = column.iloc[0]
+    first, last = column.iloc[0], column.iloc[-1]
+    if not (pd.isna(first) or pd.isna(last)) and first != last:
+        return False
     return bool(column.isna().all() if pd.isna(first) else (column == first).all())
 
 

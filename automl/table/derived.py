@@ -15,6 +15,7 @@ from typing_extensions import override
 
 __all__ = ["CategoryPairs", "DiscreteNumbers", "NumericPairs", "discrete_values"]
 
+_FIRST_ROWS = 20  # that tell most columns of fractions
 MOST_VALUES = 40  # of a whole number that may be a category
 _MOST_COLUMNS = 150  # that are combined
 _CHECKED_ROWS = 10_000  # that decide whether a derived column is informative
@@ -25,6 +26,10 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 def discrete_values(column: pd.Series, most: int = MOST_VALUES) -> np.ndarray:
     """Return the sorted values of a column of 3 to ``most`` whole numbers, or none."""
+    values = column.to_numpy(dtype=float)
+    some = values[:_FIRST_ROWS]
+    if (some[~np.isnan(some)] % 1 != 0).any():  # a wide table has thousands of such columns
+        return values[:0]
     known = np.sort(column.dropna().unique().astype(float))
     few = 3 <= len(known) <= most and bool((known % 1 == 0).all())
     return known if few else known[:0]

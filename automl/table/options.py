@@ -278,13 +278,13 @@ def irrelevant_options(
         yield "target", "the target is a class"
     of_kind = {
         kind: [name for name in map(str, frame) if column_types[name] == kind]
-        for kind in column_types.values()
+        for kind in set(column_types.values())
     }
     for kind in sorted({"categorical", "datetime", "text"} - set(column_types.values())):
         yield kind, f"the table has no {kind} column"
     numeric = of_kind.get("numeric", [])
     dated = [*numeric, *of_kind.get("datetime", [])]
-    if offers("numeric.impute", IMPUTE) and not any(frame[name].isna().any() for name in dated):
+    if offers("numeric.impute", IMPUTE) and not frame[dated].isna().to_numpy().any():
         yield "numeric.impute", "the table has no missing number"
     if not any(len(discrete_values(frame[name], len(frame) // 2)) for name in numeric):
         yield "numeric.discrete", "the table has no whole numbers that repeat"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,61 @@ from sklearn.model_selection import (
 from automl.errors import Fault, SettingError, TableError
 from automl.table.target import class_faults
 
-__all__ = ["Folds", "default_folds", "is_time", "stratified_order", "make_folds"]
+__all__ = ["Folds", "Split", "default_split", "is_time", "stratified_order", "make_folds"]
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
-HOLD_OUT = 0.2
+_CELLS_PER_SECOND = 50_000  # cells of all folds together, for each second of the time limit
+_HOLD_OUT_ROWS = 10_000  # validation rows of a large table; many trials are compared on them
 _TIME = re.compile(r"time(?::([1-9][0-9]*))?")
 
 
-def default_folds(n_rows: int) -> int:
-    """Return 5 folds below 2,500 rows, 3 below 25,000, otherwise 1: a hold-out of a fifth.
+@dataclass(frozen=True)
+class Split:
+    """Random folds, or one holdout.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of folds; 1 is a holdout.
+    hold_out : float
+        Share of the rows that a holdout validates on.
+    """
+
+    n_folds: int
+    hold_out: float = 0.2
+
+
+def default_split(n_rows: int, n_columns: int = 1, timeout: float | None = None) -> Split:
+    """Return 5 folds up to 5,000 rows, 3 up to 30,000, otherwise a holdout; fewer folds if time is short.
+
+    Folds are too many for the time limit if they have more than 50,000 cells together for each of its seconds. A
+    holdout has a fifth to a tenth of a small table's rows (as AutoGluon's), and 10,000 rows of a large one, at least
+    one in a hundred.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Size of the table.
+    timeout : float or None
+        Seconds of the search.
 
     Examples
     --------
-    >>> [default_folds(n) for n in (1_000, 10_000, 100_000)]
+    >>> [default_split(n).n_folds for n in (1_000, 10_000, 100_000)]
     [5, 3, 1]
+    >>> default_split(500, 8_000, timeout=60)
+    Split(n_folds=1, hold_out=0.2)
+    >>> default_split(1_000_000).hold_out
+    0.01
     """
-    return 5 if n_rows < 2_500 else 3 if n_rows < 25_000 else 1
+    n_folds = 5 if n_rows <= 5_000 else 3 if n_rows <= 30_000 else 1
+    most = np.inf if timeout is None else _CELLS_PER_SECOND * timeout
+    while n_folds > 1 and n_folds * n_rows * n_columns > most:
+        n_folds -= 2
+    if n_rows < 5_000:
+        return Split(n_folds, max(0.1, min(0.2, 500 / n_rows)))
+    return Split(n_folds, max(0.01, min(0.1, _HOLD_OUT_ROWS / n_rows)))
 
 
 def is_time(cv: Any) -> bool:
@@ -67,9 +106,9 @@ def make_folds(
         Class codes or numbers.
     task : {"binary", "multiclass", "regression"}
         The task of the target.
-    cv : int, "time", splitter, iterable of (train, validation) or None
+    cv : int, "time", Split, splitter, iterable of (train, validation) or None
         The number of folds, a scikit-learn splitter, or the splits themselves (indices or masks). None: see
-        `default_folds`. "time", or "time:3" for three folds: each fold is validated on rows that are later than its
+        `default_split`. "time", or "time:3" for three folds: each fold is validated on rows that are later than its
         training rows, as by scikit-learn's ``TimeSeriesSplit``.
     random_state : int or None
         Seed of the shuffle.
@@ -98,17 +137,20 @@ def make_folds(
     y = np.asarray(y_values)
     if groups is not None and len(groups) != len(y):
         raise SettingError(Fault("groups", f"must have one value a row, {len(y)}", f"{len(groups)}"))
-    if cv is None or (isinstance(cv, int | np.integer) and not isinstance(cv, bool)):
-        n_folds = default_folds(len(y)) if cv is None else int(cv)
-        if cv is None and groups is not None:
+    cv = default_split(len(y)) if cv is None else cv
+    if isinstance(cv, int | np.integer | Split) and not isinstance(cv, bool):
+        split = cv if isinstance(cv, Split) else Split(int(cv))
+        n_folds = split.n_folds
+        if cv is split and groups is not None:
             n_folds = min(n_folds, len(set(groups)))
-        if cv is not None and not 2 <= n_folds <= len(y):
+        if cv is not split and not 2 <= n_folds <= len(y):
             raise SettingError(Fault("cv", f"must be from 2 to the number of rows, {len(y)}", str(cv)))
         if task != "regression":
             codes = y.astype(np.int64)
             if faults := class_faults(codes, np.arange(codes.max() + 1), max(2, n_folds), "y"):
                 raise TableError(faults)
-        splits = _splitter(n_folds, task, random_state, groups is not None).split(np.zeros(len(y)), y, groups)
+        splitter = _splitter(n_folds, task, random_state, groups is not None, split.hold_out)
+        splits = splitter.split(np.zeros(len(y)), y, groups)
     elif is_time(cv):
         splits = _in_time(len(y), cv, time, groups)
     elif hasattr(cv, "split") and not isinstance(cv, str):
@@ -163,17 +205,17 @@ def _in_time(n_rows: int, cv: str, time: Any, groups: Any) -> Iterable[tuple[np.
         raise SettingError(Fault("cv", "must be a number or a splitter with groups", f'"{cv}"', remedy))
     found = _TIME.fullmatch(cv)
     given = found.group(1) if found is not None else None
-    n_folds = max(2, default_folds(n_rows)) if given is None else int(given)
+    n_folds = max(2, default_split(n_rows).n_folds) if given is None else int(given)
     if not 2 <= n_folds < n_rows:
         raise SettingError(Fault("cv", f"must have from 2 to {n_rows - 1} folds in time", f'"{cv}"'))
     order = np.arange(n_rows) if time is None else np.argsort(np.asarray(time), kind="stable")
     return ((order[train], order[valid]) for train, valid in TimeSeriesSplit(n_folds).split(order))
 
 
-def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool) -> Any:
+def _splitter(n_folds: int, task: str, random_state: int | None, grouped: bool, hold_out: float) -> Any:
     if n_folds == 1:
         splitters = (GroupShuffleSplit,) * 2 if grouped else (ShuffleSplit, StratifiedShuffleSplit)
-        return splitters[task != "regression"](1, test_size=HOLD_OUT, random_state=random_state)
+        return splitters[task != "regression"](1, test_size=hold_out, random_state=random_state)
     splitters = (GroupKFold, StratifiedGroupKFold) if grouped else (KFold, StratifiedKFold)
     return splitters[task != "regression"](n_folds, shuffle=True, random_state=random_state)
 

@@ -18,7 +18,8 @@ import automl
 from automl.cli import main
 from automl.records import SearchRecord
 from automl.search import sync
-from automl.study import load_study, read_records
+from automl.study import load_study, read_records, read_search
+from automl.table import Split
 from automl.tracking import Tracker
 from tests.support import ROOT
 from tests.support.kill_and_resume import check_mlflow
@@ -299,3 +300,16 @@ def test_search_ends_when_every_configuration_failed(folder):
     records = read_records(load_study("s"))
     assert {record.state for record in records} == {"failed"}
     assert sum(record.reason.startswith("Traceback") for record in records) == 4
+
+
+def test_resume_keeps_the_folds_of_an_earlier_rule(folder, monkeypatch):
+    old = Split(2, hold_out=0.2)  # as a study of an earlier version has
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.search.plan.default_split", lambda *size: old)
+        before = make(2, cv=None).fit(X, y)
+    after = make(4, cv=None).fit(X, y)
+    assert len(after.leaderboard_) == 4
+    assert read_search(after.study_).n_folds == 2
+    assert after.replay(3).same
+    assert len(make(2, cv=None, study_name="new").fit(X, y).best_trial_.fold_scores) == 5
+    assert len(before.best_trial_.fold_scores) == 2

@@ -5,10 +5,10 @@ import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl.errors import SettingError, TableError
-from automl.table import make_folds, stratified_order
+from automl.table import Split, default_split, make_folds, stratified_order
 
 
-@pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (2_500, 3, 833), (25_000, 1, 5_000)])
+@pytest.mark.parametrize(("n", "folds", "valid"), [(100, 5, 20), (6_000, 3, 2_000), (40_000, 1, 4_000)])
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_make_folds_stratifies_and_shuffles(n, folds, valid, task):
     y = (np.arange(n) % 10 == 0).astype(int)
@@ -90,3 +90,17 @@ def test_stratified_order_has_stratified_prefixes(task):
         assert counts.min() >= 1
         assert np.abs(counts - n * all_counts / len(y)).max() <= len(shares)
     assert np.abs(np.diff(order)).mean() > 1_000  # not the order of the table
+
+
+def test_default_split_has_fewer_folds_for_large_tables_and_short_times():
+    folds = [default_split(n).n_folds for n in (500, 5_000, 5_001, 30_000, 30_001)]
+    assert folds == [5, 5, 3, 3, 1]
+    assert [default_split(4_000, 100, timeout).n_folds for timeout in (None, 60, 30, 10)] == [5, 5, 3, 1]
+    shares = [default_split(n).hold_out for n in (1_000, 4_000, 50_000, 200_000, 10**7)]
+    assert shares == pytest.approx([0.2, 0.125, 0.1, 0.05, 0.01])
+
+
+def test_folds_follow_a_split():
+    ((train, valid),) = make_folds([0, 1] * 50, "binary", Split(1, 0.1))
+    assert (len(train), len(valid)) == (90, 10)
+    assert len(make_folds([0, 1] * 50, "binary", Split(4))) == 4
