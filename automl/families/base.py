@@ -179,6 +179,8 @@ class Family(ABC):
         Whether training can be stopped between two rungs.
     scales_target : bool
         Whether the family standardises a regression target by itself.
+    quick : bool
+        Whether a training takes about a second on any table.
     unit_seconds : float
         A first guess at the seconds of a unit of `cost`, until it is measured.
     solo_slowdown : float
@@ -190,6 +192,7 @@ class Family(ABC):
     shared_params: frozenset[str]
     package: str = ""
     interruptible: bool = False
+    quick: bool = False
     category_codes: frozenset[str] = frozenset()
     takes_missing: bool = False
     scales_target: bool = False

@@ -26,6 +26,8 @@ _COHORT_SHARE = 0.3  # of the remaining time that a cohort may take
 _AFTER_PRUNING = 0.3  # of a cohort's training that remains if the pruner drops its worse trials
 _MIN_COHORTS = 8  # cohorts that a search by n_trials has at least
 _FIRST_SECONDS = 2.0  # that the first trial has, even if the time of the search is up
+_STARTING = 4.0  # seconds more for a first trial that starts with its worker
+_PATIENCE = 60.0  # seconds for a quick one: a busy machine gives a late model rather than none
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
 _DOUBT = 8.0  # how many times longer than it takes a training may be guessed, before its family is measured
 _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
@@ -55,6 +57,8 @@ class Admission:
     ----------
     costs : CostModel
         Estimates of seconds and bytes.
+    slowness : float
+        As the parameter.
     runs : dict of int to CohortRun
         The cohorts whose results are not recorded, in the order of their proposals.
     closed : bool
@@ -68,7 +72,7 @@ class Admission:
         self.runs: dict[int, CohortRun] = {}
         self.closed = False
         self._spec, self._workers, self._tracker = spec, workers, tracker
-        self._slowness, self._beside_training = slowness, 0.0
+        self.slowness, self._beside_training = slowness, 0.0
         self._best_of: dict[str, TrialRecord] = {}
         self._best: TrialRecord | None = None
         self._ended = self._without_improvement = self._refused = self._cohorts = 0
@@ -106,9 +110,9 @@ class Admission:
         """Return the seconds for the end of the search: refit, model files, last runs."""
         backlog = self._tracker.backlog(sum(len(run.cohort.trials) for run in self.runs.values()))
         if not self._spec.refit:
-            return self._slowness * _END_WITHOUT_MODEL + backlog
+            return self.slowness * _END_WITHOUT_MODEL + backlog
         refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
-        return self._slowness * _END_WITH_MODEL + backlog + refit + self._ensemble_seconds()
+        return self.slowness * _END_WITH_MODEL + backlog + refit + self._ensemble_seconds()
 
     def _ensemble_seconds(self) -> float:
         """Return the seconds for the selection of an ensemble, and for refits of the best of the other families."""
@@ -129,7 +133,7 @@ class Admission:
 
     def refit_in_time(self, record: TrialRecord) -> bool:
         """Return whether a trial can be trained on all rows before the model must be logged."""
-        end = self._slowness * _END_WITH_MODEL + self._tracker.backlog()
+        end = self.slowness * _END_WITH_MODEL + self._tracker.backlog()
         seconds = _REFIT_MARGIN * self.costs.refit_seconds(record) + self._beside_training
         return seconds < self.budget.remaining - end
 
@@ -186,7 +190,7 @@ class Admission:
         """Return the run of a new cohort; it has ended already if the cohort may not start."""
         seconds, first = self._cohort_seconds(trials), self._is_first
         if first:
-            seconds = max(seconds, _FIRST_SECONDS)
+            seconds = max(seconds, self._first_seconds(trials[0]))
             self._first_until = self.budget.elapsed + seconds
         cohort = Cohort(self._cohorts, tuple(trials), time.time() + seconds, self._spec.trial_timeout)
         self._cohorts += 1
@@ -209,6 +213,12 @@ class Admission:
         first = family.interruptible and not (self._ended or self.runs)
         in_time = first or self._least_seconds(trials[0]) <= left
         return left if in_time else _COHORT_SHARE * left
+
+    def _first_seconds(self, trial: TrialSpec) -> float:
+        """Return the seconds that the first trial has at least."""
+        if get_family(trial).quick:
+            return _PATIENCE
+        return _FIRST_SECONDS * self.slowness + (0.0 if self._cohorts else _STARTING)
 
     def _least_seconds(self, trial: TrialSpec) -> float:
         """Return the seconds that a trial takes at least; a guess counts less than a measurement."""

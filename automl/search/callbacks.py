@@ -74,7 +74,7 @@ class Observers:
         self.tracker, self.progress = tracker, progress
         self._out_of_fold = out_of_fold
         self.error: Exception | None = None
-        self._callbacks = callbacks
+        self.callbacks = callbacks
 
     def note(self, record: TrialRecord) -> None:
         """Show a trial that ended in any process, and keep or delete its predictions."""
@@ -85,7 +85,7 @@ class Observers:
     def call(self, record: TrialRecord) -> None:
         """Call the callbacks; keep an error instead of raising it."""
         try:
-            for callback in self._callbacks if self.error is None else ():
+            for callback in self.callbacks if self.error is None else ():
                 callback(record)
         except Exception as error:
             self.error = error

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from automl.records import TrialRecord, TrialSpec
 from automl.search.admission import Admission
-from automl.search.callbacks import Observers
+from automl.search.callbacks import Callback, Observers
 from automl.search.cohort_run import CohortRun
 from automl.search.interrupts import Interrupt
 from automl.search.pruning import protected
@@ -70,8 +70,24 @@ class Loop:
         """Whether Ctrl-C ended the search."""
         return self._interrupt.seen
 
-    def run(self) -> None:
-        """Search until time, trials or patience run out; the first Ctrl-C ends the search in order."""
+    def start(self) -> None:
+        """Submit the first cohorts of a new study: workers train while the caller opens MLflow."""
+        while len(self._runs) < self._ahead and self._admission.may_propose(self._session.exhausted):
+            self._propose()
+        self._start_waiting()
+
+    def run(self, callbacks: Sequence[Callback] = (), slowness: float = 1.0) -> None:
+        """Search until time, trials or patience run out; the first Ctrl-C ends the search in order.
+
+        Parameters
+        ----------
+        callbacks : sequence of callable
+            Called with the record of each trial that ends in this process.
+        slowness : float
+            Factor on the seconds reserved for the end of the search, for a slow machine.
+        """
+        self._observers.callbacks = callbacks or self._observers.callbacks
+        self._admission.slowness = max(slowness, self._admission.slowness)
         try:
             with self._interrupt.deferred():
                 self._search()

@@ -71,14 +71,27 @@ class SearchRun:
     tracker: Tracker
     progress: Progress | NullProgress
     lease: ProcessLease
-    slowness: float
     out_of_fold: OutOfFold
+    slowness: float = 1.0
     run_id: str = ""
     _loop: Loop | None = None
     _admission: Admission = field(init=False)
 
+    def start(self) -> None:
+        """Submit the first cohorts."""
+        self._loop = self._make_loop()
+        self._loop.start()
+
+    def _make_loop(self) -> Loop:
+        self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
+        observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
+        return Loop(self.spec, self.session, self.workers, self._admission, observers)
+
     def open_mlflow(self, *, existing: bool) -> None:
-        """Open the MLflow run of the search; ``existing`` says whether the study had trials."""
+        """Open MLflow and the run of the search; ``existing`` says whether the study had trials."""
+        before = self.budget.elapsed
+        self.tracker.open()
+        self.slowness = max(1.0, (self.budget.elapsed - before) / _OPENING)
         self.run_id, _ = open_run(
             self.tracker,
             read_run(self.study),
@@ -100,11 +113,8 @@ class SearchRun:
         """
         with self.lease.searching():
             self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
-            called = normalize_callbacks(callbacks, self.session, search)
-            observers = Observers(self.tracker, self.progress, called, self.out_of_fold)
-            self._admission = Admission(self.spec, self.budget, self.workers, self.tracker, self.slowness)
-            self._loop = Loop(self.spec, self.session, self.workers, self._admission, observers)
-            self._loop.run()
+            self._loop = self._loop or self._make_loop()
+            self._loop.run(normalize_callbacks(callbacks, self.session, search), self.slowness)
         best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
         warn_of_violations(best, self.spec.facts.constraints)
         return Winner(best, self.plan, self.spec.facts, self.run_id)
@@ -207,14 +217,13 @@ def open_search(
         closing(start_workers(context, spec)) as workers,
     ):
         progress.stage("opening the stores")
-        before = budget.elapsed
         tracker = Tracker(
             settings["tracking_uri"],
             settings["experiment_name"],
             remaining=lambda: budget.remaining,
             sync_command=_sync_command(facts.study_name, settings),
+            opened=False,
         )
-        slowness = max(1.0, (budget.elapsed - before) / _OPENING)
         study = create_study(
             facts.study_name,
             settings["storage"],
@@ -228,12 +237,12 @@ def open_search(
         save_settings(study, spec.study_settings)
         lease.register(study)
         session = Session(study, plan.space, facts, lease, spec.n_trials)
-        run = SearchRun(
-            spec, plan, budget, study, session, workers, tracker, progress, lease, slowness, out_of_fold
-        )
+        run = SearchRun(spec, plan, budget, study, session, workers, tracker, progress, lease, out_of_fold)
         state: Literal["finished", "killed", "failed"] = "failed"
         flush_seconds = FLUSH_SECONDS
         try:
+            if not (existing or lease.others()):
+                run.start()
             run.open_mlflow(existing=existing)
             with storage_errors(settings["storage"]):
                 yield run

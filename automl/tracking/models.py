@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,19 +81,21 @@ def _write(
 
     from automl.version import __version__
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, quiet():
         file = Path(scratch) / "model.skops"
         skops.io.dump(estimator, file)
         names = needed_types(file, trusted)
-    with quiet():
         import mlflow.sklearn
         from mlflow.models import Model
+        from sklearn.dummy import DummyClassifier
 
         example = X_example.apply(_known_to_mlflow)
+        model = Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity)
+        # MLflow writes a small model, which the file above replaces: large ones take seconds to write and to read.
         mlflow.sklearn.save_model(
-            estimator,
+            DummyClassifier(),
             str(folder),
-            mlflow_model=Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity),
+            mlflow_model=model,
             serialization_format="skops",
             skops_trusted_types=names,
             signature=_signature(example, estimator.predict(X_example)),
@@ -101,6 +104,9 @@ def _write(
             pip_requirements=requirements([*names, *trusted]),
             code_paths=code_paths(),
         )
+        shutil.move(file, folder / model.flavors["sklearn"]["pickled_model"])
+        model.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        model.save(str(folder / "MLmodel"))
 
 
 def read_example(folder: Path) -> pd.DataFrame:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_EXPERIMENT",
     "artifact_folder",
+    "check_store",
     "default_tracking_uri",
     "open_store",
     "quiet",
@@ -155,12 +156,7 @@ def open_store(
     StoreError
         If the store is missing, unreachable or not writable.
     """
-    if uri.startswith(_SQLITE):
-        _check_file(Path(uri.removeprefix(_SQLITE)), create)
-    elif uri.startswith("http"):
-        _check_server(uri)
-    else:
-        _check_database(uri)
+    check_store(uri, create)
     with quiet(), _locked(uri if create else ""):
         from mlflow import MlflowClient
 
@@ -179,6 +175,22 @@ def open_store(
         except Exception as error:
             raise StoreError(_explain(uri, error)) from public_cause(error)
     return client
+
+
+def check_store(uri: str, create: bool = True) -> None:
+    """Check without MLflow, whose import takes seconds, that a store can be there; `open_store` does the rest.
+
+    Raises
+    ------
+    StoreError
+        If the folder of an SQLite file cannot be written, or a server does not answer.
+    """
+    if uri.startswith(_SQLITE):
+        _check_file(Path(uri.removeprefix(_SQLITE)), create)
+    elif uri.startswith("http"):
+        _check_server(uri)
+    else:
+        _check_database(uri)
 
 
 def _make(file: Path) -> None:

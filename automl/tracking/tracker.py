@@ -15,7 +15,7 @@ from automl.tracking.models import log_model
 from automl.tracking.run_store import RunStore, store_errors
 from automl.tracking.running import RunningSummary
 from automl.tracking.runs import search_run, summary_points, trial_run
-from automl.tracking.store import DEFAULT_EXPERIMENT, resolve_uri
+from automl.tracking.store import DEFAULT_EXPERIMENT, check_store, resolve_uri
 from automl.tracking.writer import Writer
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Tracker:
         Returns the seconds that the search has left: a server or database that does not answer may not take longer.
     sync_command : str
         The command that writes missing runs later, for the warning about them.
+    opened : bool
+        Whether the store is opened now; otherwise by `open`, since importing MLflow takes seconds.
 
     Attributes
     ----------
@@ -74,17 +76,24 @@ class Tracker:
         *,
         remaining: Callable[[], float] = lambda: float("inf"),
         sync_command: str = "",
+        opened: bool = True,
     ) -> None:
         self.tracking_uri = resolve_uri(tracking_uri)
         self.parent_run_id: str | None = None
         self._sync_command = sync_command
         self._above = active_run(self.tracking_uri)
-        self._store = RunStore(
+        self._make_store = partial(
+            RunStore,
             self.tracking_uri,
             experiment_name or chosen_experiment() or DEFAULT_EXPERIMENT,
             remaining,
             self._above.experiment_id if self._above is not None and experiment_name is None else None,
         )
+        self._store: RunStore
+        if opened:
+            self.open()
+        else:
+            check_store(self.tracking_uri)
         self._summary = RunningSummary()
         self._writer = Writer()
         self._created: dict[int, str] = {}
@@ -93,6 +102,10 @@ class Tracker:
         self._unfinished: set[str] = set()  # writes to the parent run that started and did not succeed yet
         self._started = time.time()
         self._closed = False
+
+    def open(self) -> None:
+        """Open the store; raise StoreError if it cannot be opened or written."""
+        self._store = self._make_store()
 
     def start(self, record: SearchRecord, params: Mapping[str, Any]) -> str:
         """Create the run of the search and return its id.

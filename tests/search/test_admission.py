@@ -79,3 +79,53 @@ def test_cohort_size_grows_with_shared_matrices():
         sizes.append([len(numbers) for numbers in session.proposed])
     alone, beside = sizes
     assert alone[0] == alone[1] == beside[0] < beside[1] == 8
+
+
+def test_first_trial_starts_although_the_time_is_up():
+    clock, session = Clock(), ScriptedSession("quick_linear")
+    search = loop(ScriptedWorkers(finished), session, timeout=5, clock=clock)
+    clock.now = 6.0  # opening the stores took all of it
+    search.run()
+    assert [one.state for one in search.records] == ["complete"]
+
+
+def test_first_trial_is_waited_for_if_it_is_quick():
+    waited = []
+    for family in ("quick_linear", "decision_tree"):
+        clock = Clock()
+
+        def endless(cohort, clock=clock):
+            while True:
+                clock.now += 1
+                yield None
+
+        loop(ScriptedWorkers(endless), ScriptedSession(family), timeout=10, clock=clock).run()
+        waited.append(clock.now)
+    assert waited[0] > 50
+    assert waited[1] < 15
+
+
+def test_a_guess_refuses_no_trial_that_may_be_in_time():
+    clock = Clock()
+
+    def long(cohort):
+        clock.now += 1
+        yield from finished(cohort, seconds=1)
+
+    decides = loop(
+        ScriptedWorkers(long), ScriptedSession("decision_tree"), timeout=100, clock=clock
+    ).admission
+    trial = ScriptedSession("decision_tree").proposal()
+    decides.costs.trial_seconds = lambda trials: 500.0
+    decides.admit([ScriptedSession("quick_linear").proposal()])
+    assert decides.admit([trial]).waiting
+    decides.costs.observe("decision_tree", 1.0, 500.0)
+    assert decides.admit([trial]).ended
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 60}, {"n_trials": 4, "timeout": 60}])
+def test_cost_of_a_first_trial_counts_only_where_time_decides(limits):
+    decides = loop(ScriptedWorkers(finished), **limits).admission
+    assert (decides.first_cost() is None) == ("n_trials" in limits)
+    decides.admit([ScriptedSession().proposal()])
+    assert decides.first_cost() is None

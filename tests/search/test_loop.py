@@ -115,3 +115,17 @@ def test_loop_closes_workers_after_an_error():
     with pytest.raises(OSError, match="the disk is full"):
         loop(workers, Broken(), n_trials=3).run()
     assert workers.closed == 1
+
+
+def test_loop_started_early_proposes_the_same():
+    logs = []
+    for early in (False, True):
+        session, workers = ScriptedSession(), ScriptedWorkers(finished, slots=2, choose=max)
+        search = loop(workers, session, n_trials=32)
+        if early:
+            search.start()
+            assert workers.most == 2
+            assert session.finished == []
+        search.run()
+        logs.append(session.log)
+    assert logs[0] == logs[1]

@@ -270,7 +270,7 @@ def test_search_accepts_splits_without_one_class(folder):
 
 
 def test_search_interrupted_without_a_score_marks_its_run_killed(folder, monkeypatch):
-    def interrupted(loop):
+    def interrupted(loop, *_):
         loop._interrupt.note()
 
     monkeypatch.setattr("automl.search.loop.Loop.run", interrupted)
