@@ -27,6 +27,7 @@ from automl.families import (
 )
 from automl.metrics import Direction, Objectives, objectives_for, scorer_kind
 from automl.records import SearchRecord
+from automl.space import TableFacts
 from automl.table import (
     TEXT_ENCODERS,
     RowWeights,
@@ -271,6 +272,8 @@ def make_plan(
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_unsuitable_inputs(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
+    facts = TableFacts(problem.task, *frame.shape, problem.n_classes)
+    specialised = specialised.for_table(facts)
     folds = make_folds(target.values, problem.task, cv, random_state, rows.groups, rows.time)
     weights.check(folds)
     return Plan(

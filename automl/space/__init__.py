@@ -11,6 +11,7 @@ from automl.space.space import Space
 from automl.space.specialise import Incompatibility
 from automl.space.syntax import FAMILY_PARAM
 from automl.space.tree import Size
+from automl.space.when import TableFacts
 
 __all__ = [
     "FAMILY_PARAM",
@@ -24,6 +25,7 @@ __all__ = [
     "Size",
     "SmokeTest",
     "Space",
+    "TableFacts",
     "estimator_section",
     "json_schema",
     "load_space",

@@ -238,7 +238,7 @@ class _Loader:
             if broken is not None:
                 reporter.report(item, path, "an initial point must not be forbidden", str(broken))
                 continue
-            if any(point.values == other.values for other in points):
+            if any((point.values, point.when) == (other.values, other.when) for other in points):
                 reporter.report(item, path, "an initial point must occur once", f"{point} again")
             points.append(point)
         return tuple(points)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from automl.errors import nearest
@@ -12,6 +12,7 @@ from automl.space.leaves import Constant, Range
 from automl.space.nodes import Leaf, ParamRef
 from automl.space.source import Reporter, SourceNode
 from automl.space.syntax import join, show
+from automl.space.when import When, read_when
 
 __all__ = ["Condition", "Forbidden", "InitialPoint", "read_forbidden", "read_initial_point"]
 
@@ -99,13 +100,21 @@ class InitialPoint:
         Values by the keys of the source.
     values : mapping
         Values by path; a key of several families gives a value for each of them.
+    when : When
+        Condition on the table.
     """
 
     written: Mapping[str, Any]
     values: Mapping[str, Any]
+    when: When = field(default_factory=When)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the point in the language."""
+        when = self.when.to_plain()
+        return {**self.written, **({"when": when} if when else {})}
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{key}: {show(value)}" for key, value in self.written.items()) + "}"
+        return "{" + ", ".join(f"{key}: {show(value)}" for key, value in self.to_plain().items()) + "}"
 
 
 def read_forbidden(
@@ -151,6 +160,9 @@ def read_initial_point(
         rule = "an initial point must be a mapping of keys and values"
         reporter.report(source, path, rule, str(source))
         return None
+    condition, before = source.value.get("when"), len(reporter.faults)
+    when = When() if condition is None else read_when(condition, f"{path}.when", reporter)
+    source = source.with_value({key: item for key, item in source.value.items() if key != "when"})
     items = list(_flatten(source, known))
     sets: list[list[tuple[ParamRef, Any]]] = []
     for key, item in items:
@@ -164,7 +176,7 @@ def read_initial_point(
             reporter.report(item, path, f"{key} must be inside the space", show(value), remedy)
         else:
             sets.append(able)
-    if len(sets) < len(items):
+    if len(sets) < len(items) or len(reporter.faults) > before:
         return None
     combinations = _combinations(sets)
     if not combinations:
@@ -172,7 +184,7 @@ def read_initial_point(
         reporter.report(source, path, rule, str(source))
         return None
     values = {ref.path: value for combination in combinations for ref, value in combination}
-    return InitialPoint({key: item.plain() for key, item in items}, values)
+    return InitialPoint({key: item.plain() for key, item in items}, values, when)
 
 
 def _condition(

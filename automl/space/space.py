@@ -38,6 +38,7 @@ from automl.space.tree import (
     params_of,
     size,
 )
+from automl.space.when import TableFacts, When
 from automl.space.yaml_io import to_yaml
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class Space:
         document |= {"task": list(self.tasks)} if self.tasks != TASKS else {}
         document["space"] = self.root.to_plain()
         document |= {"forbid": [rule.to_plain() for rule in self.forbid]} if self.forbid else {}
-        document |= {"enqueue": [dict(point.written) for point in self.enqueue]} if self.enqueue else {}
+        document |= {"enqueue": [point.to_plain() for point in self.enqueue]} if self.enqueue else {}
         document |= {"constraints": dict(self.constraints)} if self.constraints else {}
         return document | ({"columns": dict(self.columns)} if self.columns else {})
 
@@ -322,6 +323,14 @@ class Space:
             raise SpaceError(Fault(f"space {self.name}", rule, "; ".join(excluded), remedy))
         return self._reduced(root, self.forbid, excluded)
 
+    def for_table(self, facts: TableFacts) -> Space:
+        """Return the space with the initial points whose condition holds for a table, each once."""
+        points: list[InitialPoint] = []
+        for point in self.enqueue:
+            if point.when.holds(facts) and all(point.values != other.values for other in points):
+                points.append(replace(point, when=When()))
+        return replace(self, enqueue=tuple(points))
+
     def drop_irrelevant(self, path: str, reason: str) -> Space:
         """Return the space without the choices of a part of the preprocessing that makes no difference.
 
@@ -367,7 +376,7 @@ class Space:
         """Return the space with a smaller tree, without the initial points that are no longer in it."""
         known, ignored = list(root.params()), Reporter()
         points = (
-            read_initial_point(from_python(point.written, ignored), known, "", ignored)
+            read_initial_point(from_python(point.to_plain(), ignored), known, "", ignored)
             for point in self.enqueue
         )
         kept = tuple(
