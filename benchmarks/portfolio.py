@@ -66,7 +66,11 @@ _LGB = {
         "min_child_samples": 13,
     },
     "r120": {
-        **_XT, "learning_rate": 0.04, "num_leaves": 5, "colsample_bytree": 0.73, "min_child_samples": 12,
+        **_XT,
+        "learning_rate": 0.04,
+        "num_leaves": 5,
+        "colsample_bytree": 0.73,
+        "min_child_samples": 12,
         "subsample": 0.85,
     },
     "default": {"learning_rate": 0.1, "num_leaves": 31, "min_child_samples": 20},
