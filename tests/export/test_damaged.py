@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from automl.errors import AutomlError, SettingError
 from automl.export import load_model, model_metadata, save_model
 from automl.table import TypedColumns, preprocessor
+from tests.support.mutations import mutate_schema
 from tests.support.skops_files import edit_schema, write_schema
 
 X = pd.DataFrame({"a": np.arange(40.0), "b": list("xyxz") * 10})
@@ -233,48 +233,6 @@ def test_load_model_follows_a_link_to_a_folder(model: Path, tmp_path: Path) -> N
     assert len(load_model(tmp_path / "link").predict(X)) == len(X)
 
 
-def nodes(schema: Any) -> list[Any]:
-    """Return every mapping and list of a schema."""
-    found, rest = [], [schema]
-    while rest:
-        node = rest.pop()
-        if isinstance(node, dict | list):
-            found.append(node)
-            rest += node.values() if isinstance(node, dict) else node
-    return found
-
-
-def mutate(schema: Any, rng: np.random.Generator) -> None:
-    """Drop, replace, copy or swap parts of a schema."""
-    names = ["numpy.memmap", "builtins.eval", "automl.search.Search", "sklearn.svm._classes.SVC"]
-    for _ in range(rng.integers(1, 4)):
-        places = [node for node in nodes(schema) if node]
-        place, other = places[rng.integers(len(places))], places[rng.integers(len(places))]
-        key = rng.choice(list(place)) if isinstance(place, dict) else int(rng.integers(len(place)))
-        match rng.integers(5):
-            case 0:
-                del place[key]
-            case 1:
-                values = [None, 0, -1, "", "x", [], {}, 1e300, True, "9" * 50]
-                place[key] = values[rng.integers(len(values))]
-            case 2:
-                place[key] = copy.deepcopy(other)
-            case 3 if isinstance(place, dict):
-                name = str(rng.choice(names))
-                place["__module__"], _, place["__class__"] = name.rpartition(".")
-            case _ if isinstance(place, dict):
-                loaders = [
-                    "ObjectNode",
-                    "ListNode",
-                    "DictNode",
-                    "TypeNode",
-                    "FunctionNode",
-                    "JsonNode",
-                    "TupleNode",
-                ]
-                place["__loader__"] = str(rng.choice([*loaders, "NdArrayNode", "MethodNode", "CachedNode"]))
-
-
 def outcome(model: Path) -> str:
     """Load a folder and predict: refused, loaded and working, or loaded and failing with a plain error."""
     started = time.perf_counter()
@@ -305,24 +263,9 @@ def test_load_model_of_mutated_schemas(seed: int, model: Path) -> None:
     sound, counts = (model / SKOPS).read_bytes(), dict.fromkeys(("refused", "works", "fails"), 0)
     for _ in range(75):
         schema = json.loads(text)
-        mutate(schema, rng)
+        mutate_schema(schema, rng)
         (model / SKOPS).write_bytes(sound)
         write_schema(model / SKOPS, json.dumps(schema))
         counts[outcome(model)] += 1
     assert counts["refused"] > 20, counts
     assert counts["fails"] < 25, counts
-
-
-@pytest.mark.slow
-@pytest.mark.serial
-@pytest.mark.parametrize("name", ["MLmodel", SKOPS])
-def test_load_model_of_mutated_bytes(name: str, model: Path) -> None:
-    rng = np.random.default_rng(0)
-    sound = (model / name).read_bytes()
-    for _ in range(500):
-        data = bytearray(sound)
-        for _ in range(rng.integers(1, 6)):
-            at, length = int(rng.integers(len(data))), int(rng.integers(1, 20))
-            data[at : at + length] = rng.bytes(int(rng.integers(0, 20)))
-        (model / name).write_bytes(data)
-        outcome(model)
