@@ -15,9 +15,9 @@ from automl.export import save_model
 from automl.metrics import Predictions
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.ensembling import Ensemble, fit_ensemble
+from automl.search.names import plain_name
 from automl.search.plan import Plan
 from automl.search.refit import refit, with_columns
-from automl.search.spec import plain_name
 from automl.select import OutOfFold, best_record, describe_violations
 from automl.workers import model_bytes, sample_rows, seconds_for, violations
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime
 from multiprocessing import current_process
 from typing import Any
 
@@ -13,11 +11,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from automl.records import SearchRecord
+from automl.search.names import new_name
 from automl.search.plan import Plan
 from automl.table import is_time
 from automl.workers import parse_bytes, threads_per_job
 
-__all__ = ["SearchSpec", "make_spec", "plain_name"]
+__all__ = ["SearchSpec", "make_spec"]
 
 # Settings that the MLflow run of a search shows as parameters.
 _SHOWN = (
@@ -185,16 +184,6 @@ def resolve_jobs(n_jobs: int | None) -> int:
     if n_jobs is not None and n_jobs != -1:
         return n_jobs
     return 1 if current_process().daemon else int(joblib.cpu_count())
-
-
-def plain_name(name: str) -> str:
-    """Return a name that files, studies and models may have."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "target"
-
-
-def new_name(target: str) -> str:
-    """Return a name for a study, made of the target and the time."""
-    return f"{plain_name(target)}-{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3]
 
 
 def _blas_threads(settings: Mapping[str, Any]) -> int:
