@@ -201,7 +201,7 @@ def measure(asked: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
                 flush=True,
             )
             asked.cache.write_text(json.dumps(found, indent=1))
-    return found
+    return {name: results for name, results in found.items() if results.keys() >= CANDIDATES.keys()}
 
 
 def regrets(results: dict[str, dict[str, float]], order: Sequence[str]) -> list[float]:

@@ -11,7 +11,7 @@ from automl.space.containers import Conditional
 from automl.space.leaves import Constant, Range
 from automl.space.nodes import Leaf, ParamRef
 from automl.space.source import Reporter, SourceNode
-from automl.space.syntax import join, show
+from automl.space.syntax import FAMILY_PARAM, PREPROCESS_PARAM, join, show
 from automl.space.when import When, read_when
 
 __all__ = ["Condition", "Forbidden", "InitialPoint", "read_forbidden", "read_initial_point"]
@@ -163,6 +163,7 @@ def read_initial_point(
     condition, before = source.value.get("when"), len(reporter.faults)
     when = When() if condition is None else read_when(condition, f"{path}.when", reporter)
     source = source.with_value({key: item for key, item in source.value.items() if key != "when"})
+    known = _of_family(source, known)
     items = list(_flatten(source, known))
     sets: list[list[tuple[ParamRef, Any]]] = []
     for key, item in items:
@@ -185,6 +186,15 @@ def read_initial_point(
         return None
     values = {ref.path: value for combination in combinations for ref, value in combination}
     return InitialPoint({key: item.plain() for key, item in items}, values, when)
+
+
+def _of_family(source: SourceNode, known: Sequence[ParamRef]) -> Sequence[ParamRef]:
+    """Return the parameters that a point can name: a family with its own preprocessing has no shared one."""
+    family = source.value[FAMILY_PARAM].plain() if FAMILY_PARAM in source.value else None
+    own = f"{join(FAMILY_PARAM, str(family))}.{PREPROCESS_PARAM}."
+    if not any(ref.path.startswith(own) for ref in known):
+        return known
+    return [ref for ref in known if not ref.path.startswith(f"{PREPROCESS_PARAM}.")]
 
 
 def _condition(

@@ -56,3 +56,14 @@ def test_search_tries_only_the_points_of_its_table(folder):
     search = automl.Search(TEXT, **settings).fit(X, y)
     tried = {params["model.decision_tree.max_depth"] for params in (t.params for t in search.study_.trials)}
     assert {1, 5} <= tried
+
+
+def test_initial_point_names_the_preprocessing_of_its_family_only():
+    shared = {"numeric": {"scale": ["standard", "robust", "none"]}}
+    choice = {"decision_tree": {"preprocess": {"numeric": {"scale": ["none", "robust"]}}}, "extra_trees": {}}
+    points = [{"model": "decision_tree", "scale": "robust"}, {"model": "extra_trees", "scale": "robust"}]
+    space = load_space({"space": {"preprocess": shared, "model": {"choice": choice}}, "enqueue": points})
+    assert [set(point.values) - {"model"} for point in space.enqueue] == [
+        {"model.decision_tree.preprocess.numeric.scale"},
+        {"preprocess.numeric.scale"},
+    ]
