@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,15 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def corrected_line(corrected: Mapping[str, float]) -> str:
+    """Return a line about the corrected score of the best trial."""
+    low, high = (_score(corrected[name]) for name in ("low", "high"))
+    return (
+        f"expected on new rows: {_score(corrected['score'])} ({low} to {high}), corrected for the selection; "
+        f"baseline {_score(corrected['baseline'])}"
+    )
 
 
 def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from automl.cli.options import ExperimentName, Storage, TrackingUri, Trust
-from automl.cli.render import check_output, console, leaderboard_table, predictions_table, say
+from automl.cli.render import check_output, console, corrected_line, leaderboard_table, predictions_table, say
 from automl.errors import Fault, SettingError, nearest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def leaderboard(
 ) -> None:
     """Show the trials of a study, best first, also during the search."""
     from automl.select import leaderboard as rank
-    from automl.study import load_study, read_ensemble, read_records, read_search
+    from automl.study import load_study, read_corrected, read_ensemble, read_records, read_search
 
     check_output(output)
     found = load_study(study, storage)
@@ -44,11 +44,14 @@ def leaderboard(
         say(f"{found.study_name}: no trial has ended yet")
         return
     table = rank(records, search=read_search(found), ensemble=read_ensemble(found))
+    corrected = read_corrected(found)
     if output is not None:
         table.to_csv(output)
         say(f"{len(table)} trials written to {output}")
         return
     console.print(leaderboard_table(table, top, found.study_name))
+    if corrected is not None:
+        say(corrected_line(corrected))
 
 
 def export(

@@ -41,7 +41,7 @@ from automl.cli.options import (
     UseEnsemble,
     Weight,
 )
-from automl.cli.render import console, leaderboard_table, say
+from automl.cli.render import console, corrected_line, leaderboard_table, say
 from automl.errors import Fault, SettingError, without_passwords
 
 __all__ = ["repair", "replay", "resume", "search", "sync"]
@@ -260,6 +260,8 @@ def _search(
     X, y = read_table(file, target=target)
     found = Search(**settings).fit(X, y, groups=groups, sample_weight=sample_weight)
     console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
+    if found.corrected_score_ is not None:
+        say(corrected_line(vars(found.corrected_score_)))
     # Before the export, because it is the way to the model if the export fails.
     store = _option("--tracking-uri", found.tracking_uri)
     say(f"export the model:  automl export {found.run_id_} model{store}")

@@ -35,8 +35,8 @@ class Explanation:
     effects : dict of str to Effect
         Partial dependence and curves of single rows, for the most important columns.
     worst_rows : DataFrame
-        Rows by ``loss``, largest first: ``true``, ``predicted``, and the columns of the table; the index is the row's
-        number in the table.
+        Rows by ``loss``, largest first: ``true``, ``predicted``, and the columns of the table; the index is that of
+        the table.
     coefficients : DataFrame or None
         Of a linear model, each with its raw column.
     tree_importances : Series or None

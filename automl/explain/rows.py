@@ -30,7 +30,7 @@ class Part:
     y : ndarray of shape (n,)
         Their class codes or numbers.
     rows : ndarray of shape (n,)
-        Their numbers in the whole table.
+        Their labels in the index of the table.
     weight : ndarray of shape (n,) or None
         Row weights of the score.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from automl.explain import Effect, Explanation
 from automl.report.style import GREY, INK, Figure, looks, new_figure, plain, styled
@@ -79,7 +80,11 @@ def _draw(panel: Axes, effect: Effect, explanation: Explanation) -> None:
             lw=1.8,
             label=label,
         )
-    if not numeric and not dates:
+    if dates:
+        locator = AutoDateLocator(maxticks=5)
+        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    elif not numeric:
         labels = [plain(value, 14) for value in effect.values]
         panel.set_xticks(x, labels, rotation=30 if sum(map(len, labels)) > 30 else 0)
     panel.set_title(plain(effect.column))

@@ -11,7 +11,7 @@ from statistics import pstdev
 
 from automl.errors import without_passwords
 from automl.records import TrialRecord
-from automl.report import parameter_figures, prediction_figures, trial_figures
+from automl.report import column_figures, parameter_figures, prediction_figures, trial_figures
 from automl.report.page import Fact, Page, Part, Section, Table, render
 from automl.report.results import StudyResults
 from automl.version import __version__
@@ -47,6 +47,7 @@ def report_page(results: StudyResults) -> Page:
         sections=[
             Section("Scores", list(_score_parts(results))),
             Section("Best pipeline", list(_best_parts(results))),
+            Section("Columns", list(_column_parts(results))),
             Section("Predictions", list(_prediction_parts(results))),
             Section("Search", list(_search_parts(results))),
             Section("Data and split", list(_data_parts(results))),
@@ -83,6 +84,9 @@ def _best_facts(results: StudyResults) -> Iterator[Fact]:
         yield Fact("Best score", "none", "no trial has a score")
         return
     yield Fact(f"Best {results.score_name}", number(best.score), f"mean over {results.facts.n_folds} folds")
+    if (found := results.corrected) is not None:
+        interval = f"corrected; 95 % interval {number(found.low)} to {number(found.high)}"
+        yield Fact("Expected on new rows", number(found.score), interval)
     yield Fact("Best model", best.family, f"trial {best.number}")
 
 
@@ -109,11 +113,34 @@ def _score_parts(results: StudyResults) -> Iterator[Part]:
         f"Scores are means over the validation rows of {results.facts.n_folds} folds; a greater "
         f"{results.score_name} is better. The best score is slightly optimistic, because it selected the trial."
     )
+    yield from _honest_parts(results)
     yield Part(title="Best of each family", text=text, table=Table(heads, rows, numbers, best=0))
     yield Part(
         figure=trial_figures.families(results),
         caption="Scores of the trials of each family, and the time they took.",
     )
+
+
+def _honest_parts(results: StudyResults) -> Iterator[Part]:
+    rows = []
+    if (found := results.corrected) is not None:
+        rows.append(["baseline that ignores all columns", number(found.baseline), "", ""])
+        rows.append(["best trial, as selected", number(found.selected), "", ""])
+        rows.append(["best trial, corrected", number(found.score), number(found.low), number(found.high)])
+    if results.ensemble is not None and results.ensemble.score is not None:
+        members = ", ".join(f"trial {trial} ({weight:.0%})" for trial, weight in results.ensemble.members)
+        rows.append([f"ensemble of {members}", number(results.ensemble.score), "", ""])
+    text = ""
+    if found is not None:
+        text = (
+            "The corrected score is that of trials selected on resampled rows, for the rows that were not drawn. "
+            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the resamples."
+        )
+    if rows:
+        heads = ["model", results.score_name, "from", "to"]
+        yield Part(
+            title="Baseline, best and ensemble", text=text, table=Table(heads, rows, frozenset({1, 2, 3}))
+        )
 
 
 def _best_parts(results: StudyResults) -> Iterator[Part]:
@@ -134,6 +161,42 @@ def _best_parts(results: StudyResults) -> Iterator[Part]:
             figure=parameter_figures.parameters(results, best.family),
             caption="Score of each trial by the value of each parameter. Hollow marks are pruned trials.",
         )
+
+
+def _column_parts(results: StudyResults) -> Iterator[Part]:
+    if (found := results.explanation) is None:
+        return
+    yield Part(
+        title="Important columns",
+        figure=column_figures.columns(found),
+        caption="Loss of score when the values of a column are shuffled, with 95 % intervals. Copies of a column are "
+        "shuffled together.",
+    )
+    yield Part(
+        title="Effects",
+        figure=column_figures.effects(found),
+        caption="Mean prediction for values of a column with all other columns as they are; thin lines are rows.",
+    )
+    if (table := found.coefficients) is not None:
+        rows = [
+            [str(row[0]), str(row[1]), *(number(value) for value in row[2:])]
+            for row in table.head(20).to_numpy()
+        ]
+        heads = [str(name) for name in table.columns]
+        numbers = frozenset(range(2, len(heads)))
+        text = "Numbers are scaled, so coefficients can be compared."
+        yield Part(title="Largest coefficients", text=text, table=Table(heads, rows, numbers))
+    worst = found.worst_rows.iloc[:10, :9]
+    rows = [[str(row), *(_cell(value) for value in values)] for row, *values in worst.itertuples(name=None)]
+    yield Part(
+        title="Most wrong rows", table=Table(["row", *map(str, worst.columns)], rows, frozenset({0, 1}))
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return number(value)
+    return str(value).removesuffix(" 00:00:00")  # of a date
 
 
 def _prediction_parts(results: StudyResults) -> Iterator[Part]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from automl.report import parameter_figures, prediction_figures, trial_figures
+from automl.errors import Fault, SettingError
+from automl.explain import Explanation
+from automl.report import column_figures, parameter_figures, prediction_figures, trial_figures
 from automl.report.results import StudyResults
 from automl.report.style import Figure
 
@@ -60,3 +62,18 @@ class Plots:
     def residuals(self) -> Figure:
         """Return out-of-fold predictions against targets, and their differences."""
         return prediction_figures.residuals(self._results())
+
+    def columns(self) -> Figure:
+        """Return the importance of columns in the last `Search.explain`."""
+        return column_figures.columns(self._explanation())
+
+    def effects(self) -> Figure:
+        """Return the effects of the most important columns in the last `Search.explain`."""
+        return column_figures.effects(self._explanation())
+
+    def _explanation(self) -> Explanation:
+        if (found := self._results().explanation) is None:
+            raise SettingError(
+                Fault("figure", "needs an explanation", "none", "Call search.explain() first.")
+            )
+        return found

@@ -11,9 +11,10 @@ from typing import Any
 import numpy.typing as npt
 
 from automl.errors import Fault, SettingError, nearest, without_passwords
+from automl.explain import Explanation
 from automl.metrics import Predictions
-from automl.records import SearchRecord, TrialRecord
-from automl.select import best_record, rank
+from automl.records import EnsembleRecord, SearchRecord, TrialRecord
+from automl.select import CorrectedScore, best_record, rank
 
 __all__ = ["RowPredictions", "StudyResults"]
 
@@ -54,6 +55,12 @@ class StudyResults:
         Importance of each parameter for the score, by family and dotted name.
     predictions : RowPredictions or None
         Out-of-fold predictions of the best trial.
+    corrected : CorrectedScore or None
+        The best trial's score, corrected for its selection.
+    ensemble : EnsembleRecord or None
+        The ensemble.
+    explanation : Explanation or None
+        What the model depends on.
     run_id : str
         MLflow run of the search; empty if it has none.
     model_uri : str
@@ -66,6 +73,9 @@ class StudyResults:
     records: tuple[TrialRecord, ...]
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     predictions: RowPredictions | None = None
+    corrected: CorrectedScore | None = None
+    ensemble: EnsembleRecord | None = None
+    explanation: Explanation | None = None
     run_id: str = ""
     model_uri: str = ""
     tracking_uri: str = ""

@@ -12,11 +12,21 @@ from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.records import SearchRecord, TrialRecord
 from automl.search.finish import Winner
 from automl.search.resume import foreign_study
-from automl.select import OutOfFold
-from automl.study import Study, load_study, param_importances, read_records, read_run, read_search
+from automl.select import CorrectedScore, OutOfFold
+from automl.study import (
+    Study,
+    load_study,
+    param_importances,
+    read_corrected,
+    read_ensemble,
+    read_records,
+    read_run,
+    read_search,
+)
 from automl.tracking import find_model, log_page
 
 if TYPE_CHECKING:
+    from automl.explain import Explanation
     from automl.report import RowPredictions, StudyResults
 
 __all__ = ["report_study", "study_results", "winner_predictions", "write_report"]
@@ -27,6 +37,8 @@ def study_results(
     facts: SearchRecord,
     records: Sequence[TrialRecord],
     *,
+    corrected: CorrectedScore | None = None,
+    explanation: Explanation | None = None,
     predictions: RowPredictions | None = None,
     tracking_uri: str | None = None,
     storage: Any = None,
@@ -41,6 +53,10 @@ def study_results(
         Facts of the search.
     records : sequence of TrialRecord
         Its trials that have ended.
+    corrected : CorrectedScore, optional
+        The corrected score of the best trial; None reads that of the study, if it has one.
+    explanation : Explanation, optional
+        What the model depends on.
     predictions : RowPredictions, optional
         Out-of-fold predictions of the best trial.
     tracking_uri, storage
@@ -51,11 +67,16 @@ def study_results(
     run_id, model_uri = read_run(study) or "", ""
     with suppress(NoModelError, SettingError, StoreError):
         model_uri = find_model(run_id, tracking_uri) if run_id else ""
+    if corrected is None and (saved := read_corrected(study)) is not None:
+        corrected = CorrectedScore(**saved)
     return StudyResults(
         facts,
         tuple(records),
         param_importances(study),
         predictions,
+        corrected,
+        read_ensemble(study),
+        explanation,
         run_id=run_id,
         model_uri=model_uri,
         tracking_uri=tracking_uri or "",

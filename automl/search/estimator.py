@@ -130,6 +130,9 @@ class Search(FittedSearch):
     best_score_ : float
         Mean validation score of the best trial; greater is better. It is slightly optimistic, because it was used to
         select the trial. With several objectives it is the score by the first one.
+    corrected_score_ : CorrectedScore or None
+        The best trial's score, corrected for having been selected: ``score``, its 95 % interval ``low`` to ``high``,
+        and ``beats_baseline``, the probability of being better than a model that ignores all columns.
     best_trial_ : TrialRecord
         Record of the best trial.
     leaderboard_ : DataFrame
@@ -304,7 +307,8 @@ class Search(FittedSearch):
                     self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
                     if (uri := run.log_model(winner, self._model())) is not None:
                         self.model_uri_ = uri
-                self.leaderboard_ = run.finish(winner)
+                self.corrected_score_ = run.correct(winner)
+                self.leaderboard_ = run.finish(winner, self.corrected_score_)
         finally:
             self._run = None
         return self

@@ -14,12 +14,15 @@ from automl.errors import Fault, NoModelError, SettingError
 from automl.export import What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
+from automl.search.explaining import explained
 from automl.search.finish import Winner
 from automl.search.replay import Replay, replay_number
-from automl.select import OutOfFold, pareto_front
+from automl.select import CorrectedScore, OutOfFold, pareto_front
 from automl.study import Study, read_records
+from automl.tracking import NullProgress, Progress
 
 if TYPE_CHECKING:
+    from automl.explain import Explanation
     from automl.report import Plots, StudyResults
 
 __all__ = ["FittedSearch"]
@@ -39,7 +42,9 @@ class FittedSearch(BaseEstimator):
 
     _winner: Winner
     _records: tuple[TrialRecord, ...]
+    corrected_score_: CorrectedScore | None
     out_of_fold_: OutOfFold
+    progress: bool
     random_state: int
     storage: Any
     study_: Study
@@ -89,11 +94,55 @@ class FittedSearch(BaseEstimator):
         check_is_fitted(self, "best_trial_")
         return write_report(self._results(), path)
 
+    def explain(
+        self, X: Any = None, y: Any = None, *, what: What = "auto", top: int = 4, timeout: float = 60
+    ) -> Explanation:
+        """Explain the model: important columns, their effects, coefficients, and the rows it is most wrong about.
+
+        Parameters
+        ----------
+        X, y : table and target, optional
+            Rows that the model did not see. None takes the rows of the search: the trial is trained again on each
+            fold and explained on the fold's validation rows.
+        what : {"auto", "best", "ensemble"}
+            The model that `predict` uses, the best pipeline, or the ensemble.
+        top : int
+            Columns to compute effects of.
+        timeout : float
+            Seconds; after them nothing more is started.
+
+        Returns
+        -------
+        Explanation
+            ``importances``, ``effects``, ``worst_rows``, ``coefficients`` and ``tree_importances``. Figures:
+            ``search.plot.columns()`` and ``search.plot.effects()`` show the last explanation.
+        """
+        check_is_fitted(self, "best_trial_")
+        if (X is None) != (y is None):
+            raise SettingError(Fault("X, y", "must be given together", "one of them"))
+        refitted = hasattr(self, "best_estimator_")
+        model = self._model(what) if refitted or X is not None or what == "ensemble" else None
+        averaged = model is not None and model is getattr(self, "ensemble_", None)
+        with Progress() if self.progress else NullProgress() as progress:
+            self.explanation_ = explained(
+                self._winner,
+                self.out_of_fold_,
+                self.best_estimator_[1:] if refitted else None,
+                self.ensemble_ if averaged else None,
+                (X, y),
+                top=top,
+                seconds=timeout,
+                progress=progress.stage,
+            )
+        return self.explanation_
+
     def _results(self) -> StudyResults:
         return study_results(
             self.study_,
             self._winner.facts,
             self._records,
+            corrected=self.corrected_score_,
+            explanation=getattr(self, "explanation_", None),
             predictions=winner_predictions(self._winner, self.out_of_fold_),
             tracking_uri=self.tracking_uri,
             storage=self.storage,

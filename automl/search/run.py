@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,12 +14,13 @@ from automl.records import TrialRecord
 from automl.search.admission import Admission
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
+from automl.search.correcting import corrected_winner
 from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.loop import Loop
 from automl.search.plan import Plan
 from automl.search.resume import check_same
 from automl.search.spec import SearchSpec
-from automl.select import OutOfFold, leaderboard, pareto_front
+from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
 from automl.study import (
     ProcessLease,
     Session,
@@ -31,6 +32,7 @@ from automl.study import (
     predictions_folder,
     read_records,
     read_run,
+    save_corrected,
     save_ensemble,
     save_run,
     save_settings,
@@ -140,24 +142,34 @@ class SearchRun:
         self.progress.stage("logging the model")
         return winner.log(model, self.tracker)
 
-    def finish(self, winner: Winner) -> pd.DataFrame:
+    def correct(self, winner: Winner) -> CorrectedScore | None:
+        """Return the score of the best trial, corrected for its selection; None if it cannot be known."""
+        self.progress.stage("correcting the best score")
+        if (found := corrected_winner(winner, self.out_of_fold)) is not None:
+            save_corrected(self.study, asdict(found))
+        return found
+
+    def finish(self, winner: Winner, corrected: CorrectedScore | None = None) -> pd.DataFrame:
         """Write the last runs and the summary, and return the leaderboard.
 
         While other processes search, the summary is provisional; the last one to leave writes it for all trials.
         """
         self.progress.stage("writing the last runs")
         if self.lease.others():
-            self._write(winner, self.records, last=False)
+            self._write(winner, self.records, corrected, last=False)
         if self.lease.release():
-            self._write(winner, self._all_records(), last=True)
+            self._write(winner, self._all_records(), corrected, last=True)
         run_ids = {record.number: self.tracker.run_id(record.number) for record in self.records}
-        return leaderboard(self.records, run_ids, self.spec.facts, winner.ensemble.record)
+        score = None if corrected is None else corrected.score
+        return leaderboard(self.records, run_ids, self.spec.facts, winner.ensemble.record, score)
 
-    def _write(self, winner: Winner, records: list[TrialRecord], *, last: bool) -> None:
+    def _write(
+        self, winner: Winner, records: list[TrialRecord], corrected: CorrectedScore | None, *, last: bool
+    ) -> None:
         facts, seconds = self.spec.facts, self.budget.elapsed
         front = pareto_front(records, facts)
-        ensemble = winner.ensemble.record
-        finish_run(self.tracker, facts, records, winner.record, front, seconds, ensemble, last=last)
+        ensemble, more = winner.ensemble.record, {} if corrected is None else corrected.metrics
+        finish_run(self.tracker, facts, records, winner.record, front, seconds, ensemble, last=last, **more)
 
     def _all_records(self) -> list[TrialRecord]:
         """Return the trials of all processes."""

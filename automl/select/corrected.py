@@ -54,6 +54,18 @@ class CorrectedScore:
     n_trials: int
     n_resamples: int
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics for the run of the search, without those that are not defined."""
+        found = {
+            "corrected_score": self.score,
+            "corrected_low": self.low,
+            "corrected_high": self.high,
+            "baseline_score": self.baseline,
+            "beats_baseline": self.beats_baseline,
+        }
+        return {name: value for name, value in found.items() if np.isfinite(value)}
+
     def __str__(self) -> str:
         return f"{self.score:.5g} [{self.low:.5g}, {self.high:.5g}]"
 

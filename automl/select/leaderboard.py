@@ -131,6 +131,7 @@ def leaderboard(
     run_ids: Mapping[int, str | None] | None = None,
     search: SearchRecord | None = None,
     ensemble: EnsembleRecord | None = None,
+    corrected: float | None = None,
 ) -> pd.DataFrame:
     """Return the trials as a table, best first.
 
@@ -144,6 +145,8 @@ def leaderboard(
         The search, for its objectives and constraints. Without it, one objective.
     ensemble : EnsembleRecord, optional
         The ensemble of the search; if it has members, it is the first row.
+    corrected : float, optional
+        Score of the best trial, corrected for its selection.
 
     Returns
     -------
@@ -152,6 +155,7 @@ def leaderboard(
         ``epochs`` (a fraction if the trial saw a sample), the final metrics, the parameters under their dotted
         names, and ``run_id``. Several objectives add ``front`` (whether on the Pareto front) and a column each.
         Constraints add ``excess`` (total violation relative to the limits; NaN: not measured) and a column each.
+        ``corrected`` is known for the best trial alone, because it is a correction for having been selected.
         An ensemble adds ``members``: the numbers of its trials with their weights. Its own ``trial`` is NA.
         ``attrs["positive_class"]`` is the positive class of two.
     """
@@ -169,6 +173,7 @@ def leaderboard(
             "family": record.family,
             **({"front": record.number in front} if objectives else {}),
             "score": np.nan if record.score is None else record.score,
+            **({} if corrected is None else {"corrected": corrected if place == 0 else np.nan}),
             **({"excess": record.total_violation if record.violation else np.nan} if limits else {}),
             **dict.fromkeys([*objectives, *limits], np.nan),
             **record.values,
@@ -177,7 +182,7 @@ def leaderboard(
             "epochs": record.curve.epochs,
             **{name: value for name, value in record.metrics.items() if name not in record.values},
         }
-        for record in order
+        for place, record in enumerate(order)
     ]
     params = pd.DataFrame([record.params for record in order])
     table = pd.concat([pd.DataFrame(rows), params], axis="columns")

@@ -20,7 +20,9 @@ __all__ = ["OutOfFold", "save_predictions"]
 
 Array = npt.NDArray[Any]
 
-_KEPT = 30  # trials whose predictions stay on disk, besides the best of each family
+# Trials whose predictions stay on disk, besides the best of each family: as many as fit in so many bytes.
+_BYTES = 1 << 28
+_FEWEST_KEPT, _MOST_KEPT = 30, 500
 # What a file holds; classes have probabilities if the model gives them. Numbers keep all their digits.
 _KINDS = {"probabilities": np.float32, "decision": np.float32, "values": np.float64}
 
@@ -58,8 +60,9 @@ def save_predictions(folder: Path, number: int, by_fold: Sequence[Predictions]) 
 class OutOfFold:
     """Out-of-fold predictions of the trials that may be in an ensemble, mapped from files.
 
-    Only the best 30 trials and the best of each family are kept; the files of other trials are deleted as soon as
-    better trials have ended. Which trials are kept depends on the results alone, not on their order.
+    Only the best trials, 30 to 500 by the size of their files, and the best of each family are kept; the files of other
+    trials are deleted as soon as better trials have ended. Which trials are kept depends on the results alone, not on
+    their order.
 
     Parameters
     ----------
@@ -113,15 +116,18 @@ class OutOfFold:
         self.random_state = 0 if search is None else search.random_state
         self.records: list[TrialRecord] = []
         self._search = search
+        row_bytes = 8 if self.y.dtype.kind == "f" else 4 * (1 + int(y.max(initial=0)))
+        self._most = int(np.clip(_BYTES // (row_bytes * max(1, len(self.rows))), _FEWEST_KEPT, _MOST_KEPT))
 
     def add(self, record: TrialRecord) -> None:
         """Take note of a trial that has ended, and delete the files of trials that are no longer kept."""
         if record.repeats:
             return
         known = [*self.records, record]
-        self.records = _best_of(known, self._search)
+        self.records = _best_of(known, self._search, self._most)
+        kept = {one.number for one in self.records}
         for one in known:
-            if one not in self.records:
+            if one.number not in kept:
                 _delete(self.folder, one.number)
 
     def predictions(self, number: int) -> Predictions | None:
@@ -149,12 +155,12 @@ def _predictions(kind: str, stored: Array) -> Predictions:
     return Predictions(codes, decision=stored)
 
 
-def _best_of(records: Sequence[TrialRecord], search: SearchRecord | None) -> list[TrialRecord]:
+def _best_of(records: Sequence[TrialRecord], search: SearchRecord | None, most: int) -> list[TrialRecord]:
     """Return the trials to keep: the best ones, and the best of each family."""
     whole = [record for record in records if record.state in ("complete", "stopped") and not record.early]
     ranked = [record for record in rank(whole, search) if record.score is not None]
     first = {record.family: record.number for record in reversed(ranked)}
-    return [record for n, record in enumerate(ranked) if n < _KEPT or first[record.family] == record.number]
+    return [record for n, record in enumerate(ranked) if n < most or first[record.family] == record.number]
 
 
 def _file(folder: Path, number: int, kind: str) -> Path:

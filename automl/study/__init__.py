@@ -3,11 +3,13 @@
 from optuna import Study
 
 from automl.study.attributes import (
+    read_corrected,
     read_ensemble,
     read_records,
     read_run,
     read_search,
     read_settings,
+    save_corrected,
     save_ensemble,
     save_run,
     save_settings,
@@ -35,6 +37,7 @@ __all__ = [
     "Study",
     "create_study",
     "open_lease",
+    "save_corrected",
     "save_ensemble",
     "save_run",
     "save_settings",
@@ -44,6 +47,7 @@ __all__ = [
     "make_sampler",
     "param_importances",
     "predictions_folder",
+    "read_corrected",
     "read_ensemble",
     "read_records",
     "read_run",

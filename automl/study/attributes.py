@@ -26,12 +26,14 @@ __all__ = [
     "cohort_of",
     "leader_of",
     "proposed_configuration",
+    "read_corrected",
     "read_ensemble",
     "read_records",
     "read_run",
     "read_search",
     "read_settings",
     "records_of",
+    "save_corrected",
     "save_ensemble",
     "save_run",
     "save_search",
@@ -85,6 +87,16 @@ def read_ensemble(study: optuna.Study) -> EnsembleRecord | None:
     """Return the ensemble of a study's last search; None if it made none."""
     saved = study.user_attrs.get("ensemble")
     return None if saved is None else EnsembleRecord.model_validate(saved)
+
+
+def read_corrected(study: optuna.Study) -> dict[str, Any] | None:
+    """Return the corrected score of a study's best trial as plain values; None if there is none."""
+    return study.user_attrs.get("corrected")
+
+
+def save_corrected(study: optuna.Study, corrected: Mapping[str, Any]) -> None:
+    """Save the corrected score of a study's best trial."""
+    study.set_user_attr("corrected", dict(corrected))
 
 
 def save_ensemble(study: optuna.Study, ensemble: EnsembleRecord) -> None:

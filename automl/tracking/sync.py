@@ -68,6 +68,7 @@ def finish_run(
     ensemble: EnsembleRecord | None = None,
     *,
     last: bool,
+    **metrics: float,
 ) -> None:
     """Write the queued runs and the summary of a search.
 
@@ -78,7 +79,7 @@ def finish_run(
     if answers and any(tracker.run_id(record.number) is None for record in records):
         with suppress(StoreError):
             tracker.reconcile(records if last else None)
-    summarize(tracker, facts, records, best, front, ensemble, seconds=seconds)
+    summarize(tracker, facts, records, best, front, ensemble, seconds=seconds, **metrics)
     tracker.flush(FLUSH_SECONDS if answers else 0)
 
 

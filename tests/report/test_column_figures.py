@@ -58,3 +58,19 @@ def test_effects_of_classes_have_a_line_each():
     assert labels == ["low", "mid", r"\$\frac\$<b>"]
     assert len(figure.axes[0].lines) == 3
     figure._repr_png_()
+
+
+def test_effects_of_dates_are_on_an_axis_of_dates():
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=90)})
+    y = (frame["day"] - frame["day"].min()).dt.days.to_numpy(dtype=float)
+
+    def predict(rows):
+        return Predictions((rows["day"] - frame["day"].min()).dt.days.to_numpy(dtype=float))
+
+    found = explain(
+        [Part(predict, frame, y, np.arange(90))], metric_for("r2", "regression"), decode=lambda values: values
+    )
+    (axes,) = column_figures.effects(found).axes
+    x, mean = axes.lines[-1].get_data()
+    assert pd.Timestamp(x[0]).year == 2024
+    assert mean[-1] - mean[0] == (pd.Timestamp(x[-1]) - pd.Timestamp(x[0])).days

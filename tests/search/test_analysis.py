@@ -23,6 +23,14 @@ def test_search_plot_draws_its_trials(folder):
     shown = {int(number) for one in figure.axes[0].collections for number, _ in one.get_offsets()}
     assert shown == set(search.leaderboard_.query("score == score").trial)
     assert search.plot.importances().axes
+    corrected = search.corrected_score_
+    assert corrected.selected == pytest.approx(search.best_score_, abs=1e-6)
+    assert corrected.low < corrected.score < corrected.high
+    assert corrected.baseline == pytest.approx(0.5)
+    assert search.leaderboard_["corrected"].dropna().tolist() == [corrected.score]
+    metrics = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_).data.metrics
+    assert metrics["corrected_score"] == pytest.approx(corrected.score)
+    assert metrics["corrected_low"] < metrics["corrected_high"]
     correct = float(search.plot.confusion().axes[0].get_title().partition("%")[0])
     sizes = [len(valid) for _, valid in search._winner.plan.folds]
     assert len(set(sizes)) == 1  # so that the mean over folds is that over rows
@@ -40,7 +48,7 @@ def test_search_report_is_a_file_and_an_artifact(folder, monkeypatch, capsys):
     ).fit(*small())
     written = search.report("mine.html").read_text()
     assert "a b" in Page(written).text
-    client = MlflowClient("sqlite:///mlruns/mlflow.db")
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     assert [one.path for one in client.list_artifacts(search.run_id_)] == ["report.html"]
     monkeypatch.setattr(sys, "argv", ["automl", "report", "a b", "-o", "theirs.html"])
     with pytest.raises(SystemExit) as stop:
@@ -49,5 +57,7 @@ def test_search_report_is_a_file_and_an_artifact(folder, monkeypatch, capsys):
     assert "report written to theirs.html" in capsys.readouterr().out
     theirs = Page((folder / "theirs.html").read_text())
     assert theirs.cells == Page(written).cells
+    assert "best trial, corrected" in theirs.cells
+    assert "Expected on new rows" in theirs.text
     with pytest.raises(SettingError, match="path: must be a file that can be written; got no/such.html"):
         search.report("no/such.html")
