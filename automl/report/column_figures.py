@@ -81,9 +81,9 @@ def _draw(panel: Axes, effect: Effect, explanation: Explanation) -> None:
             label=label,
         )
     if dates:
-        locator = AutoDateLocator(maxticks=5)
+        locator = AutoDateLocator(maxticks=5)  # type: ignore[no-untyped-call]
         panel.xaxis.set_major_locator(locator)
-        panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     elif not numeric:
         labels = [plain(value, 14) for value in effect.values]
         panel.set_xticks(x, labels, rotation=30 if sum(map(len, labels)) > 30 else 0)
