@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -52,17 +53,17 @@ class FittedSearch(BaseEstimator):
 
     def predict(self, X: Any) -> Any:
         """Return predictions of the ensemble, or of the best pipeline without one; shape (n,)."""
-        return self._model().predict(X)
+        return self._predicted("predict", X)
 
     @available_if(_model_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
         """Return class probabilities, shape (n, n_classes), in the order of ``classes_``."""
-        return self._model().predict_proba(X)
+        return self._predicted("predict_proba", X)
 
     @available_if(_model_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
         """Return decision scores, shape (n,) or (n, n_classes)."""
-        return self._model().decision_function(X)
+        return self._predicted("decision_function", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the ensemble, or of the best pipeline without one, on other rows, by ``scoring``."""
@@ -188,6 +189,13 @@ class FittedSearch(BaseEstimator):
             If there is no ensemble.
         """
         return self._winner.save(self._model(what), path)
+
+    def _predicted(self, method: str, X: Any) -> Any:
+        """Call a method of the model; a table without rows gives an empty array of the right shape."""
+        predict = getattr(self._model(), method)
+        if np.shape(X)[:1] != (0,):
+            return predict(X)
+        return predict(self._winner.plan.example)[:0]
 
     def _forget(self) -> None:
         """Delete the attributes of an earlier fit."""

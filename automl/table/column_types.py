@@ -99,11 +99,8 @@ def column_format(column: pd.Series, kind: str, *, decimal: str = ".") -> str:
 
 def _sign(texts: np.ndarray, decimal: str) -> str:
     """Return "," for decimal commas, else ""."""
-    return (
-        ","
-        if decimal_sign(texts, decimal) == "," and any("," in text or "." in text for text in texts)
-        else ""
-    )
+    commas = decimal_sign(texts, decimal) == ","
+    return "," if commas and any("," in text or "." in text for text in texts) else ""
 
 
 def _is_date(dtype: Any) -> bool:
@@ -111,14 +108,16 @@ def _is_date(dtype: Any) -> bool:
 
 
 def _is_number(dtype: Any) -> bool:
-    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype)
+    numbers = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    return numbers or pd.api.types.is_timedelta64_dtype(dtype)
 
 
 def _is_constant(column: pd.Series) -> bool:
     first, last = column.iloc[0], column.iloc[-1]
     if not (pd.isna(first) or pd.isna(last)) and first != last:
         return False
-    return bool(column.isna().all() if pd.isna(first) else (column == first).all())
+    missing = column.isna()
+    return bool(missing.all() if pd.isna(first) else not missing.any() and (column == first).all())
 
 
 def _numbers_rows(values: np.ndarray, name: object, target: TargetOrder | None) -> bool:

@@ -70,7 +70,8 @@ def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 def dense(column: pd.Series) -> pd.Series:
     """Return a column without pandas' sparse dtype, and objects with their inferred dtype."""
     if isinstance(column.dtype, pd.SparseDtype):
-        return pd.Series(np.asarray(column), index=column.index, name=column.name)
+        cells: Any = column.array
+        return pd.Series(cells.to_dense(), index=column.index, name=column.name)
     return column.infer_objects() if column.dtype == object else column
 
 
@@ -94,7 +95,9 @@ def as_numbers(column: pd.Series, decimal: str = ".") -> Converted:
         values = column.dt.total_seconds().to_numpy(dtype=float)
     elif dtype == np.float64:
         values = column.to_numpy()  # no copy: most of a large table is this
-    elif pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+    elif (
+        pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    ) and not pd.api.types.is_complex_dtype(dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
         codes, texts = distinct_texts(column)

@@ -125,10 +125,12 @@ def _as_utf8(content: bytes | pa.Buffer, encoding: str | None) -> pa.Buffer:
 
 
 def _sample(text: pa.Buffer) -> str:
-    head = str(text[:_SAMPLE_BYTES].to_pybytes(), "utf-8", "ignore").lstrip("\ufeff")
-    if len(text) > _SAMPLE_BYTES and "\n" in head:
-        head = head[: head.rindex("\n") + 1]
-    return head
+    """Return the first lines."""
+    size = _SAMPLE_BYTES
+    while size < len(text) and b"\n" not in text[:size].to_pybytes():
+        size *= 4
+    head = str(text[:size].to_pybytes(), "utf-8", "ignore").lstrip("\ufeff")
+    return head[: head.rindex("\n") + 1] if len(text) > size and "\n" in head else head
 
 
 def _records(sample: str, separator: str) -> list[list[str]]:
@@ -241,6 +243,7 @@ def _marked_numbers(cells: pa.ChunkedArray) -> pd.Series | None:
 
 def _truths(cells: pa.ChunkedArray) -> pd.Series | None:
     lower = pc.utf8_lower(cells)
-    if not pc.all(pc.is_in(lower, pa.array(["true", "false"], pa.large_string()))).as_py():
+    if not pc.all(pc.is_in(lower.drop_null(), pa.array(["true", "false"], pa.large_string()))).as_py():
         return None
-    return _pandas(pc.equal(lower, "true"))
+    truths = _pandas(pc.equal(lower, "true"))
+    return truths.astype("boolean") if cells.null_count else truths

@@ -111,14 +111,15 @@ def decimal_sign(texts: np.ndarray, prefer: str = ".") -> str:
     texts : ndarray of str, shape (n,)
         Distinct texts of a column, without surrounding blanks.
     prefer : {".", ","}
-        The sign for numbers such as "1,234", which may have either.
+        The sign for numbers such as "1,234", which may have either; amounts in $, £ and ₹ have points.
 
     Examples
     --------
     >>> [decimal_sign(np.array(texts, object)) for texts in (["1,5", "NA"], ["1,234"], ["01067"], ["1.5", "2,5"])]
     [',', '.', '', '']
     """
-    signs: tuple[str, ...] = DECIMAL_SIGNS if prefer == "." else DECIMAL_SIGNS[::-1]
+    points = prefer == "." or any(text[:1] in "$£₹" for text in texts[:_SAMPLE])
+    signs: tuple[str, ...] = DECIMAL_SIGNS if points else DECIMAL_SIGNS[::-1]
     for some in (texts[:_SAMPLE], texts):
         cells = pa.array(some, pa.large_string())
         if _match(cells, _CODE).any():

@@ -101,10 +101,12 @@ def quoted(names: list[str], most: int = 5) -> str:
 
 
 def _is_named(X: Any) -> bool:
-    tabular = hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_pandas") or _is_records(X)
-    return (tabular and not isinstance(X, pd.Series)) or getattr(
-        getattr(X, "dtype", None), "names", None
-    ) is not None
+    if isinstance(X, pd.Series):
+        return False
+    tabular = any(hasattr(X, name) for name in ("__arrow_c_stream__", "to_pandas", "collect")) or _is_records(
+        X
+    )
+    return tabular or getattr(getattr(X, "dtype", None), "names", None) is not None
 
 
 def _is_records(X: Any) -> bool:
@@ -117,23 +119,27 @@ def _named_frame(X: Any) -> pd.DataFrame | None:
         return X
     if not _is_named(X):
         return None
-    if hasattr(X, "collect") and not hasattr(X, "__arrow_c_stream__"):
-        X = X.collect()
+    if hasattr(X, "collect"):
+        X = X.collect()  # polars.LazyFrame
     if hasattr(X, "__arrow_c_stream__"):
-        import pyarrow
+        return _from_arrow(X)
+    return pd.DataFrame(X.to_pandas() if hasattr(X, "to_pandas") else X)
 
-        table = X if isinstance(X, pyarrow.Table) else pyarrow.table(X)
-        plain = [
-            column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
-            for column in table.columns
-        ]
-        frame = pyarrow.table(plain, names=[f"{i}" for i in range(len(plain))]).to_pandas(
-            date_as_object=False
-        )
-        return pd.DataFrame(frame.set_axis(table.column_names, axis=1), copy=False)
-    if hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    return pd.DataFrame(X)
+
+def _from_arrow(X: Any) -> pd.DataFrame | None:
+    import pyarrow
+
+    try:
+        table = pyarrow.table(X)
+    except pyarrow.ArrowInvalid:  # one column
+        return None
+    columns = [
+        column.cast(pyarrow.float64()) if pyarrow.types.is_decimal(column.type) else column
+        for column in table.columns
+    ]
+    names = [str(i) for i in range(len(columns))]  # pandas would drop one of two equal names
+    frame: pd.DataFrame = pyarrow.table(columns, names=names).to_pandas(date_as_object=False)
+    return frame.set_axis(table.column_names, axis=1)
 
 
 def _array_frame(X: Any) -> pd.DataFrame:

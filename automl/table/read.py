@@ -103,7 +103,7 @@ def read_table(
 
 def _read_jsonl(file: Path) -> pd.DataFrame:
     rows = []
-    for number, line in enumerate(_bytes(file).decode("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(str(_bytes(file), "utf-8-sig").splitlines(), 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))
@@ -138,7 +138,7 @@ def _read_excel(file: Path) -> pd.DataFrame:
     try:
         with pd.ExcelFile(file, engine="openpyxl") as book:
             first, *others = book.sheet_names
-            frame = book.parse(first, keep_default_na=False, na_values=[""], header=None, dtype=object)
+            frame = pd.read_excel(book, keep_default_na=False, na_values=[""], header=None, dtype=object)
     except ImportError as error:
         raise TableError(
             Fault(str(file), "needs the package openpyxl", "none installed", f"Run {_EXCEL}.")
