@@ -287,6 +287,8 @@ class SearchRecord(_Record):
         Seed of the search.
     columns : dict of str to str
         Type of each column.
+    types : dict of str to str
+        Types of columns that the user asked for.
     left_out : tuple of str
         Excluded columns and values of the space, each with the reason.
     content, folds, weights : str
@@ -340,6 +342,7 @@ class SearchRecord(_Record):
     time_column: str = ""
     directions: tuple[Literal["maximize", "minimize"], ...] = ("maximize",)
     constraints: dict[str, float] = Field(default_factory=dict)
+    types: dict[str, str] = Field(default_factory=dict)
     blas_threads: int = 1
 
     @property

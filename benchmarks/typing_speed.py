@@ -1,8 +1,8 @@
 """Reading and typing a table of text, against `pandas.read_csv`: `python benchmarks/typing_speed.py`.
 
 A CSV file of numbers, decimal commas, amounts, dates, categories, codes and distinct texts is read by
-`pandas.read_csv`, by `automl.read_table`, and by `automl.read_table` with the decision and conversion of all types. To reach: all of it
-takes at most twice the processor time of pandas. The last line types a table of 10,000 columns.
+`pandas.read_csv`, by `automl.read_table`, and by `automl.read_table` with the decision and conversion of all types.
+To reach: all of it takes at most twice the processor time of pandas. The last line types a table of 10,000 columns.
 """
 
 from __future__ import annotations

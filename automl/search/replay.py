@@ -141,6 +141,7 @@ def replay_run(
         sample_weight=sample_weight if sample_weight is not None else facts.sample_weight or None,
         settings=_target_settings(facts),
         random_state=facts.random_state,
+        types=facts.types,
         n_columns=facts.n_columns,
     )
     _check(plan, facts)

@@ -53,7 +53,8 @@ def check_same(study: Study, new: SearchRecord, space: Space) -> bool:
         rule = f"must be {old.positive_class}, as in the study"
         faults.append(Fault("positive_class", rule, new.positive_class or "none"))
     if changed := _changed_columns(old.columns, new.columns):
-        faults.append(Fault("table", "must have the columns of the study", changed))
+        remedy = 'Types may be asked for: columns={"NAME": "categorical"}; "drop" leaves a column out.'
+        faults.append(Fault("table", "must have the columns of the study", changed, remedy))
     if not faults and old.content and old.content != new.content:
         faults.append(Fault("table", "must hold the values that the study was started on", "others"))
     elif not faults and old.weights != new.weights:
@@ -93,9 +94,14 @@ def _changed_columns(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     gone, came = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
     parts = [f"no {', '.join(gone)}"] if gone else []
     parts += [f"{', '.join(came)} besides"] if came else []
-    kinds = [name for name in old if name in new and old[name] != new[name]]
+    kinds = [name for name in old if name in new and _used(old[name]) != _used(new[name])]
     parts += [f"{name} as {new[name]} instead of {old[name]}" for name in kinds]
     return "; ".join(parts)
+
+
+def _used(kind: str) -> str:
+    """Return a column type; identifiers and constants are equal to columns dropped on request."""
+    return "drop" if kind in ("identifier", "constant", "drop") else kind
 
 
 def _space_faults(study: Study, space: Space) -> list[Fault]:

@@ -144,6 +144,7 @@ def make_spec(
         random_state=settings["random_state"],
         epoch_steps=plan.epoch_steps,
         columns=plan.columns.column_types_,
+        types=dict(plan.columns.types or {}),
         left_out=plan.excluded,
         file=plan.file,
         cv=cv

@@ -32,7 +32,7 @@ _MAX_PARAM = 6_000
 _MAX_TAG = 8_000
 
 # Fields of records that tags hold as JSON.
-_JSON = ("configuration", "constraints", "directions", "excess", "fold_scores", "class_weights")
+_JSON = ("configuration", "constraints", "directions", "excess", "fold_scores", "class_weights", "types")
 
 # MLflow shows a killed run like a crash. Pruning is a decision of the search: the tag ``automl.state`` has it.
 _STATUS: dict[State, str] = {

@@ -86,6 +86,7 @@ def test_resume_without_a_study_starts_one(folder):
 
 
 X, y = small()
+UNRELATED = X.a[::-1].set_axis(X.index).rename("up")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ X, y = small()
         ((X.rename(columns={"a": "z"}), y), {}, ["no a; z besides"]),
         ((X.assign(a=X.a * 2), y), {}, ["must hold the values that the study was started on"]),
         ((X, ~y), {}, ["must hold the values that the study was started on"]),
-        ((X, X.a.rename("up")), {"scoring": "r2"}, ["task: must be binary", "scoring: must be roc_auc"]),
+        ((X, UNRELATED), {"scoring": "r2"}, ["task: must be binary", "scoring: must be roc_auc"]),
         ((X, y), {"scoring": "accuracy", "random_state": 3}, ["got accuracy", "random_state: must be 0"]),
         ((X, y.rename("down")), {"cv": 4}, ["target: must be up", "n_folds: must be 3, .* got 4"]),
         ((X, y), {"cv": KFold(3)}, ["cv: must give the folds of the study"]),
