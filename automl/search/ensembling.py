@@ -96,7 +96,7 @@ def _estimator(
 ) -> EnsembleClassifier | EnsembleRegressor:
     make = EnsembleRegressor if plan.target.classes is None else EnsembleClassifier
     members = [fitted[number] for number, _ in chosen.members]
-    return make.of_fitted(plan.columns, members, [weight for _, weight in chosen.members])
+    return make.of_fitted(plan.columns.fixed(), members, [weight for _, weight in chosen.members])
 
 
 def _within_limits(chosen: EnsembleRecord, fitted: Mapping[int, Pipeline], plan: Plan) -> bool:

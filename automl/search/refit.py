@@ -39,4 +39,4 @@ def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> 
 
 def with_columns(plan: Plan, steps: Pipeline) -> Pipeline:
     """Return fitted steps behind the first step, which takes raw tables."""
-    return Pipeline([("columns", plan.columns), *steps.steps])
+    return Pipeline([("columns", plan.columns.fixed()), *steps.steps])

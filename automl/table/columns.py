@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -132,9 +133,10 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         return self.column_types_
 
     def fixed(self) -> TypedColumns:
-        """Return an unfitted copy that keeps these types and formats on other rows."""
+        """Return a fitted copy whose clones keep these types and formats when they are fitted on other rows."""
         check_is_fitted(self)
-        return TypedColumns(self.text, self.column_types_, self.date_formats_ | self.number_formats_)
+        same = copy(self)
+        return same.set_params(types=self.column_types_, formats=self.date_formats_ | self.number_formats_)
 
     def transform(self, X: Any) -> pd.DataFrame:
         """Return the usable columns, each converted to its type.
