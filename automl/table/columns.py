@@ -136,7 +136,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         """Return a fitted copy whose clones keep these types and formats when they are fitted on other rows."""
         check_is_fitted(self)
         same = copy(self)
-        return same.set_params(types=self.column_types_, formats=self.date_formats_ | self.number_formats_)
+        same.types, same.formats = self.column_types_, self.date_formats_ | self.number_formats_
+        return same
 
     def transform(self, X: Any) -> pd.DataFrame:
         """Return the usable columns, each converted to its type.
