@@ -47,7 +47,7 @@ class _QuickLinear(BaseEstimator):
         self.l2 = l2
         self.random_state = random_state
 
-    def _fit(self, X: Any, y: Array, task: str, n_outputs: int, model: Any) -> None:
+    def _fit(self, X: Any, y: Array, task: str, n_outputs: int, model: Any, sample_weight: Any) -> None:
         """Fit to classes 0, 1, ... or to numbers."""
         X = np.asarray(X)
         n_columns = min(X.shape[1], _MAX_COLUMNS)
@@ -64,7 +64,11 @@ class _QuickLinear(BaseEstimator):
             sample = sample[:, self.columns_]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model_: Pipeline = make_pipeline(StandardScaler(), model).fit(sample, target)
+            pipeline = make_pipeline(StandardScaler(), model)
+            weights = {}
+            if sample_weight is not None:
+                weights[f"{pipeline.steps[-1][0]}__sample_weight"] = np.asarray(sample_weight)[rows]
+            self.model_: Pipeline = pipeline.fit(sample, target, **weights)
         self.n_features_in_ = X.shape[1]
 
     def _selected(self, X: Any) -> Array:
@@ -85,11 +89,11 @@ class QuickLinearClassifier(ClassifierMixin, _QuickLinear):
     ['low', 'high']
     """
 
-    def fit(self, X: Any, y: Any) -> QuickLinearClassifier:
-        """Fit to rows (n, d) and labels (n,)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> QuickLinearClassifier:
+        """Fit to rows (n, d) and labels (n,), with optional row weights (n,)."""
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         model = LogisticRegression(C=1 / self.l2, max_iter=100, tol=1e-3)
-        self._fit(X, codes, "multiclass", len(self.classes_), model)
+        self._fit(X, codes, "multiclass", len(self.classes_), model, sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -113,9 +117,10 @@ class QuickLinearRegressor(RegressorMixin, _QuickLinear):
     [6.0]
     """
 
-    def fit(self, X: Any, y: Any) -> QuickLinearRegressor:
-        """Fit to rows (n, d) and numbers (n,)."""
-        self._fit(X, np.asarray(y, dtype=float), "regression", 1, Ridge(alpha=self.l2))
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> QuickLinearRegressor:
+        """Fit to rows (n, d) and numbers (n,), with optional row weights (n,)."""
+        y = np.asarray(y, dtype=float)
+        self._fit(X, y, "regression", 1, Ridge(alpha=self.l2), sample_weight)
         return self
 
     def predict(self, X: Any) -> Array:

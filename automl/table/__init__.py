@@ -11,7 +11,7 @@ from automl.table.leaks import check_leaks
 from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
-from automl.table.rows import RareClasses, TrainingRows, training_rows, used_part
+from automl.table.rows import RareClasses, TrainingRows, training_rows
 from automl.table.splits import Folds, Split, default_split, is_time, make_folds, stratified_order
 from automl.table.target import Target, as_series
 from automl.table.target_transform import TARGET_TRANSFORMS, TargetTransform
@@ -57,5 +57,4 @@ __all__ = [
     "stratified_order",
     "training_rows",
     "usable_columns",
-    "used_part",
 ]

@@ -18,7 +18,7 @@ from automl.table.target import as_series
 from automl.table.task import numbers_of
 from automl.table.weights import weights_faults
 
-__all__ = ["RareClasses", "TrainingRows", "training_rows", "used_part"]
+__all__ = ["RareClasses", "TrainingRows", "training_rows"]
 
 RareClasses = Literal["error", "merge", "drop"]
 
@@ -37,10 +37,6 @@ class TrainingRows:
         The target.
     sample_weight, groups, time : ndarray of shape (n,) or None
         Weight, group and time of each row.
-    kept : ndarray of shape (n,) or None
-        Row numbers in the given table; None if all rows are used.
-    no_features : tuple of str
-        Columns of weights and groups.
     merged : dict
         Rare labels and the label they were merged into.
     """
@@ -50,8 +46,6 @@ class TrainingRows:
     sample_weight: np.ndarray | None = None
     groups: np.ndarray | None = None
     time: np.ndarray | None = None
-    kept: np.ndarray | None = None
-    no_features: tuple[str, ...] = ()
     merged: dict[Any, Any] = field(default_factory=dict)
 
     def take(self, mask: np.ndarray) -> TrainingRows:
@@ -61,9 +55,8 @@ class TrainingRows:
         rows = np.flatnonzero(mask)
         return replace(
             self,
-            X=used_part(self.X, rows, ()),
+            X=_part(self.X, rows, ()),
             y=self.y.iloc[rows],
-            kept=rows if self.kept is None else self.kept[rows],
             sample_weight=_of(self.sample_weight, rows),
             groups=_of(self.groups, rows),
             time=_of(self.time, rows),
@@ -179,16 +172,15 @@ def training_rows(
     if faults:
         raise SettingError(faults)
     return TrainingRows(
-        used_part(X, None, no_features),
+        _part(X, None, no_features),
         column,
         None if sample_weight is None else np.asarray(sample_weight, dtype=float),
         None if groups is None else np.asarray(groups),
         time,
-        no_features=no_features,
     )
 
 
-def used_part(X: Any, rows: np.ndarray | None, no_features: Sequence[str]) -> Any:
+def _part(X: Any, rows: np.ndarray | None, no_features: Sequence[str]) -> Any:
     """Return the rows of a table with these numbers, None for all, without some columns."""
     if rows is None and not no_features:
         return X
