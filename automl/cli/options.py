@@ -27,6 +27,7 @@ __all__ = [
     "RareClasses",
     "Sampler",
     "Scoring",
+    "Scratch",
     "ShowProgress",
     "SpaceName",
     "Storage",
@@ -162,6 +163,12 @@ UseEnsemble = Annotated[
     typer.Option("--ensemble/--no-ensemble", help="Average the best trials where that predicts better."),
 ]
 ShowProgress = Annotated[bool, typer.Option(help="Show progress.")]
+Scratch = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder for temporary files.", metavar="FOLDER", show_default="TMPDIR, or one with room"
+    ),
+]
 AllowIncludes = Annotated[
     list[str] | None,
     typer.Option(

@@ -28,6 +28,7 @@ from automl.cli.options import (
     RareClasses,
     Sampler,
     Scoring,
+    Scratch,
     ShowProgress,
     SpaceName,
     Storage,
@@ -81,6 +82,7 @@ def search(
     output: ModelFolder = None,
     progress: ShowProgress = True,
     column: ColumnTypes = None,
+    scratch: Scratch = None,
     allow_import: AllowImport = None,
     allow_includes: AllowIncludes = None,
 ) -> None:
@@ -138,6 +140,7 @@ def resume(
     tracking_uri: TrackingUri = None,
     output: ModelFolder = None,
     progress: ShowProgress = True,
+    scratch: Scratch = None,
     allow_import: AllowImport = None,
     allow_includes: AllowIncludes = None,
 ) -> None:
@@ -168,6 +171,7 @@ def resume(
         "n_jobs": n_jobs,
         "allow_imports": allow_import,
         "allow_includes": allow_includes,
+        "scratch": scratch,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     if n_trials is not None and timeout is None:

@@ -112,6 +112,8 @@ class Search(FittedSearch):
     columns : dict of str to str or None, default=None
         Types of columns by name: ``"numeric"``, ``"categorical"``, ``"datetime"``, ``"text"`` or ``"drop"``. The types
         of other columns follow from their values.
+    scratch : str or None, default=None
+        Folder for temporary files. None is the system's temporary folder, or another one if that has no room.
     allow_imports : str or sequence of str, default=()
         Packages whose classes ``estimator:`` in a space may name, beside scikit-learn, automl, lightgbm, xgboost and
         catboost.
@@ -215,6 +217,7 @@ class Search(FittedSearch):
         ensemble: bool = True,
         progress: bool = True,
         columns: Mapping[str, str] | None = None,
+        scratch: str | None = None,
         allow_imports: str | Sequence[str] = (),
         allow_includes: str | Sequence[str] = (),
     ) -> None:
@@ -247,6 +250,7 @@ class Search(FittedSearch):
         self.ensemble = ensemble
         self.progress = progress
         self.columns = columns
+        self.scratch = scratch
         self.allow_imports = allow_imports
         self.allow_includes = allow_includes
 

@@ -19,6 +19,7 @@ from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.loop import Loop
 from automl.search.plan import Plan
 from automl.search.resume import check_same
+from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
 from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
 from automl.study import (
@@ -49,6 +50,7 @@ __all__ = ["SearchRun", "open_search"]
 
 _OPENING = 2.7  # seconds that opening MLflow takes on an idle machine; the ratio is the slowness of this one
 _FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
+_SCRATCH = 64  # bytes of temporary files for a cell of the table: its folds under eight preprocessings
 _SYNC_OPTIONS = ("storage", "tracking_uri", "experiment_name")
 
 
@@ -224,6 +226,7 @@ def open_search(
     out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts, plan.weights.score)
     context = replace(plan.worker_context(facts), predictions=out_of_fold.folder)
     with (
+        scratch_folder(settings["scratch"], _SCRATCH * plan.frame.size),
         open_lease(facts.study_name, settings["storage"]) as lease,
         Progress() if settings["progress"] else NullProgress() as progress,
         closing(start_workers(context, spec)) as workers,

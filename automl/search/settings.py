@@ -47,6 +47,7 @@ SETTINGS: dict[str, Parameter] = {
     "ensemble": Parameter(Boolean(), True, "whether an ensemble of the best trials is made"),
     "progress": Parameter(Boolean(), True, "whether progress is shown"),
     "resume": Parameter(Boolean(), True, "whether an existing study is continued"),
+    "scratch": Parameter(_TEXT, None, "the folder of temporary files"),
     "allow_imports": Parameter(
         Union((Text(), ListOf(Text()))), (), "packages whose classes a space may name"
     ),

@@ -25,7 +25,16 @@ _SHOWN = (
     *("task", "positive_class", "class_weight", "rare_classes", "time_column"),
 )
 # Settings that each process has for itself; another process does not need them to resume.
-_PRIVATE = ("study_name", "storage", "resume", "progress", "callbacks", "tracking_uri", "allow_includes")
+_PRIVATE = (
+    "study_name",
+    "storage",
+    "resume",
+    "progress",
+    "callbacks",
+    "tracking_uri",
+    "allow_includes",
+    "scratch",
+)
 
 
 class SearchSpec(BaseModel):

@@ -20,7 +20,7 @@ import cloudpickle
 import joblib
 from typing_extensions import override
 
-from automl.errors import Fault, SettingError
+from automl.errors import Fault, SettingError, StoreError
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.memory import format_bytes, process_tree_rss
@@ -61,6 +61,12 @@ class ProcessWorkers(Workers):
         self._context_file = self._folder / "context.joblib"
         try:
             _write(context, self._context_file)
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise StoreError(
+                f"scratch: {self._folder.parent} has no room for the table ({error.strerror or error}). Make room, or "
+                "name another folder with scratch=."
+            ) from error
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
