@@ -140,6 +140,12 @@ def _cosine_restarts(t: Array, total: Array, h: Params) -> Array:
     return _half_cosine(np.clip((t - begin) / length, 0, 1), h["final"])
 
 
+def _cosine_log(t: Array, total: Array, h: Params) -> Array:
+    """Return cosine waves, each twice as long as the one before (Holzmueller et al., arXiv 2407.04491)."""
+    waves = np.log2(1 + (2 ** h["cycles"] - 1) * _done(t, total))
+    return np.asarray(0.5 * (1 - np.cos(2 * np.pi * waves)))
+
+
 def _one_cycle(t: Array, total: Array, h: Params) -> Array:
     """Return half cosines from ``start`` up to 1, then down to ``final`` (Smith and Topin, arXiv 1708.07120)."""
     done, rise = _done(t, total), h["rise"]
@@ -197,6 +203,10 @@ SCHEDULES: dict[str, Schedule] = {
             "growth": Parameter(Number(1), 2.0, "factor by which each cycle is longer than the one before"),
         }
         | _FINAL,
+    ),
+    "cosine_log": Schedule(
+        _cosine_log,
+        {"cycles": Parameter(Number(1, integer=True), 4, "number of waves, from 0 to 1 and to 0")},
     ),
     "one_cycle": Schedule(
         _one_cycle,

@@ -28,7 +28,7 @@ class TransformedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ----------
     regressor : regressor
         The regressor to fit.
-    transform : {"log", "quantile"}
+    transform : {"clip", "log", "quantile"}
         See `TargetTransform`.
     random_state : int
         Seed of the transform.

@@ -179,7 +179,8 @@ PREPROCESS = Section(
                     "transform": Parameter(
                         OneOf(("none", *TARGET_TRANSFORMS)),
                         "none",
-                        "Whether models learn the logarithm or normal scores of the target, and predict the target.",
+                        "Whether models learn the logarithm or normal scores of the target; clip, log and quantile "
+                        "keep predictions in the range of the training target.",
                     ),
                 }
             ),

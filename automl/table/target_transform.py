@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["TARGET_TRANSFORMS", "TargetTransform"]
 
-TARGET_TRANSFORMS = ("log", "quantile")
+TARGET_TRANSFORMS = ("clip", "log", "quantile")
 
 
 class TargetTransform(TransformerMixin, BaseEstimator):
@@ -21,9 +21,9 @@ class TargetTransform(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    kind : {"log", "quantile"}
-        "log": the logarithm, or the sign times log(1 + absolute value) if a training value is not positive.
-        "quantile": normal scores of the ranks.
+    kind : {"clip", "log", "quantile"}
+        "clip": no transform, only the range. "log": the logarithm, or the sign times log(1 + absolute value) if a
+        training value is not positive. "quantile": normal scores of the ranks.
     random_state : int
         Seed of the rows that the quantiles are computed from, if there are more than 10,000.
 
@@ -70,6 +70,8 @@ class TargetTransform(TransformerMixin, BaseEstimator):
         """Return the transformed target, shape (n,)."""
         check_is_fitted(self)
         y = np.asarray(y, dtype=float)
+        if self.kind == "clip":
+            return y
         if self.kind == "quantile":
             scores: np.ndarray = self.quantiles_.transform(y[:, None])[:, 0]
             return scores
@@ -83,7 +85,9 @@ class TargetTransform(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         y = np.asarray(y, dtype=float)
         with np.errstate(over="ignore"):  # beyond the range
-            if self.kind == "quantile":
+            if self.kind == "clip":
+                values = y
+            elif self.kind == "quantile":
                 values = self.quantiles_.inverse_transform(y[:, None])[:, 0]
             elif self.positive_:
                 values = np.exp(y)

@@ -54,6 +54,7 @@ VALUES = {
     "start": [0.0, 0.3],
     "patience": [0, 2],
     "threshold": [1e-3, 0.1],
+    "cycles": [1, 4],
 }
 
 

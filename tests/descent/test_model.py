@@ -139,9 +139,20 @@ ACTIVATION_VALUES = [
     ("gelu", 0.0, 0.0, 0.5),
     ("gelu", 1.0, 0.84119199, 1.08296408),
     ("gelu", -1.0, -0.15880801, -0.08296408),
+    ("mish", 0.0, 0.0, 0.6),
+    ("mish", np.log(3), 15 / 17 * np.log(3), 15 / 17 + 0.75 * (1 - (15 / 17) ** 2) * np.log(3)),
+    ("selu", 2.0, 2 * 1.05070099, 1.05070099),
+    ("selu", -np.log(2), -0.5 * 1.75809934, 0.5 * 1.75809934),
 ]
-# value at a large positive and a large negative number; None: the number itself
-FAR = {"relu": (None, 0.0), "tanh": (1.0, -1.0), "silu": (None, 0.0), "gelu": (None, 0.0)}
+# slope and offset at a large positive and a large negative number
+FAR = {
+    "relu": ((1.0, 0.0), (0.0, 0.0)),
+    "tanh": ((0.0, 1.0), (0.0, -1.0)),
+    "silu": ((1.0, 0.0), (0.0, 0.0)),
+    "gelu": ((1.0, 0.0), (0.0, 0.0)),
+    "mish": ((1.0, 0.0), (0.0, 0.0)),
+    "selu": ((1.05070099, 0.0), (0.0, -1.75809934)),
+}
 
 
 def activated(activation: str, z: list[float], dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -169,11 +180,11 @@ def test_activations_by_hand(activation, z, value, slope, dtype):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations_of_large_numbers(activation):
     large = [10.0**power for power in (2, 6, 10, 13, 15, 20, 25, 30, 38)]
-    for sign, limit in zip((1, -1), FAR[activation], strict=True):
+    for sign, (slope_there, offset) in zip((1, -1), FAR[activation], strict=True):
         z = [sign * number for number in large]
         value, slope = activated(activation, z)
-        assert value == pytest.approx(z if limit is None else limit, rel=1e-6)
-        assert slope == pytest.approx(1.0 if limit is None else 0.0)
+        assert value == pytest.approx([slope_there * number + offset for number in z], rel=1e-6)
+        assert slope == pytest.approx(slope_there)
 
 
 # matrices `(units, rows)`, and their normal values before gain and shift

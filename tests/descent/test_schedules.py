@@ -16,6 +16,8 @@ HAND = {
     "polynomial": ({"power": 2}, [1, 9 / 16, 1 / 4, 0]),
     "cosine": ({"final": 0.0}, [1, 0.5 + 0.5 * np.sqrt(0.5), 0.5, 0]),
     "cosine_restarts": ({"period": 10, "growth": 1}, [1, 0.5, 1, 1]),
+    # the first of two waves ends after a third
+    "cosine_log": ({"cycles": 2}, [0, *(0.5 - 0.5 * np.cos(2 * np.pi * np.log2([1.75, 2.5]))), 0]),
     "one_cycle": ({"rise": 0.25, "start": 0.1, "final": 0.0}, [0.1, 1, 0.75, 0]),
     "plateau": ({}, [1, 1, 1, 1]),
 }

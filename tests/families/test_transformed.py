@@ -12,7 +12,7 @@ import automl
 from automl.families import Fold, Problem, family_of
 from automl.families.transformed import TransformedRegressor
 from automl.persistence import KNOWN_TYPES
-from automl.table import TargetTransform
+from automl.table import TARGET_TRANSFORMS, TargetTransform
 
 PROBLEM = Problem("regression")
 
@@ -42,7 +42,7 @@ def test_transformed_regressor_equals_that_of_sklearn():
 
 
 @pytest.mark.parametrize("model", ["linear", "lightgbm", "decision_tree"])
-@pytest.mark.parametrize("transform", ["log", "quantile"])
+@pytest.mark.parametrize("transform", TARGET_TRANSFORMS)
 def test_transformed_family_trains_and_predicts_in_the_unit_of_the_target(model, transform):
     X, y = table()
     params = {"linear": {"max_epochs": 40, "learning_rate": 0.05}, "lightgbm": {"n_estimators": 50}}.get(

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.table import TargetTransform
+from automl.table import TARGET_TRANSFORMS, TargetTransform
 
 
-@pytest.mark.parametrize("kind", ["log", "quantile"])
+@pytest.mark.parametrize("kind", TARGET_TRANSFORMS)
 @pytest.mark.parametrize(
     "y", [np.exp(np.linspace(-3, 9, 50)), np.linspace(-7, 1e6, 50), np.r_[np.zeros(40), 1.0, 5.0]], ids=str
 )
@@ -18,7 +18,7 @@ def test_target_transform_inverts(kind, y):
     np.testing.assert_allclose(transform.inverse_transform(seen), y, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["log", "quantile"])
+@pytest.mark.parametrize("kind", TARGET_TRANSFORMS)
 def test_target_transform_stays_in_the_training_range(kind):
     transform = TargetTransform(kind).fit(np.array([1.0, 2.0, 50.0]))
     assert np.isfinite(transform.transform(np.array([-1.0, 0.0, 1e9]))).all()

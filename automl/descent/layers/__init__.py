@@ -16,6 +16,7 @@ from automl.descent.layers.dense import Dense, SharedDense
 from automl.descent.layers.embedding import Embedding
 from automl.descent.layers.linear import Linear, LinearPass
 from automl.descent.layers.normalization import NORMALIZATIONS
+from automl.descent.layers.scale import Scale
 from automl.descent.model import Layer
 
 __all__ = [
@@ -55,6 +56,14 @@ INPUT_LAYERS: dict[str, InputLayer] = {
         Embedding,
         {"length": Parameter(Number(1, integer=True), 8, "length of the vector of a category")},
         reads_codes=True,
+    ),
+    "scale": InputLayer(
+        Scale,
+        {
+            "speed": Parameter(
+                Number(0, open_low=True), 6.0, "learning rate of the scales, in those of the model"
+            )
+        },
     ),
 }
 

@@ -16,6 +16,7 @@ import numpy as np
 from typing_extensions import override
 
 from automl.descent.kernels import Array, Ops
+from automl.descent.layers.smooth import gelu, mish, selu, silu
 from automl.descent.model import BindContext, Layer, Pass
 
 __all__ = ["ACTIVATIONS", "Activation", "ActivationLayer", "Dropout", "SharedBits"]
@@ -187,50 +188,11 @@ def _tanh(ops: Ops, a: Array, slope: Array) -> None:
     ops.tanh(a, slope)
 
 
-def _silu(ops: Ops, a: Array, slope: Array) -> None:
-    """``z / (1 + exp(-z))`` (Elfwing et al., arXiv 1702.03118)."""
-    z = a[:, :-1]
-    gate = np.multiply(z, 0.5)
-    np.tanh(gate, out=gate)
-    gate += 1
-    gate *= 0.5
-    # s + z s (1 - s), where s is the gate
-    np.subtract(1, gate, out=slope)
-    slope *= z
-    slope += 1
-    slope *= gate
-    z *= gate
-
-
-_ROOT = float(np.sqrt(2 / np.pi))
-_FLAT = 10.0
-
-
-def _gelu(ops: Ops, a: Array, slope: Array) -> None:
-    """``z Phi(z)`` by its tanh form (Hendrycks and Gimpel, arXiv 1606.08415)."""
-    z = a[:, :-1]
-    # beyond these bounds the gate is 0 or 1 to the last bit, and a cube could overflow
-    near = np.clip(z, -_FLAT, _FLAT)
-    np.multiply(near, near, out=slope)
-    inner = slope * (0.044715 * _ROOT)
-    inner += _ROOT
-    inner *= near
-    np.tanh(inner, out=inner)
-    # z / 2 (1 + t) has the slope (1 + t) / 2 + z / 2 (1 - t^2) u', where u' = root (1 + 0.134145 z^2)
-    slope *= 3 * 0.044715 * _ROOT
-    slope += _ROOT
-    slope *= near
-    slope *= 1 - inner * inner
-    inner += 1
-    slope += inner
-    slope *= 0.5
-    inner *= 0.5
-    z *= inner
-
-
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(_relu, 2.0, _relu_backward, work=np.zeros_like),
     "tanh": Activation(_tanh, 1.0),
-    "gelu": Activation(_gelu, 2.0),
-    "silu": Activation(_silu, 2.0),
+    "gelu": Activation(gelu, 2.0),
+    "silu": Activation(silu, 2.0),
+    "mish": Activation(mish, 2.0),
+    "selu": Activation(selu, 1.0),
 }
