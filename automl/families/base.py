@@ -179,6 +179,8 @@ class Family(ABC):
         Whether training can be stopped between two rungs.
     scales_target : bool
         Whether the family standardises a regression target by itself.
+    averages_folds : bool
+        Whether the mean of its fold models predicts better than one model of all rows, as for networks.
     quick : bool
         Whether a training takes about a second on any table.
     unit_seconds : float
@@ -196,6 +198,7 @@ class Family(ABC):
     category_codes: frozenset[str] = frozenset()
     takes_missing: bool = False
     scales_target: bool = False
+    averages_folds: bool = False
     unit_seconds: float
     solo_slowdown: float = 1.0
 

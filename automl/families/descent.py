@@ -102,7 +102,7 @@ class DescentFamily(Family):
     solo_slowdown = 3.0
 
     def __init__(self, name: str, *, hidden: bool) -> None:
-        self.name, self.hidden = name, hidden
+        self.name, self.hidden, self.averages_folds = name, hidden, hidden
         self.category_codes = frozenset(["embed"] if hidden else [])
         rules = {key: rule for key, rule in parameters().items() if hidden or key not in _OF_HIDDEN_LAYERS}
         if hidden:

@@ -131,11 +131,11 @@ class Admission:
         yield
         self._beside_training = max(0.0, self.budget.elapsed - end)
 
-    def refit_in_time(self, record: TrialRecord) -> bool:
-        """Return whether a trial can be trained on all rows before the model must be logged."""
+    def refit_in_time(self, record: TrialRecord, n_fits: int = 1) -> bool:
+        """Return whether a trial can be trained on all rows, ``n_fits`` times, before the model must be logged."""
         end = self.slowness * _END_WITH_MODEL + self._tracker.backlog()
         seconds = _REFIT_MARGIN * self.costs.refit_seconds(record) + self._beside_training
-        return seconds < self.budget.remaining - end
+        return n_fits * seconds < self.budget.remaining - end
 
     def backlog_is_long(self) -> bool:
         """Return whether logging lags behind; a repeatable search must not depend on it."""

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble import EnsembleClassifier, EnsembleRegressor
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.plan import Plan
-from automl.search.refit import refit
+from automl.search.refit import averages_folds, fold_models, refit
 from automl.select import OutOfFold, choose_ensemble, without_members
 from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
@@ -27,14 +27,23 @@ class Ensemble:
     record : EnsembleRecord
         Members and score, or the reason why there is no ensemble.
     estimator : EnsembleClassifier, EnsembleRegressor or None
-        The fitted ensemble, the best trial first among its members; None if there is none.
+        The fitted ensemble; None if there is none.
+    trials : tuple of int
+        Number of the trial of each member of the estimator. A trial has several if its fold models are averaged; the
+        first of the best trial is trained on all rows.
     packages : tuple of str
         Packages of classes that the space names, of all members.
     """
 
     record: EnsembleRecord
     estimator: Any = None
+    trials: tuple[int, ...] = ()
     packages: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> list[tuple[int, float]]:
+        """Number of the trial and weight of each member of the estimator."""
+        return list(zip(self.trials, self.estimator.weights_.tolist(), strict=True))
 
 
 def fit_ensemble(
@@ -44,9 +53,9 @@ def fit_ensemble(
     facts: SearchRecord,
     *,
     n_jobs: int,
-    in_time: Callable[[TrialRecord], bool],
+    in_time: Callable[[TrialRecord, int], bool],
 ) -> Ensemble:
-    """Choose an ensemble and fit its members on all rows.
+    """Choose an ensemble and fit its members: on all rows, or networks on the training rows of each fold.
 
     Parameters
     ----------
@@ -61,19 +70,24 @@ def fit_ensemble(
     n_jobs : int
         Workers of the search.
     in_time : callable
-        Whether there is time to fit a trial; asked in the order of weights. Members without time are left out.
+        ``in_time(record, n)``: whether there is time to fit a trial n times; asked in the order of weights. Networks
+        without time for all folds are fitted on all rows. Members without time for that are left out.
     """
     if facts.several:
         return Ensemble(EnsembleRecord(reason="the search has several objectives"))
     metric = plan.objectives.metric
     chosen = choose_ensemble(found, metric)
     records = {record.number: record for record in found.records}
-    fitted: dict[int, Pipeline] = {}
+    fitted: dict[int, list[Pipeline]] = {}
     for number, _ in chosen.members:
-        if number == found.records[0].number:
-            fitted[number] = best
-        elif in_time(records[number]):
-            fitted[number] = refit(records[number], plan, facts, n_jobs)
+        record = records[number]
+        models = [best] if number == found.records[0].number else []
+        if averages_folds(record, plan) and in_time(record, len(plan.folds)):
+            models += fold_models(record, plan, facts, n_jobs)
+        elif not models and in_time(record, 1):
+            models.append(refit(record, plan, facts, n_jobs))
+        if models:
+            fitted[number] = models
     late = [number for number, _ in chosen.members if number not in fitted]
     chosen = without_members(found, metric, chosen, late, "there was no time to fit its members")
     while chosen.members and not _within_limits(chosen, fitted, plan):
@@ -87,19 +101,24 @@ def fit_ensemble(
     return Ensemble(
         chosen,
         _estimator(chosen, fitted, plan),
+        tuple(number for number, _ in chosen.members for _ in fitted[number]),
         tuple(sorted({str(path).partition(".")[0] for path in packages})),
     )
 
 
 def _estimator(
-    chosen: EnsembleRecord, fitted: Mapping[int, Pipeline], plan: Plan
+    chosen: EnsembleRecord, fitted: Mapping[int, list[Pipeline]], plan: Plan
 ) -> EnsembleClassifier | EnsembleRegressor:
     make = EnsembleRegressor if plan.target.classes is None else EnsembleClassifier
-    members = [fitted[number] for number, _ in chosen.members]
-    return make.of_fitted(plan.columns.fixed(), members, [weight for _, weight in chosen.members])
+    models = [
+        (model, weight / len(fitted[number])) for number, weight in chosen.members for model in fitted[number]
+    ]
+    return make.of_fitted(
+        plan.columns.fixed(), [model for model, _ in models], [weight for _, weight in models]
+    )
 
 
-def _within_limits(chosen: EnsembleRecord, fitted: Mapping[int, Pipeline], plan: Plan) -> bool:
+def _within_limits(chosen: EnsembleRecord, fitted: Mapping[int, list[Pipeline]], plan: Plan) -> bool:
     """Return whether the ensemble meets the limits on its size and its speed."""
     limits, ensemble = plan.space.constraints, _estimator(chosen, fitted, plan)
     measured: dict[str, float] = {}

@@ -125,8 +125,8 @@ class Search(FittedSearch):
     best_estimator_ : sklearn.pipeline.Pipeline
         The best pipeline, fitted on all rows; it predicts the original labels. Only with ``refit``.
     ensemble_ : EnsembleClassifier or EnsembleRegressor
-        Weighted average of the best trials (``members_``, ``weights_``), fitted on all rows. It exists only if it is
-        better than the best pipeline; ``predict``, ``score``, ``export`` and the logged model then use it.
+        Weighted average of the best trials (``members_``, ``weights_``). It exists only if it is better than the best
+        pipeline; ``predict``, ``score``, ``export`` and the logged model then use it.
     best_params_ : dict
         Parameters of the best trial, flat under dotted names.
     best_score_ : float

@@ -62,7 +62,7 @@ class Winner:
         return pipeline
 
     def with_ensemble(
-        self, best: Pipeline, found: OutOfFold, n_jobs: int, in_time: Callable[[TrialRecord], bool]
+        self, best: Pipeline, found: OutOfFold, n_jobs: int, in_time: Callable[[TrialRecord, int], bool]
     ) -> Winner:
         """Return the same with the ensemble that `fit_ensemble` makes; without one if that fails."""
         try:
@@ -123,7 +123,7 @@ class Winner:
             "study_name": self.facts.study_name,
             "run_id": self.run_id,
             "trial": self.record.number,
-            **({"members": self.ensemble.record.members} if model is self.ensemble.estimator else {}),
+            **({"members": self.ensemble.weights} if model is self.ensemble.estimator else {}),
         }
 
     def _warn_if_grown(self, pipeline: Pipeline) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from automl.families import get_family, params_at_stop, prepared_problem, target_scale
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
-from automl.workers import limit_threads
+from automl.workers import limit_threads, train_folds
 
-__all__ = ["refit", "with_columns"]
+__all__ = ["averages_folds", "fold_models", "refit", "with_columns"]
 
 
 def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> Pipeline:
@@ -35,6 +36,32 @@ def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> 
     weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
     with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
         return steps.fit(plan.frame, plan.target.decode(plan.target.values), **weights)
+
+
+def fold_models(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> list[Pipeline]:
+    """Return the steps ``prepare`` and ``model`` of a trial, fitted on the training rows of each fold.
+
+    Parameters
+    ----------
+    record, plan, facts, n_jobs
+        As in `refit`.
+    """
+    fitted = []
+    models = train_folds(plan.worker_context(facts), record, n_jobs)
+    for model, (train, _) in zip(models, plan.folds, strict=True):
+        prepare = plan.pipeline(record.preprocess, model, facts.random_state).named_steps["prepare"]
+        prepare.fit(plan.frame.iloc[train], plan.target.values[train])
+        if plan.target.classes is not None:
+            model.classes_ = plan.target.classes  # folds train on codes
+        fitted.append(Pipeline([("prepare", prepare), ("model", model)]))
+    return fitted
+
+
+def averages_folds(record: TrialRecord, plan: Plan) -> bool:
+    """Return whether the mean of fold models is better than a refit: for networks, and three folds of all rows."""
+    n_rows, rows = len(plan.frame), np.concatenate([valid for _, valid in plan.folds])
+    covered = len(rows) == n_rows and len(np.unique(rows)) == n_rows
+    return get_family(record).averages_folds and len(plan.folds) >= 3 and covered
 
 
 def with_columns(plan: Plan, steps: Pipeline) -> Pipeline:

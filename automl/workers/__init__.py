@@ -4,7 +4,7 @@ from automl.workers.backends import open_workers
 from automl.workers.blas import limit_threads, threads_per_job
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
-from automl.workers.evaluation import evaluate, train_single
+from automl.workers.evaluation import evaluate, train_folds, train_single
 from automl.workers.measurements import model_bytes, sample_rows, seconds_for, violations
 from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes
 from automl.workers.prepared import PreparedFolds
@@ -35,6 +35,7 @@ __all__ = [
     "sample_rows",
     "seconds_for",
     "threads_per_job",
+    "train_folds",
     "train_single",
     "violations",
 ]

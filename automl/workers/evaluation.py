@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from automl.workers.prepared import PreparedFold, PreparedFolds
 from automl.workers.progress import TimeAccount, TrialProgress
 from automl.workers.rung import RungPredictions, objective_values, report_metrics, score_trials
 
-__all__ = ["Report", "evaluate", "train_single"]
+__all__ = ["Report", "evaluate", "train_folds", "train_single"]
 
 # At a rung: {trial number: score} -> numbers of the trials to prune.
 Report = Callable[[int, dict[int, float]], set[int]]
@@ -101,6 +102,30 @@ def train_single(context: WorkerContext, spec: TrialSpec, last_rung: int | None 
     with limit_threads(context.frame.size, 1, spec.blas_threads):
         (record,) = evaluate(context, PreparedFolds(context), Cohort(0, (spec,)), report, lambda: False)
     return record
+
+
+def train_folds(context: WorkerContext, record: TrialRecord, n_jobs: int) -> list[Any]:
+    """Train a trial again to its last rung, alone, and return the fitted model of each fold.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        Table, folds, objectives.
+    record : TrialRecord
+        The trial; its last rung is that of its curve.
+    n_jobs : int
+        Workers that share the cores.
+    """
+    last, cohort = record.curve.rungs[-1], Cohort(0, (record.spec,))
+
+    def report(rung: int, scores: dict[int, float]) -> set[int]:
+        return set(scores) if rung >= last else set()
+
+    with limit_threads(context.frame.size, n_jobs, record.blas_threads):
+        evaluation = _Evaluation(context, cohort, report, lambda: False, CostMeter(context))
+        evaluation.prepare(PreparedFolds(context))
+        evaluation.train()
+    return [trainer.estimator(0) for trainer in evaluation.trainers]
 
 
 class _Evaluation:

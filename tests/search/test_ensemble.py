@@ -137,7 +137,8 @@ def asked_to_fit(search, in_time):
     """Make the ensemble of a search again where only some trials are fitted in time."""
     winner, asked = search._winner, []
 
-    def ask(record):
+    def ask(record, n_fits):
+        assert n_fits == 1
         asked.append(record.number)
         return in_time(len(asked))
 

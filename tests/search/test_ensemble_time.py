@@ -67,6 +67,9 @@ def test_refit_in_time_leaves_time_for_the_end_of_the_search(decides):
     assert one.refit_in_time(record(0, 0.9))
     decides.clock.now = 100 - 1.5 - 1.29 * seconds
     assert not one.refit_in_time(record(0, 0.9))
+    decides.clock.now = 100 - 1.5 - 4 * 1.31 * seconds
+    assert one.refit_in_time(record(0, 0.9), 4)
+    assert not one.refit_in_time(record(0, 0.9), 5)
 
 
 def test_refit_in_time_learns_the_time_beside_the_training(decides):
