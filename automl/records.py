@@ -23,6 +23,8 @@ __all__ = [
     "model_of",
 ]
 
+_FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 6, 5, 4, 3, 2
+
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
 
@@ -217,6 +219,24 @@ class TrialRecord(_Trial):
     def repeats(self) -> bool:
         """Whether it took its result over from an earlier trial with the same configuration."""
         return self.reason.startswith(_REPEATS)
+
+    def group(self, search: SearchRecord | None = None) -> int:
+        """Return the group of the trial in a ranking; lower groups rank first, whatever the scores."""
+        limits = search.constraints if search is not None else {}
+        if self.score is None:
+            return _FAILED if self.state == "failed" else _WITHOUT_SCORE
+        if limits and self.violation.keys() != limits.keys():
+            return _NOT_MEASURED
+        if self.total_violation > 0:
+            return _INFEASIBLE
+        if self.state == "pruned" or self.early:
+            return _PRUNED
+        # The costs of a stopped trial are not those of the complete training.
+        return int(self.state == "stopped" and search is not None and search.several)
+
+    def place(self, search: SearchRecord | None = None) -> tuple[float, ...]:
+        """Return a key by which trials with scores are sorted, best first, by the first objective."""
+        return self.group(search), self.total_violation, -(self.score or 0.0), self.number
 
     @property
     def spec(self) -> TrialSpec:

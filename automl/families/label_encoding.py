@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.families.base import Array
+from automl.space import in_time
 
 __all__ = ["LabelEncodedClassifier", "accepts_labels"]
 
@@ -83,6 +85,10 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self.estimator_.decision_function(X)
 
 
+def _fit_and_predict(estimator: Any, X: Array, y: Array) -> Any:
+    return estimator.fit(X, y).predict(X)
+
+
 def accepts_labels(estimator: Any, n_classes: int) -> bool:
     """Return whether a classifier accepts and predicts labels of any type; it is fitted to a few rows."""
     codes = np.arange(60) % min(n_classes, 3)
@@ -92,7 +98,8 @@ def accepts_labels(estimator: Any, n_classes: int) -> bool:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                predicted = np.asarray(deepcopy(estimator).fit(X, labels[codes]).predict(X))
+                copy, of_rows = deepcopy(estimator), labels[codes]
+                predicted = np.asarray(in_time(partial(_fit_and_predict, copy, X, of_rows)))
         except Exception:  # a class of any package may raise anything
             return False
         if predicted.shape != codes.shape or not set(predicted.tolist()) <= set(labels.tolist()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -17,7 +18,8 @@ from automl.families.base import Array, Family, Fold, Problem
 from automl.families.catalog import FAMILIES, family_of
 from automl.families.estimator_family import ITERATIONS
 from automl.families.inputs import prepared_problem
-from automl.metrics import Metric
+from automl.metrics import Metric, Predictions
+from automl.space import in_time
 from automl.table import TypedColumns, preprocessor
 
 __all__ = ["SmokeTest"]
@@ -74,6 +76,8 @@ class SmokeTest:
             errors.append(self._error(family, params, self._problems[task], _reduced(preprocess), table))
             if not errors[-1]:
                 return ""
+            if "took longer" in errors[-1]:  # it would hang on the next table too
+                return errors[-1]
         return errors[0]
 
     def _error(
@@ -91,9 +95,10 @@ class SmokeTest:
                 frame, types, y = _make_table(problem, table)
                 prepare = preprocessor(preprocess, types, task=problem.task)
                 X = np.ascontiguousarray(prepare.fit_transform(frame, y), dtype=np.float32)
-                trainer = family.trainer([short], [_SEED], problem, Fold(X, y, (_SEED, 0)))
-                trainer.advance(family.last_rung(short, 1), lambda: False)
-                (predictions,) = trainer.predict(X)
+                call = partial(_predictions, family, short, problem, X, y)
+                predictions = call() if family.name in FAMILIES else in_time(call)
+        except TimeoutError as error:
+            return f"fitting {len(y)} rows {error}"
         except Exception as error:  # the class may raise any error
             return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         metric = self._metric
@@ -101,6 +106,15 @@ class SmokeTest:
         if metric is not None and needed and predictions.probabilities is None:
             return f"it gives no probabilities, which {metric.name} needs"
         return ""
+
+
+@np.errstate(all="ignore")
+def _predictions(family: Family, params: dict[str, Any], problem: Problem, X: Array, y: Array) -> Predictions:
+    """Fit a configuration to a table, and predict the same rows."""
+    trainer = family.trainer([params], [_SEED], problem, Fold(X, y, (_SEED, 0)))
+    trainer.advance(family.last_rung(params, 1), lambda: False)
+    (predictions,) = trainer.predict(X)
+    return predictions
 
 
 def _few_iterations(params: Mapping[str, Any], family: Family) -> dict[str, Any]:

@@ -34,6 +34,7 @@ _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members b
 _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
 _SELECTION_SECONDS = 1.5  # that the selection of an ensemble takes with this number of rows or more
 _SELECTION_ROWS = 30_000
+_KILLABLE_SHARE = 0.5  # of the time left, above which an uninterruptible training must be killable
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -192,7 +193,13 @@ class Admission:
         if first:
             seconds = max(seconds, self._first_seconds(trials[0]))
             self._first_until = self.budget.elapsed + seconds
-        cohort = Cohort(self._cohorts, tuple(trials), time.time() + seconds, self._spec.trial_timeout)
+        cohort = Cohort(
+            self._cohorts,
+            tuple(trials),
+            time.time() + seconds,
+            self._spec.trial_timeout,
+            self._may_be_late(trials[0]),
+        )
         self._cohorts += 1
         run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured)
         self.runs[cohort.id] = run
@@ -213,6 +220,15 @@ class Admission:
         first = family.interruptible and not (self._ended or self.runs)
         in_time = first or self._least_seconds(trials[0]) <= left
         return left if in_time else _COHORT_SHARE * left
+
+    def _may_be_late(self, trial: TrialSpec) -> bool:
+        """Return whether a training that cannot be interrupted may take longer than the time left."""
+        family, left = get_family(trial), self.time_left
+        if family.interruptible or family.quick or left == float("inf"):
+            return False
+        if not self.costs.is_measured(trial) and trial.model.estimator is not None:
+            return True  # a class of any package
+        return self.costs.trial_seconds([trial]) > _KILLABLE_SHARE * left
 
     def _first_seconds(self, trial: TrialSpec) -> float:
         """Return the seconds that the first trial has at least."""

@@ -96,6 +96,8 @@ class Loop:
         finally:
             self._workers.close()
         self._end_all()
+        if self._session.exhausted and not self.interrupted:
+            self._observers.progress.stage("ended: the space has no configuration that was not tried")
         if self._observers.error is not None:
             raise self._observers.error
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]
 
-_FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 6, 5, 4, 3, 2
-
 
 def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> list[TrialRecord]:
     """Return the records best first.
@@ -40,7 +38,7 @@ def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> 
         values = _scores(record, search)
         scores = tuple(-score for score in values or (record.score or 0.0,))
         return (
-            _group(record, search),
+            record.group(search),
             record.number not in front,
             record.total_violation,
             scores,
@@ -61,7 +59,7 @@ def pareto_front(
     scored = [
         (scores, -record.number, record)
         for record in records
-        if record.state == "complete" and _group(record, search) == 0
+        if record.state == "complete" and record.group(search) == 0
         if (scores := _scores(record, search)) is not None
     ]
     front: list[tuple[tuple[float, ...], TrialRecord]] = []
@@ -91,21 +89,6 @@ def describe_violations(excess: Mapping[str, float]) -> str:
     '50% over model_bytes'
     """
     return ", ".join(f"{share:.0%} over {name}" for name, share in excess.items() if share > 0)
-
-
-def _group(record: TrialRecord, search: SearchRecord | None) -> int:
-    """Return the group of a trial; lower groups rank first, whatever the scores."""
-    limits = search.constraints if search is not None else {}
-    if record.score is None:
-        return _FAILED if record.state == "failed" else _WITHOUT_SCORE
-    if limits and record.violation.keys() != limits.keys():
-        return _NOT_MEASURED
-    if record.total_violation > 0:
-        return _INFEASIBLE
-    if record.state == "pruned" or record.early:
-        return _PRUNED
-    # The costs of a stopped trial are not those of the complete training.
-    return int(record.state == "stopped" and search is not None and search.several)
 
 
 def _scores(record: TrialRecord, search: SearchRecord | None) -> tuple[float, ...] | None:

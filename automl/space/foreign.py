@@ -26,6 +26,7 @@ from automl.space.leaves import Constant
 from automl.space.nodes import ValueSource
 from automl.space.rules import Forbidden
 from automl.space.syntax import FAMILY_PARAM, join, show
+from automl.space.time_limit import in_time
 from automl.space.tree import DefaultSource, RandomSource, by_family, families, instantiate, params_of
 
 __all__ = ["IMPORTABLE", "BrokenBranch", "SmokeTest", "broken_branches", "estimator_section"]
@@ -142,12 +143,20 @@ class _Accepted(Constraint):
                 made = self.make(**{self.parameter: value})
             except Exception as error:  # the class may raise any error
                 return str(error) or type(error).__name__
+            if self.make in _SLOW:
+                return ""
             try:
-                made.fit(None, None)
+                in_time(lambda: made.fit(None, None))
+            except TimeoutError:  # it checks nothing before it trains
+                _SLOW.add(self.make)
+                return ""
             except Exception as error:  # always: there is no data
                 # InvalidParameterError has no public module, so its name is compared.
                 return str(error) if type(error).__name__ == "InvalidParameterError" else ""
         return ""
+
+
+_SLOW: set[Callable[..., Any]] = set()  # classes that did not end without data
 
 
 class _Nothing:

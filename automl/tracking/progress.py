@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -50,7 +49,6 @@ class Progress:
         self._began = time.monotonic()
         self._counts: dict[State, int] = {"complete": 0, "stopped": 0, "pruned": 0, "failed": 0}
         self._best: TrialRecord | None = None
-        self._best_score = -math.inf
         self._doing = "starting"
         self._live: Live | None = None
         self._last_line = 0.0
@@ -106,13 +104,9 @@ class Progress:
     def trial(self, record: TrialRecord) -> None:
         """Count a finished trial."""
         self._counts[record.state] += 1
-        if (
-            record.state in ("complete", "stopped")
-            and record.score is not None
-            and record.score > self._best_score
-            and not record.total_violation
-        ):
-            self._best, self._best_score = record, record.score
+        ahead = self._best is None or record.place(self._record) < self._best.place(self._record)
+        if record.score is not None and ahead:
+            self._best = record
         if self._live is None and time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._line()
 
@@ -156,7 +150,7 @@ class Progress:
     def _winner(self) -> str:
         if self._best is None:
             return "no score yet"
-        return f"best {self._best_score:.5g} (trial {self._best.number}, {self._best.family})"
+        return f"best {self._best.score:.5g} (trial {self._best.number}, {self._best.family})"
 
     def _share(self) -> float:
         """Return the completed share of the nearer limit; 0 without limits."""

@@ -19,7 +19,8 @@ class RunningSummary:
 
     Examples
     --------
-    >>> record = TrialRecord(number=0, configuration={}, params={}, seed=0, state="complete", score=0.5)
+    >>> record = TrialRecord(number=0, configuration={}, params={}, seed=0, state="complete",
+    ...                      family="linear", score=0.5)
     >>> summary = RunningSummary()
     >>> summary.add(record)
     >>> [(point.key, point.value, point.step) for point in summary.points()][:2]
@@ -30,15 +31,15 @@ class RunningSummary:
 
     def __init__(self) -> None:
         self._states: Counter[str] = Counter()
-        self._best: float | None = None
+        self._best: TrialRecord | None = None
         self._next = 0.0
 
     def add(self, record: TrialRecord) -> None:
         """Count a trial that ended."""
         self._states[record.state] += 1
-        eligible = record.state in ("complete", "stopped") and not record.total_violation
-        if eligible and record.score is not None:
-            self._best = record.score if self._best is None else max(self._best, record.score)
+        ahead = self._best is None or record.place() < self._best.place()
+        if record.score is not None and ahead:
+            self._best = record
 
     def points(self) -> list[Point]:
         """Return the metrics to write now; empty if the last ones were written a moment ago."""
@@ -46,7 +47,7 @@ class RunningSummary:
             return []
         self._next = now + _INTERVAL
         values = {f"n_{state}": float(self._states[state]) for state in get_args(State)}
-        if self._best is not None:
-            values = {"best_score": self._best, **values}
+        if self._best is not None and self._best.score is not None:
+            values = {"best_score": self._best.score, **values}
         stamp, step = round(time.time() * 1000), self._states.total()
         return [Point(name, value, stamp, step) for name, value in values.items()]

@@ -94,6 +94,7 @@ def summarize(
 ) -> None:
     """Queue the summary for the search's run: best score, values and metrics, ensemble, and trials by state."""
     states = Counter(record.state for record in records)
+    metrics["training_seconds"] = sum(record.seconds for record in records)
     metrics |= {f"n_{state}": float(states[state]) for state in get_args(State)}
     if facts.several:
         metrics["n_front"] = float(len(front))

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from automl.workers.context import WorkerContext
+from automl.workers.hybrid_workers import HybridWorkers
 from automl.workers.memory import trim_memory
 from automl.workers.process_worker import ProcessWorkers
 from automl.workers.protocol import Workers
-from automl.workers.thread_worker import ThreadWorkers
 
 __all__ = ["BACKENDS", "Backend", "WorkerRequest", "open_workers"]
 
@@ -55,7 +55,7 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "thread": Backend(
-        lambda context, request: ThreadWorkers(context),
+        lambda context, request: HybridWorkers(context),
         lambda request: request.n_jobs == 1 and not request.killable and math.isinf(request.memory_limit),
     ),
     "process": Backend(

@@ -23,12 +23,15 @@ class Cohort:
         When training must stop, in seconds since 1970.
     trial_timeout : float
         Seconds for each trial: its shares of the cohort's time, including the preparation of the folds.
+    killable : bool
+        Whether training may not end by itself, so that it must run where it can be killed.
     """
 
     id: int
     trials: tuple[TrialSpec, ...]
     deadline: float = float("inf")
     trial_timeout: float = float("inf")
+    killable: bool = False
 
     @property
     def blas_threads(self) -> int:

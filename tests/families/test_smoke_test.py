@@ -157,3 +157,18 @@ def test_specialise_depends_on_the_sign_of_the_target(least):
     gone = [reason.split(":")[0] for reason in left.excluded]
     below = ["linear with loss", "decision_tree with criterion", "counts", "sizes"]
     assert gone == {-1.0: below, 0.0: ["sizes"], 1.0: []}[least]
+
+
+def test_class_that_hangs_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "hangs.py").write_text(
+        "import time\n"
+        "from sklearn.dummy import DummyClassifier\n"
+        "class Hangs(DummyClassifier):\n"
+        "    def fit(self, X, y):\n"
+        "        while True:\n"
+        "            time.sleep(0.01)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("automl.space.time_limit.SECONDS", 0.5)
+    with pytest.raises(automl.SpaceError, match="fitting 60 rows took longer than 0.5 s"):
+        automl.load_space(space("hangs.Hangs"), allow_imports=["hangs"])

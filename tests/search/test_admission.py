@@ -129,3 +129,23 @@ def test_cost_of_a_first_trial_counts_only_where_time_decides(limits):
     assert (decides.first_cost() is None) == ("n_trials" in limits)
     decides.admit([ScriptedSession().proposal()])
     assert decides.first_cost() is None
+
+
+def test_fit_that_may_be_late_is_killable():
+    decides = loop(ScriptedWorkers(finished), timeout=100, clock=Clock()).admission
+
+    def killable(family, **params):
+        trial = ScriptedSession(family).proposal()
+        trial = trial.model_copy(update={"configuration": {"model": {family: params}}})
+        return decides.admit([trial]).cohort.killable
+
+    assert not killable("quick_linear")
+    assert not killable("linear", max_epochs=10**9)  # it looks at the clock
+    assert not killable("decision_tree")
+    assert killable("hist_gradient_boosting", max_iter=10**9)
+    assert killable("mine", estimator="sklearn.svm.SVC")
+    decides.costs.observe("mine", 1e9, 0.1)
+    assert not killable("mine", estimator="sklearn.svm.SVC")
+    assert not loop(ScriptedWorkers(finished), n_trials=4).admission._may_be_late(
+        ScriptedSession("decision_tree").proposal()
+    )

@@ -8,7 +8,8 @@ import time
 import pytest
 from rich.console import Console
 
-from automl.records import SearchRecord, State, TrialRecord
+from automl.records import Curve, SearchRecord, State, TrialRecord
+from automl.select import best_record
 from automl.tracking import NullProgress, Progress
 
 
@@ -167,3 +168,25 @@ def test_null_progress_has_the_same_methods(search: SearchRecord, capsys: pytest
         silent.started(search, 60, None)
         silent.stage("refitting")
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_ranks_as_the_leaderboard(search: SearchRecord) -> None:
+    early = {"curve": Curve(rungs=(1,), scores=(0.9,), epoch_steps=8)}
+    ended = [
+        trial(0, "pruned", 0.95),
+        trial(1, "stopped", 0.9).model_copy(update=early),
+        trial(2, "complete", 0.6),
+        trial(3, "stopped", 0.7),
+        trial(4, "complete", 0.8).model_copy(update={"violation": {"model_bytes": 0.5}}),
+        trial(5, "failed"),
+    ]
+    for n in range(1, len(ended) + 1):
+        console = terminal()
+        with Progress(console) as progress:
+            progress.started(search, None, None)
+            for record in ended[:n]:
+                progress.trial(record)
+        best = best_record(ended[:n], search)
+        assert best is not None
+        assert f"(trial {best.number}, linear)" in shown(console)
+    assert best.number == 3
