@@ -341,3 +341,7 @@ class Float32(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             small = np.array(X, dtype=np.float32, order="C")
         return np.clip(small, -limit, limit, out=small)
+
+
+# Names of version 0.1.0, for MLflow's own loaders; see `automl.persistence.moved`.
+NormalScores, Words = GaussianRank, TextColumns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tarfile
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +53,21 @@ def test_load_model_reads_released_versions(name: str, golden: Path) -> None:
     else:
         np.testing.assert_array_equal(found, expected)
     assert model_metadata(golden / f"model_{name}")["automl_version"] == "0.1.0"
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp_reg", "trees", "tabular", "text", "coded"])
+def test_mlflow_reads_released_versions(name: str, golden: Path) -> None:
+    X = pd.read_parquet(golden / "X.parquet")
+    expected = pd.read_parquet(golden / f"pred_{name}.parquet")["prediction"].to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+
+        found = np.asarray(mlflow.pyfunc.load_model(str(golden / f"model_{name}")).predict(X))
+    if found.dtype.kind == "f":
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 def resumed(study: str, space: str | Path, n_trials: int) -> pd.DataFrame:
