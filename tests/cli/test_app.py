@@ -205,6 +205,11 @@ def test_readme_commands_run(folder, run):
     [
         (["search", "absent.csv", "--target", "y"], "absent.csv: "),
         (["search", "penguins.csv.gz", "--target", "specis"], '"species"'),
+        (
+            ["search", "penguins.csv.gz", "--target", "species", "--column", "Sex"],
+            "must be NAME=TYPE; got Sex",
+        ),
+        (["search", "penguins.csv.gz", "--target", "species", "--column", "Sexx=drop"], 'Did you mean "Sex"'),
         (["search", "penguins.csv.gz", "--target", "species", "--space", "tabluar"], '"tabular"'),
         (["search", "penguins.csv.gz", "--target", "species", "--timeout", "-1"], "timeout: must be"),
         (["search", "penguins.csv.gz"], "--target"),
