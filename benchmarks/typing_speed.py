@@ -2,8 +2,8 @@
 
 A CSV file of numbers, decimal commas, amounts, dates, categories, codes and distinct texts is read by
 `pandas.read_csv`, by `automl.read_table`, and by `automl.read_table` with the decision and conversion of all types.
-To reach: all of it takes at most twice the processor time of `pandas.read_csv`, which leaves
-amounts, dates and codes as they are; ``dtype=str`` reads the same cells as text. The last line types a table of 10,000 columns.
+To reach: all of it takes at most twice the processor time of `pandas.read_csv`, which leaves amounts and dates as
+texts; ``dtype=str`` reads all cells as texts. The last line types a table of 10,000 columns.
 """
 
 from __future__ import annotations
