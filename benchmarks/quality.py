@@ -11,9 +11,11 @@ stratified for classification, at most 100,000 rows in total); the score is that
 classes, log loss for more, RMSE for regression. A gradient boosting of scikit-learn with default settings runs on the
 same rows as a peer of the same run.
 
-``error`` is 1 - AUC, log loss or RMSE. ``relative`` divides it by the smallest error of all tools on that table; its
-mean over tables is geometric. ``rank`` is 1 for the best tool of a table. ``limit`` is what ``seconds`` may be: the
-timeout and 3 s, or 5 % of it. ``--curve`` runs one search for each shorter timeout.
+``score`` is that of the model that the search predicts with: the ensemble, or the best pipeline; ``pipeline`` and
+``ensemble`` give the error of each, divided by its error. ``error`` is 1 - AUC, log loss or RMSE. ``relative`` divides
+it by the smallest error of all tools on that table; its mean over tables is geometric. ``rank`` is 1 for the best tool
+of a table. ``limit`` is what ``seconds`` may be: the timeout and 3 s, or 5 % of it. ``--curve`` runs one search for
+each shorter timeout, and prints the error after each, divided by that of the longest.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,9 @@ def measure(
     search.fit(X_train, y_train)
     seconds = time.perf_counter() - start
     score, error = error_of(search, X_test, y_test, task)
+    ensemble = getattr(search, "ensemble_", None)
+    models = {"pipeline": search.best_estimator_} | ({} if ensemble is None else {"ensemble": ensemble})
+    parts = {name: error_of(model, X_test, y_test, task) for name, model in models.items()}
     kilobytes = sum(
         resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
@@ -119,6 +124,7 @@ def measure(
         "table": name, "task": task, "timeout": timeout, "seed": seed, "score": score, "error": error,
         "seconds": round(seconds, 1), "limit": timeout + max(3.0, 0.05 * timeout), "memory_mb": kilobytes // 1024,
         "trials": len(search.leaderboard_), "winner": search.best_trial_.family,
+        "parts": {name: {"score": one, "error": its} for name, (one, its) in parts.items()},
         "peers": {"histgb": {"score": peer_score, "error": peer_error}},
     }  # fmt: skip
 
@@ -186,6 +192,14 @@ def summary(compared: dict[str, dict[str, float]]) -> pd.DataFrame:
     ).sort_values("mean rank")
 
 
+def curve(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return for each timeout the error relative to that of the longest, by table and as geometric mean."""
+    errors = pd.DataFrame(rows).pivot_table(index="table", columns="timeout", values="error")
+    relative = errors.div(errors[errors.columns.max()], axis=0)
+    relative.loc["mean"] = np.exp(np.log(relative).mean())
+    return relative.round(3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--timeout", type=float, default=60)
@@ -207,6 +221,7 @@ def main() -> None:
         )
         return
     recorded, compared = peers_of(asked.peers), {}
+    rows: list[dict[str, Any]] = []
     if not asked.json:
         print(
             f"{'table':20}{'timeout':>8}{'score':>11}{'seconds':>9}{'limit':>7}{'MB':>7}{'trials':>8}  rank, peers"
@@ -221,6 +236,8 @@ def main() -> None:
             continue
         errors = compare(row, recorded.get(row["table"], {}))
         rank = int(pd.Series(errors).rank()["automl"])
+        if asked.curve:
+            rows.append(row)
         if row["timeout"] == asked.timeout:
             compared[row["table"]] = errors
         if asked.json:
@@ -229,11 +246,14 @@ def main() -> None:
         beside = "  ".join(
             f"{tool} {error / row['error']:.3f}" for tool, error in errors.items() if tool != "automl"
         )
+        own = "  ".join(f"{part} {one['error'] / row['error']:.3f}" for part, one in row["parts"].items())
         print(
             f"{row['table']:20}{row['timeout']:>8.0f}{row['score']:>11.5g}{row['seconds']:>9.1f}{row['limit']:>7.1f}"
-            f"{row['memory_mb']:>7}{row['trials']:>8}  {rank} of {len(errors)}  {row['winner']}; {beside}",
+            f"{row['memory_mb']:>7}{row['trials']:>8}  {rank} of {len(errors)}  {row['winner']}; {own}; {beside}",
             flush=True,
         )
+    if rows and not asked.json:
+        print(f"\n(relative: the error divided by that of the longest time)\n\n{curve(rows).to_string()}")
     if compared and not asked.json:
         print(f"\n(peers: their error divided by ours)\n\n{summary(compared).round(3).to_string()}")
 
