@@ -52,6 +52,13 @@ def forbid_unsuitable_inputs(space: Space) -> Space:
 
 
 def _forbid(space: Space, families: list[str], key: str, value: str) -> Space:
-    if not families or not space.offers(key, value):
-        return space
-    return space.forbidding({FAMILY_PARAM: families, f"preprocess.{key}": [value]})
+    able = [name for name in families if _can_have(space, name, key, value)]
+    return space.forbidding({FAMILY_PARAM: able, f"preprocess.{key}": [value]}) if able else space
+
+
+def _can_have(space: Space, family: str, key: str, value: str) -> bool:
+    """Return whether a family's preprocessing, its own or the shared one, can have a value."""
+    own = f"{FAMILY_PARAM}.{family}.preprocess."
+    refs = list(space.root.params())
+    path = f"{own}{key}" if any(ref.path.startswith(own) for ref in refs) else f"preprocess.{key}"
+    return any(ref.path == path and ref.contains(value) for ref in refs)

@@ -258,9 +258,8 @@ class _Loader:
         if len(items) > _MAX_RULES:
             self.reporter.report(source, key, f"must have at most {_MAX_RULES} items", str(len(items)))
             return []
-        ignored = Reporter()
-        return [
-            (f"{key}[{index}]", item, self.reporter if item.location.file == file else ignored)
+        return [  # a reporter of its own for each ignored item: a reporter ends the check after many faults
+            (f"{key}[{index}]", item, self.reporter if item.location.file == file else Reporter())
             for index, item in enumerate(items)
         ]
 

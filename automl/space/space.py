@@ -374,9 +374,9 @@ class Space:
 
     def _reduced(self, root: Section, forbid: tuple[Forbidden, ...], excluded: tuple[str, ...]) -> Space:
         """Return the space with a smaller tree, without the initial points that are no longer in it."""
-        known, ignored = list(root.params()), Reporter()
+        known = list(root.params())
         points = (
-            read_initial_point(from_python(point.to_plain(), ignored), known, "", ignored)
+            read_initial_point(from_python(point.to_plain(), Reporter()), known, "", Reporter())
             for point in self.enqueue
         )
         kept = tuple(

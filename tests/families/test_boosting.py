@@ -248,7 +248,7 @@ def space(*names: str, **params):
 )
 def test_search_refits_the_number_of_trees_that_folds_found(folder, name, table):
     X, y = table()
-    settings = {"n_trials": 2, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    settings = {"n_trials": 2, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False, "ensemble": False}
     search = automl.Search(space(name, n_estimators=80), **settings).fit(X, y)
     best, model = search.best_trial_, search.best_estimator_[-1]
     while hasattr(model, "estimator_"):
@@ -306,7 +306,7 @@ def test_missing_package_leaves_the_family_out_with_the_command_to_install_it(fo
     assert check("binary", "lightgbm", {}) == check("binary", "xgboost", {}) == ""
     X, y = cancer()
     starts = {"enqueue": [{"model": "catboost"}, {"model": "lightgbm"}]}
-    settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False, "ensemble": False}
     search = automl.Search({**space("lightgbm", "catboost", n_estimators=5), **starts}, **settings).fit(X, y)
     assert search.left_out_ == ["catboost: it needs catboost: pip install 'automl-orchestrator[boosting]'"]
     assert search.best_trial_.family == "lightgbm"

@@ -43,7 +43,14 @@ def table() -> tuple[pd.DataFrame, pd.Series]:
 
 
 def search(encode: str, table: tuple[Any, Any], **settings: Any) -> automl.Search:
-    options = {"n_trials": 3, "timeout": None, "n_jobs": 1, "random_state": 0, "scoring": "r2"} | settings
+    options = {
+        "n_trials": 3,
+        "timeout": None,
+        "n_jobs": 1,
+        "ensemble": False,
+        "random_state": 0,
+        "scoring": "r2",
+    } | settings
     return automl.Search(space=space(encode), progress=False, study_name=f"embed-{encode}", **options).fit(
         *table
     )
@@ -214,3 +221,8 @@ def test_own_estimator_takes_missing_numbers_if_its_tags_say_so():
                 }
             }
         )
+
+
+def test_forbidden_columns_of_the_default_space_survive_yaml():
+    space = forbid_unsuitable_inputs(load_space("tabular"))
+    assert load_space(space.to_yaml()).forbid == space.forbid == ()

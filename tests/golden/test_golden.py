@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 
 from automl import Search
+from automl.errors import SettingError
 from automl.export import load_model, model_metadata
+from automl.space import shipped_folder
 
 VERSIONS = ["0.1.0"]
 TARGETS = {"trees": "kind", "tabular": "price"}
-# Built-in spaces that have grown since, as they were.
-SPACES = {"tabular": Path(__file__).with_name("tabular-0.1.0.yaml")}
+# Built-in spaces that have changed since, as they were.
+SPACES = {"tabular": "tabular-0"}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -109,6 +111,13 @@ def test_search_resumes_a_study_in_the_grown_space(
     shutil.copytree(golden, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     expected = pd.read_json("lb12_tabular.json").set_index("trial").sort_index()[:6]
-    found = resumed("tabular", "tabular", n_trials=14)
+    old = (shipped_folder() / "tabular-0.yaml").read_text()
+    family = "lightgbm: {preprocess: {use: trees}, learning_rate: {low: 0.05, high: 0.1}, n_estimators: 50}"
+    grown = old.replace("  model:\n    choice:\n", f"  model:\n    choice:\n      {family}\n")
+    grown = grown.replace("enqueue:\n", "enqueue:\n  - {model: lightgbm}\n")
+    Path("grown.yaml").write_text(grown)
+    found = resumed("tabular", "grown.yaml", n_trials=14)
     np.testing.assert_allclose(found["score"][:6], expected["score"], rtol=1e-4)
-    assert set(found["family"][6:]) - set(expected["family"]), "the new families are tried"
+    assert "lightgbm" in set(found["family"][6:])
+    with pytest.raises(SettingError, match="must have room for every trial of the study"):
+        resumed("tabular", "tabular", n_trials=15)

@@ -35,7 +35,7 @@ def target(table, n_classes):
 
 
 def test_shipped_names():
-    expected = {"linear", "mlp", "optimizers", "quick", "svm", "tabular", "trees"}
+    expected = {"linear", "mlp", "optimizers", "quick", "svm", "tabular", "tabular-0", "trees"}
     assert set(shipped_names()) == expected
     for name in expected:
         text = (shipped_folder() / f"{name}.yaml").read_text(encoding="utf-8")

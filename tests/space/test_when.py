@@ -67,3 +67,14 @@ def test_initial_point_names_the_preprocessing_of_its_family_only():
         {"model.decision_tree.preprocess.numeric.scale"},
         {"preprocess.numeric.scale"},
     ]
+
+
+def test_many_initial_points_without_a_place_are_dropped():
+    point = {"model": "decision_tree", "max_depth": 1, "min_samples_leaf": 2, "min_samples_split": 3}
+    points = [{**point, "max_depth": depth} for depth in range(1, 40)]
+    tree = {name: {"low": 1, "high": 50} for name in ("max_depth", "min_samples_leaf")}
+    choice = {"decision_tree": {**tree, "min_samples_split": [2, 3]}, "extra_trees": {}}
+    space = load_space({"space": {"model": {"choice": choice}}, "enqueue": points})
+    assert len(space.enqueue) == 39
+    left = space.specialise("binary", lambda task, family, params: "no" if family == "decision_tree" else "")
+    assert left.enqueue == ()
