@@ -163,7 +163,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
     'Known: a, b.'
     """
     folded = {str(name).casefold(): str(name) for name in reversed(known)}
-    cutoff = 0.6 if len(str(word)) > _SHORT_WORD else 0.5
+    short = len(str(word)) <= _SHORT_WORD and not str(word).isdigit()
+    cutoff = 0.5 if short else 0.6
     close = get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=cutoff)
     if close:
         return f'Did you mean "{folded[close[0]]}"?'

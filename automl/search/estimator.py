@@ -254,7 +254,6 @@ class Search(FittedSearch):
         self.allow_imports = allow_imports
         self.allow_includes = allow_includes
 
-    @no_autologging()
     def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
         """Search, and train the best pipeline on all rows.
 
@@ -283,38 +282,39 @@ class Search(FittedSearch):
         X, y = split_target(X, y)
         self._forget()
         budget = Budget(self.timeout, self.n_trials)
-        plan = make_plan(
-            X,
-            y,
-            space=self.space,
-            allow_imports=self.allow_imports,
-            allow_includes=self.allow_includes,
-            scoring=self.scoring,
-            directions=self.directions,
-            cv=known_split(settings) if self.cv is None else self.cv,
-            timeout=self.timeout,
-            groups=groups,
-            sample_weight=sample_weight,
-            settings=target_settings(settings),
-            random_state=self.random_state,
-            types=self.columns,
-        )
-        spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
-        try:
-            with open_search(spec, plan, settings, budget) as run:
-                self.study_, self.run_id_, self._run = run.study, run.run_id, run
-                winner = run.search(self.callbacks or (), self)
-                self._keep(winner, run.records)
-                self.out_of_fold_ = run.out_of_fold
-                if self.refit:
-                    self.best_estimator_ = run.refit(winner)
-                    self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
-                    if (uri := run.log_model(winner, self._model())) is not None:
-                        self.model_uri_ = uri
-                self.corrected_score_ = run.correct(winner)
-                self.leaderboard_ = run.finish(winner, self.corrected_score_)
-        finally:
-            self._run = None
+        with no_autologging():
+            plan = make_plan(
+                X,
+                y,
+                space=self.space,
+                allow_imports=self.allow_imports,
+                allow_includes=self.allow_includes,
+                scoring=self.scoring,
+                directions=self.directions,
+                cv=known_split(settings) if self.cv is None else self.cv,
+                timeout=self.timeout,
+                groups=groups,
+                sample_weight=sample_weight,
+                settings=target_settings(settings),
+                random_state=self.random_state,
+                types=self.columns,
+            )
+            spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
+            try:
+                with open_search(spec, plan, settings, budget) as run:
+                    self.study_, self.run_id_, self._run = run.study, run.run_id, run
+                    winner = run.search(self.callbacks or (), self)
+                    self._keep(winner, run.records)
+                    self.out_of_fold_ = run.out_of_fold
+                    if self.refit:
+                        self.best_estimator_ = run.refit(winner)
+                        self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
+                        if (uri := run.log_model(winner, self._model())) is not None:
+                            self.model_uri_ = uri
+                    self.corrected_score_ = run.correct(winner)
+                    self.leaderboard_ = run.finish(winner, self.corrected_score_)
+            finally:
+                self._run = None
         return self
 
     def stop(self) -> None:
