@@ -6,6 +6,7 @@ from automl.search.budget import Budget
 from automl.search.callbacks import Observers
 from automl.search.cohort_run import CohortRun
 from automl.search.estimator import Search
+from automl.search.evaluating import evaluate_model
 from automl.search.loop import Loop
 from automl.search.plan import Plan, make_plan
 from automl.search.replay import Replay, replay_run, replay_trial
@@ -23,6 +24,7 @@ __all__ = [
     "Replay",
     "Search",
     "SearchSpec",
+    "evaluate_model",
     "make_plan",
     "make_spec",
     "replay_run",

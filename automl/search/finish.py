@@ -12,9 +12,9 @@ import numpy as np
 
 from automl.errors import NoModelError, SettingError, StoreError
 from automl.export import save_model
-from automl.metrics import Predictions
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.ensembling import Ensemble, fit_ensemble
+from automl.search.evaluating import predictions_of
 from automl.search.names import plain_name
 from automl.search.plan import Plan
 from automl.search.refit import refit, with_columns
@@ -77,14 +77,8 @@ class Winner:
     def score(self, pipeline: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the fitted pipeline on other rows, by the first objective."""
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        metric, target = self.plan.objectives.metric, self.plan.target
-        codes = target.encode(y)
-        if target.task == "regression":
-            return metric(codes, Predictions(pipeline.predict(X)), weight)
-        probabilities = pipeline.predict_proba(X) if hasattr(pipeline, "predict_proba") else None
-        decision = pipeline.decision_function(X) if probabilities is None else None
-        values = target.encode(pipeline.predict(X))
-        return metric(codes, Predictions(values, probabilities, decision), weight)
+        target = self.plan.target
+        return self.plan.objectives.metric(target.encode(y), predictions_of(pipeline, X, target), weight)
 
     def save(self, model: Any, path: str | Path) -> Path:
         """Write a fitted model as a folder; raise SettingError if the folder is not empty."""

@@ -15,7 +15,8 @@ from automl.errors import Fault, NoModelError, SettingError
 from automl.export import What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
-from automl.search.explaining import explained
+from automl.search.evaluating import evaluation
+from automl.search.explaining import best_of_families, explained
 from automl.search.finish import Winner
 from automl.search.replay import Replay, replay_number
 from automl.select import CorrectedScore, OutOfFold, pareto_front
@@ -23,6 +24,8 @@ from automl.study import Study, read_records
 from automl.tracking import NullProgress, Progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from automl.explain import Explanation
     from automl.report import Plots, StudyResults
 
@@ -68,6 +71,31 @@ class FittedSearch(BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the ensemble, or of the best pipeline without one, on other rows, by ``scoring``."""
         return self._winner.score(self._model(), X, y, sample_weight)
+
+    def evaluate(self, X: Any, y: Any, *, families: bool = False, sample_weight: Any = None) -> pd.DataFrame:
+        """Return the score and all metrics of the task on other rows, for the best pipeline and the ensemble.
+
+        Parameters
+        ----------
+        X, y : table and target
+            Rows that the search did not see.
+        families : bool, default=False
+            Whether to train the best trial of each family on all rows of the search, and evaluate it too.
+        sample_weight : array-like of shape (n,), optional
+            Row weights.
+
+        Returns
+        -------
+        DataFrame
+            A row each: ``best``, ``ensemble`` if there is one, and the families.
+        """
+        models = {"best": self._model("best")}
+        if hasattr(self, "ensemble_"):
+            models["ensemble"] = self.ensemble_
+        if families:
+            models |= best_of_families(self._winner, self._records, self.best_estimator_)
+        plan = self._winner.plan
+        return evaluation(models, X, y, plan.target, plan.objectives.metric, sample_weight)
 
     @property
     def plot(self) -> Plots:

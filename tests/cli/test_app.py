@@ -240,6 +240,7 @@ def test_help_lists_all_commands(run):
         "replay",
         "leaderboard",
         "report",
+        "evaluate",
         "export",
         "predict",
         "ui",

@@ -17,11 +17,9 @@ SLOW = [
     "README.md",
     *(
         f"docs/{stem}.md"
-        for stem in (
-            *("getting-started", "how-a-search-works", "mlflow", "parallel", "resuming", "running", "spaces"),
-            "targets",
-        )
+        for stem in ("getting-started", "how-a-search-works", "mlflow", "parallel", "resuming")
     ),
+    *(f"docs/{stem}.md" for stem in ("running", "spaces", "targets", "explain", "report", "scores")),
 ]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
