@@ -19,6 +19,7 @@ __all__ = ["QUICK_METRICS", "resampled_scores"]
 # Weights (b, n) -> scores (b, k).
 Resampled = Callable[[Array], Array]
 _BATCH_VALUES = 1 << 21  # numbers of an intermediate result
+_MOST_SLOW = 50  # resamples that a scorer itself scores
 _AGREE = 1e-4  # relative difference from the scorer itself, from which the quick form is not used
 
 
@@ -39,18 +40,23 @@ def resampled_scores(metric: Metric, y: Array, predictions: Sequence[Predictions
     Returns
     -------
     ndarray of shape (b, k)
-        Greater is better.
+        Greater is better. A scorer without a quick form scores the first 50 resamples only.
     """
     if (quick := _QUICK.get(metric.name)) is not None and metric.direction == "maximize":
         with np.errstate(all="ignore"):
             found = quick(y, predictions)
             if found is not None and _agrees(metric, y, predictions[0], found):
                 return found(weights)
-    return np.array([_one_resample(metric, y, predictions, weight) for weight in weights])
+    scores = np.full((len(weights), len(predictions)), np.nan)
+    for at, weight in enumerate(weights[:_MOST_SLOW]):
+        scores[at] = _one_resample(metric, y, predictions, weight)
+    return scores
 
 
 def _one_resample(metric: Metric, y: Array, predictions: Sequence[Predictions], weight: Array) -> list[float]:
     rows = np.flatnonzero(weight)
+    if not len(rows):
+        return [float("nan")] * len(predictions)
     parts = [_rows(one, rows) for one in predictions]
     if metric.weighted:
         scores = metric.score_batch(y[rows], parts, weight[rows])
@@ -68,7 +74,7 @@ def _rows(one: Predictions, rows: Array) -> Predictions:
 def _agrees(metric: Metric, y: Array, first: Predictions, quick: Resampled) -> bool:
     """Return whether the quick form gives the scorer's result; a user's scorer may have the name of a common one."""
     expected, found = metric(y, first), float(quick(np.ones((1, len(y))))[0, 0])
-    return bool(np.isclose(expected, found, rtol=_AGREE, atol=_AGREE))
+    return bool(np.isclose(expected, found, rtol=_AGREE, atol=_AGREE, equal_nan=True))
 
 
 def _mean(by_row: Array) -> Resampled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -147,8 +148,13 @@ class SearchRun:
     def correct(self, winner: Winner) -> CorrectedScore | None:
         """Return the score of the best trial, corrected for its selection; None if it cannot be known."""
         self.progress.stage("correcting the best score")
-        if (found := corrected_winner(winner, self.out_of_fold)) is not None:
-            save_corrected(self.study, asdict(found))
+        try:
+            if (found := corrected_winner(winner, self.out_of_fold)) is not None:
+                save_corrected(self.study, asdict(found))
+        except Exception as error:
+            # A scorer of the user may fail on resampled rows; the search has not failed.
+            warnings.warn(f"The best score was not corrected: {type(error).__name__}: {error}", stacklevel=4)
+            return None
         return found
 
     def finish(self, winner: Winner, corrected: CorrectedScore | None = None) -> pd.DataFrame:

@@ -74,3 +74,9 @@ def test_resampled_scores_of_one_class_are_not_defined():
     y, one = class_predictions(2)
     weights = np.where(y == 0, 1, 0)[None]
     assert np.isnan(resampled_scores(task_of("roc_auc", 2), y, [one], weights)).all()
+
+
+@pytest.mark.parametrize(("name", "n_classes"), [("neg_log_loss", 3), ("matthews_corrcoef", 2), ("r2", 0)])
+def test_resampled_scores_of_no_rows_are_not_defined(name, n_classes):
+    y, one = class_predictions(n_classes) if n_classes else numbers()
+    assert np.isnan(resampled_scores(task_of(name, n_classes), y, [one], np.zeros((2, 60)))).all()
