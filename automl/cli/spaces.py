@@ -91,7 +91,7 @@ def check(space: Source, allow_import: AllowImport = None, allow_includes: Allow
     with suppress(SpaceError):  # what is included need not be a space alone
         if (included := read_included(space, allow_includes=allow_includes or ())) is not None:
             changes = load_space(included, allow_imports=allow_import or ()).diff(found)
-            console.print("\nchanges to what it includes:", highlight=False)
+            console.print("\nchanges to the included files:", highlight=False)
             _print_changes(changes)
 
 

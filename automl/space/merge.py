@@ -1,4 +1,4 @@
-"""Merges what a file writes over what it includes or uses: sections by key, choices by branch, the rest as a whole."""
+"""Merges a file over its included files: sections by key, choices by branch, ranges and lists as a whole."""
 
 from __future__ import annotations
 

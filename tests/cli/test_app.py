@@ -159,7 +159,7 @@ def test_leaderboard_truncates_no_number(table, run, monkeypatch, width):
     assert run("leaderboard", "birds", "-o", "board.csv")[0] == 0
     board = pd.read_csv("board.csv")
     assert [words[4] for words in shown] == [f"{score:.5g}" for score in board.score]
-    assert [words[5] for words in shown] == [f"{seconds:.2f}" for seconds in board.seconds]
+    assert [words[6] for words in shown] == [f"{seconds:.2f}" for seconds in board.seconds]
 
 
 @pytest.mark.parametrize("words", [["predict", "absent", "rows.parquet"], ["leaderboard", "absent"]])

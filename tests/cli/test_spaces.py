@@ -176,7 +176,7 @@ def test_check_prints_the_changes_to_what_is_included(run, tmp_path):
     )
     code, out, _ = run("check", "wider.yaml")
     assert code == 0
-    assert "changes to what it includes:" in out
+    assert "changes to the included files:" in out
     assert "came     model.knn: 4 keys" in out
     assert "changed  model.decision_tree.criterion: gini -> entropy" in out
     assert "linear" not in out.partition("changes to")[2]

@@ -163,6 +163,7 @@ def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
         status = "FAILED" if record.state == "failed" else "FINISHED"
         assert run.info.status == status
         assert run.data.metrics.get("score") == record.score
+        assert json.loads(run.data.tags.get("automl.fold_scores", "[]")) == list(record.fold_scores)
         assert run.data.params == {name: str(value) for name, value in record.params.items()}
         for name, expected in histories(record).items():
             points = client.get_metric_history(run.info.run_id, name)
@@ -177,7 +178,6 @@ def histories(record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
         "score": list(zip(curve.rungs, curve.scores, strict=True)),
         "train_loss": list(enumerate(curve.losses, start=1)),
         "learning_rate": list(enumerate(curve.learning_rates, start=1)),
-        "fold_score": list(enumerate(record.fold_scores)),
     }
 
 
