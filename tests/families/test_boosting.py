@@ -168,6 +168,24 @@ def test_parameter_reaches_the_trial_and_the_refit(name, change):
 
 
 @EVERY
+def test_seed_reaches_the_trial_and_the_refit(name):
+    fold, problem, family = made_fold("binary"), PROBLEMS["binary"], FAMILIES[name]
+    rows = _ROWS if name == "lightgbm" else {"subsample": 0.5}
+    params = {**QUICK, **rows, "n_estimators": 20, "early_stopping": False}
+    drawn = []
+    for seed in (9, 10):
+        trainer = family.trainer([params], [seed], problem, fold)
+        assert not trainer.advance(1, lambda: True)
+        assert trainer.advance(family.last_rung(params, 1), lambda: False)
+        drawn.append(values(trainer.predict(fold.X)[0]))
+        refit = family.estimator(params, seed, problem).fit(fold.X, fold.y)
+        np.testing.assert_allclose(refit.predict_proba(fold.X), drawn[-1], rtol=1e-5, atol=1e-6)
+    assert not np.allclose(*drawn)
+    trainer.select([])
+    assert trainer.predict(fold.X) == []
+
+
+@EVERY
 def test_changes_name_every_parameter(name):
     changed = {key for change in CHANGES[name] for key in change}
     assert changed | set(QUICK) | {"early_stopping"} == set(FAMILIES[name].section.parameters)

@@ -7,6 +7,7 @@ from automl.families import (
     Problem,
     single_fit,
 )
+from automl.families.boosting import BoostingFamily
 from automl.families.descent import DescentFamily
 from automl.metrics import metric_for
 from automl.table import stratified_order
@@ -18,7 +19,8 @@ PROBLEMS = {
 }
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 DESCENT = [name for name, family in FAMILIES.items() if isinstance(family, DescentFamily)]
-SKLEARN = [name for name in FAMILIES if name not in (*DESCENT, "lightgbm")]
+BOOSTING = [name for name, family in FAMILIES.items() if isinstance(family, BoostingFamily)]
+SKLEARN = [name for name in FAMILIES if name not in DESCENT + BOOSTING]
 
 
 def table(task, n=80, absent=None):
