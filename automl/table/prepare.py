@@ -115,13 +115,17 @@ def preprocessor(
     params = FEATURES[features].defaults() | params
     n_arithmetic = params["max_numeric"] if features == "pairs" else 0
     n_joint = params["max_categorical"] if features == "pairs" else 0
+    # A quotient may be hundreds of spreads away from the others, where descent diverges.
+    scale_pairs = "squash" if scale == "robust" else scale
     both = is_coded(settings["categorical"]) and settings["categorical"]["high_cardinality"] != SAME
     many = high_cardinality_encoder(context) if both else None
     transformers = (
         (_chain(_imputer(impute), *_scaler(scale, random_state)), numeric),
         (_discrete(discrete, context), numeric if discrete != "number" else []),
         (
-            NumericPairs(_chain(_imputer(impute), *_scaler(scale, random_state)), n_arithmetic, random_state),
+            NumericPairs(
+                _chain(_imputer(impute), *_scaler(scale_pairs, random_state)), n_arithmetic, random_state
+            ),
             numeric if n_arithmetic and len(numeric) > 1 else [],
         ),
         (_chain(_imputer("none" if impute == "none" else "most_frequent")), boolean),

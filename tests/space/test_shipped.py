@@ -73,18 +73,23 @@ def test_shipped_samples_train(name, task, table):
     columns = TypedColumns().fit(table)
     X, y = columns.transform(table), target(table, problem.n_classes).to_numpy()
     rng = np.random.default_rng(0)
-    trained = Counter()
+    trained, diverged = Counter(), []
     for _ in range(60):
         configuration = space.sample(rng)
         family, params, preprocess = family_of(configuration)
         kind = family.name, "rbf" in str(preprocess)
-        trained[kind] += 1
-        if trained[kind] > 2:
+        if trained[kind] == 2:
             continue
         prepared = preprocessor(preprocess, columns.column_types_, task=task).fit_transform(X, y)
-        estimator = family.estimator(params, 0, problem).fit(prepared, y)
+        try:
+            estimator = family.estimator(params, 0, problem).fit(prepared, y)
+        except FloatingPointError:  # a high learning rate may diverge; a trial then ends so, too
+            diverged.append(configuration)
+            continue
+        trained[kind] += 1
         assert np.isfinite(estimator.predict(prepared)).all()
-    assert {family for family, _ in trained} == set(space.size().dimensions)
+    assert len(diverged) <= 1
+    assert {family for (family, _), number in trained.items() if number} == set(space.size().dimensions)
     assert name != "svm" or len(trained) == 2  # linear, and with a kernel
 
 

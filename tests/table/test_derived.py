@@ -54,6 +54,15 @@ def test_pairs_by_hand(table):
     assert pairs["category_pairs__count__c & d"][3] == 0
 
 
+@pytest.mark.parametrize("scale", ["robust", "squash", "standard", "quantile"])
+def test_scaled_quotients_by_nearly_zero_stay_small(table, scale):
+    X = table.assign(b=np.r_[1e-4, np.random.default_rng(2).normal(size=N - 1)])
+    prepare = preprocessor({"numeric": {"scale": scale}, "features": "pairs"}, TYPES, task="regression")
+    train = by_name(prepare, prepare.fit_transform(X, np.arange(N, dtype=float)))
+    assert np.ptp(train["arithmetic__a / b"]) > 1
+    assert np.abs(train["arithmetic__a / b"]).max() <= N**0.5 + 1e-3
+
+
 def test_pairs_are_drawn_by_the_seed_and_not_by_the_target(table):
     X = pd.concat([table[["a", "b"]].add_suffix(str(i)) * (i + 1.5) for i in range(5)], axis=1)
     types = dict.fromkeys(X, "numeric")
