@@ -41,9 +41,12 @@ def _default_sigint() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the tracking URI of an earlier test: `mlflow.set_tracking_uri` keeps it in the environment."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def _no_tracking_uri() -> Iterator[None]:
+    """Forget what `mlflow.set_tracking_uri` keeps in the environment, also before fixtures of the next module."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -80,10 +80,12 @@ class SearchRun:
     slowness: float = 1.0
     run_id: str = ""
     _loop: Loop | None = None
+    _filters: ExitStack = field(default_factory=ExitStack)
     _admission: Admission = field(init=False)
 
     def start(self) -> None:
         """Submit the first cohorts."""
+        self._keep_filters()
         self._loop = self._make_loop()
         self._loop.start()
 
@@ -91,6 +93,14 @@ class SearchRun:
         self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
         observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
         return Loop(self.spec, self.session, self.workers, self._admission, observers)
+
+    def _keep_filters(self) -> None:
+        """Keep the filters of warnings until the trials have ended.
+
+        Python has one list of them for all threads: `warnings.catch_warnings` in a fit in a thread, and in this
+        one while it opens MLflow, would leave behind each other's filters, and hide the warnings of `fit`.
+        """
+        self._filters.enter_context(warnings.catch_warnings())
 
     def open_mlflow(self, *, existing: bool) -> None:
         """Open MLflow and the run of the search; ``existing`` says whether the study had trials."""
@@ -116,7 +126,8 @@ class SearchRun:
         NoModelError
             If no trial has a score.
         """
-        with self.lease.searching():
+        self._keep_filters()
+        with self._filters, self.lease.searching():
             self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
             self._loop = self._loop or self._make_loop()
             self._loop.run(normalize_callbacks(callbacks, self.session, search), self.slowness)
@@ -275,6 +286,7 @@ def open_search(
             state = "killed" if run.interrupted else "failed"
             raise
         finally:
+            run._filters.close()
             tracker.close(state if lease.release() else None, flush_seconds)
 
 

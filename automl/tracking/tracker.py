@@ -186,6 +186,7 @@ class Tracker:
                     self._written[number] = run_id
                 elif not ended and number not in known and records is not None:
                     self._store.end(run_id, _STATUS["killed"])
+        self._writer.renew()  # the store has just answered
         for record in records or ():
             if record.number in self._written:
                 self._summary.add(record)
@@ -325,6 +326,7 @@ class Tracker:
             return
         self._closed = True
         if self.parent_run_id is not None and state is not None:
+            self._writer.renew(once=True)  # else the run would seem to be running
             self._writer.submit(partial(self._end, self.parent_run_id, _STATUS[state]))
         self._writer.flush(timeout)
         missing = len(self._submitted - self._written.keys())

@@ -71,6 +71,12 @@ class Writer:
             self._jobs.append(job)
             self._changed.notify_all()
 
+    def renew(self, *, once: bool = False) -> None:
+        """Try the next job at once, ``once`` or with retries, unless the store last failed to answer in time."""
+        if not isinstance(self.error, StoreError):
+            self._failed_at = float("-inf")
+            self._healthy = self._healthy or not once
+
     def flush(self, timeout: float | None = None) -> bool:
         """Wait for all jobs; return whether they finished within ``timeout`` seconds."""
         with self._changed:
