@@ -17,7 +17,8 @@ from automl.tracking import Tracker, no_autologging
 def user_store(store: str, monkeypatch: pytest.MonkeyPatch):
     """Set the user's store and experiment; forget them after the test."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that it is restored after the test
+        monkeypatch.delenv(name)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(store)
     mlflow.set_experiment("mine")
