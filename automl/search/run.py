@@ -41,7 +41,14 @@ from automl.study import (
     storage_errors,
 )
 from automl.tracking import FLUSH_SECONDS, NullProgress, Progress, Tracker, finish_run, open_run
-from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_bytes, open_workers
+from automl.workers import (
+    MIN_WORKER_MEMORY,
+    WorkerContext,
+    Workers,
+    format_bytes,
+    limit_threads,
+    open_workers,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,8 +166,11 @@ class SearchRun:
     def correct(self, winner: Winner) -> CorrectedScore | None:
         """Return the score of the best trial, corrected for its selection; None if it cannot be known."""
         self.progress.stage("correcting the best score")
+        threads = limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
         try:
-            if (found := corrected_winner(winner, self.out_of_fold)) is not None:
+            with threads:  # the same scores as in training, to the last bit
+                found = corrected_winner(winner, self.out_of_fold)
+            if found is not None:
                 save_corrected(self.study, asdict(found))
         except Exception as error:
             # A scorer of the user may fail on resampled rows; the search has not failed.
