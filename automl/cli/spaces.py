@@ -88,7 +88,7 @@ def check(space: Source, allow_import: AllowImport = None, allow_includes: Allow
     console.print(f"{found.name} is valid, for {', '.join(found.tasks)}.", markup=False, highlight=False)
     console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
     console.print(f"digest {found.digest()}", highlight=False)
-    with suppress(SpaceError):  # what is included need not be a space alone
+    with suppress(SpaceError):  # the included files alone need not form a space
         if (included := read_included(space, allow_includes=allow_includes or ())) is not None:
             changes = load_space(included, allow_imports=allow_import or ()).diff(found)
             console.print("\nchanges to the included files:", highlight=False)

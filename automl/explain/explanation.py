@@ -26,7 +26,7 @@ _SMALLEST = 1e-12  # probability in a logarithm
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model depends on.
+    """The columns that a model depends on, and how.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def column_groups(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _one_to_one(first: Array, second: Array) -> bool:
-    """Return whether two columns of codes are the same but for the names of the codes."""
+    """Return whether two columns of codes differ only in the codes, one to one."""
     # Codes are numbered in the order of their first rows, so copies have the same ones.
     return bool(np.array_equal(first, second))
 

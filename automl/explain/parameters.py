@@ -1,4 +1,4 @@
-"""What a fitted model says of raw columns itself: coefficients and tree importances."""
+"""Coefficients and tree importances of a fitted model, by raw column."""
 
 from __future__ import annotations
 

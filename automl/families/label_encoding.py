@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.families.base import Array
-from automl.space import in_time
+from automl.time_limit import fit_in_time
 
 __all__ = ["LabelEncodedClassifier", "accepts_labels"]
 
@@ -99,7 +99,7 @@ def accepts_labels(estimator: Any, n_classes: int) -> bool:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 copy, of_rows = deepcopy(estimator), labels[codes]
-                predicted = np.asarray(in_time(partial(_fit_and_predict, copy, X, of_rows)))
+                predicted = np.asarray(fit_in_time(partial(_fit_and_predict, copy, X, of_rows)))
         except Exception:  # a class of any package may raise anything
             return False
         if predicted.shape != codes.shape or not set(predicted.tolist()) <= set(labels.tolist()):

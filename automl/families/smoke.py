@@ -19,8 +19,8 @@ from automl.families.catalog import FAMILIES, family_of
 from automl.families.estimator_family import ITERATIONS
 from automl.families.inputs import prepared_problem
 from automl.metrics import Metric, Predictions
-from automl.space import in_time
 from automl.table import TypedColumns, preprocessor
+from automl.time_limit import fit_in_time
 
 __all__ = ["SmokeTest"]
 
@@ -96,7 +96,7 @@ class SmokeTest:
                 prepare = preprocessor(preprocess, types, task=problem.task)
                 X = np.ascontiguousarray(prepare.fit_transform(frame, y), dtype=np.float32)
                 call = partial(_predictions, family, short, problem, X, y)
-                predictions = call() if family.name in FAMILIES else in_time(call)
+                predictions = call() if family.name in FAMILIES else fit_in_time(call)
         except TimeoutError as error:
             return f"fitting {len(y)} rows {error}"
         except Exception as error:  # the class may raise any error

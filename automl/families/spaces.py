@@ -91,7 +91,7 @@ def incompatibility_check(problem: Problem, *metrics: Metric) -> Incompatibility
 
 
 def space_kind(space: Space, n_classes: int) -> Literal["classification", "regression", ""]:
-    """Return what the families and values of a space are for; empty if they are for both, or for neither."""
+    """Return the kind of target that a space supports; empty if it supports both kinds, or neither."""
     classes = Problem("binary" if n_classes == 2 else "multiclass", n_classes)
     fits_classes, fits_numbers = _fits(space, classes), _fits(space, Problem("regression"))
     if fits_classes == fits_numbers:

@@ -26,7 +26,7 @@ class EachScorer:
     scorer : callable
         ``scorer(estimator, X, y)``, from scikit-learn or a user.
     labels : ndarray of shape (n_classes,) or None
-        What the scorer sees in place of class codes; None for regression.
+        The labels passed to the scorer instead of class codes; None for regression.
     """
 
     scorer: Callable[..., float]

@@ -1,4 +1,4 @@
-"""What a search optimises: one scorer that ranks trials, then further scorers and costs."""
+"""Objectives of a search: one scorer that ranks trials, then further scorers and costs."""
 
 from __future__ import annotations
 

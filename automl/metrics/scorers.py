@@ -161,7 +161,7 @@ def _unsuitable(name: str, task: str, error: str) -> SettingError:
 
 
 def scorer_kind(scoring: Any) -> Literal["classification", "regression", ""]:
-    """Return what a scorer is for; empty if it scores both, or is a plain function or unknown.
+    """Return the kind of target that a scorer needs; empty for both kinds, plain functions and unknown names.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _kind_of_name(name: str) -> Literal["classification", "regression", ""]:
 
 
 def _kind(scorer: Callable[..., float]) -> Literal["classification", "regression", ""]:
-    """Return what a scorer is for: try it on numbers with fractions, then on classes named by texts."""
+    """Return the kind of target that a scorer needs: try numbers with fractions, then text labels."""
     texts = np.array(["a", "b"], dtype=object)
     if not _works(EachScorer(scorer, None), 0):
         return "classification"

@@ -1,4 +1,4 @@
-"""The data of figures and of the report: records and facts of a search, and what was computed from them."""
+"""The data of figures and of the report: records and facts of a search, and results derived from them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StudyResults:
     ensemble : EnsembleRecord or None
         The ensemble.
     explanation : Explanation or None
-        What the model depends on.
+        Importance of columns and effects of values.
     run_id : str
         MLflow run of the search; empty if it has none.
     model_uri : str

@@ -32,8 +32,8 @@ __all__ = [
 P = ParamSpec("P")
 INK = "#222222"
 GREY = "#8c8c8c"
-# Okabe and Ito, "Color Universal Design" (2008): told apart by colour-blind people. Markers and line styles say the
-# same once more, for grey prints.
+# Okabe and Ito, "Color Universal Design" (2008), for colour-blind people. Markers and line styles repeat the
+# distinction for grey prints.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#5C5C5C")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))

@@ -1,4 +1,4 @@
-"""What a finished search hands to the packages `report` and `explain`."""
+"""The input of the packages `report` and `explain`, from a finished search."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def study_results(
     corrected : CorrectedScore, optional
         The corrected score of the best trial; None reads that of the study, if it has one.
     explanation : Explanation, optional
-        What the model depends on.
+        Importance of columns and effects of values.
     predictions : RowPredictions, optional
         Out-of-fold predictions of the best trial.
     tracking_uri, storage

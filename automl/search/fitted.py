@@ -1,4 +1,4 @@
-"""`FittedSearch`: what a search offers after `fit`: predictions, scores, replay, export."""
+"""`FittedSearch`: the methods of a search after `fit`: predictions, scores, replay, export."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _min_rows_per_class(cv: Any) -> int:
 
 
 def _hint(scoring: Any, space: Space, n_classes: int) -> TaskHint | None:
-    """Return what the first scorer, or else the space, says about the task of a target of numbers."""
+    """Return the task that the first scorer, or else the space, implies for a numeric target."""
     first = scoring[0] if isinstance(scoring, list | tuple) and scoring else scoring
     if kind := scorer_kind(first):
         what = "numbers" if kind == "regression" else "classes"

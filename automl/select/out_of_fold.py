@@ -20,10 +20,10 @@ __all__ = ["OutOfFold", "save_predictions"]
 
 Array = npt.NDArray[Any]
 
-# Trials whose predictions stay on disk, besides the best of each family: as many as fit in so many bytes.
+# Predictions that stay on disk besides the best trial of each family: bytes, and trials at least and at most.
 _BYTES = 1 << 28
 _FEWEST_KEPT, _MOST_KEPT = 30, 500
-# What a file holds; classes have probabilities if the model gives them. Numbers keep all their digits.
+# Content of a file: classes have probabilities if the model gives them. Numbers keep all their digits.
 _KINDS = {"probabilities": np.float32, "decision": np.float32, "values": np.float64}
 
 

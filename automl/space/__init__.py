@@ -10,7 +10,6 @@ from automl.space.schema import json_schema
 from automl.space.space import Space
 from automl.space.specialise import Incompatibility
 from automl.space.syntax import FAMILY_PARAM
-from automl.space.time_limit import in_time
 from automl.space.tree import Size
 from automl.space.when import TableFacts
 
@@ -28,7 +27,6 @@ __all__ = [
     "Space",
     "TableFacts",
     "estimator_section",
-    "in_time",
     "json_schema",
     "load_space",
     "read_included",

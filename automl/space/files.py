@@ -113,7 +113,7 @@ class _FileReader:
     def file(
         self, path: Path, stack: tuple[Path, ...], location: SourceLocation, *, own: bool = True
     ) -> SourceNode:
-        """Read a file and what it includes; without its ``own`` part only the latter."""
+        """Read a file and its includes; with ``own=False`` the includes alone."""
         here = path.resolve()
         self.count += 1
         if here in stack:

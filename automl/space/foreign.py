@@ -26,8 +26,8 @@ from automl.space.leaves import Constant
 from automl.space.nodes import ValueSource
 from automl.space.rules import Forbidden
 from automl.space.syntax import FAMILY_PARAM, join, show
-from automl.space.time_limit import in_time
 from automl.space.tree import DefaultSource, RandomSource, by_family, families, instantiate, params_of
+from automl.time_limit import fit_in_time
 
 __all__ = ["IMPORTABLE", "BrokenBranch", "SmokeTest", "broken_branches", "estimator_section"]
 
@@ -146,7 +146,7 @@ class _Accepted(Constraint):
             if self.make in _SLOW:
                 return ""
             try:
-                in_time(lambda: made.fit(None, None))
+                fit_in_time(lambda: made.fit(None, None))
             except TimeoutError:  # it checks nothing before it trains
                 _SLOW.add(self.make)
                 return ""

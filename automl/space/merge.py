@@ -76,7 +76,7 @@ def _branches(node: SourceNode) -> dict[str, SourceNode] | None:
 
 
 def _selected(node: SourceNode) -> dict[str, SourceNode] | None:
-    """Return the branches that a name, a list of names and branches, or one branch without ``choice`` stands for."""
+    """Return the branches named by a text, by a list of names and branches, or by one branch without ``choice``."""
     if node.is_mapping:
         single = len(node.value) == 1 and not NODE_KEYWORDS & node.value.keys() and "use" not in node.value
         return dict(node.value) if single else None

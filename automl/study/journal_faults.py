@@ -51,7 +51,7 @@ def cut(file: str, before: int, after: int) -> StoreError:
 def broken(file: str, line: int) -> StoreError:
     """Return the error for a line that cannot be read."""
     return StoreError(
-        f"{file}:{line}: must be a line of Optuna's journal; got a broken one. The study has survived but for it. "
+        f"{file}:{line}: must be a line of Optuna's journal; got a broken one. The rest of the study is intact. "
         f"Keep the intact lines: {command('repair', file)}"
     )
 

@@ -30,7 +30,7 @@ _MAX_REFUSED = 1000  # lines that Optuna refuses, before a file counts as not wo
 
 @dataclass
 class Repair:
-    """What a repair did.
+    """Result of a repair.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def repair_journal(study_name: str, storage: str | Path | None = None) -> Repair
     Returns
     -------
     Repair
-        What was kept and dropped.
+        The numbers of kept and dropped lines and trials.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from automl.table.order import TargetOrder
 __all__ = ["DROPPED", "KINDS", "REQUESTED", "column_format", "column_type", "usable_columns"]
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "constant", "identifier", "drop")
-REQUESTED = ("numeric", "categorical", "datetime", "text", "drop")  # what a user may ask for
+REQUESTED = ("numeric", "categorical", "datetime", "text", "drop")  # types that a user may request
 DROPPED = ("text", "constant", "identifier", "drop")
 
 # With fewer rows, distinct values do not indicate an identifier.

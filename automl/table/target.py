@@ -81,7 +81,7 @@ class Target:
         task : {"binary", "multiclass", "regression"}, optional
             The task, if the rule above would be wrong.
         hint : TaskHint, optional
-            What the scorer or the space is for.
+            The kind of target that the scorer or the space needs.
         positive_class : label, optional
             The positive class of two; by default the second one of the sorted labels.
 

@@ -19,7 +19,7 @@ ROWS_A_CLASS = 10
 
 
 class TaskHint(NamedTuple):
-    """What a scorer or a space says about the task of a target of numbers."""
+    """The task that a scorer or a space implies for a numeric target."""
 
     kind: Kind
     reason: str
@@ -42,7 +42,8 @@ def infer_task(column: pd.Series, task: Task | None = None, hint: TaskHint | Non
     task : {"binary", "multiclass", "regression"}, optional
         The requested task.
     hint : TaskHint, optional
-        What the scorer or the space is for. It decides for numbers, unless they have fractions and many values.
+        The kind of target that the scorer or the space needs. It decides for numbers, unless they have fractions and
+        many values.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def infer_task(column: pd.Series, task: Task | None = None, hint: TaskHint | Non
 def numbers_of(column: pd.Series) -> np.ndarray | None:
     """Return the numbers of a target as float64; None if it holds booleans or texts that are no numbers.
 
-    Texts such as "12" and decimals are numbers; NaN stands for texts that mean "missing".
+    Texts such as "12" and decimals are numbers; NaN replaces texts that mean "missing".
 
     Examples
     --------

@@ -54,7 +54,7 @@ class TargetSettings:
         n_folds : int
             Rows that a class must have.
         hint : callable
-            From the number of distinct values to what the scorer or the space says about the task.
+            From the number of distinct values to the task that the scorer or the space implies.
         """
         rows = rows.with_target(drop_missing=self.drop_missing_target)
         asked = asked_task(y, self.task)

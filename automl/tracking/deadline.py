@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from automl.errors import StoreError
+from automl.time_limit import in_time
 
 __all__ = ["CALL_SECONDS", "TRANSFER_SECONDS", "LimitedClient", "limited_call"]
 
@@ -79,29 +80,15 @@ def limited_call(call: Callable[[], Any], seconds: float) -> Any:
     Raises
     ------
     TimeoutError
-        If it takes longer; it goes on in the background.
+        If it takes longer; the call continues in the background.
     Exception
         Errors of the call.
     """
-    results: list[Any] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except BaseException as error:
-            errors.append(error)
-
-    # A daemon: the process may end while a store hangs.
-    thread = threading.Thread(target=run, name="automl-store-call", daemon=True)
-    with _request_settings():
-        thread.start()
-        thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError(f"it did not answer within {seconds:.0f} s")
-    return results[0]
+    try:
+        with _request_settings():
+            return in_time(call, seconds)
+    except TimeoutError:
+        raise TimeoutError(f"it did not answer within {seconds:.0f} s") from None
 
 
 _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What a model needs in another environment: this package's code, and the distributions to install."""
+"""Code and requirements that a model carries for another environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["code_paths", "requirements"]
 
-# What the code of a loaded pipeline imports, and what loads it.
+# Distributions that a loaded pipeline imports, and those that load it.
 _ALWAYS = ("mlflow", "numpy", "pandas", "pydantic", "scikit-learn", "skops", "skrub", "typing-extensions")
 _CARRIED = (
     "automl",

@@ -153,7 +153,7 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
 def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
     """Return the signature of a model: every column is optional and of any type.
 
-    The pipeline converts and checks its columns itself. MLflow's types would refuse what it accepts: whole numbers
+    The pipeline converts and checks its columns itself. MLflow's types would refuse valid input: whole numbers
     with missing ones among them, categories, dates as text or with a time zone.
     """
     from mlflow.models import ModelSignature, infer_signature

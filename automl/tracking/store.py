@@ -339,9 +339,8 @@ def _locked(uri: str) -> Iterator[None]:
         return
     lock = FileLock(f"{uri.removeprefix(_SQLITE)}.lock", timeout=_LOCK_SECONDS, poll_interval=0.05)
     held = False
-    with suppress(
-        OSError, NotImplementedError
-    ):  # another user's file, a file system without locks, a timeout
+    # The file of another user, a lock that is held too long, or a file system without locks: go without one.
+    with suppress(OSError, NotImplementedError):
         lock.acquire()
         held = True
     try:

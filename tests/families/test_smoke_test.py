@@ -169,6 +169,6 @@ def test_class_that_hangs_is_refused(tmp_path, monkeypatch):
         "            time.sleep(0.01)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("automl.space.time_limit.SECONDS", 0.5)
+    monkeypatch.setattr("automl.time_limit.FIT_SECONDS", 0.5)
     with pytest.raises(automl.SpaceError, match="fitting 60 rows took longer than 0.5 s"):
         automl.load_space(space("hangs.Hangs"), allow_imports=["hangs"])

@@ -1,4 +1,4 @@
-"""The ensemble of a search: what predicts, what is exported and logged, and that it is repeatable."""
+"""The ensemble of a search: predictions, export, logging, repeatability."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The time of an ensemble: what the search reserves for it, and what is left out where time is short."""
+"""Time reserved for an ensemble, and members dropped when time is short."""
 
 import pytest
 

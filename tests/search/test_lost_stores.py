@@ -1,4 +1,4 @@
-"""Stores that fail while a search runs: an error that says whether the study has survived, and the way to go on."""
+"""Stores that fail during a search: the error says if the study survived, and how to continue."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_search_on_a_full_disk_is_resumed(folder: Path, table: Any) -> None:
     journal = folder / "mlruns" / "studies" / "mine.journal"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def fill() -> None:  # the kernel refuses what does not fit, as on a full disk
+    def fill() -> None:  # the kernel refuses further bytes, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size + 700, hard))
 
     try:

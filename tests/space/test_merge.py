@@ -1,4 +1,4 @@
-"""How a file is merged over what it includes."""
+"""Merging a file over its includes."""
 
 import pytest
 

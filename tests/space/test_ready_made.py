@@ -71,6 +71,18 @@ def misspelt(word, rng):
     )
 
 
+def one_letter_apart(a, b):
+    """Return whether one letter is wrong, missing or doubled, or two neighbours are exchanged."""
+    if len(a) < len(b):
+        a, b = b, a
+    if len(a) > len(b):
+        return any(a[:i] + a[i + 1 :] == b for i in range(len(a)))
+    different = [i for i in range(len(a)) if a[i] != b[i]]
+    return len(different) == 1 or (
+        len(different) == 2 and [a[i] for i in different] == [b[i] for i in reversed(different)]
+    )
+
+
 def test_hints_name_the_word_of_one_wrong_letter():
     rng, missed, tried = random.Random(0), [], 0
     for known in sorted(set(filter(None, words(vocabulary())))):
@@ -79,7 +91,8 @@ def test_hints_name_the_word_of_one_wrong_letter():
             if len(word) < 3 or wrong in known:
                 continue
             tried += 1
-            if f'"{word}"' not in nearest(wrong, known):
-                missed.append((word, wrong))
+            hint = nearest(wrong, known)
+            if not any(f'"{near}"' in hint for near in known if one_letter_apart(near, wrong)):
+                missed.append((word, wrong, hint))
     assert tried > 200
-    assert len(missed) <= 0.02 * tried, missed
+    assert not missed

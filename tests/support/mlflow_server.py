@@ -97,7 +97,7 @@ def _wrapped(app: Any, login: str) -> Callable[..., Iterable[bytes]]:
             return [b"broken"]
         elif login and path != "/health" and environ.get("HTTP_AUTHORIZATION") != expected:
             start_response("401 Unauthorized", [("Content-Type", "text/plain")])
-            return [b"who are you"]
+            return [b"login required"]
         if path.startswith("/mode/") or path == "/health":
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [b"OK"]

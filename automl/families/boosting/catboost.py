@@ -56,7 +56,7 @@ class _After:
         self._n_trees, self._after = before, after
 
     def after_iteration(self, info: Any) -> bool:
-        """Return whether to go on."""
+        """Return whether the training continues."""
         self._n_trees += 1
         losses = info.metrics.get("validation", {})
         return self._after(self._n_trees, next(iter(losses.values()))[-1] if losses else np.nan)
