@@ -19,7 +19,7 @@ from automl.constraints import Section
 from automl.families.rungs import rung_levels
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "predictions_from"]
+__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "fit_weighted", "predictions_from"]
 
 Array = npt.NDArray[Any]
 
@@ -285,3 +285,8 @@ def predictions_from(
         decision = decision.reshape(len(decision))
         return Predictions((decision > 0).astype(np.int64), decision=decision)
     return Predictions(decision.argmax(axis=1), decision=decision)
+
+
+def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    """Fit an estimator; without row weights (None) also one that takes none."""
+    return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight=sample_weight)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.families.base import Array
+from automl.families.base import Array, fit_weighted
 from automl.time_limit import fit_in_time
 
 __all__ = ["LabelEncodedClassifier", "accepts_labels"]
@@ -61,8 +61,7 @@ class LabelEncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             Row weights, for an estimator that takes them.
         """
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.estimator_ = deepcopy(self.estimator).fit(X, codes, **weights)
+        self.estimator_ = fit_weighted(deepcopy(self.estimator), X, codes, sample_weight)
         return self
 
     def predict(self, X: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.families.base import Array, Fold, Problem, Trainer, predictions_from
+from automl.families.base import Array, Fold, Problem, Trainer, fit_weighted, predictions_from
 from automl.metrics import Predictions
 
 __all__ = ["RUNG_RATIO", "ForeignFit", "Growth", "SingleFit"]
@@ -80,11 +80,13 @@ class SingleFit(Trainer):
         if rung < steps:
             rows = np.sort(fold.order[: len(fold.y) * rung // steps])
             weight = None if fold.weight is None else fold.weight[rows]
-            self._estimator = _fit(self._make(**self._trees(steps)), fold.X[rows], fold.y[rows], weight)
+            self._estimator = fit_weighted(
+                self._make(**self._trees(steps)), fold.X[rows], fold.y[rows], weight
+            )
             return True
         if self._growth is not None:
             return self._grow(self._growth, rung, stop)
-        self._estimator = _fit(self._make(), fold.X, fold.y, fold.weight)
+        self._estimator = fit_weighted(self._make(), fold.X, fold.y, fold.weight)
         return True
 
     def _trees(self, rung: int) -> dict[str, int]:
@@ -107,7 +109,7 @@ class SingleFit(Trainer):
                 # Every fit computes the class weights again; all fits see the same rows.
                 warnings.filterwarnings("ignore", "class_weight presets", UserWarning)
                 self._estimator.set_params(**{name: self._n_trees})
-                _fit(self._estimator, self._fold.X, self._fold.y, self._fold.weight)
+                fit_weighted(self._estimator, self._fold.X, self._fold.y, self._fold.weight)
         return True
 
     @override
@@ -159,11 +161,6 @@ class ForeignFit(SingleFit):
         full = np.full((len(scores), self._problem.n_classes), scores.min() - 1)
         full[:, self._estimator.classes_] = scores
         return full
-
-
-def _fit(estimator: Any, X: Array, y: Array, weight: Array | None) -> Any:
-    """Fit an estimator; without weights also one that takes none."""
-    return estimator.fit(X, y) if weight is None else estimator.fit(X, y, sample_weight=weight)
 
 
 def _stopped_early(estimator: Any) -> bool:

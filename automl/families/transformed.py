@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
-from automl.families.base import Array, Family, Fold, Problem, Trainer
+from automl.families.base import Array, Family, Fold, Problem, Trainer, fit_weighted
 from automl.metrics import Predictions
 from automl.table import TARGET_TRANSFORMS, TargetTransform
 
@@ -68,8 +68,8 @@ class TransformedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         y = np.asarray(y, dtype=float)
         self.transform_ = TargetTransform(self.transform, self.random_state).fit(y)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.regressor_ = deepcopy(self.regressor).fit(X, self.transform_.transform(y), **weights)
+        values = self.transform_.transform(y)
+        self.regressor_ = fit_weighted(deepcopy(self.regressor), X, values, sample_weight)
         return self
 
     def adopt(self, regressor: Any, transform: TargetTransform) -> TransformedRegressor:
