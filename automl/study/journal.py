@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -53,7 +54,7 @@ class Journal(JournalFileBackend):
     """
 
     def __init__(self, file: str) -> None:
-        self._file, self._optuna_lock = file, JournalFileOpenLock(file)
+        self._file, self._optuna_lock = file, _OptunaLock(file)
         self._own_lock = file_lock(Path(f"{file}.writer"), poll_interval=0.001)
         self._depth, self._counting = 0, threading.Lock()
         self._synced = 0.0
@@ -141,6 +142,8 @@ class Journal(JournalFileBackend):
         try:
             if self._own_lock.is_locked:
                 _remove_stale(Path(f"{self._file}.lock"))
+            elif not _is_writable(Path(self._file).parent):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._optuna_lock.acquire()
         except BaseException:
             release(self._own_lock)
@@ -151,6 +154,23 @@ def batched_writes(study: optuna.Study) -> AbstractContextManager[None]:
     """Return a context in which a study's journal is locked once for all writes."""
     backend = journal_backend(study)
     return backend.locked() if isinstance(backend, Journal) else nullcontext()
+
+
+class _OptunaLock(JournalFileOpenLock):
+    """Optuna's lock; a lock that may not be removed is an error, where Optuna's tries for ever."""
+
+    @override
+    def release(self) -> None:
+        try:
+            super().release()
+        except RuntimeError as error:
+            if isinstance(error.__context__, PermissionError):
+                raise error.__context__ from None
+            raise
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _remove_stale(lock: Path) -> None:

@@ -52,7 +52,7 @@ def children(run_id):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
 def test_resume_after_random_kills_loses_no_trial(folder):
     command = [sys.executable, "-m", "tests.support.kill_and_resume", "30", "1", str(folder)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()  # workers of killed searches print too
     summary = next(line for line in lines if line.startswith("{'kill': 30, "))

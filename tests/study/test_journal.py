@@ -1,12 +1,17 @@
 """Journal files: several writers, and writers that are killed."""
 
 import multiprocessing
+import os
 import pickle
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from automl.errors import StoreError
 from automl.study import create_study, load_study, make_pruner, make_sampler
 from automl.study.journal import Journal, batched_writes
+from automl.time_limit import in_time
 
 
 def create(name, storage=None):
@@ -40,6 +45,43 @@ def test_journal_removes_stale_lock(tmp_path):
     (tmp_path / "s.journal.lock").touch()
     assert study.ask().number == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "s.journal"]
+
+
+@contextmanager
+def read_only(folder):
+    """Take the right to write in a folder away; root changes to another user, because root may always write."""
+    folder.chmod(0o555)
+    is_root = not os.geteuid()
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="has no users")
+@pytest.mark.parametrize("lock", [True, False], ids=["stale lock", "no lock"])
+def test_journal_in_read_only_folder_raises_at_once(tmp_path, monkeypatch, lock):
+    monkeypatch.chdir(tmp_path)
+    study = create("mine", "s.journal")
+    if lock:
+        Path("s.journal.lock").touch()
+    with read_only(tmp_path), pytest.raises(StoreError, match="cannot be written .Permission denied"):
+        in_time(study.ask, 5.0)
+    assert study.ask().number == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="has no users")
+def test_lock_that_may_not_be_removed_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("s.journal").touch()
+    journal = Journal("s.journal")
+    Path("s.journal.lock").touch()
+    with read_only(tmp_path), pytest.raises(PermissionError):
+        journal._optuna_lock.release()
 
 
 def test_journal_releases_locks_after_error(tmp_path, monkeypatch):

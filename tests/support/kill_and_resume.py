@@ -9,6 +9,7 @@ process, so that a kill hits the search and not its imports.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -46,6 +47,7 @@ SPACE = {
     "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
 }
 TRIALS_PER_KILL = 15
+MAX_SECONDS = 300  # of one search; after it the search prints where each of its threads is, and ends
 MAX_DELAY = 1 / 10  # of the duration of an undisturbed search
 FAULTS = ("kill", "kill", "disk full", "kill", "kill", "kill", "kill", "read-only", "kill", "kill")
 UNPRIVILEGED_USER = 65534
@@ -64,6 +66,7 @@ def forked(n_trials: int, jobs: int = 1, fault: str = "", delay: float = 0.0) ->
     """Search in a child process, inject a fault after a delay in seconds, and return the exit status."""
     child = os.fork()
     if not child:
+        faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
         try:
             if fault in WRITE_FAULTS:
                 inject_at_write(WRITE_FAULTS[fault], delay)
