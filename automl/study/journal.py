@@ -125,7 +125,10 @@ class Journal(JournalFileBackend):
         """Keep other processes from writing; writes inside need no lock of their own."""
         with self._counting:
             if not self._depth:
-                self._acquire()
+                try:
+                    self._acquire()
+                except OSError as error:
+                    raise faults.unwritable(self._file, error) from error
             self._depth += 1
         try:
             yield

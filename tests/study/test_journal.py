@@ -71,6 +71,8 @@ def test_journal_in_read_only_folder_raises_at_once(tmp_path, monkeypatch, lock)
         Path("s.journal.lock").touch()
     with read_only(tmp_path), pytest.raises(StoreError, match="cannot be written .Permission denied"):
         in_time(study.ask, 5.0)
+    with read_only(tmp_path), pytest.raises(StoreError, match="cannot be written"), batched_writes(study):
+        pass
     assert study.ask().number == 0
 
 
