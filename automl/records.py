@@ -332,6 +332,8 @@ class SearchRecord(_Record):
         Share of the rows that a single default fold validates on.
     blas_threads : int
         Threads for linear algebra of the next trials.
+    table_rows, sample_rows : int
+        Rows of a table of which the search had a sample, and rows asked for in the sample; 0 without a sample.
     """
 
     study_name: str
@@ -364,6 +366,8 @@ class SearchRecord(_Record):
     constraints: dict[str, float] = Field(default_factory=dict)
     types: dict[str, str] = Field(default_factory=dict)
     blas_threads: int = 1
+    table_rows: int = 0
+    sample_rows: int = 0
 
     @property
     def several(self) -> bool:

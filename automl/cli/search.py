@@ -235,13 +235,8 @@ def replay(
     The table must have the same values as in the search. A pruned trial is trained to its last rung.
     """
     from automl.search import replay_run
-    from automl.table import read_table
-    from automl.tracking import read_trial
 
-    table = (
-        (None, None) if file is None else read_table(file, target=read_trial(run_id, tracking_uri)[0].target)
-    )
-    found = replay_run(run_id, *table, allow_imports=allow_import or (), tracking_uri=tracking_uri)
+    found = replay_run(run_id, file, allow_imports=allow_import or (), tracking_uri=tracking_uri)
     say(str(found))
     raise typer.Exit(0 if found.same else 1)
 
@@ -257,12 +252,10 @@ def _search(
 ) -> None:
     from automl.export import check_new_folder
     from automl.search import Search
-    from automl.table import read_table
 
     if output is not None:
         check_new_folder(output)
-    X, y = read_table(file, target=target)
-    found = Search(**settings).fit(X, y, groups=groups, sample_weight=sample_weight)
+    found = Search(**settings).fit(file, target, groups=groups, sample_weight=sample_weight)
     console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
     if found.corrected_score_ is not None:
         say(corrected_line(vars(found.corrected_score_)))

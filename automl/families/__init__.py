@@ -6,7 +6,7 @@ from automl.families.inputs import forbid_unsuitable_inputs, prepared_problem
 from automl.families.reference import reference
 from automl.families.rungs import epoch_steps, rung_levels
 from automl.families.spaces import incompatibility_check, load_space, smoke_test, space_kind
-from automl.families.target_scale import TargetScale, scale_of, target_scale
+from automl.families.target_scale import TargetScale, fit_streamed, scale_of, target_scale
 
 __all__ = [
     "FAMILIES",
@@ -18,6 +18,7 @@ __all__ = [
     "Trainer",
     "epoch_steps",
     "family_of",
+    "fit_streamed",
     "forbid_unsuitable_inputs",
     "get_family",
     "incompatibility_check",

@@ -248,6 +248,52 @@ class Family(ABC):
         """Estimate the bytes of a trial that trains on one fold, apart from the fold itself."""
         return 4.0 * n_rows * n_columns
 
+    # All rows of a table that does not fit into memory
+
+    def streamed_params(self, params: dict[str, Any], n_sample: int, n_rows: int) -> dict[str, Any] | None:
+        """Return the parameters for one or a few passes over streamed rows; None if the family needs them in memory.
+
+        Parameters
+        ----------
+        params : dict
+            The parameters of a trial.
+        n_sample : int
+            Rows that the trial was trained on.
+        n_rows : int
+            Streamed rows.
+        """
+        return None
+
+    def streamed_bytes(self, params: dict[str, Any], n_rows: int, n_columns: int, problem: Problem) -> float:
+        """Estimate the bytes of `fit_streamed`; by default of a fit with the matrix in memory."""
+        return 4.0 * n_rows * n_columns + self.memory(params, n_rows, n_columns)
+
+    def fit_streamed(
+        self,
+        model: Any,
+        params: dict[str, Any],
+        seed: int,
+        problem: Problem,
+        fold: Fold,
+        stop: Callable[[], bool],
+    ) -> Any:
+        """Return an estimator fitted to rows that are read block by block; None if ``stop`` returned True.
+
+        Parameters
+        ----------
+        model : estimator
+            The estimator of the same trial, fitted to a sample of the rows.
+        params : dict
+            The result of `streamed_params`.
+        seed, problem
+            As in `trainer`.
+        fold : Fold
+            All rows. ``X`` has ``shape`` and ``blocks``, a list of ``(start, stop)``, and returns slices of rows.
+        stop : callable
+            Called from time to time; the fit ends as soon as it returns True.
+        """
+        raise NotImplementedError(f"{self.name} needs all rows in memory")
+
     # Training
 
     @abstractmethod

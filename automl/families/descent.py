@@ -32,6 +32,8 @@ _LEAST, _MOST = 2, 8  # cohort size; larger cohorts would be proposed with too l
 _SHARED = 20_000  # products of a row with all trials, beyond which products dominate a step
 # No pruning before this many rows or this share of training: decaying rates start large and score badly at first.
 _TELLING_ROWS, _TELLING_PART = 300_000, 1 / 8
+_STREAMED_ROW = 40  # bytes of a streamed row in memory: its target, and temporary copies of it
+_WINDOW_BYTES = 200_000_000  # rows that are shuffled together
 _HIDDEN = {"hidden_layer_sizes": (64,)}  # default of the mlp family
 _OF_HIDDEN_LAYERS = ("hidden_layer_sizes", "activation", "normalization", "dropout", "input_layer")
 
@@ -178,6 +180,38 @@ class DescentFamily(Family):
         rows = min(n_rows, _AT_A_TIME if batch == "full" else batch, _AT_A_TIME)
         # Weights, gradients and two moments; and the units of a batch, forward and backward.
         return float(4 * (4 * self._products(params, n_columns) + 3 * rows * sum(sizes[1:])))
+
+    @override
+    def streamed_params(self, params: dict[str, Any], n_sample: int, n_rows: int) -> dict[str, Any] | None:
+        # At least as many updates as on the sample: each pass has more of them.
+        epochs = self.epochs(params)
+        passes = max(1, math.ceil(epochs * n_sample / n_rows))
+        found = {**params, "max_epochs": passes, "warmup": params.get("warmup", 0) * passes / epochs}
+        if params.get("batch_size") == "full":
+            found["batch_size"] = n_sample
+        return found
+
+    @override
+    def streamed_bytes(self, params: dict[str, Any], n_rows: int, n_columns: int, problem: Problem) -> float:
+        return _STREAMED_ROW * n_rows + _WINDOW_BYTES + self.memory(params, n_rows, n_columns)
+
+    @override
+    def fit_streamed(
+        self,
+        model: Any,
+        params: dict[str, Any],
+        seed: int,
+        problem: Problem,
+        fold: Fold,
+        stop: Callable[[], bool],
+    ) -> Any:
+        trainer = self.trainer([params], [seed], problem, fold)
+        if not trainer.advance(self.epochs(params), stop) or trainer.failures:
+            return None
+        fitted = trainer.estimator(0)
+        if problem.n_classes:
+            fitted.classes_ = model.classes_
+        return fitted
 
     @override
     def trainer(

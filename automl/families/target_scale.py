@@ -8,7 +8,8 @@ A target of ordinary size is left alone, so that models keep their plain form.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,10 +17,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import TransformedTargetRegressor
 
-from automl.families.base import Array, Family, Problem
+from automl.families.base import Array, Family, Fold, Problem
 from automl.metrics import Predictions
 
-__all__ = ["TargetScale", "TargetScaler", "scale_of", "target_scale"]
+__all__ = ["TargetScale", "TargetScaler", "fit_streamed", "scale_of", "target_scale"]
 
 _LARGEST_OFFSET = 1e3  # of the mean, in standard deviations
 _SPREADS = 1e-3, 1e6  # standard deviations that need no scaling
@@ -53,6 +54,27 @@ class TargetScale(NamedTuple):
         if self.is_identity:
             return estimator
         return TransformedTargetRegressor(estimator, transformer=TargetScaler())
+
+
+def fit_streamed(
+    family: Family,
+    model: Any,
+    params: dict[str, Any],
+    seed: int,
+    problem: Problem,
+    fold: Fold,
+    stop: Callable[[], bool],
+) -> Any:
+    """Return an estimator fitted to streamed rows, as `Family.fit_streamed`; also one that `TargetScale` wrapped."""
+    if not isinstance(model, TransformedTargetRegressor):
+        return family.fit_streamed(model, params, seed, problem, fold, stop)
+    y = model.transformer_.transform(fold.y.reshape(-1, 1)).reshape(-1)
+    found = family.fit_streamed(model.regressor_, params, seed, problem, replace(fold, y=y), stop)
+    if found is None:
+        return None
+    fitted = copy(model)
+    fitted.regressor_ = found
+    return fitted
 
 
 class TargetScaler(TransformerMixin, BaseEstimator):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -158,6 +158,23 @@ class _TransformedFamily:
         """Return the unfitted estimator of a configuration."""
         model = self._family.estimator(params, seed, _transformed_problem(problem))
         return TransformedRegressor(model, self._transform, seed) if problem.task == "regression" else model
+
+    def fit_streamed(
+        self,
+        model: Any,
+        params: dict[str, Any],
+        seed: int,
+        problem: Problem,
+        fold: Fold,
+        stop: Callable[[], bool],
+    ) -> Any:
+        """Return an estimator fitted to streamed rows as `Family.fit_streamed` does."""
+        if problem.task != "regression":
+            return self._family.fit_streamed(model, params, seed, problem, fold, stop)
+        seen = replace(fold, y=model.transform_.transform(fold.y))
+        inside = _transformed_problem(problem)
+        found = self._family.fit_streamed(model.regressor_, params, seed, inside, seen, stop)
+        return None if found is None else copy(model).adopt(found, model.transform_)
 
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Any = None) -> str:
         """Return the reason why parameters are not for a problem, whose transformed target may be negative."""

@@ -31,6 +31,7 @@ _PATIENCE = 60.0  # seconds for a quick one: a busy machine gives a late model r
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
 _DOUBT = 8.0  # how many times longer than it takes a training may be guessed, before its family is measured
 _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
+_ALL_ROWS_SHARE = 0.4  # of the timeout that is reserved for the fit of all rows of a table larger than memory
 _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
 _SELECTION_SECONDS = 1.5  # that the selection of an ensemble takes with this number of rows or more
 _SELECTION_ROWS = 30_000
@@ -113,6 +114,8 @@ class Admission:
         if not self._spec.refit:
             return self.slowness * _END_WITHOUT_MODEL + backlog
         refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
+        if self._spec.facts.sample_rows:
+            refit = max(refit, _ALL_ROWS_SHARE * (self.budget.timeout or 0.0))
         return self.slowness * _END_WITH_MODEL + backlog + refit + self._ensemble_seconds()
 
     def _ensemble_seconds(self) -> float:
@@ -132,11 +135,14 @@ class Admission:
         yield
         self._beside_training = max(0.0, self.budget.elapsed - end)
 
+    def seconds_for_refit(self) -> float:
+        """Return the seconds left for a refit, before the model must be logged."""
+        return self.budget.remaining - self.slowness * _END_WITH_MODEL - self._tracker.backlog()
+
     def refit_in_time(self, record: TrialRecord, n_fits: int = 1) -> bool:
         """Return whether a trial can be trained on all rows, ``n_fits`` times, before the model must be logged."""
-        end = self.slowness * _END_WITH_MODEL + self._tracker.backlog()
         seconds = _REFIT_MARGIN * self.costs.refit_seconds(record) + self._beside_training
-        return n_fits * seconds < self.budget.remaining - end
+        return n_fits * seconds < self.seconds_for_refit()
 
     def backlog_is_long(self) -> bool:
         """Return whether logging lags behind; a repeatable search must not depend on it."""

@@ -13,12 +13,13 @@ from automl.errors import without_passwords
 from automl.metrics import Direction, Scorer, scorer_kind
 from automl.search.budget import Budget
 from automl.search.fitted import FittedSearch
+from automl.search.large_table import open_table
 from automl.search.plan import make_plan
 from automl.search.resume import known_split
 from automl.search.run import SearchRun, open_search
 from automl.search.settings import check_settings, target_settings
 from automl.search.spec import make_spec
-from automl.table import RareClasses, Task, split_target
+from automl.table import RareClasses, Task
 from automl.tracking import no_autologging
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ class Search(FittedSearch):
         Kind of the target.
     positive_class_ : label
         Positive class, for two classes.
+    fitted_rows_ : int
+        Rows that the best pipeline was fitted to. Scores of a search in a sample are of rows of the sample.
     left_out_ : list of str
         Excluded columns and values of the space, each with the reason. Also in the run's tag ``automl.left_out``.
     classes_ : ndarray
@@ -262,8 +265,9 @@ class Search(FittedSearch):
 
         Parameters
         ----------
-        X : DataFrame, polars DataFrame, pyarrow Table, list of dict, or array of shape (n, p)
-            The table.
+        X : DataFrame, polars DataFrame, pyarrow Table, list of dict, array of shape (n, p), or path
+            The table, or its file as for `read_table`. If a Parquet file or folder does not fit into ``memory_limit``
+            or half of the memory, the search uses a sample of its rows, and the best pipeline is fitted to all.
         y : array-like of shape (n,), or str
             The target: texts, booleans or numbers; or the name of the column of ``X`` that holds it.
         groups : array-like of shape (n,) or str, optional
@@ -279,10 +283,10 @@ class Search(FittedSearch):
         """
         settings = self.get_params(deep=False)
         check_settings(settings)
-        X, y = split_target(X, y)
         self._forget()
         budget = Budget(self.timeout, self.n_trials)
-        with no_autologging():
+        by_row = {"groups": groups, "sample_weight": sample_weight}
+        with no_autologging(), open_table(X, y, settings, by_row) as (X, y, large):
             plan = make_plan(
                 X,
                 y,
@@ -307,7 +311,7 @@ class Search(FittedSearch):
                     self._keep(winner, run.records)
                     self.out_of_fold_ = run.out_of_fold
                     if self.refit:
-                        self.best_estimator_ = run.refit(winner)
+                        self._keep_refit(run.refit(winner, large))
                         self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
                         if (uri := run.log_model(winner, self._model())) is not None:
                             self.model_uri_ = uri

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -18,6 +19,7 @@ from automl.search.analysis import study_results, winner_predictions, write_repo
 from automl.search.evaluating import evaluation
 from automl.search.explaining import best_of_families, explained
 from automl.search.finish import Winner
+from automl.search.full_fit import FullFit
 from automl.search.replay import Replay, replay_number
 from automl.select import CorrectedScore, OutOfFold, pareto_front
 from automl.study import Study, read_records
@@ -244,6 +246,13 @@ class FittedSearch(BaseEstimator):
             self.classes_ = plan.target.classes
         if plan.target.positive_class is not None:
             self.positive_class_ = plan.target.positive_class
+
+    def _keep_refit(self, fit: FullFit) -> None:
+        self.best_estimator_, self.fitted_rows_ = fit.pipeline, fit.n_rows
+        if fit.reason:
+            family, all_rows = self._winner.record.family, self._winner.facts.table_rows
+            text = f"The best pipeline ({family}) was fitted to {fit.n_rows:,} of {all_rows:,} rows: {fit.reason}."
+            warnings.warn(text, stacklevel=3)
 
     def _keep_ensemble(self, winner: Winner) -> None:
         self._winner = winner

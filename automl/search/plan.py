@@ -90,6 +90,8 @@ class Plan:
         Share of the rows that a single default fold validates on.
     file : str
         File of the table, if `read_table` read it.
+    table_rows, sample_rows : int
+        Rows of a table of which these rows are a sample, and rows asked for in the sample; 0 without a sample.
     """
 
     columns: TypedColumns
@@ -103,6 +105,8 @@ class Plan:
     weights: RowWeights = RowWeights()
     hold_out: float = 0.2
     file: str = ""
+    table_rows: int = 0
+    sample_rows: int = 0
 
     @property
     def epoch_steps(self) -> int:
@@ -276,6 +280,7 @@ def make_plan(
     specialised = specialised.for_table(facts)
     folds = make_folds(target.values, problem.task, cv, random_state, rows.groups, rows.time)
     weights.check(folds)
+    attrs = getattr(X, "attrs", {})
     return Plan(
         columns,
         frame,
@@ -287,7 +292,9 @@ def make_plan(
         folds,
         weights,
         cv.hold_out if isinstance(cv, Split) else 0.2,
-        str(getattr(X, "attrs", {}).get("file", "")),
+        str(attrs.get("file", "")),
+        int(attrs.get("table_rows", 0)),
+        int(attrs.get("sample_rows", 0)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from automl.errors import Fault, SettingError
 from automl.records import SearchRecord, TrialRecord
+from automl.search.large_table import read_sample
 from automl.search.plan import Plan, make_plan
 from automl.table import Split, TargetSettings, read_table
 from automl.tracking import read_trial
@@ -106,7 +107,7 @@ def replay_run(
     run_id : str
         Run of the trial.
     X, y : table and target, optional
-        The table of the search; None reads the file that the search read.
+        The table of the search, or a Path of its file; None reads the file that the search read.
     scoring, cv, groups, sample_weight : optional
         The settings of the search that were objects of a program; plain values are in the run.
     allow_imports : sequence of str
@@ -120,8 +121,8 @@ def replay_run(
         If there is no such run, or the table, the folds or the scorer differ from those of the search.
     """
     facts, record = read_trial(run_id, tracking_uri)
-    if X is None:
-        X, y = read_table(_file(facts), target=facts.target)
+    if isinstance(X, Path | None):
+        X, y = _read(facts, X)
     if sample_weight is None and facts.sample_weight == "object":
         rule = "must be given, because the search had weights as an object"
         raise SettingError(Fault("sample_weight", rule, "none", "Call automl.search.replay_run with it."))
@@ -155,11 +156,15 @@ def _folds(facts: SearchRecord) -> Any:
     return None if facts.cv == "object" else facts.cv
 
 
-def _file(facts: SearchRecord) -> Path:
-    if not facts.file:
+def _read(facts: SearchRecord, file: Path | None) -> Any:
+    """Return the table of the search and its target, or the sample of the table that the search had."""
+    if file is None and not facts.file:
         rule = "must be given for a table that was made in memory"
         raise SettingError(Fault("FILE", rule, "none"))
-    return Path(facts.file)
+    path = file or Path(facts.file)
+    if facts.sample_rows:
+        return read_sample(path, facts.target, facts.sample_rows, facts.random_state)
+    return read_table(path, target=facts.target)
 
 
 def _point(configuration: Any) -> Any:

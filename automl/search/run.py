@@ -17,6 +17,8 @@ from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
 from automl.search.correcting import corrected_winner
 from automl.search.finish import Winner, select_best, warn_of_violations
+from automl.search.full_fit import FullFit, fit_all_rows
+from automl.search.large_table import LargeTable
 from automl.search.loop import Loop
 from automl.search.plan import Plan
 from automl.search.resume import check_same
@@ -142,11 +144,25 @@ class SearchRun:
         warn_of_violations(best, self.spec.facts.constraints)
         return Winner(best, self.plan, self.spec.facts, self.run_id)
 
-    def refit(self, winner: Winner) -> Pipeline:
-        """Return the best trial trained on all rows."""
+    def refit(self, winner: Winner, table: LargeTable | None = None) -> FullFit:
+        """Return the best trial trained on all rows: of ``table``, if the search had a sample of it."""
         self.progress.stage("refitting the winner")
+        before = self.budget.elapsed
         with self._admission.refitting(winner.record):
-            return winner.refit(self.workers.slots)
+            pipeline = winner.refit(self.workers.slots)
+        if table is None:
+            return FullFit(pipeline, len(self.plan.frame))
+        self.workers.close()  # they hold memory that the fit of all rows needs
+        return fit_all_rows(
+            pipeline,
+            winner.record,
+            self.plan,
+            self.spec.facts,
+            table,
+            sample_seconds=self.budget.elapsed - before,
+            time_left=self._admission.seconds_for_refit,
+            report=self.progress.stage,
+        )
 
     def fit_ensemble(self, winner: Winner, best: Pipeline) -> Winner:
         """Return the winner with its ensemble, if the search makes one; ``best`` is the fitted best pipeline."""

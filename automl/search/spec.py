@@ -98,6 +98,8 @@ class SearchSpec(BaseModel):
     @property
     def ensemble(self) -> bool:
         """Whether the search makes an ensemble."""
+        if self.facts.sample_rows:  # its other members would be fitted to the sample only
+            return False
         return self.refit and not self.facts.several and bool(self.settings.get("ensemble", True))
 
     @property
@@ -171,6 +173,8 @@ def make_spec(
         groups=_source(groups),
         sample_weight=_source(sample_weight),
         blas_threads=_blas_threads(settings),
+        table_rows=plan.table_rows,
+        sample_rows=plan.sample_rows,
     )
     values = {name: _plain(value) for name, value in settings.items() if name not in _PRIVATE}
     values["space"] = plan.space.to_yaml()

@@ -9,8 +9,10 @@ from automl.table.encoders import CODED
 from automl.table.frames import as_frame, split_target
 from automl.table.leaks import check_leaks
 from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
+from automl.table.parquet_files import Block, ParquetTable, parquet_files
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
+from automl.table.row_sample import draw_rows
 from automl.table.rows import RareClasses, TrainingRows, training_rows
 from automl.table.splits import Folds, Split, default_split, is_time, make_folds, stratified_order
 from automl.table.target import Target, as_series
@@ -21,6 +23,7 @@ from automl.table.weights import RowWeights
 
 __all__ = [
     "BLOCK_VALUES",
+    "Block",
     "CODED",
     "Folds",
     "Split",
@@ -28,6 +31,7 @@ __all__ = [
     "Inferred",
     "Kind",
     "PREPROCESS",
+    "ParquetTable",
     "RareClasses",
     "RowWeights",
     "Target",
@@ -46,10 +50,12 @@ __all__ = [
     "check_table",
     "irrelevant_options",
     "default_split",
+    "draw_rows",
     "infer_task",
     "is_time",
     "make_folds",
     "numbers_of",
+    "parquet_files",
     "prepare_matrices",
     "preprocessor",
     "read_table",

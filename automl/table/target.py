@@ -134,6 +134,25 @@ class Target:
             raise TableError(Fault(_where(column), rule, _shown(column[codes < 0])))
         return codes
 
+    def known(self, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows whose value can be encoded, as positions, and their codes or numbers.
+
+        Rows without a value, and those of a label that is not one of `classes`, are left out.
+        """
+        column = as_series(y, self.name)
+        rows = np.flatnonzero(column.notna())
+        column = column.iloc[rows]
+        if self.classes is None:
+            numbers = numbers_of(column) if column.dtype == object else column.to_numpy(dtype=float)
+            values = np.full(len(rows), np.nan) if numbers is None else np.asarray(numbers, dtype=float)
+            good = np.isfinite(values)
+        else:
+            if self.merged:
+                column = column.map(lambda value: self.merged.get(value, value))
+            values = pd.Index(self.classes).get_indexer(pd.Index(column))
+            good = values >= 0
+        return rows[good], values[good]
+
     def decode(self, codes: Any) -> np.ndarray:
         """Return the labels of class codes, or the numbers as they are, shape (n,)."""
         if self.classes is None:

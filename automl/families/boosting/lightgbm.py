@@ -12,6 +12,7 @@ from typing_extensions import override
 from automl.constraints import Boolean, Number, Parameter
 from automl.families.base import Array, Fold, Problem
 from automl.families.boosting.family import DEPTH, SHARE, WHOLE, BoostingFamily, common_parameters
+from automl.families.boosting.lightgbm_stream import fit_booster
 from automl.families.boosting.trainer import Booster
 from automl.families.native_categories import (
     NativeCategoriesClassifier,
@@ -47,6 +48,12 @@ _OBJECTIVES = ("regression", "regression_l1", "huber", "poisson")
 _CLASSES = {"binary": "binary", "multiclass": "multiclass"}
 # LightGBM chooses its histogram algorithm by a clock otherwise, so two runs could differ.
 _REPEATABLE = {"verbose": -1, "deterministic": True, "force_row_wise": True}
+# Bins in columns only: in rows, too, they would take twice the memory.
+_BY_COLUMN = {"force_row_wise": False, "force_col_wise": True, "num_threads": 0}
+_BYTE = 255  # bins of a column that fit into one byte
+_ROW_BYTES = 16  # of a row in training besides its bins: target, weight and its place in a leaf
+_OUTPUT_BYTES = 24  # of a row for each output: score, gradient and second derivative
+_FIXED_BYTES = 200_000_000  # the sample of rows that decides the bins, and histograms
 
 
 class _LightGBMBooster(Booster):
@@ -94,10 +101,39 @@ class LightGBMFamily(BoostingFamily):
 
     @override
     def booster(self, params: dict[str, Any], seed: int, problem: Problem, fold: Fold) -> Booster:
+        return _LightGBMBooster(self._native(params, seed, problem), fold, len(problem.categories))
+
+    @override
+    def streamed_params(self, params: dict[str, Any], n_sample: int, n_rows: int) -> dict[str, Any] | None:
+        return params
+
+    @override
+    def streamed_bytes(self, params: dict[str, Any], n_rows: int, n_columns: int, problem: Problem) -> float:
+        wide = params.get("max_bin", _PARAMETERS["max_bin"].default) > _BYTE
+        outputs = max(1, problem.n_classes) if problem.n_classes > 2 else 1
+        return float(n_rows * (n_columns * (1 + wide) + _ROW_BYTES + _OUTPUT_BYTES * outputs) + _FIXED_BYTES)
+
+    @override
+    def fit_streamed(
+        self,
+        model: Any,
+        params: dict[str, Any],
+        seed: int,
+        problem: Problem,
+        fold: Fold,
+        stop: Callable[[], bool],
+    ) -> Any:
+        every = {**self.defaults(problem.task), **params}
+        n_trees = every.pop("n_estimators")
+        del every["early_stopping"]
+        native = {**self._native(every, seed, problem), **_BY_COLUMN}
+        return fit_booster(model, native, n_trees, fold, len(problem.categories), stop)
+
+    def _native(self, params: dict[str, Any], seed: int, problem: Problem) -> dict[str, Any]:
+        """Return the parameters of the library."""
         native = {"objective": _CLASSES.get(problem.task, ""), **params, **_REPEATABLE}
         native |= {"seed": seed, "num_threads": 1}
-        native |= {"num_class": problem.n_classes} if problem.task == "multiclass" else {}
-        return _LightGBMBooster(native, fold, len(problem.categories))
+        return native | ({"num_class": problem.n_classes} if problem.task == "multiclass" else {})
 
     @override
     def make(self, params: dict[str, Any], seed: int, problem: Problem) -> Any:

@@ -1,0 +1,163 @@
+"""Tables in files: read whole, or a sample of the rows of a Parquet table that does not fit into memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+
+from automl.errors import AutomlError, Fault, SettingError
+from automl.search.spec import resolve_jobs
+from automl.study import load_study, read_search
+from automl.table import ParquetTable, draw_rows, parquet_files, read_table, split_target
+from automl.workers import MIN_WORKER_MEMORY, format_bytes, parse_bytes
+
+__all__ = ["LargeTable", "open_table", "read_sample"]
+
+_COPIES = 6  # of the raw rows: the typed table, and the matrices of two workers
+_CELL = 8  # bytes of a typed value
+_MAX_ROWS = 500_000  # of a sample: more rows make trials slower, and the choice hardly better
+_MIN_ROWS = 2_000
+_CELLS_PER_SECOND = 200_000  # of a sample, for each second of the time limit
+_MEMORY_SHARE = 0.5  # of the machine's memory that a table may need
+
+
+@dataclass(frozen=True)
+class LargeTable:
+    """A Parquet table of which a search has a sample.
+
+    Parameters
+    ----------
+    rows : ParquetTable
+        All rows.
+    target : str
+        Name of the target.
+    sample_rows : int
+        Rows asked for in the sample.
+    limit : float
+        Bytes that this process and its workers may take.
+    """
+
+    rows: ParquetTable
+    target: str
+    sample_rows: int
+    limit: float
+
+    def sample(self, seed: int) -> tuple[pd.DataFrame, pd.Series]:
+        """Return the rows of the sample and their target; the same for the same seed."""
+        frame = draw_rows(self.rows, self.target, self.sample_rows, seed)
+        attrs = {
+            "file": str(self.rows.path.resolve()),
+            "table_rows": self.rows.n_rows,
+            "sample_rows": self.sample_rows,
+        }
+        X, y = split_target(frame, self.target)
+        X.attrs = attrs
+        return X, y
+
+
+@contextmanager
+def open_table(
+    X: Any, y: Any, settings: Mapping[str, Any], by_row: Mapping[str, Any]
+) -> Iterator[tuple[Any, Any, LargeTable | None]]:
+    """Yield the table and the target of a search, and all rows if the table is a sample of a file.
+
+    Parameters
+    ----------
+    X : table or path
+        A path is read: whole if it fits into the memory limit, or half of the memory; otherwise a sample.
+    y : array-like or str
+        The target, or the name of its column.
+    settings : mapping
+        The settings of `Search`.
+    by_row : mapping
+        The arguments ``groups`` and ``sample_weight`` of `Search.fit`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the limit leaves no room for a sample.
+    """
+    if not isinstance(X, str | os.PathLike):
+        yield (*split_target(X, y), None)
+        return
+    path = Path(X)
+    large = _large(path, y, settings) if _is_parquet(path) else None
+    if large is None:
+        yield (*_whole(path, y), None)
+        return
+    faults = [
+        Fault(name, "must name a column of the file, whose rows are not all in memory", type(value).__name__)
+        for name, value in {"y": y, **by_row}.items()
+        if value is not None and not isinstance(value, str)
+    ]
+    if faults:
+        raise SettingError(faults)
+    large.rows.check_columns(y, *(value for value in by_row.values() if value is not None))
+    yield (*large.sample(settings["random_state"]), large)
+
+
+def read_sample(file: Path, target: str, sample_rows: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the sample that a search had of a file."""
+    return LargeTable(ParquetTable(file), target, sample_rows, float("inf")).sample(seed)
+
+
+def _whole(path: Path, y: Any) -> tuple[Any, Any]:
+    read: Any = read_table(path, target=y) if isinstance(y, str) else (read_table(path), y)
+    return read[0], read[1]
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.exists() and (path.is_dir() or path.suffix.lower() in (".parquet", ".pq"))
+
+
+def _large(path: Path, y: Any, settings: Mapping[str, Any]) -> LargeTable | None:
+    """Return the table if it does not fit, or if the study to continue had a sample of it."""
+    if not any(file.stat().st_size for file in parquet_files(path)):
+        return None  # `read_table` says what is wrong
+    rows = ParquetTable(path)
+    limit, room = _memory(settings)
+    # A typed cell has eight bytes, whatever its type in the file.
+    row = _COPIES * max(rows.row_bytes, _CELL * len(rows.names))
+    known = _known_sample(settings)
+    if known == 0 or (known is None and rows.n_rows * row <= room):
+        return None
+    if known is not None:
+        return LargeTable(rows, y, known, limit)
+    n = min(_MAX_ROWS, int(room / row), rows.n_rows)
+    if settings["timeout"] is not None and settings["n_trials"] is None:
+        n = min(n, int(_CELLS_PER_SECOND * settings["timeout"] / len(rows.names)))
+    least = min(_MIN_ROWS, rows.n_rows)
+    if room < least * row:
+        rule = f"must leave room for {least:,} rows of {path.name}, {format_bytes(least * row)}"
+        came = f"{format_bytes(limit)}, of which {format_bytes(max(0.0, room))} are left"
+        raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))
+    return LargeTable(rows, y, max(n, least), limit)
+
+
+def _memory(settings: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the limit in bytes, and what it leaves for the rows of a table."""
+    if settings["memory_limit"] is None:
+        half = _MEMORY_SHARE * psutil.virtual_memory().total
+        return half, half
+    limit = parse_bytes(settings["memory_limit"])
+    return limit, limit - psutil.Process().memory_info().rss - resolve_jobs(
+        settings["n_jobs"]
+    ) * MIN_WORKER_MEMORY
+
+
+def _known_sample(settings: Mapping[str, Any]) -> int | None:
+    """Return the rows of the sample of the study that a search continues: 0 for all; None for a new study."""
+    if not settings["resume"] or settings["study_name"] is None:
+        return None
+    try:
+        facts = read_search(load_study(settings["study_name"], settings["storage"]))
+    except AutomlError:  # no such study; opening it for the search reports a storage that cannot be used
+        return None
+    return None if facts is None else facts.sample_rows

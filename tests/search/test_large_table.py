@@ -1,0 +1,104 @@
+"""`Search.fit` on a Parquet file that does not fit into memory: a sample is searched, all rows are fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl.search import large_table
+
+SPACES = {
+    "linear": {"space": {"model": {"choice": {"linear": {"max_epochs": 4, "batch_size": 64}}}}},
+    "lightgbm": {"space": {"model": {"choice": {"lightgbm": {"n_estimators": 20}}}}},
+    "decision_tree": {"space": {"model": {"choice": {"decision_tree": {"max_depth": 6}}}}},
+}
+
+
+def make_rows(n=24_000, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
+    frame["kind"] = rng.choice(["x", "y", None], n)
+    score = frame["a"] + 2 * (frame["kind"] == "x") + rng.normal(size=n)
+    frame["target"] = np.where(score > 0.5, "yes", "no")
+    frame.loc[::1_000, "target"] = None
+    return frame
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of two files, which is too large for the memory that the search believes to have."""
+    monkeypatch.chdir(tmp_path)
+    rows = make_rows()
+    (tmp_path / "rows").mkdir()
+    rows[:9_000].to_parquet("rows/0.parquet", row_group_size=2_000, index=False)
+    rows[9_000:].to_parquet("rows/1.parquet", row_group_size=2_000, index=False)
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1_500_000.0))
+    return tmp_path
+
+
+def make(family, **settings):
+    given = {"n_trials": 1, "timeout": None, "n_jobs": 1, "progress": False, "cv": 2, **settings}
+    return automl.Search(SPACES.get(family, family), **given)
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+@pytest.mark.parametrize("family", SPACES)
+def test_search_fits_the_winner_to_all_rows(folder, family):
+    search = make(family).fit("rows", "target")
+    facts = search._winner.facts
+    assert 4_000 < facts.n_rows <= facts.sample_rows < 8_000
+    assert facts.table_rows == 24_000
+    assert search.fitted_rows_ == 24_000 - 24
+    other = make_rows(2_000, seed=1).dropna(subset="target")
+    y = other.pop("target")
+    assert search.score(other, y) > 0.85
+    assert set(search.classes_) == {"no", "yes"}
+    # The model holds what all rows say, and is a model like any other.
+    assert (search.export("model") / "MLmodel").is_file()
+    loaded = automl.load_model("model")
+    assert (loaded.predict(other) == search.predict(other)).all()
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+def test_search_says_why_the_winner_has_a_sample_only(folder, monkeypatch):
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1.0, 1_500_000.0))
+    with pytest.warns(
+        UserWarning, match=r"decision_tree\) was fitted to [\d,]+ of 24,000 rows: decision_tree needs all"
+    ):
+        search = make("decision_tree").fit("rows", "target")
+    assert search.fitted_rows_ == search._winner.facts.n_rows
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+def test_resumed_search_has_the_same_sample(folder, monkeypatch):
+    first = make("decision_tree", study_name="s", refit=False).fit("rows", "target")
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1e12))  # now all rows would fit
+    again = make("decision_tree", study_name="s", refit=False, n_trials=2).fit("rows", "target")
+    assert again._winner.facts.content == first._winner.facts.content
+    assert again._winner.facts.sample_rows == first._winner.facts.sample_rows
+
+
+def test_search_on_a_file_that_fits_has_all_rows(folder, monkeypatch):
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1e12))
+    make_rows().dropna().to_csv("rows.csv", index=False)
+    search = make("decision_tree", refit=False).fit("rows.csv", "target")
+    assert search._winner.facts.n_rows == len(pd.read_csv("rows.csv"))
+    assert search._winner.facts.sample_rows == 0
+
+
+def test_search_refuses_values_by_row_beside_a_sample(folder):
+    with pytest.raises(automl.SettingError, match="sample_weight: must name a column of the file"):
+        make("decision_tree").fit("rows", "target", sample_weight=np.ones(24_000))
+
+
+def test_search_refuses_a_limit_without_room_for_a_sample(folder, monkeypatch):
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e6, 1e5))
+    with pytest.raises(automl.SettingError, match=r"memory_limit: must leave room for 2,000 rows of rows"):
+        make("decision_tree").fit("rows", "target")
+
+
+def test_search_names_the_file_of_a_missing_target(folder):
+    with pytest.raises(automl.TableError, match=r'rows: must have the column; got no "targt"'):
+        make("decision_tree").fit("rows", "targt")
