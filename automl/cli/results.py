@@ -136,10 +136,10 @@ def ui(
     """Start the MLflow user interface on the store of the searches."""
     from automl.tracking import ui_command, ui_url
 
-    command = ui_command(tracking_uri, host, port)
+    command, environment = ui_command(tracking_uri, host, port)
     address = ui_url(tracking_uri, experiment_name, host, port)
     say(f"MLflow at {address}  (Ctrl-C ends it)")
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(subprocess.call(command, env=environment))
 
 
 def _kept(keep: str | None, columns: list[str]) -> list[str]:

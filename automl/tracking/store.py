@@ -44,6 +44,7 @@ _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
 _OPEN_SECONDS = 60.0  # MLflow creates its tables in an empty database
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_UI_STORE = "MLFLOW_BACKEND_STORE_URI"  # environment variable of ``mlflow ui``
 _LOCK_SECONDS = 60.0  # a first search of another process may need this long to create the database
 
 # No telemetry, no URLs and no progress bars in the terminal.
@@ -225,8 +226,10 @@ def _unsynced() -> Iterator[None]:
         event.remove(Engine, "connect", relax)
 
 
-def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
-    """Return the command that starts MLflow's user interface on a store.
+def ui_command(
+    tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that starts MLflow's user interface on a store, and its environment.
 
     Parameters
     ----------
@@ -237,8 +240,9 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
 
     Returns
     -------
-    list of str
-        For ``subprocess.run``.
+    command, environment : list of str and dict of str to str
+        For ``subprocess.run``. The URI is in the environment: every user of the machine can read command lines, and
+        the URI may hold a password.
 
     Raises
     ------
@@ -249,8 +253,9 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
 
     Examples
     --------
-    >>> ui_command("postgresql://db/mlflow", port=5001)[1:7]
-    ['-m', 'mlflow', 'ui', '--backend-store-uri', 'postgresql://db/mlflow', '--host']
+    >>> command, environment = ui_command("postgresql://db/mlflow", port=5001)
+    >>> command[1:], environment[_UI_STORE]
+    (['-m', 'mlflow', 'ui', '--host', '127.0.0.1', '--port', '5001', '--workers', '1'], 'postgresql://db/mlflow')
     """
     uri = resolve_uri(tracking_uri)
     if uri.startswith(("http", "databricks")):
@@ -266,9 +271,9 @@ def ui_command(tracking_uri: str | None = None, host: str = "127.0.0.1", port: i
     if folder is not None:
         _check_file(Path(uri.removeprefix(_SQLITE)), create=False)
     artifacts = [] if folder is None else ["--default-artifact-root", folder.as_uri()]
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *artifacts]
     # One worker starts faster than MLflow's default of four and uses a quarter of the memory.
-    return [*command, "--host", host, "--port", str(port), "--workers", "1"]
+    options = [*artifacts, "--host", host, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", "ui", *options], {**os.environ, _UI_STORE: uri}
 
 
 def ui_url(

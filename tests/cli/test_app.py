@@ -259,12 +259,12 @@ def test_version_is_printed(run):
 
 def test_ui_starts_mlflow_on_the_store_of_the_folder(folder, run, monkeypatch):
     started = []
-    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(env) or 0)
     code, printed = run("ui", "--port", 5001)
     assert code == 0
     assert ":5001" in printed
-    (command,) = started
-    assert any(f"{folder}/mlruns/mlflow.db" in word for word in command)
+    (environment,) = started
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{folder}/mlruns/mlflow.db"
 
 
 def wait_for(done, seconds=60.0):

@@ -99,9 +99,9 @@ def test_default_tracking_uri_reads_the_variable(monkeypatch: pytest.MonkeyPatch
 
 
 def test_ui_command(store: str, tmp_path: Path) -> None:
-    command = ui_command(store, port=5001)
+    command, environment = ui_command(store, port=5001)
     assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
-    assert command[command.index("--backend-store-uri") + 1] == store
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == store
     assert command[command.index("--port") + 1] == "5001"
     assert ui_url(store, "made once", port=5001).startswith("http://127.0.0.1:5001/#/experiments/1/runs?")
     assert ui_url(store, "never made") == "http://127.0.0.1:5000"
@@ -109,6 +109,12 @@ def test_ui_command(store: str, tmp_path: Path) -> None:
         ui_command(f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(SettingError, match="open its address"):
         ui_command("http://tracking:5000")
+
+
+def test_ui_command_names_no_password() -> None:
+    command, environment = ui_command("postgresql://me:planted@db/mlflow?sslpassword=planted")
+    assert "planted" not in " ".join(command)
+    assert "planted" in environment["MLFLOW_BACKEND_STORE_URI"]
 
 
 @pytest.mark.slow
