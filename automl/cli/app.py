@@ -16,9 +16,10 @@ from rich.console import Console
 from automl import __version__
 from automl.cli.analysis import evaluate, report
 from automl.cli.render import complain, show_warning
-from automl.cli.results import export, leaderboard, predict, ui
+from automl.cli.results import export, leaderboard, predict
 from automl.cli.search import repair, replay, resume, search, sync
 from automl.cli.spaces import app as spaces_app
+from automl.cli.ui import ui
 from automl.errors import AutomlError, InputError
 
 __all__ = ["app", "main"]

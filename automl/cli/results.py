@@ -1,22 +1,21 @@
-"""Commands that read results: leaderboard, export, predict and ui."""
+"""Commands that read results: leaderboard, export and predict."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from automl.cli.options import ExperimentName, Storage, TrackingUri, Trust
+from automl.cli.options import Storage, TrackingUri, Trust
 from automl.cli.render import check_output, console, corrected_line, leaderboard_table, predictions_table, say
 from automl.errors import Fault, SettingError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["export", "leaderboard", "predict", "ui"]
+__all__ = ["export", "leaderboard", "predict"]
 
 
 def leaderboard(
@@ -125,21 +124,6 @@ def predict(
     else:
         predictions.to_parquet(output, index=False)
     say(f"{len(predictions)} predictions written to {output}")
-
-
-def ui(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
-    tracking_uri: TrackingUri = None,
-    experiment_name: ExperimentName = None,
-) -> None:
-    """Start the MLflow user interface on the store of the searches."""
-    from automl.tracking import ui_command, ui_url
-
-    command, environment = ui_command(tracking_uri, host, port)
-    address = ui_url(tracking_uri, experiment_name, host, port)
-    say(f"MLflow at {address}  (Ctrl-C ends it)")
-    raise typer.Exit(subprocess.call(command, env=environment))
 
 
 def _kept(keep: str | None, columns: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +44,9 @@ from automl.cli.options import (
 )
 from automl.cli.render import console, corrected_line, leaderboard_table, say
 from automl.errors import Fault, SettingError, without_passwords
+
+if TYPE_CHECKING:
+    from automl.search import Search
 
 __all__ = ["repair", "replay", "resume", "search", "sync"]
 
@@ -262,9 +265,19 @@ def _search(
     # Before the export, because it is the way to the model if the export fails.
     store = _option("--tracking-uri", found.tracking_uri)
     say(f"export the model:  automl export {found.run_id_} model{store}")
-    say(f"browse all runs:   automl ui{store}{_option('--experiment-name', found.experiment_name)}")
+    say(f"browse its trials: {_where(found, store)}")
     if output is not None:
         say(f"model written to {found.export(output)}")
+
+
+def _where(found: Search, store: str) -> str:
+    """Return the command that shows the trials in MLflow, or their address if the store is a server."""
+    from automl.tracking import default_tracking_uri, ui_url
+
+    uri = found.tracking_uri or default_tracking_uri()
+    if not uri.startswith("http"):
+        return f"automl ui {found.run_id_}{store}"
+    return without_passwords(ui_url(uri, run_id=found.run_id_, address=uri))
 
 
 def _objectives(scoring: list[str] | None) -> str | list[str] | None:

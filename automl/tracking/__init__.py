@@ -11,9 +11,11 @@ from automl.tracking.fluent import no_autologging
 from automl.tracking.models import fetch_model, find_model, read_example, write_model
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_trial
-from automl.tracking.store import default_tracking_uri, ui_command, ui_url
+from automl.tracking.store import default_tracking_uri, ui_command
 from automl.tracking.sync import FLUSH_SECONDS, finish_run, open_run, summarize
 from automl.tracking.tracker import Tracker
+from automl.tracking.user_interface import free_port, serve_ui
+from automl.tracking.views import ui_url
 
 __all__ = [
     "FLUSH_SECONDS",
@@ -26,10 +28,12 @@ __all__ = [
     "default_tracking_uri",
     "fetch_model",
     "find_model",
+    "free_port",
     "log_page",
     "no_autologging",
     "read_example",
     "read_trial",
+    "serve_ui",
     "ui_command",
     "ui_url",
     "write_model",

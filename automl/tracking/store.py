@@ -34,7 +34,6 @@ __all__ = [
     "quiet",
     "resolve_uri",
     "ui_command",
-    "ui_url",
 ]
 
 DEFAULT_EXPERIMENT = "automl"
@@ -274,39 +273,6 @@ def ui_command(
     # One worker starts faster than MLflow's default of four and uses a quarter of the memory.
     options = [*artifacts, "--host", host, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "ui", *options], {**os.environ, _UI_STORE: uri}
-
-
-def ui_url(
-    tracking_uri: str | None = None,
-    experiment_name: str | None = None,
-    host: str = "127.0.0.1",
-    port: int = 5000,
-) -> str:
-    """Return the address of an experiment's runs in the user interface of `ui_command`.
-
-    Parameters
-    ----------
-    tracking_uri, experiment_name : str or None
-        As in `Tracker`.
-    host, port : str and int
-        As in `ui_command`.
-
-    Returns
-    -------
-    str
-        The start page if there is no such experiment.
-
-    Raises
-    ------
-    StoreError
-        If there is no store yet.
-    """
-    client = open_store(resolve_uri(tracking_uri), create=False)
-    experiment = client.get_experiment_by_name(experiment_name or DEFAULT_EXPERIMENT)
-    if experiment is None:
-        return f"http://{host}:{port}"
-    # Without the query, the user interface opens its GenAI pages.
-    return f"http://{host}:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
 
 
 def _check_file(file: Path, create: bool) -> None:

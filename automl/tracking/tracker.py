@@ -16,6 +16,7 @@ from automl.tracking.run_store import RunStore, store_errors
 from automl.tracking.running import RunningSummary
 from automl.tracking.runs import search_run, summary_points, trial_run
 from automl.tracking.store import DEFAULT_EXPERIMENT, check_store, resolve_uri
+from automl.tracking.views import add_view
 from automl.tracking.writer import Writer
 
 if TYPE_CHECKING:
@@ -132,6 +133,9 @@ class Tracker:
         with store_errors(self.tracking_uri):
             self.parent_run_id = self._store.create(content)
             self._store.fill(self.parent_run_id, content)
+            add_view(
+                self._store.client, self._store.experiment_id, self.parent_run_id, content.name, record.task
+            )
         return self.parent_run_id
 
     def resume(self, run_id: str, records: Sequence[TrialRecord] | None) -> str | None:

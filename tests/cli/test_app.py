@@ -192,7 +192,7 @@ def test_readme_commands_run(folder, run):
     run_id = ""
     for line in brief.splitlines():
         words = shlex.split(line.replace("RUN_ID", run_id, 1), comments=True)[1:]
-        if words == ["ui"]:
+        if words[0] == "ui":
             continue
         code, printed = run(*words)
         assert code == 0, (line, printed)
@@ -255,16 +255,6 @@ def test_help_lists_all_commands(run):
 
 def test_version_is_printed(run):
     assert run("--version") == (0, f"{automl.__version__}\n")
-
-
-def test_ui_starts_mlflow_on_the_store_of_the_folder(folder, run, monkeypatch):
-    started = []
-    monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(env) or 0)
-    code, printed = run("ui", "--port", 5001)
-    assert code == 0
-    assert ":5001" in printed
-    (environment,) = started
-    assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{folder}/mlruns/mlflow.db"
 
 
 def wait_for(done, seconds=60.0):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from automl.errors import SettingError, StoreError
-from automl.tracking import Tracker, default_tracking_uri, ui_command, ui_url
+from automl.tracking import Tracker, default_tracking_uri, ui_command
 from tests.support import ROOT
 
 
@@ -103,8 +103,6 @@ def test_ui_command(store: str, tmp_path: Path) -> None:
     assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
     assert environment["MLFLOW_BACKEND_STORE_URI"] == store
     assert command[command.index("--port") + 1] == "5001"
-    assert ui_url(store, "made once", port=5001).startswith("http://127.0.0.1:5001/#/experiments/1/runs?")
-    assert ui_url(store, "never made") == "http://127.0.0.1:5000"
     with pytest.raises(StoreError, match="Run a search first"):
         ui_command(f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(SettingError, match="open its address"):

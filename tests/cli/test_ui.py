@@ -1,0 +1,43 @@
+"""The command ui with MLflow's own server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from automl.tracking import Tracker
+from tests.support.trials import search_record
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("serial")
+def test_ui_prints_the_address_once_the_server_answers(folder):
+    tracker = Tracker()
+    run_id = tracker.start(search_record(), {})
+    tracker.close("finished")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "automl.cli", "ui", "--no-open", "--port", str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            assert program.stdout.readline().startswith(f"port {port} is taken; using ")
+            found = re.fullmatch(
+                r"MLflow at (\S+)/#/experiments/2/runs\?(\S+)  .*\n", program.stdout.readline()
+            )
+            assert found is not None
+            address, query = found.groups()
+            assert query == f"workflowType=machine_learning&viewStateShareKey=automl-{run_id[:12]}"
+            with urllib.request.urlopen(f"{address}/health", timeout=5) as answer:
+                assert answer.read() == b"OK"
+            program.send_signal(signal.SIGINT)
+            assert program.wait(20) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{address}/health", timeout=5)
