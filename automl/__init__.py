@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         StoreError,
         TableError,
     )
-    from automl.export import load_model
+    from automl.export import load_model, predict_file
     from automl.families import load_space
     from automl.search import Search
     from automl.space import Branch, Choice, Float, Int, Space
@@ -43,6 +43,7 @@ __all__ = [
     "__version__",
     "load_model",
     "load_space",
+    "predict_file",
     "read_table",
 ]
 
@@ -62,6 +63,7 @@ _HOMES = {
     "TableError": "automl.errors",
     "load_model": "automl.export",
     "load_space": "automl.families",
+    "predict_file": "automl.export",
     "read_table": "automl.table",
 }
 

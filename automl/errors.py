@@ -18,8 +18,9 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from difflib import get_close_matches
+from typing import Self
 
 __all__ = [
     "AutomlError",
@@ -87,6 +88,10 @@ class InputError(AutomlError, ValueError):
         self.faults: tuple[Fault, ...] = tuple(Fault(*map(without_passwords, astuple(one))) for one in given)
         lines = [str(fault) for fault in self.faults]
         super().__init__(lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} faults:", *lines]))
+
+    def within(self, place: str) -> Self:
+        """Return the same error with a place, such as a file, before the place of each fault."""
+        return type(self)([replace(fault, where=f"{place}, {fault.where}") for fault in self.faults])
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
         return type(self), (self.faults,)

@@ -4,6 +4,10 @@
 end), trains a cohort from it in a separate process, and prints the peak of resident memory beside its limit, 1.5 GB,
 and the seconds of an epoch beside those of reading the file once. ``--rows`` takes fewer rows, ``--json`` prints one
 object a line.
+
+``--search`` searches the file within ``--memory-limit`` (2 GB) and ``--timeout`` (180 s), and a sample of 200,000 of
+its rows alone in the same time; then it predicts the file. It prints the peak of resident memory of all processes,
+the seconds of each step, and the score on 200,000 other rows. ``--folder`` keeps the file for the next call.
 """
 
 from __future__ import annotations
@@ -12,15 +16,18 @@ import argparse
 import json
 import multiprocessing
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
@@ -30,6 +37,7 @@ from automl.descent import Architecture, ParquetMatrix, TrainConfig, Training
 FEATURES, GROUP, COHORT, EPOCHS = 10, 100_000, 8, 2
 COLUMNS = [f"x{j}" for j in range(FEATURES)]
 ALLOWED_GB = 1.5
+SAMPLE = 200_000  # rows of the search that it is compared with, and of the held-out file
 
 
 def write(path: Path, rows: int) -> None:
@@ -106,11 +114,133 @@ def measure(rows: int) -> dict[str, Any]:
     }
 
 
+SEARCH = """
+import json, os, sys, time, warnings
+import pandas as pd
+import automl
+from automl.tracking import Progress
+
+file, held_out, sample, timeout, memory_limit = json.loads(sys.argv[1])
+begun, stages = time.perf_counter(), []
+note = Progress.stage
+
+def stage(self, text):
+    stages.append([text, time.perf_counter() - begun])
+    note(self, text)
+
+Progress.stage = stage
+
+def main():
+    settings = {"timeout": timeout, "memory_limit": memory_limit}
+    if sample:
+        from automl.table import ParquetTable, draw_rows
+        search = automl.Search(**settings, ensemble=False).fit(draw_rows(ParquetTable(file), "y", sample, 0), "y")
+    else:
+        search = automl.Search(**settings).fit(file, "y")
+    seconds = time.perf_counter() - begun
+    other = pd.read_parquet(held_out)
+    y = other.pop("y")
+    print(json.dumps({
+        "seconds": seconds, "stages": stages, "score": search.score(other, y), "family": search.best_trial_.family,
+        "trials": len(search.leaderboard_), "searched_rows": search._winner.facts.n_rows,
+        "fitted_rows": search.fitted_rows_, "validation_score": search.best_score_,
+    }))
+    search.export("model" if not sample else "model-of-sample")
+
+if __name__ == "__main__":
+    main()
+"""
+PREDICT = "import sys; from automl.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def write_curved(path: Path, rows: int, seed: int) -> None:
+    """Write rows whose target follows products and thresholds of the features, so that more rows help."""
+    rng = np.random.default_rng(1)
+    pairs, cuts = rng.integers(0, FEATURES, (12, 3)), rng.normal(size=(12, 2))
+    names = [*COLUMNS, "y"]
+    schema = pa.schema([*((name, pa.float32()) for name in COLUMNS), ("y", pa.int8())])
+    with pq.ParquetWriter(path, schema, compression=None, use_dictionary=False) as writer:
+        for start in range(0, rows, GROUP):
+            rng = np.random.default_rng([seed, start])
+            X = rng.normal(size=(FEATURES, min(GROUP, rows - start))).astype(np.float32)
+            score = sum(
+                X[a] * (X[b] > low) * (X[c] > high)
+                for (a, b, c), (low, high) in zip(pairs, cuts, strict=True)
+            )
+            y = (score + rng.normal(size=X.shape[1]) > 0).astype(np.int8)
+            writer.write_table(pa.table([*X, y], names=names).cast(schema))
+
+
+def watched(command: list[str], folder: Path) -> tuple[str, float, float]:
+    """Return the last line that a process prints, its peak of memory in GB, its children included, and seconds."""
+    start, peak = time.perf_counter(), 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as child:
+        while child.poll() is None:
+            peak = max(peak, resident(child.pid))
+            time.sleep(0.1)
+        assert child.stdout is not None
+        lines = child.stdout.read().splitlines()
+    if child.returncode:
+        raise SystemExit(f"{command[:3]} ended with {child.returncode}")
+    return lines[-1], peak / 1e9, time.perf_counter() - start
+
+
+def resident(pid: int) -> int:
+    """Return the resident memory of a process and its children; pages that they share count once."""
+    total = 0
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error, OSError):
+                total += one.memory_full_info().pss
+    return total
+
+
+def measure_search(
+    rows: int, memory_limit: str, timeout: float, folder: Path, parts: list[str]
+) -> list[dict[str, Any]]:
+    """Write the file unless it is there, and search, search a sample, or predict."""
+    file, held_out, found = folder / "large.parquet", folder / "held-out.parquet", []
+    if not file.exists():
+        write_curved(folder / "part", rows, seed=0)
+        write_curved(held_out, SAMPLE, seed=1)
+        (folder / "part").rename(file)
+    for part in parts:
+        if part == "predict":
+            _, peak, seconds = watched(
+                [sys.executable, "-c", PREDICT, "predict", "model", str(file), "-o", "predictions.parquet"],
+                folder,
+            )
+            found.append({"case": part, "rows": rows, "peak_gb": peak, "seconds": seconds})
+            continue
+        given = json.dumps(
+            [str(file), str(held_out), SAMPLE if part == "sample" else 0, timeout, memory_limit]
+        )
+        (folder / "search.py").write_text(SEARCH)
+        said, peak, _ = watched([sys.executable, "search.py", given], folder)
+        found.append({"case": part, "rows": rows, "peak_gb": peak, "limit": memory_limit, **json.loads(said)})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--search", action="store_true", help="search the file")
+    parser.add_argument("--memory-limit", default="2GB", help="of the search")
+    parser.add_argument("--timeout", type=float, default=180, help="seconds of the search")
+    parser.add_argument("--parts", nargs="*", default=["large", "sample", "predict"], help="of --search")
+    parser.add_argument("--folder", type=Path, help="where the file is kept; a temporary folder by default")
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the file")
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
+    if options.search:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = (options.folder or Path(scratch)).absolute()
+            folder.mkdir(exist_ok=True)
+            for row in measure_search(
+                options.rows, options.memory_limit, options.timeout, folder, options.parts
+            ):
+                print(json.dumps(row), flush=True)
+        return
     found = measure(options.rows)
     if options.json:
         print(json.dumps(found))

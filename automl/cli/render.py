@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +18,20 @@ from automl.errors import Fault, SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.records import SearchRecord
+
 __all__ = [
     "check_output",
     "complain",
     "console",
     "leaderboard_table",
-    "predictions_table",
+    "row_progress",
+    "sample_line",
     "say",
     "show_warning",
 ]
 
+_LINE_SECONDS = 10.0  # between two lines of progress
 _WHOLE = ("complete", "ensemble")  # states of rows that are not dimmed
 
 console = Console()
@@ -141,22 +147,31 @@ def _score(value: float) -> str:
     return f"{value:.5g}" if _given(value) else "-"
 
 
-def predictions_table(pipeline: Any, rows: pd.DataFrame, proba: bool, kept: pd.DataFrame) -> pd.DataFrame:
-    """Return row numbers, kept columns, predictions, and the probability of every class if asked for."""
-    import pandas as pd
+def sample_line(facts: SearchRecord) -> str:
+    """Return a line about the rows that the scores of a search in a sample are of; empty without a sample."""
+    if not facts.sample_rows:
+        return ""
+    return f"scores are of a sample: {facts.n_rows:,} of {facts.table_rows:,} rows were searched"
 
-    found = pd.DataFrame({"row": range(1, len(rows) + 1)}, index=kept.index)
-    for name in kept:
-        found[name] = kept[name]
-    found["prediction"] = pipeline.predict(rows)
-    if proba:
-        if not hasattr(pipeline, "predict_proba"):
-            raise SettingError(
-                Fault("--proba", "needs a model with probabilities", "one without", "Leave it out.")
-            )
-        for label, column in zip(pipeline.classes_, pipeline.predict_proba(rows).T, strict=True):
-            found[f"probability_{label}"] = column
-    return found
+
+@contextmanager
+def row_progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how many rows of all are done: a bar in a terminal, else a line now and then."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    errors = Console(stderr=True)
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task, last = bar.add_task(doing), time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            nonlocal last
+            bar.update(task, completed=done, total=total)
+            if not errors.is_terminal and time.monotonic() - last >= _LINE_SECONDS:
+                errors.print(f"{doing}: {done:,} of {total:,} rows", highlight=False)
+                last = time.monotonic()
+
+        yield show
 
 
 def check_output(output: Path | None) -> None:

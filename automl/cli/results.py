@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
 from automl.cli.options import Storage, TrackingUri, Trust
-from automl.cli.render import check_output, console, corrected_line, leaderboard_table, predictions_table, say
-from automl.errors import Fault, SettingError, nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from automl.cli.render import (
+    check_output,
+    console,
+    corrected_line,
+    leaderboard_table,
+    row_progress,
+    sample_line,
+    say,
+)
 
 __all__ = ["export", "leaderboard", "predict"]
 
@@ -42,7 +46,8 @@ def leaderboard(
     if not records:
         say(f"{found.study_name}: no trial has ended yet")
         return
-    table = rank(records, search=read_search(found), ensemble=read_ensemble(found))
+    facts = read_search(found)
+    table = rank(records, search=facts, ensemble=read_ensemble(found))
     corrected = read_corrected(found)
     if output is not None:
         table.to_csv(output)
@@ -51,6 +56,8 @@ def leaderboard(
     console.print(leaderboard_table(table, top, found.study_name))
     if corrected is not None:
         say(corrected_line(corrected))
+    if facts is not None and (line := sample_line(facts)):
+        say(line)
 
 
 def export(
@@ -99,41 +106,17 @@ def predict(
     The output has the row's number in FILE (from 1), the columns of --keep, the prediction and, with --proba, a column
     probability_LABEL for each class.
     """
-    from automl.export import load_model, model_metadata
-    from automl.table import read_table
+    from automl.export import load_model, model_metadata, predict_file
     from automl.tracking import fetch_model
 
-    if output.suffix not in (".csv", ".parquet"):
-        raise SettingError(
-            Fault("--output", "must end in .csv or .parquet", str(output), "Choose one of these formats.")
-        )
     check_output(output)
     with tempfile.TemporaryDirectory() as scratch:
         logged = model.startswith("models:/")
         folder = fetch_model(model, Path(scratch), tracking_uri) if logged else Path(model)
         pipeline = load_model(folder, trusted=trust or ())
         target = model_metadata(folder).get("target")
-    rows = cast("pd.DataFrame", read_table(file))
-    kept = rows[_kept(keep, list(rows.columns))]
-    known = set(pipeline.feature_names_in_)
-    # A training file has the target too, and kept columns may be new; the model warns of others.
-    rows = rows.drop(columns=[name for name in (target, *kept) if name in rows.columns and name not in known])
-    predictions = predictions_table(pipeline, rows, proba, kept)
-    if output.suffix == ".csv":
-        predictions.to_csv(output, index=False)
-    else:
-        predictions.to_parquet(output, index=False)
-    say(f"{len(predictions)} predictions written to {output}")
-
-
-def _kept(keep: str | None, columns: list[str]) -> list[str]:
-    """Return the columns that --keep names."""
-    names = [] if keep is None else [keep] if keep in columns else [name.strip() for name in keep.split(",")]
-    faults = [
-        Fault("--keep", "must name columns of the file", f'"{name}"', nearest(name, columns))
-        for name in names
-        if name not in columns
-    ]
-    if faults:
-        raise SettingError(faults)
-    return names
+    with row_progress("predicting") as progress:
+        n_rows = predict_file(
+            pipeline, file, output, target=target, proba=proba, keep=keep or (), progress=progress
+        )
+    say(f"{n_rows} predictions written to {output}")

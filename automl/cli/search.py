@@ -42,7 +42,7 @@ from automl.cli.options import (
     UseEnsemble,
     Weight,
 )
-from automl.cli.render import console, corrected_line, leaderboard_table, say
+from automl.cli.render import console, corrected_line, leaderboard_table, sample_line, say
 from automl.errors import Fault, SettingError, without_passwords
 
 if TYPE_CHECKING:
@@ -255,6 +255,7 @@ def _search(
 ) -> None:
     from automl.export import check_new_folder
     from automl.search import Search
+    from automl.study import read_search
 
     if output is not None:
         check_new_folder(output)
@@ -262,6 +263,9 @@ def _search(
     console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
     if found.corrected_score_ is not None:
         say(corrected_line(vars(found.corrected_score_)))
+    facts = read_search(found.study_)
+    if facts is not None and (line := sample_line(facts)):
+        say(f"{line}; the best pipeline was fitted to {found.fitted_rows_:,}")
     # Before the export, because it is the way to the model if the export fails.
     store = _option("--tracking-uri", found.tracking_uri)
     say(f"export the model:  automl export {found.run_id_} model{store}")

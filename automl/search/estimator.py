@@ -304,6 +304,7 @@ class Search(FittedSearch):
                 types=self.columns,
             )
             spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
+            del X, y  # the plan has typed copies
             try:
                 with open_search(spec, plan, settings, budget) as run:
                     self.study_, self.run_id_, self._run = run.study, run.run_id, run

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -23,6 +25,7 @@ from automl.search.full_fit import FullFit
 from automl.search.replay import Replay, replay_number
 from automl.select import CorrectedScore, OutOfFold, pareto_front
 from automl.study import Study, read_records
+from automl.table import Block, RowBlocks
 from automl.tracking import NullProgress, Progress
 
 if TYPE_CHECKING:
@@ -57,7 +60,11 @@ class FittedSearch(BaseEstimator):
     tracking_uri: str | None
 
     def predict(self, X: Any) -> Any:
-        """Return predictions of the ensemble, or of the best pipeline without one; shape (n,)."""
+        """Return predictions of the ensemble, or of the best pipeline without one; shape (n,).
+
+        ``X`` is a table, or the path of a file, of which a Parquet file is read a block at a time. To write the
+        predictions to a file, see `automl.predict_file`.
+        """
         return self._predicted("predict", X)
 
     @available_if(_model_has("predict_proba"))
@@ -223,9 +230,18 @@ class FittedSearch(BaseEstimator):
     def _predicted(self, method: str, X: Any) -> Any:
         """Call a method of the model; a table without rows gives an empty array of the right shape."""
         predict = getattr(self._model(), method)
+        if isinstance(X, str | PathLike):
+            return np.concatenate([self._predicted(method, block.frame) for block in self._blocks(X)])
         if np.shape(X)[:1] != (0,):
             return predict(X)
         return predict(self._winner.plan.example)[:0]
+
+    def _blocks(self, file: str | PathLike[str]) -> Iterator[Block]:
+        """Yield the rows of a file without the target, a block at a time."""
+        target = self._winner.facts.target
+        with RowBlocks(file) as rows:
+            for block in rows:
+                yield replace(block, frame=block.frame.drop(columns=target, errors="ignore"))
 
     def _forget(self) -> None:
         """Delete the attributes of an earlier fit."""

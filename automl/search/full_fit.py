@@ -15,7 +15,7 @@ import psutil
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from automl.errors import Fault, TableError
+from automl.errors import TableError
 from automl.families import (
     Array,
     Family,
@@ -31,7 +31,7 @@ from automl.search.large_table import LargeTable
 from automl.search.plan import Plan
 from automl.search.row_file import RowFile
 from automl.table import Block
-from automl.workers import format_bytes
+from automl.workers import format_bytes, trim_memory
 
 __all__ = ["FullFit", "fit_all_rows"]
 
@@ -122,6 +122,7 @@ class _FullFit:
     def affordable(self, sample_seconds: float, seconds: float) -> tuple[int, str]:
         """Return how many rows can be fitted, and the reason if these are not all."""
         limits = {"": self.n_all}
+        trim_memory()
         free = self.table.limit - psutil.Process().memory_info().rss - _RESERVE
         memory = f"memory_limit leaves {format_bytes(max(0.0, free))}"
         kind = "" if self.streams else f"{self.record.family} needs all rows in memory, and "
@@ -223,9 +224,5 @@ class _FullFit:
             try:
                 X = self.pipeline[:-1].transform(frame[list(self.plan.columns.get_feature_names_out())])
             except TableError as error:
-                faults = [
-                    Fault(f"{block.place}, {one.where}", one.rule, one.came, one.remedy)
-                    for one in error.faults
-                ]
-                raise TableError(faults) from error
+                raise error.within(block.place) from error
             yield X, y.astype(of_codes, copy=False), weight

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,27 @@ import pandas as pd
 import psutil
 
 from automl.errors import AutomlError, Fault, SettingError
+from automl.search.scratch import scratch_folder
 from automl.search.spec import resolve_jobs
 from automl.study import load_study, read_search
-from automl.table import ParquetTable, draw_rows, parquet_files, read_table, split_target
+from automl.table import (
+    ParquetTable,
+    csv_bytes,
+    csv_to_parquet,
+    draw_rows,
+    is_parquet,
+    read_table,
+    split_target,
+)
+from automl.tracking import Progress
 from automl.workers import MIN_WORKER_MEMORY, format_bytes, parse_bytes
 
 __all__ = ["LargeTable", "open_table", "read_sample"]
 
 _COPIES = 6  # of the raw rows: the typed table, and the matrices of two workers
+_CSV_COPIES = 6  # of the text: the parsed cells, and the copies above
 _CELL = 8  # bytes of a typed value
+_SAMPLE_SHARE = 0.5  # of the room; the fit of all rows needs the rest
 _MAX_ROWS = 500_000  # of a sample: more rows make trials slower, and the choice hardly better
 _MIN_ROWS = 2_000
 _CELLS_PER_SECOND = 200_000  # of a sample, for each second of the time limit
@@ -42,18 +55,22 @@ class LargeTable:
         Rows asked for in the sample.
     limit : float
         Bytes that this process and its workers may take.
+    file : Path
+        The file that the user named.
     """
 
     rows: ParquetTable
     target: str
     sample_rows: int
     limit: float
+    file: Path
 
     def sample(self, seed: int) -> tuple[pd.DataFrame, pd.Series]:
         """Return the rows of the sample and their target; the same for the same seed."""
         frame = draw_rows(self.rows, self.target, self.sample_rows, seed)
         attrs = {
-            "file": str(self.rows.path.resolve()),
+            "file": str(self.file.resolve()),
+            "decimal": self.rows.decimal,
             "table_rows": self.rows.n_rows,
             "sample_rows": self.sample_rows,
         }
@@ -88,10 +105,17 @@ def open_table(
         yield (*split_target(X, y), None)
         return
     path = Path(X)
-    large = _large(path, y, settings) if _is_parquet(path) else None
-    if large is None:
-        yield (*_whole(path, y), None)
-        return
+    with _as_parquet(path, settings) as parquet:
+        large = None if parquet is None else _large(path, parquet, y, settings)
+        if large is None:
+            yield (*_whole(path, y), None)
+            return
+        _check(large, y, by_row)
+        yield (*large.sample(settings["random_state"]), large)
+
+
+def _check(large: LargeTable, y: Any, by_row: Mapping[str, Any]) -> None:
+    """Raise InputError unless target, groups and weights are columns of the file."""
     faults = [
         Fault(name, "must name a column of the file, whose rows are not all in memory", type(value).__name__)
         for name, value in {"y": y, **by_row}.items()
@@ -100,12 +124,40 @@ def open_table(
     if faults:
         raise SettingError(faults)
     large.rows.check_columns(y, *(value for value in by_row.values() if value is not None))
-    yield (*large.sample(settings["random_state"]), large)
 
 
 def read_sample(file: Path, target: str, sample_rows: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
     """Return the sample that a search had of a file."""
-    return LargeTable(ParquetTable(file), target, sample_rows, float("inf")).sample(seed)
+    with _converted(file, None) if csv_bytes(file) else nullcontext(file) as parquet:
+        return LargeTable(ParquetTable(parquet), target, sample_rows, float("inf"), file).sample(seed)
+
+
+@contextmanager
+def _converted(file: Path, scratch: str | None) -> Iterator[Path]:
+    """Yield a temporary Parquet file with the table of a file of separated text."""
+    size = int(csv_bytes(file))
+    with scratch_folder(scratch, size), tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / f"{file.name}.parquet"
+        csv_to_parquet(file, output)
+        yield output
+
+
+@contextmanager
+def _as_parquet(path: Path, settings: Mapping[str, Any]) -> Iterator[Path | None]:
+    """Yield a Parquet file or folder as it is, and separated text that does not fit converted; None for others."""
+    if is_parquet(path):
+        yield path
+        return
+    size, known = csv_bytes(path), _known_sample(settings)
+    if not size or known == 0 or (known is None and _CSV_COPIES * size <= _memory(settings)[1]):
+        yield None
+        return
+    if settings["progress"]:
+        Progress().note(
+            f"{path.name} does not fit into memory and is converted to Parquet in the scratch folder"
+        )
+    with _converted(path, settings["scratch"]) as parquet:
+        yield parquet
 
 
 def _whole(path: Path, y: Any) -> tuple[Any, Any]:
@@ -113,15 +165,11 @@ def _whole(path: Path, y: Any) -> tuple[Any, Any]:
     return read[0], read[1]
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.exists() and (path.is_dir() or path.suffix.lower() in (".parquet", ".pq"))
-
-
-def _large(path: Path, y: Any, settings: Mapping[str, Any]) -> LargeTable | None:
+def _large(path: Path, parquet: Path, y: Any, settings: Mapping[str, Any]) -> LargeTable | None:
     """Return the table if it does not fit, or if the study to continue had a sample of it."""
-    if not any(file.stat().st_size for file in parquet_files(path)):
+    rows = ParquetTable(parquet)
+    if not rows.n_rows:
         return None  # `read_table` says what is wrong
-    rows = ParquetTable(path)
     limit, room = _memory(settings)
     # A typed cell has eight bytes, whatever its type in the file.
     row = _COPIES * max(rows.row_bytes, _CELL * len(rows.names))
@@ -129,16 +177,18 @@ def _large(path: Path, y: Any, settings: Mapping[str, Any]) -> LargeTable | None
     if known == 0 or (known is None and rows.n_rows * row <= room):
         return None
     if known is not None:
-        return LargeTable(rows, y, known, limit)
-    n = min(_MAX_ROWS, int(room / row), rows.n_rows)
+        return LargeTable(rows, y, known, limit, path)
+    n = min(_MAX_ROWS, int(_SAMPLE_SHARE * room / row), rows.n_rows)
     if settings["timeout"] is not None and settings["n_trials"] is None:
         n = min(n, int(_CELLS_PER_SECOND * settings["timeout"] / len(rows.names)))
     least = min(_MIN_ROWS, rows.n_rows)
-    if room < least * row:
-        rule = f"must leave room for {least:,} rows of {path.name}, {format_bytes(least * row)}"
+    if _SAMPLE_SHARE * room < least * row:
+        rule = (
+            f"must leave room for {least:,} rows of {path.name}, {format_bytes(least * row / _SAMPLE_SHARE)}"
+        )
         came = f"{format_bytes(limit)}, of which {format_bytes(max(0.0, room))} are left"
         raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))
-    return LargeTable(rows, y, max(n, least), limit)
+    return LargeTable(rows, y, max(n, least), limit, path)
 
 
 def _memory(settings: Mapping[str, Any]) -> tuple[float, float]:

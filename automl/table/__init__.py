@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from automl.table.blocks import RowBlocks
 from automl.table.check import check_table
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns
+from automl.table.convert_csv import csv_bytes, csv_to_parquet
 from automl.table.encoders import CODED
 from automl.table.frames import as_frame, split_target
 from automl.table.leaks import check_leaks
 from automl.table.options import IMPUTE, PREPROCESS, TEXT_ENCODERS, category_codes, irrelevant_options
-from automl.table.parquet_files import Block, ParquetTable, parquet_files
+from automl.table.parquet_files import Block, ParquetTable, is_parquet
 from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
 from automl.table.row_sample import draw_rows
@@ -33,6 +35,7 @@ __all__ = [
     "PREPROCESS",
     "ParquetTable",
     "RareClasses",
+    "RowBlocks",
     "RowWeights",
     "Target",
     "Task",
@@ -49,13 +52,15 @@ __all__ = [
     "check_leaks",
     "check_table",
     "irrelevant_options",
+    "csv_bytes",
+    "csv_to_parquet",
     "default_split",
     "draw_rows",
     "infer_task",
+    "is_parquet",
     "is_time",
     "make_folds",
     "numbers_of",
-    "parquet_files",
     "prepare_matrices",
     "preprocessor",
     "read_table",

@@ -16,7 +16,7 @@ import pyarrow.csv as arrow_csv
 
 from automl.table.formats import MISSING, decimal_sign, parse_numbers, plain_numbers
 
-__all__ = ["text_numbers", "read_csv_text"]
+__all__ = ["guess_encoding", "read_csv_text", "read_layout", "text_numbers", "typed_cells"]
 
 SEPARATORS = (",", ";", "\t", "|")
 FALLBACK_ENCODING = "cp1252"  # Latin-1 as Windows writes it
@@ -59,6 +59,36 @@ def read_csv_text(
         If the text cannot be decoded or split.
     """
     text = _as_utf8(content, encoding)
+    names, width, separator, skipped = read_layout(text, separator)
+    table = _parsed(text, names, separator, skipped)
+    keep = [
+        i
+        for i, name in enumerate(names)
+        if name or table.column(i).null_count < len(table) or len(table) == 0
+    ]
+    if width < len(names) and width in keep:
+        raise ValueError(f"Expected {width} fields, as in the first line, saw {len(names)}")
+    labels = [names[i] or f"Unnamed: {i}" for i in keep]
+    columns = {i: typed_cells(table.column(i)) for i in keep}
+    frame = pd.DataFrame(columns, copy=False).set_axis(labels, axis=1)
+    points = any(
+        column.dtype == np.float64 and not (column.dropna() % 1 == 0).all() for column in columns.values()
+    )
+    if separator == ";" and not points:
+        frame.attrs["decimal"] = ","
+    return frame
+
+
+def read_layout(text: pa.Buffer, separator: str | None) -> tuple[list[str], int, str, int]:
+    """Return the names of the columns, how many the first line has, the separator, and the lines before the names.
+
+    Parameters
+    ----------
+    text : Buffer
+        The text, or its first lines, as UTF-8.
+    separator : str or None
+        The separator; None guesses it.
+    """
     sample = _sample(text)
     skipped = 0
     if mark := re.match(r"sep=(.)\r?\n", sample):
@@ -71,23 +101,7 @@ def read_csv_text(
     width = len(names)
     if len(records) > 1 and all(len(row) == width + 1 and row[-1] == "" for row in records[1:]):
         names.append("")  # every row ends with a separator that the first line lacks
-    table = _parsed(text, names, separator, skipped)
-    keep = [
-        i
-        for i, name in enumerate(names)
-        if name or table.column(i).null_count < len(table) or len(table) == 0
-    ]
-    if width < len(names) and width in keep:
-        raise ValueError(f"Expected {width} fields, as in the first line, saw {len(names)}")
-    labels = [names[i] or f"Unnamed: {i}" for i in keep]
-    columns = {i: _typed(table.column(i)) for i in keep}
-    frame = pd.DataFrame(columns, copy=False).set_axis(labels, axis=1)
-    points = any(
-        column.dtype == np.float64 and not (column.dropna() % 1 == 0).all() for column in columns.values()
-    )
-    if separator == ";" and not points:
-        frame.attrs["decimal"] = ","
-    return frame
+    return names, width, separator, skipped
 
 
 def text_numbers(column: pd.Series, decimal: str = ".") -> pd.Series:
@@ -101,12 +115,17 @@ def text_numbers(column: pd.Series, decimal: str = ".") -> pd.Series:
     return pd.Series(values, index=column.index, name=column.name)
 
 
-def _as_utf8(content: bytes | pa.Buffer, encoding: str | None) -> pa.Buffer:
-    buffer = pa.py_buffer(content)
-    head = buffer[:_SAMPLE_BYTES].to_pybytes()
-    known = encoding or next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+def guess_encoding(head: bytes) -> str | None:
+    """Return the encoding that the first bytes show, by a mark or zero bytes; None if they do not."""
+    known = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
     if known is None and b"\0" in head:
         known = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    return known
+
+
+def _as_utf8(content: bytes | pa.Buffer, encoding: str | None) -> pa.Buffer:
+    buffer = pa.py_buffer(content)
+    known = encoding or guess_encoding(buffer[:_SAMPLE_BYTES].to_pybytes())
     if known is None:
         try:
             pa.array([None], pa.string())
@@ -188,7 +207,7 @@ def _parsed(text: pa.Buffer, names: list[str], separator: str, skipped: int) -> 
         return pa.table(cells, names=labels)
 
 
-def _typed(cells: pa.ChunkedArray) -> pd.Series:
+def typed_cells(cells: pa.ChunkedArray) -> pd.Series:
     """Return numbers and truth values with their dtype, and other cells as text."""
     some = cells.slice(0, _SAMPLE_CELLS).drop_null().to_pylist()
     if all(_may_be_number(text) for text in some):

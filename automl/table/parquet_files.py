@@ -16,8 +16,9 @@ import pyarrow.parquet as parquet
 
 from automl.errors import Fault, TableError, nearest
 
-__all__ = ["Block", "ParquetTable", "parquet_files"]
+__all__ = ["Block", "ParquetTable", "is_parquet", "files_of"]
 
+_ENDINGS = (".parquet", ".pq")
 _BLOCK_VALUES = 1 << 21  # values of a block of rows
 _MIN_BLOCK_ROWS, _MAX_BLOCK_ROWS = 1 << 9, 1 << 17
 _REMEDY = "Write the file again, or take it out of the folder."
@@ -74,7 +75,7 @@ class ParquetTable:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._files = parquet_files(self.path)
+        self._files = files_of(self.path)
         if not self._files:
             raise TableError(Fault(str(path), "a folder must hold .parquet files", "a folder without"))
         found, faults = [], []
@@ -99,10 +100,13 @@ class ParquetTable:
             faults += _differences(
                 file, schema, list(partitions), self._files[0], self._schema, written, list(found[0][2])
             )
-        if not faults and not self.n_rows:
-            faults.append(Fault(str(path), "must have rows", "column names only"))
         if faults:
             raise TableError(faults)
+
+    @property
+    def decimal(self) -> str:
+        """The decimal sign of texts in a file that was converted from separated text."""
+        return str((self._schema.metadata or {}).get(b"decimal", b".").decode())
 
     @property
     def categories(self) -> list[str]:
@@ -161,11 +165,18 @@ class ParquetTable:
                 start += table.num_rows
 
 
-def parquet_files(path: Path) -> list[Path]:
+def is_parquet(path: Path) -> bool:
+    """Return whether a path is a Parquet file with rows, by its ending, or a folder of them."""
+    if not path.is_dir() and path.suffix.lower() not in _ENDINGS:
+        return False
+    return any(file.is_file() and file.stat().st_size for file in files_of(path))
+
+
+def files_of(path: Path) -> list[Path]:
     """Return the Parquet files of a folder in the order of their names, or the file itself."""
     if not path.is_dir():
         return [path]
-    return [file for file in sorted(path.rglob("*")) if file.suffix.lower() in (".parquet", ".pq")]
+    return [file for file in sorted(path.rglob("*")) if file.suffix.lower() in _ENDINGS]
 
 
 def _tables(file: Path, names: list[str], most: int) -> Iterator[tuple[pa.Table, str]]:

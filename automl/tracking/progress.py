@@ -116,6 +116,10 @@ class Progress:
         if self._live is None:
             self._line()
 
+    def note(self, text: str) -> None:
+        """Show a line, also before the search has started."""
+        self._print(text)
+
     def _line(self) -> None:
         self._last_line = time.monotonic()
         self._print(f"{self._clock()}  {self._tally()}  {self._winner()}  {self._doing}")

@@ -6,7 +6,7 @@ from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.evaluation import evaluate, train_folds, train_single
 from automl.workers.measurements import model_bytes, sample_rows, seconds_for, violations
-from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes
+from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes, trim_memory
 from automl.workers.prepared import PreparedFolds
 from automl.workers.process_worker import ProcessWorkers
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
@@ -37,5 +37,6 @@ __all__ = [
     "threads_per_job",
     "train_folds",
     "train_single",
+    "trim_memory",
     "violations",
 ]

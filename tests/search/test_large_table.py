@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import automl
-from automl.search import large_table
+from automl.search import large_table, replay_run
 
 SPACES = {
     "linear": {"space": {"model": {"choice": {"linear": {"max_epochs": 4, "batch_size": 64}}}}},
@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "rows").mkdir()
     rows[:9_000].to_parquet("rows/0.parquet", row_group_size=2_000, index=False)
     rows[9_000:].to_parquet("rows/1.parquet", row_group_size=2_000, index=False)
-    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1_500_000.0))
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 3_000_000.0))
     return tmp_path
 
 
@@ -59,11 +59,14 @@ def test_search_fits_the_winner_to_all_rows(folder, family):
     assert (search.export("model") / "MLmodel").is_file()
     loaded = automl.load_model("model")
     assert (loaded.predict(other) == search.predict(other)).all()
+    everything = search.predict("rows")
+    assert (everything[:500] == search.predict(make_rows()[:500].drop(columns="target"))).all()
+    assert everything.shape == (24_000,)
 
 
 @pytest.mark.filterwarnings("ignore:target .* rows without a value")
 def test_search_says_why_the_winner_has_a_sample_only(folder, monkeypatch):
-    monkeypatch.setattr(large_table, "_memory", lambda settings: (1.0, 1_500_000.0))
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1.0, 3_000_000.0))
     with pytest.warns(
         UserWarning, match=r"decision_tree\) was fitted to [\d,]+ of 24,000 rows: decision_tree needs all"
     ):
@@ -102,3 +105,20 @@ def test_search_refuses_a_limit_without_room_for_a_sample(folder, monkeypatch):
 def test_search_names_the_file_of_a_missing_target(folder):
     with pytest.raises(automl.TableError, match=r'rows: must have the column; got no "targt"'):
         make("decision_tree").fit("rows", "targt")
+
+
+def test_search_converts_separated_text_that_does_not_fit(folder, monkeypatch, capfd):
+    make_rows().dropna(subset="target").to_csv("rows.csv", index=False)
+    before = sorted(path.name for path in folder.iterdir())
+    search = make("decision_tree", refit=False, progress=True, scratch=".").fit("rows.csv", "target")
+    facts = search._winner.facts
+    assert "rows.csv does not fit into memory and is converted to Parquet" in capfd.readouterr().err
+    assert (facts.table_rows, facts.file) == (24_000 - 24, str(folder / "rows.csv"))
+    assert 4_000 < facts.n_rows < 8_000
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "mlruns"])
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+def test_replay_draws_the_sample_again(folder):
+    search = make("decision_tree", refit=False).fit("rows", "target")
+    assert replay_run(search.leaderboard_["run_id"].iloc[0]).same

@@ -1,0 +1,94 @@
+"""Separated text that becomes a Parquet file a part at a time: the table is that of `read_table`."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from automl.errors import TableError
+from automl.table import ParquetTable, TypedColumns, csv_to_parquet, read_table
+
+TEXTS = {
+    "comma": b"a,b\n1,x\n2,y\n",
+    "separator named in the first line": b"sep=;\r\na;b\r\n1,5;x\r\n2,5;y\r\n",
+    "missing cells": b"a,b,c\n1,,true\n,y,\n3,z,false\n",
+    "codes": b"zip,n\n01067,1.5\n10115,2.5\n",
+    "marked numbers": b"a,b\n1.5,x\nNA,y\n?,z\n",
+    "byte order mark": "\ufeffa,b\n1,ü\n2,y\n".encode(),
+    "utf-16": "a,b\n1,ü\n2,y\n".encode("utf-16"),
+    "quoted newline": b'a,b\n1,"x\nz"\n2,y\n',
+    "separator at the end of lines": b"a,b\n1,x,\n2,y,\n",
+    "column without a name": b",b\n1,x\n2,y\n",
+}
+
+
+def converted(tmp_path, content, name="t.csv"):
+    (tmp_path / name).write_bytes(content)
+    csv_to_parquet(tmp_path / name, tmp_path / "t.parquet")
+    return pd.read_parquet(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_conversion_has_the_values_of_read_table(tmp_path, name):
+    found = converted(tmp_path, TEXTS[name])
+    expected = read_table(tmp_path / "t.csv")
+    assert list(found) == list(expected)
+    types = [TypedColumns().fit(frame) for frame in (found, expected)]
+    assert types[0].column_types_ == types[1].column_types_
+    for column in expected:
+        assert found[column].astype("str").tolist() == expected[column].astype("str").tolist(), column
+
+
+@pytest.mark.parametrize("pack", [(gzip.compress, ".gz"), (bz2.compress, ".bz2")])
+def test_conversion_unpacks(tmp_path, pack):
+    compress, ending = pack
+    assert converted(tmp_path, compress(TEXTS["comma"]), f"t.csv{ending}")["a"].tolist() == [1, 2]
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr("automl.table.convert_csv._PART_BYTES", 4_000)
+
+
+@pytest.mark.parametrize(
+    ("late", "type_"), [("2.5", "double"), ("much", "large_string"), ("007", "large_string")]
+)
+def test_conversion_widens_a_type_that_a_later_row_contradicts(tmp_path, small_parts, late, type_):
+    rows = "".join(f"{i},x\n" for i in range(1, 3_000))
+    found = converted(tmp_path, f"a,b\n{rows}{late},y\n".encode())
+    assert str(pq.read_schema(tmp_path / "t.parquet").field("a").type) == type_
+    assert pq.read_metadata(tmp_path / "t.parquet").num_row_groups > 2
+    assert found["a"].astype("str").iloc[-1] == late
+    assert len(found) == 3_000
+
+
+def test_conversion_keeps_whole_numbers_with_gaps(tmp_path, small_parts):
+    rows = "".join(f"{i},x\n" for i in range(1, 2_000))
+    found = converted(tmp_path, f"a,b\n{rows},y\n".encode())
+    assert str(pq.read_schema(tmp_path / "t.parquet").field("a").type) == "int64"
+    assert found["a"].isna().sum() == 1
+
+
+def test_conversion_falls_back_to_windows_1252(tmp_path, small_parts):
+    rows = "x,1\n" * 3_000
+    with pytest.warns(UserWarning, match="read as cp1252"):
+        found = converted(tmp_path, f"town,n\n{rows}Köln,2\n".encode("cp1252"))
+    assert found["town"].iloc[-1] == "Köln"
+
+
+def test_conversion_notes_decimal_commas(tmp_path):
+    converted(tmp_path, b"a;b\n1,5;x\n2,5;y\n")
+    assert ParquetTable(tmp_path / "t.parquet").decimal == ","
+
+
+def test_conversion_leaves_nothing_after_an_error(tmp_path, small_parts):
+    rows = "1,x\n" * 3_000
+    with pytest.raises(
+        TableError, match=r"t.csv: must be readable as separated text; got .*Expected 2 columns, got 3"
+    ):
+        converted(tmp_path, f"a,b\n{rows}1,2,3\n".encode())
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
