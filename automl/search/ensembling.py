@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,7 @@ from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.plan import Plan
 from automl.search.refit import averages_folds, fold_models, refit
 from automl.select import OutOfFold, choose_ensemble, without_members
-from automl.workers import model_bytes, sample_rows, seconds_for, violations
+from automl.workers import limit_threads, model_bytes, sample_rows, seconds_for, violations
 
 __all__ = ["Ensemble", "fit_ensemble"]
 
@@ -68,7 +70,7 @@ def fit_ensemble(
     facts : SearchRecord
         Facts of the search.
     n_jobs : int
-        Workers of the search.
+        Workers of the search; as many members are fitted at a time, on threads.
     in_time : callable
         ``in_time(record, n)``: whether there is time to fit a trial n times; asked in the order of weights. Networks
         without time for all folds are fitted on all rows. Members without time for that are left out.
@@ -78,16 +80,19 @@ def fit_ensemble(
     metric = plan.objectives.metric
     chosen = choose_ensemble(found, metric)
     records = {record.number: record for record in found.records}
-    fitted: dict[int, list[Pipeline]] = {}
-    for number, _ in chosen.members:
-        record = records[number]
-        models = [best] if number == found.records[0].number else []
-        if averages_folds(record, plan) and in_time(record, len(plan.folds)):
-            models += fold_models(record, plan, facts, n_jobs)
-        elif not models and in_time(record, 1):
-            models.append(refit(record, plan, facts, n_jobs))
-        if models:
-            fitted[number] = models
+    fits: dict[int, Future[list[Pipeline]]] = {}
+    # Each fit limits threads and restores the limit it found; limits that overlap find this one.
+    with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), _pool(n_jobs) as pool:
+        for number, _ in chosen.members:
+            _wait_for_thread(fits.values(), n_jobs)
+            record, is_best = records[number], number == found.records[0].number
+            if averages_folds(record, plan) and in_time(record, len(plan.folds)):
+                fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs)
+            elif not is_best and in_time(record, 1):
+                fits[number] = pool.submit(lambda one: [refit(one, plan, facts, n_jobs)], record)
+        fitted = {number: fit.result() for number, fit in fits.items()}
+    if found.records and (first := found.records[0].number) in dict(chosen.members):
+        fitted[first] = [best, *fitted.get(first, [])]
     late = [number for number, _ in chosen.members if number not in fitted]
     chosen = without_members(found, metric, chosen, late, "there was no time to fit its members")
     while chosen.members and not _within_limits(chosen, fitted, plan):
@@ -104,6 +109,22 @@ def fit_ensemble(
         tuple(number for number, _ in chosen.members for _ in fitted[number]),
         tuple(sorted({str(path).partition(".")[0] for path in packages})),
     )
+
+
+@contextmanager
+def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Return threads that an error or Ctrl-C does not wait for."""
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-ensemble")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _wait_for_thread(fits: Collection[Future[list[Pipeline]]], n_threads: int) -> None:
+    """Wait until one of the threads is free, so that the time left is known when a fit starts."""
+    while sum(not fit.done() for fit in fits) >= n_threads:
+        wait([fit for fit in fits if not fit.done()], return_when=FIRST_COMPLETED)
 
 
 def _estimator(
