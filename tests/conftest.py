@@ -12,8 +12,9 @@ from filelock import FileLock
 from automl.tracking import Tracker
 from tests.support import ROOT
 from tests.support.postgres import postgres
+from tests.support.ray_cluster import ray_cluster
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "ray_cluster"]
 
 # Subprocesses import this checkout, whatever is installed.
 os.environ["PYTHONPATH"] = str(ROOT)

@@ -13,6 +13,7 @@ __all__ = [
     "ColumnTypes",
     "ClassWeight",
     "DropMissingTarget",
+    "Engine",
     "ExperimentName",
     "Folds",
     "Groups",
@@ -133,6 +134,14 @@ DropMissingTarget = Annotated[
 NJobs = Annotated[
     int | None,
     typer.Option(help="Cohorts side by side; -1: one per core.", show_default="one per core"),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Where cohorts train: local, ray (a cluster on this machine) or ray://HOST:PORT.",
+        metavar="local|ray|ray://HOST:PORT",
+        show_default="local; as it was in resume",
+    ),
 ]
 RandomState = Annotated[int, typer.Option(help="Seed of the search.")]
 Sampler = Annotated[

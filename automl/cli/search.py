@@ -14,6 +14,7 @@ from automl.cli.options import (
     ClassWeight,
     ColumnTypes,
     DropMissingTarget,
+    Engine,
     ExperimentName,
     Folds,
     Groups,
@@ -71,6 +72,7 @@ def search(
     time_column: TimeColumn = None,
     groups: Groups = None,
     n_jobs: NJobs = None,
+    engine: Engine = None,
     random_state: RandomState = 0,
     study_name: Annotated[
         str | None,
@@ -105,6 +107,7 @@ def search(
     file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
     if timeout is None and n_trials is None:
         settings["timeout"] = 60
+    settings["engine"] = engine or "local"
     settings["scoring"] = _objectives(scoring)
     settings["allow_includes"] = allow_includes or ()
     settings["columns"] = _column_types(settings.pop("column"))
@@ -139,6 +142,7 @@ def resume(
     n_jobs: Annotated[
         int | None, typer.Option(help="Cohorts side by side.", show_default="as it was")
     ] = None,
+    engine: Engine = None,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     output: ModelFolder = None,
@@ -156,6 +160,7 @@ def resume(
 
       automl resume churn-20260102-120000-000
       automl resume churn-20260102-120000-000 --timeout 300
+      automl resume churn-20260102-120000-000 --engine ray://head:10001
     """
     from automl.search import settings_of
     from automl.study import load_study
@@ -172,6 +177,7 @@ def resume(
         "patience": patience,
         "n_trials": n_trials,
         "n_jobs": n_jobs,
+        "engine": engine,
         "allow_imports": allow_import,
         "allow_includes": allow_includes,
         "scratch": scratch,

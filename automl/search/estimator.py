@@ -80,6 +80,10 @@ class Search(FittedSearch):
         Column of dates or numbers that orders the rows for ``cv="time"``. None: they are in order.
     n_jobs : int or None, default=None
         Number of cohorts that train in parallel. 1 trains in this process; None and -1 use one process per core.
+    engine : str, default="local"
+        Where cohorts train: ``"local"``; ``"ray"`` for the Ray cluster of this machine, or one that starts here;
+        ``"ray://HOST:PORT"`` for another cluster. A Ray that this process has initialised is used as it is. ``n_jobs``
+        is then None for one cohort per core of the cluster, and ``memory_limit`` holds for each node.
     random_state : int, default=0
         Seed of the sampler, the folds, the preprocessing, the row order and the initial weights.
     study_name : str or None, default=None
@@ -208,6 +212,7 @@ class Search(FittedSearch):
         cv: Any = None,
         time_column: str | None = None,
         n_jobs: int | None = None,
+        engine: str = "local",
         random_state: int = 0,
         study_name: str | None = None,
         resume: bool = True,
@@ -241,6 +246,7 @@ class Search(FittedSearch):
         self.cv = cv
         self.time_column = time_column
         self.n_jobs = n_jobs
+        self.engine = engine
         self.random_state = random_state
         self.study_name = study_name
         self.resume = resume

@@ -58,12 +58,17 @@ class Loop:
         self._interrupt = Interrupt()
         self._results = Results(session, admission, observers, self._interrupt)
         self._runs = admission.runs
-        self._ahead = max(_AHEAD, workers.slots) if spec.repeatable else workers.slots
+        # Slots may come and go with the nodes of a cluster; the schedule of a repeatable search must not.
+        self._fixed_ahead = max(_AHEAD, workers.slots) if spec.repeatable else None
 
     @property
     def records(self) -> list[TrialRecord]:
         """The trials that have ended, earlier ones first."""
         return self._results.records
+
+    @property
+    def _ahead(self) -> int:
+        return self._fixed_ahead or self._workers.slots
 
     @property
     def interrupted(self) -> bool:
@@ -168,7 +173,8 @@ class Loop:
             if run.waiting and n_training < self._workers.slots:
                 part = run.start()
                 n, family = len(part.trials), part.trials[0].family
-                self._observers.progress.training(f"{n} x {family}" if n > 1 else family, n)
+                place = f" on {self._workers.place}" if self._workers.place else ""
+                self._observers.progress.training(f"{f'{n} x ' if n > 1 else ''}{family}{place}", n)
                 self._workers.submit(part)
 
     def _react(self, event: Event) -> None:

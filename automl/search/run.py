@@ -323,6 +323,7 @@ def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
         spec.n_jobs,
         memory_limit=spec.memory_limit,
         killable=spec.trial_timeout < float("inf"),
+        engine=spec.engine,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = ["SETTINGS", "check_settings", "target_settings"]
 _NONE = OneOf((None,))
 _WHOLE = Number(1, integer=True)
 _TEXT = Union((Text(), _NONE))
+_ENGINE = r"local|ray|ray://[^\s/@]+:\d+"
 
 SETTINGS: dict[str, Parameter] = {
     "n_trials": Parameter(Union((_WHOLE, _NONE)), None, "trials in total"),
@@ -28,6 +30,7 @@ SETTINGS: dict[str, Parameter] = {
     "n_jobs": Parameter(
         Union((_WHOLE, OneOf((-1, None)))), None, "cohorts side by side; null or -1: one per core"
     ),
+    "engine": Parameter(Text(), "local", "where cohorts train: local, ray or ray://HOST:PORT"),
     "random_state": Parameter(Number(0, 2**32 - 1, integer=True), 0, "the seed of the search"),
     "study_name": Parameter(_TEXT, None, "the name of the study"),
     "task": Parameter(
@@ -75,6 +78,9 @@ def check_settings(values: dict[str, Any]) -> None:
             faults.append(Fault(name, "must hold no control characters", ascii(value)[:100]))
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))
+    if not re.fullmatch(_ENGINE, str(values["engine"])):
+        rule, remedy = "must be local, ray or ray://HOST:PORT", "Ray's port for clients is 10001."
+        faults.append(Fault("engine", rule, repr(values["engine"]), remedy))
     if values["time_column"] is not None and not is_time(values["cv"]):
         came = repr(values["time_column"])
         faults.append(Fault("time_column", 'must be left out unless cv is "time"', came, 'Give cv="time".'))

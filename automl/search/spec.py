@@ -21,7 +21,7 @@ __all__ = ["SearchSpec", "make_spec"]
 # Settings that the MLflow run of a search shows as parameters.
 _SHOWN = (
     *("n_trials", "timeout", "trial_timeout", "memory_limit", "patience"),
-    *("cv", "n_jobs", "sampler", "pruner", "refit", "ensemble"),
+    *("cv", "n_jobs", "engine", "sampler", "pruner", "refit", "ensemble"),
     *("task", "positive_class", "class_weight", "rare_classes", "time_column"),
 )
 # Settings that each process has for itself; another process does not need them to resume.
@@ -103,9 +103,17 @@ class SearchSpec(BaseModel):
         return self.refit and not self.facts.several and bool(self.settings.get("ensemble", True))
 
     @property
-    def n_jobs(self) -> int:
-        """Cohorts that train side by side on this machine."""
-        return resolve_jobs(self.settings.get("n_jobs"))
+    def engine(self) -> str:
+        """Where cohorts train: ``"local"``, ``"ray"`` or the address of a Ray cluster."""
+        return str(self.settings.get("engine", "local"))
+
+    @property
+    def n_jobs(self) -> int | None:
+        """Cohorts that train side by side; None is one for each core of a Ray cluster."""
+        n_jobs = self.settings.get("n_jobs")
+        if self.engine == "local":
+            return resolve_jobs(n_jobs)
+        return None if n_jobs == -1 else n_jobs
 
     @property
     def measured(self) -> bool:
@@ -203,9 +211,11 @@ def resolve_jobs(n_jobs: int | None) -> int:
 def _blas_threads(settings: Mapping[str, Any]) -> int:
     """Return the threads for linear algebra of a trial.
 
-    A repeatable search has one: with more, scores would depend on the number of jobs.
+    A repeatable search has one: with more, scores would depend on the number of jobs. So has one on a cluster, where
+    nodes may differ.
     """
-    return 1 if settings["n_trials"] is not None else threads_per_job(resolve_jobs(settings["n_jobs"]))
+    one = settings["n_trials"] is not None or settings["engine"] != "local"
+    return 1 if one else threads_per_job(resolve_jobs(settings["n_jobs"]))
 
 
 def _or_infinite(value: float | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
 from automl.select.leaderboard import rank
 
-__all__ = ["OutOfFold", "save_predictions"]
+__all__ = ["OutOfFold", "put_predictions", "save_predictions", "take_predictions"]
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +55,32 @@ def save_predictions(folder: Path, number: int, by_fold: Sequence[Predictions]) 
     with unfinished.open("wb") as file:
         np.save(file, values)
     unfinished.replace(_file(folder, number, kind))
+
+
+def take_predictions(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files that `save_predictions` wrote to a folder, by name, and delete them."""
+    files = {}
+    for file in folder.glob("*.npy"):
+        files[file.name] = file.read_bytes()
+        file.unlink()
+    return files
+
+
+def put_predictions(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of `take_predictions` to another folder.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        number = name.partition(".")[0]
+        _delete(folder, int(number))
+        unfinished = folder / f"{number}.unfinished"
+        unfinished.write_bytes(content)
+        unfinished.replace(folder / name)
 
 
 class OutOfFold:

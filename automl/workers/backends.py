@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from automl.errors import Fault, SettingError
 from automl.workers.context import WorkerContext
 from automl.workers.hybrid_workers import HybridWorkers
 from automl.workers.memory import trim_memory
@@ -24,17 +25,20 @@ class WorkerRequest:
 
     Parameters
     ----------
-    n_jobs : int
-        Cohorts that train at the same time.
+    n_jobs : int or None
+        Cohorts that train at the same time; None is one for each core of a Ray cluster.
     memory_limit : float
         Bytes for this process and its workers together; infinite without a limit.
     killable : bool
         Whether a training that does not end by itself must be stopped.
+    engine : str
+        ``"local"``, ``"ray"`` or the address of a Ray cluster, ``"ray://HOST:PORT"``.
     """
 
-    n_jobs: int
+    n_jobs: int | None
     memory_limit: float = math.inf
     killable: bool = False
+    engine: str = "local"
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,35 @@ class Backend:
     serves: Callable[[WorkerRequest], bool]
 
 
+def _ray_workers(context: WorkerContext, request: WorkerRequest) -> Workers:
+    try:
+        from automl.workers.ray_workers import RayWorkers  # loading Ray takes a second
+    except ImportError as error:
+        rule, remedy = "needs the package ray", "pip install 'automl-orchestrator[ray]'"
+        raise SettingError(Fault("engine", rule, str(error), remedy)) from error
+    return RayWorkers(context, request.n_jobs, request.memory_limit, request.engine)
+
+
 BACKENDS: dict[str, Backend] = {
+    "ray": Backend(_ray_workers, lambda request: request.engine != "local"),
     "thread": Backend(
         lambda context, request: HybridWorkers(context),
         lambda request: request.n_jobs == 1 and not request.killable and math.isinf(request.memory_limit),
     ),
     "process": Backend(
-        lambda context, request: ProcessWorkers(context, request.n_jobs, request.memory_limit),
+        lambda context, request: ProcessWorkers(context, request.n_jobs or 1, request.memory_limit),
         lambda request: True,
     ),
 }
 
 
 def open_workers(
-    context: WorkerContext, n_jobs: int, *, memory_limit: float = math.inf, killable: bool = False
+    context: WorkerContext,
+    n_jobs: int | None,
+    *,
+    memory_limit: float = math.inf,
+    killable: bool = False,
+    engine: str = "local",
 ) -> Workers:
     """Return workers for ``n_jobs`` cohorts at the same time, of the first backend that can serve them.
 
@@ -74,10 +93,10 @@ def open_workers(
     ----------
     context : WorkerContext
         The data that every cohort trains on.
-    n_jobs, memory_limit, killable
+    n_jobs, memory_limit, killable, engine
         As in `WorkerRequest`.
     """
     trim_memory()  # left by the checks of the table
-    request = WorkerRequest(n_jobs, memory_limit, killable)
+    request = WorkerRequest(n_jobs, memory_limit, killable, engine)
     backend = next(row for row in BACKENDS.values() if row.serves(request))
     return backend.open(context, request)

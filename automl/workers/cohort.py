@@ -8,6 +8,8 @@ from automl.records import TrialSpec
 
 __all__ = ["Cohort"]
 
+_GRACE = 0.5  # seconds for a cohort to report by itself that it took too long
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -37,6 +39,16 @@ class Cohort:
     def blas_threads(self) -> int:
         """The most BLAS threads of its trials."""
         return self.trials[0].blas_threads
+
+    @property
+    def most_seconds(self) -> float:
+        """Seconds after which its worker is killed.
+
+        A cohort of several trials ends by itself once each has used its time, unless it hangs; so it gets more than
+        the sum of their times. Waiting at rungs is not training, but counts here.
+        """
+        n = len(self.trials)
+        return (n if n == 1 else 1.5 * n) * self.trial_timeout + _GRACE
 
     @property
     def timeout_reason(self) -> str:

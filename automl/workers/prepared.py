@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from automl.workers.context import WorkerContext
 from automl.workers.memory import trim_memory
 from automl.workers.spilled import SpilledArray, hstack, write_hstack
 
-__all__ = ["PreparedFold", "PreparedFolds"]
+__all__ = ["PreparedFold", "PreparedFolds", "matrices_key"]
 
 _MIN_VALIDATION_ROWS = 5_000  # that score a model at a rung below the first epoch
 _CACHED = 4  # preprocessings whose matrices stay in memory, least recently used first out
@@ -81,7 +81,7 @@ class PreparedFolds:
 
     def __call__(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
         """Return the folds prepared by the ``preprocess`` part of a configuration."""
-        key = _key(preprocess)
+        key = matrices_key(preprocess)
         if key not in self._cache:
             # Free memory before the new matrices need it.
             while len(self._cache) >= _CACHED or self._size() > _CACHED_BYTES:
@@ -91,6 +91,16 @@ class PreparedFolds:
             trim_memory()
         self._cache.move_to_end(key)
         return self._cache[key]
+
+    def matrices(self, preprocess: Mapping[str, Any]) -> Iterator[tuple[Array, Array]]:
+        """Prepare the training and the validation matrix of one fold after the other."""
+        for n in range(len(self._context.folds)):
+            X, X_valid = map(hstack, self._blocks(preprocess, n))
+            yield X, X_valid
+
+    def of_matrices(self, matrices: Iterable[tuple[Array, Array]]) -> list[PreparedFold]:
+        """Return the folds with matrices that were prepared before."""
+        return [self._fold(n, X, X_valid) for n, (X, X_valid) in enumerate(matrices)]
 
     def clear(self) -> None:
         """Empty the cache in memory."""
@@ -122,13 +132,12 @@ class PreparedFolds:
         ]
 
     def _prepare(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
-        numbers = range(len(self._context.folds))
-        return [self._fold(n, *map(hstack, self._blocks(preprocess, n))) for n in numbers]
+        return self.of_matrices(self.matrices(preprocess))
 
     def _prepare_shared(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
         """Return the matrices on disk; write them if no process has done so."""
         table = cast(Path, self._table)
-        folder = table.with_name(hashlib.sha256(_key(preprocess).encode()).hexdigest()[:16])
+        folder = table.with_name(hashlib.sha256(matrices_key(preprocess).encode()).hexdigest()[:16])
         with FileLock(table.with_name("preparing.lock"), poll_interval=0.01):
             if not folder.is_dir():
                 _remove_oldest(table.parent)
@@ -140,10 +149,9 @@ class PreparedFolds:
                     shutil.rmtree(unfinished, ignore_errors=True)
                     return self._prepare(preprocess)
             os.utime(folder)
-            return [
-                self._fold(n, *(_mapped(folder / f"{n}-{side}.npy") for side in _SIDES))
-                for n in range(len(self._context.folds))
-            ]
+            numbers = range(len(self._context.folds))
+            files = [[folder / f"{n}-{side}.npy" for side in _SIDES] for n in numbers]
+            return self.of_matrices((_mapped(train), _mapped(valid)) for train, valid in files)
 
     def _write(self, preprocess: Mapping[str, Any], folder: Path) -> None:
         for n in range(len(self._context.folds)):
@@ -189,8 +197,8 @@ def of_rows(weight: Array | None, rows: Array) -> Array | None:
     return None if weight is None else weight[rows]
 
 
-def _key(preprocess: Mapping[str, Any]) -> str:
-    # The matrices do not depend on the transform of the target.
+def matrices_key(preprocess: Mapping[str, Any]) -> str:
+    """Return the part of a preprocessing that decides the matrices: all but the transform of the target."""
     return json.dumps({name: part for name, part in preprocess.items() if name != "target"}, sort_keys=True)
 
 

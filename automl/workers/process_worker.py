@@ -28,10 +28,9 @@ from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReache
 from automl.workers.serve import TABLE
 from automl.workers.worker_process import WorkerProcess
 
-__all__ = ["ProcessWorkers"]
+__all__ = ["ProcessWorkers", "unsendable_scorer"]
 
 _WATCH_SECONDS = 1.0  # between two measurements of the workers' memory
-_GRACE = 0.5  # seconds for a cohort to report by itself that it took too long
 _REUSE = 0.5  # share of a worker's memory limit above which it is not used again
 
 
@@ -193,13 +192,8 @@ class _Job:
 
     @property
     def limit(self) -> float:
-        """When the cohort must have ended.
-
-        A cohort of several trials ends by itself once each has used its time, unless it hangs; so it gets more than
-        the sum of their times. Waiting at rungs is not training, but counts here.
-        """
-        n = len(self.cohort.trials)
-        return self.training_since + (n if n == 1 else 1.5 * n) * self.cohort.trial_timeout + _GRACE
+        """When the cohort must have ended."""
+        return self.training_since + self.cohort.most_seconds
 
 
 class _ByValue:
@@ -221,6 +215,11 @@ def _write(context: WorkerContext, file: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # pickling an object of the user may raise anything
-        rule = "must be something that can be sent to other processes, where trials train"
-        remedy = "Leave locks, connections and open files out of scorers, or give n_jobs=1."
-        raise SettingError(Fault("scoring", rule, str(error), remedy)) from error
+        raise SettingError(unsendable_scorer(error)) from error
+
+
+def unsendable_scorer(error: Exception) -> Fault:
+    """Return the fault of a scorer that cannot be sent to another process."""
+    rule = "must be something that can be sent to other processes, where trials train"
+    remedy = "Leave locks, connections and open files out of scorers, or give n_jobs=1."
+    return Fault("scoring", rule, str(error), remedy)

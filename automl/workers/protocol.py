@@ -70,6 +70,11 @@ class Workers(ABC):
         """Return the bytes that each worker may use; infinite without a limit."""
         return float("inf")
 
+    @property
+    def place(self) -> str:
+        """Where cohorts run, to be shown with the progress; empty for this machine."""
+        return ""
+
     @abstractmethod
     def submit(self, cohort: Cohort) -> None:
         """Start a cohort; returns at once."""

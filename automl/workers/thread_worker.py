@@ -28,12 +28,18 @@ class ThreadWorkers(Workers):
     ----------
     context : WorkerContext
         What every cohort trains on.
+    prepared : PreparedFolds, optional
+        The matrices of the folds; None prepares them here.
+    threads : int, optional
+        Cores of the slot; None takes those of the machine.
     """
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(
+        self, context: WorkerContext, prepared: PreparedFolds | None = None, threads: int | None = None
+    ) -> None:
         super().__init__(slots=1)
-        self._context = context
-        self._prepared, self._costs = PreparedFolds(context), CostMeter(context)
+        self._context, self._threads = context, threads
+        self._prepared, self._costs = prepared or PreparedFolds(context), CostMeter(context)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -63,7 +69,8 @@ class ThreadWorkers(Workers):
 
     def _run(self, cohort: Cohort) -> None:
         try:
-            with limit_threads(self._context.frame.size, 1, cohort.blas_threads):
+            n_values = self._context.frame.size
+            with limit_threads(n_values, 1, cohort.blas_threads, share=self._threads):
                 records = evaluate(
                     self._context,
                     self._prepared,

@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from automl.workers.blas import threads_per_job
+from automl.workers.blas import threads_per_job, worker_environment
 
 __all__ = ["WorkerProcess"]
 
@@ -24,14 +24,6 @@ __all__ = ["WorkerProcess"]
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[5:]; from automl.workers.serve import main; main(*sys.argv[1:5])"
 )
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_ENVIRONMENT = {
-    # Waiting threads leave the core to other workers.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # glibc returns the memory of arrays of 4 MB and more to the system at once.
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 22),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 24),
-}
 
 
 class WorkerProcess:
@@ -46,7 +38,6 @@ class WorkerProcess:
     """
 
     def __init__(self, context_file: Path, n_jobs: int) -> None:
-        threads = dict.fromkeys(_THREADS, str(threads_per_job(n_jobs)))
         self.connection, theirs = Pipe()
         handle = theirs.fileno()
         arguments = map(str, (handle, context_file, n_jobs, os.getpid()))
@@ -54,7 +45,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *arguments, *sys.path],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **threads, **_ENVIRONMENT},
+                env={**os.environ, **worker_environment(threads_per_job(n_jobs))},
                 **_inherit(handle),
             )
         theirs.close()

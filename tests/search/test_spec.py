@@ -7,8 +7,9 @@ import joblib
 import numpy as np
 import pytest
 
-from automl.search import SearchSpec, make_plan, make_spec
-from automl.search.settings import SETTINGS
+from automl.errors import SettingError
+from automl.search import Search, SearchSpec, make_plan, make_spec
+from automl.search.settings import SETTINGS, check_settings
 from automl.search.spec import resolve_jobs
 from tests.support.scripted import search_spec
 from tests.support.tables import small
@@ -69,3 +70,19 @@ def test_resolve_jobs_is_one_in_a_daemon_process(n_jobs):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(resolve_jobs, (n_jobs,)) == 1
     assert resolve_jobs(n_jobs) == joblib.cpu_count()
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, None), (-1, None), (3, 3)])
+def test_spec_uses_all_cores_of_a_cluster_with_one_thread(n_jobs, expected):
+    spec = spec_of(engine="ray://head:10001", n_jobs=n_jobs)
+    assert (spec.engine, spec.n_jobs, spec.facts.blas_threads) == ("ray://head:10001", expected, 1)
+    assert spec.run_params["engine"] == "ray://head:10001"
+
+
+@pytest.mark.parametrize(
+    "engine", ["dask", "ray://head", "ray://ann:secret@head:10001", "http://head:1", None]
+)
+def test_check_settings_refuses_other_engines(engine):
+    settings = Search(engine=engine).get_params(deep=False)
+    with pytest.raises(SettingError, match="engine: must be "):
+        check_settings(settings)

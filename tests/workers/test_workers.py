@@ -70,30 +70,6 @@ def refuses(asking):
     return False
 
 
-def plain(record):
-    return record.model_dump(exclude={"started", "seconds"})
-
-
-@pytest.mark.slow
-def test_thread_and_process_workers_give_equal_records(context, cohort, drive, processes):
-    def prune(rung, scores):
-        return {min(scores, key=scores.get)} if rung == 2 else set()
-
-    ends, requests_seen = [], []
-    for workers in (ThreadWorkers(context), processes()):
-        for number in range(2):
-            workers.submit(cohort(*MODELS, number=number))
-            *requests, end = drive(workers, 1, prune)
-            requests_seen.append([(request.rung, len(request.scores)) for request in requests])
-            assert isinstance(end, Finished)
-            ends.append([plain(record) for record in end.records])
-        workers.close()
-    assert requests_seen == [[(1, 3), (2, 3), (4, 2), (6, 2)]] * 4
-    assert ends[0] == ends[2]
-    assert ends[1] == ends[3]
-    assert sorted(record["state"] for record in ends[0]) == ["complete", "complete", "pruned"]
-
-
 def test_open_workers_uses_a_thread_for_one_job(context):
     assert isinstance(open_workers(context, 1), ThreadWorkers)
 

@@ -1,0 +1,192 @@
+"""The program of a Ray actor: it trains the cohorts that it receives. The actor's caller is `ray_workers`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from automl.families import Array
+from automl.records import TrialRecord
+from automl.select import take_predictions
+from automl.version import __version__
+from automl.workers.cohort import Cohort
+from automl.workers.context import WorkerContext
+from automl.workers.memory import process_tree_rss
+from automl.workers.prepared import PreparedFold, PreparedFolds
+from automl.workers.protocol import Crashed, Finished, RungReached
+from automl.workers.thread_worker import ThreadWorkers
+
+__all__ = ["AtRung", "Ended", "Failed", "Matrices", "Message", "RayTrainer", "TooLarge"]
+
+_WATCH_SECONDS = 1.0  # between two measurements of the process's memory
+_REUSE = 0.5  # share of the memory limit above which the process is not used again
+
+# The training and the validation matrix of a fold, or why they could not be prepared.
+Matrices = tuple[Array, Array] | str
+
+
+@dataclass(frozen=True)
+class AtRung:
+    """The cohort waits at a rung for the numbers of the trials to prune."""
+
+    rung: int
+    scores: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The cohort has ended.
+
+    Parameters
+    ----------
+    records : list of TrialRecord
+        One per trial.
+    predictions : dict of str to bytes
+        Files of out-of-fold predictions by name.
+    reusable : bool
+        Whether the process may train another cohort.
+    """
+
+    records: list[TrialRecord]
+    predictions: dict[str, bytes]
+    reusable: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The cohort as a whole raised."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """The process uses more memory than it may."""
+
+    n_bytes: int
+
+
+Message = AtRung | Ended | Failed | TooLarge
+
+
+class RayTrainer:
+    """Train cohorts, one at a time; each call returns the next message of the cohort.
+
+    A thread trains. So a question at a rung costs one call: the answer of the last question goes down, the next
+    question or the result comes up.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        What every cohort trains on.
+    threads : int
+        Cores of this process.
+    draining : callable
+        Returns whether the node is about to leave the cluster.
+    """
+
+    def __init__(self, context: WorkerContext, threads: int, draining: Callable[[], bool]) -> None:
+        warnings.simplefilter("ignore")  # the terminal is the caller's
+        self._keeps_predictions = context.predictions is not None
+        self._folder = tempfile.TemporaryDirectory(prefix="automl-ray-")
+        if self._keeps_predictions:
+            context = replace(context, predictions=Path(self._folder.name))
+        self._prepare, self._prepared = PreparedFolds(context), _GivenFolds(context)
+        self._workers = ThreadWorkers(context, self._prepared, threads)
+        self._draining, self._memory = draining, float("inf")
+        self._asked: RungReached | None = None
+        self._measured = time.monotonic()
+
+    def version(self) -> str:
+        """Return the version of the package on this node."""
+        return __version__
+
+    def prepare(self, preprocess: Mapping[str, Any]) -> Iterator[Matrices]:
+        """Prepare one fold after the other; a fault is yielded as text for each remaining fold."""
+        n_left = self._prepared.n_folds
+        try:
+            for matrices in self._prepare.matrices(preprocess):
+                yield matrices
+                n_left -= 1
+        except Exception:
+            reason = traceback.format_exc()
+            for _ in range(n_left):
+                yield reason
+
+    def start(self, cohort: Cohort, seconds: float, memory: float, *matrices: Matrices) -> Message:
+        """Start to train a cohort.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            The trials.
+        seconds : float
+            Seconds from now to its deadline; the clocks of two machines may differ.
+        memory : float
+            Bytes that this process may use.
+        *matrices : pair of ndarray, or str
+            What `prepare` yielded for the preprocessing of the cohort.
+        """
+        self._memory = memory
+        self._prepared.given = matrices
+        self._workers.submit(replace(cohort, deadline=time.time() + seconds))
+        return self._next()
+
+    def reply(self, pruned: set[int]) -> Message:
+        """Answer the last question."""
+        if self._asked is not None:
+            self._asked.reply(pruned)
+        return self._next()
+
+    def _next(self) -> Message:
+        watched = self._memory < float("inf")
+        while True:
+            event = self._workers.next(_WATCH_SECONDS if watched else None)
+            if watched and time.monotonic() >= self._measured + _WATCH_SECONDS:
+                self._measured = time.monotonic()
+                if (n_bytes := self._rss()) > self._memory:
+                    return TooLarge(n_bytes)
+            match event:
+                case RungReached(_, rung, scores):
+                    self._asked = event
+                    return AtRung(rung, scores)
+                case Finished(_, records):
+                    return Ended(records, self._take_predictions(), self._reusable())
+                case Crashed(_, reason):
+                    self._prepared.given = ()
+                    return Failed(reason)
+
+    def _take_predictions(self) -> dict[str, bytes]:
+        return take_predictions(Path(self._folder.name)) if self._keeps_predictions else {}
+
+    def _reusable(self) -> bool:
+        self._prepared.given = ()  # so that the node may free them
+        return not self._draining() and (self._memory == float("inf") or self._rss() <= _REUSE * self._memory)
+
+    def _rss(self) -> int:
+        return process_tree_rss([os.getpid()])[os.getpid()]
+
+
+class _GivenFolds(PreparedFolds):
+    """Folds with the matrices that arrived with the cohort."""
+
+    def __init__(self, context: WorkerContext) -> None:
+        super().__init__(context)
+        self.n_folds = len(context.folds)
+        self.given: Sequence[Matrices] = ()
+
+    @override
+    def __call__(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
+        for matrices in self.given:
+            if isinstance(matrices, str):
+                raise RuntimeError(matrices)
+        return self.of_matrices(matrices for matrices in self.given if not isinstance(matrices, str))

@@ -1,0 +1,398 @@
+"""Run cohorts on a Ray cluster. This is the only file that imports Ray.
+
+Each slot is an actor with cores of its own. The typed table and the prepared matrices of the folds are objects of Ray's
+store: a node has one copy, which all its actors map into memory. A cohort goes to one actor; its scores at rungs and
+its records come back. Only this process uses the study.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import textwrap
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import ray
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
+from typing_extensions import override
+
+from automl.errors import Fault, SettingError
+from automl.select import put_predictions
+from automl.version import __version__
+from automl.workers.blas import cores_per_worker, worker_environment
+from automl.workers.cohort import Cohort
+from automl.workers.context import WorkerContext
+from automl.workers.memory import format_bytes
+from automl.workers.prepared import matrices_key
+from automl.workers.process_worker import unsendable_scorer
+from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
+from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
+
+__all__ = ["RayWorkers"]
+
+_REFRESH_SECONDS = 2.0  # between two looks at the nodes of the cluster
+_PREPARED = 8  # preprocessings whose matrices stay in the store
+_LOST = 3  # times that a cohort runs again because its node was lost, before it counts as the cause
+_RETRY_SECONDS = 1.0  # between two starts of workers that fail
+
+
+@dataclass(eq=False)
+class _Worker:
+    """An actor, its cohort, and the reference of the message that it sends next."""
+
+    actor: Any
+    awaited: Any
+    node: str = ""  # empty until it runs
+    cohort: Cohort | None = None
+    training_since: float = field(default=float("inf"))
+
+    @property
+    def idle(self) -> bool:
+        return bool(self.node) and self.cohort is None
+
+    @property
+    def limit(self) -> float:
+        """When the cohort must have ended."""
+        return float("inf") if self.cohort is None else self.training_since + self.cohort.most_seconds
+
+
+class RayWorkers(Workers):
+    """One slot per actor; a cohort that no actor can take yet waits.
+
+    A cohort whose node is lost runs again on another one. A cohort whose worker dies is reported as crashed.
+
+    Parameters
+    ----------
+    context : WorkerContext
+        What every cohort trains on.
+    n_jobs : int or None
+        Number of actors. None is one for each core of the cluster, and follows the nodes that join and leave.
+    memory_limit : float
+        Bytes for the workers of a node together with this process; each worker gets an equal share.
+    engine : str
+        ``"ray"`` uses the Ray of this process, or else of this machine, or else starts one; ``"ray://HOST:PORT"``
+        connects to a cluster.
+
+    Raises
+    ------
+    SettingError
+        If the cluster cannot be reached, or a scorer cannot be sent to it.
+    """
+
+    def __init__(self, context: WorkerContext, n_jobs: int | None, memory_limit: float, engine: str) -> None:
+        self._connected_here = _connect(engine)
+        self._closed, self._n_jobs, self._memory_limit = False, n_jobs, memory_limit
+        try:
+            self._n_folds, self._predictions = len(context.folds), context.predictions
+            self._nodes = _cores_by_node()
+            self._cores = 1 if n_jobs is None else cores_per_worker(list(self._nodes.values()), n_jobs)
+            super().__init__(self._count_slots())
+            self._context = _put(context)
+        except BaseException:
+            self._disconnect()
+            raise
+        self._workers: list[_Worker] = []
+        self._queue: deque[Cohort] = deque()
+        self._lost: Counter[int] = Counter()  # by cohort
+        self._prepared: OrderedDict[str, list[Any]] = OrderedDict()
+        self._refreshed, self._start_after, self._failed_starts = time.monotonic(), 0.0, 0
+        self._fill()
+
+    @property
+    @override
+    def place(self) -> str:
+        running = [worker for worker in self._workers if worker.node]
+        n_nodes = len({worker.node for worker in running})
+        nodes = "1 node" if n_nodes == 1 else f"{n_nodes} nodes"
+        return f"{nodes}, {len(running)} of {self.slots} slots"
+
+    @override
+    def memory_per_worker(self) -> float:
+        if self._memory_limit == float("inf"):
+            return self._memory_limit
+        here = psutil.Process().memory_info().rss  # without Ray's own processes
+        most = max((cores // self._cores for cores in self._nodes.values()), default=1)
+        return max(0.0, (self._memory_limit - here) / max(1, min(most, self.slots)))
+
+    @override
+    def submit(self, cohort: Cohort) -> None:
+        self._queue.append(cohort)
+        self._dispatch()
+
+    @override
+    def next(self, timeout: float | None = None) -> Event | None:
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        while not self._closed:
+            self._refresh()
+            self._dispatch()
+            if (killed := self._kill_late()) is not None:
+                return killed
+            if (worker := self._wait(end)) is not None:
+                if (event := self._receive(worker)) is not None:
+                    return event
+            elif time.monotonic() >= end:
+                return None
+        return None
+
+    def _wait(self, end: float) -> _Worker | None:
+        """Wait for a message of a worker, at most until ``end`` or until there is something else to do."""
+        until = min([end, self._refreshed + _REFRESH_SECONDS, *(worker.limit for worker in self._workers)])
+        seconds = max(0.0, until - time.monotonic())
+        awaited = {worker.awaited: worker for worker in self._workers if worker.awaited is not None}
+        if not awaited:
+            time.sleep(seconds)
+            return None
+        ready, _ = ray.wait(list(awaited), num_returns=1, timeout=seconds)
+        return awaited[ready[0]] if ready else None
+
+    def _receive(self, worker: _Worker) -> Event | None:
+        """Return the event of a worker's message, if it has one for the caller."""
+        reference, worker.awaited = worker.awaited, None
+        try:
+            message = ray.get(reference)
+        except RayTaskError as error:
+            if worker.cohort is None:
+                return self._not_started(worker, error)
+            # The matrices were lost with the node that prepared them; this worker is well.
+            cohort, worker.cohort = worker.cohort, None
+            self._prepared.pop(matrices_key(cohort.trials[0].preprocess), None)
+            return self._again(cohort, error)
+        except RayError as error:
+            return self._died(worker, error)
+        if worker.cohort is None:
+            self._started(worker, *message)
+            return None
+        return self._event(worker, worker.cohort, message)
+
+    def _event(self, worker: _Worker, cohort: Cohort, message: Message) -> Event:
+        match message:
+            case AtRung(rung, scores):
+                return RungReached(cohort, rung, scores, lambda pruned: self._reply(worker, cohort, pruned))
+            case TooLarge(n_bytes):
+                self._end(worker)
+                reason = f"its worker had {format_bytes(n_bytes)} of memory, and may have "
+                reason += format_bytes(self.memory_per_worker())
+                return Killed(cohort, "memory_limit", reason, time.monotonic() - worker.training_since)
+            case Ended(records, predictions, reusable):
+                if self._predictions is not None:
+                    with suppress(OSError):  # the disk is full: the trial will be in no ensemble
+                        put_predictions(self._predictions, predictions)
+                self._release(worker, reusable)
+                self._lost.pop(cohort.id, None)
+                return Finished(cohort, records)
+            case Failed(reason):
+                self._release(worker, True)
+                return Crashed(cohort, reason)
+
+    def _reply(self, worker: _Worker, cohort: Cohort, pruned: set[int]) -> None:
+        if worker.cohort is cohort and worker in self._workers:
+            worker.awaited = worker.actor.reply.remote(pruned)
+
+    def _release(self, worker: _Worker, reusable: bool) -> None:
+        worker.cohort, worker.training_since = None, float("inf")
+        if not reusable:
+            self._end(worker)
+
+    def _started(self, worker: _Worker, node: str, version: str) -> None:
+        if version != __version__:
+            rule, came = f"needs automl {__version__} on every node", f"{version} on node {node[:8]}"
+            raise SettingError(Fault("engine", rule, came, "Install the same version everywhere."))
+        worker.node, self._failed_starts = node, 0
+
+    def _not_started(self, worker: _Worker, error: Exception) -> Event | None:
+        """Give up a worker that could not start; a cohort that waits for one has crashed."""
+        self._end(worker)
+        self._start_after = time.monotonic() + _RETRY_SECONDS
+        self._failed_starts += 1
+        if self._failed_starts <= _LOST or not self._queue:
+            return None
+        return Crashed(self._queue.popleft(), f"no worker starts: {_short(error)}")
+
+    def _died(self, worker: _Worker, error: Exception) -> Event | None:
+        cohort = worker.cohort
+        if cohort is None:
+            return self._not_started(worker, error)
+        self._end(worker)
+        self._nodes = _cores_by_node()
+        if isinstance(error, ActorUnavailableError) or worker.node not in self._nodes:
+            for key in [key for key, (node, *_) in self._prepared.items() if node == worker.node]:
+                del self._prepared[key]
+            return self._again(cohort, error)
+        return Crashed(cohort, f"the worker process is gone: {_short(error)}")
+
+    def _again(self, cohort: Cohort, error: Exception) -> Event | None:
+        """Run a cohort again that was lost without a fault of its own."""
+        self._lost[cohort.id] += 1
+        if self._lost[cohort.id] > _LOST:
+            return Crashed(cohort, f"its node was lost {_LOST + 1} times: {_short(error)}")
+        self._queue.appendleft(cohort)
+        return None
+
+    def _kill_late(self) -> Killed | None:
+        """Kill a worker that exceeds its time."""
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.cohort is not None and now >= worker.limit:
+                self._end(worker)
+                seconds = now - worker.training_since
+                return Killed(worker.cohort, "trial_timeout", worker.cohort.timeout_reason, seconds)
+        return None
+
+    def _refresh(self) -> None:
+        """Follow the nodes that joined or left."""
+        if time.monotonic() < self._refreshed + _REFRESH_SECONDS:
+            return
+        self._nodes, self._refreshed = _cores_by_node(), time.monotonic()
+        self.slots = self._count_slots()
+        for worker in [one for one in self._workers if not one.node]:
+            if len(self._workers) > self.slots:
+                self._end(worker)
+
+    def _count_slots(self) -> int:
+        return self._n_jobs or max(1, sum(self._nodes.values()))
+
+    def _fill(self) -> None:
+        """Start workers where slots are empty; Ray places them as soon as a node has room."""
+        if time.monotonic() < self._start_after:
+            return
+        start = _Trainer.options(  # type: ignore[attr-defined]
+            num_cpus=self._cores,
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": worker_environment(self._cores)},
+        )
+        while len(self._workers) < self.slots:
+            actor = start.remote(self._context, self._cores)
+            self._workers.append(_Worker(actor, actor.where.remote()))
+
+    def _dispatch(self) -> None:
+        """Give waiting cohorts to idle workers, rather to one whose node has the matrices."""
+        self._fill()
+        while self._queue and (idle := [worker for worker in self._workers if worker.idle]):
+            cohort = self._queue.popleft()
+            preprocess = cohort.trials[0].preprocess
+            known = self._prepared.get(matrices_key(preprocess), [None])
+            worker = min(idle, key=lambda one: one.node != known[0])
+            worker.cohort, worker.training_since = cohort, time.monotonic()
+            matrices = self._matrices(worker, preprocess)
+            limits = cohort.deadline - time.time(), self.memory_per_worker()
+            worker.awaited = worker.actor.start.remote(cohort, *limits, *matrices)
+
+    def _matrices(self, worker: _Worker, preprocess: Mapping[str, Any]) -> list[Any]:
+        """Return references of the matrices of all folds; the worker prepares them if no one has."""
+        key = matrices_key(preprocess)
+        if key not in self._prepared:
+            while len(self._prepared) >= _PREPARED:
+                self._prepared.popitem(last=False)
+            if self._n_folds == 1:
+                made = [worker.actor.prepare_holdout.remote(preprocess)]
+            else:
+                made = worker.actor.prepare.options(num_returns=self._n_folds).remote(preprocess)
+            self._prepared[key] = [worker.node, *made]
+        self._prepared.move_to_end(key)
+        return self._prepared[key][1:]
+
+    def _end(self, worker: _Worker) -> None:
+        with suppress(ValueError):
+            self._workers.remove(worker)
+        with suppress(Exception):  # it is dead
+            ray.kill(worker.actor)
+
+    @override
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for worker in list(self._workers):
+            self._end(worker)
+        self._queue.clear()
+        self._prepared.clear()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        self._context = None
+        if self._connected_here:
+            ray.shutdown()
+
+
+@ray.remote(max_restarts=0, max_task_retries=0)
+class _Trainer(RayTrainer):
+    """A `RayTrainer` that knows its node."""
+
+    def __init__(self, context: WorkerContext, threads: int) -> None:
+        self._node = ray.get_runtime_context().get_node_id()
+        super().__init__(context, threads, lambda: _is_draining(self._node))
+
+    def where(self) -> tuple[str, str]:
+        """Return the node and the version of the package on it."""
+        return self._node, self.version()
+
+    def prepare_holdout(self, preprocess: Mapping[str, Any]) -> Matrices:
+        """Prepare the only fold."""
+        return next(self.prepare(preprocess))
+
+
+def _connect(engine: str) -> bool:
+    """Connect to Ray unless this process is connected; return whether it was done here."""
+    if ray.is_initialized():
+        return False
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    with _sigterm_kept():
+        try:
+            if engine == "ray":
+                ray.init(include_dashboard=False, **options)
+            else:
+                ray.init(engine, **options)
+        except (OSError, RuntimeError, ImportError, ValueError, RayError) as error:
+            rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
+            raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
+    return True
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which `ray.init` replaces."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _put(context: WorkerContext) -> Any:
+    """Put the context into the store of objects."""
+    try:
+        return ray.put(context)
+    except RayError:
+        raise
+    except Exception as error:  # pickling an object of the user may raise anything
+        raise SettingError(unsendable_scorer(error)) from error
+
+
+def _cores_by_node() -> dict[str, int]:
+    """Return the cores of each living node."""
+    return {
+        node["NodeID"]: int(node["Resources"].get("CPU", 0))
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    }
+
+
+def _is_draining(node: str) -> bool:
+    """Return whether a node is about to leave the cluster; its workers then take no more cohorts."""
+    from ray._private.state import state
+
+    with suppress(Exception):  # not a part of Ray's documented interface
+        return node in state.get_draining_nodes()
+    return False
+
+
+def _short(error: Exception) -> str:
+    return textwrap.shorten(str(error), 300, placeholder="...")

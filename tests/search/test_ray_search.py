@@ -1,0 +1,100 @@
+"""Searches on a Ray cluster of two nodes: the same results as here, and nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import automl
+from automl.study import load_study, read_records
+from tests.support.ray_cluster import TOKEN
+from tests.support.tables import small
+
+pytestmark = [pytest.mark.slow, pytest.mark.serial]
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "linear": {"learning_rate": {"low": 1e-3, "high": 1, "log": True}, "max_epochs": [4, 8]},
+                "decision_tree": {"max_depth": {"low": 1, "high": 6}},
+            }
+        }
+    }
+}
+SETTINGS = {"n_trials": 24, "timeout": None, "cv": 3, "n_jobs": 2, "study_name": "s"}
+DRIVER = """
+import json, sys
+from automl import Search
+from tests.support.tables import small
+space, settings = json.load(sys.stdin)
+Search(space, engine="ray", progress=False, **settings).fit(*small())
+"""
+
+
+def board(search):
+    return search.leaderboard_.drop(columns=["run_id", "seconds"], errors="ignore")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """Return the leaderboard of a search on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("local"))
+        return board(automl.Search(SPACE, progress=False, **SETTINGS).fit(*small()))
+
+
+def test_ray_gives_the_leaderboard_of_local_processes(folder, local, ray_cluster, monkeypatch, capfd):
+    monkeypatch.setattr("automl.tracking.progress._LINE_SECONDS", 0.0)
+    search = automl.Search(SPACE, engine="ray", **SETTINGS).fit(*small())
+    automl_lines = capfd.readouterr().err
+    assert board(search).equals(local)
+    assert "nodes, 2 of 2 slots" in automl_lines
+    assert search.out_of_fold_.predictions(search.best_trial_.number) is not None
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in automl_lines
+
+
+def test_killed_driver_is_resumed(folder, local, ray_cluster):
+
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "RAY_ADDRESS": ray_cluster.address},
+    )
+    driver.stdin.write(json.dumps([SPACE, SETTINGS]).encode())
+    driver.stdin.close()
+    end = time.monotonic() + 60
+    while not (done := finished()):
+        assert driver.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    assert len(done) < SETTINGS["n_trials"]
+    search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
+    assert board(search).equals(local)
+
+
+def finished():
+    try:
+        return read_records(load_study("s"))
+    except (automl.AutomlError, KeyError):
+        return []
+
+
+def test_ctrl_c_ends_a_search_on_ray(folder, ray_cluster):
+    def interrupt(study, trial):
+        if trial.number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    search = automl.Search(
+        SPACE, engine="ray", progress=False, callbacks=[interrupt], **{**SETTINGS, "n_trials": 500}
+    ).fit(*small())
+    assert 4 <= len(search.leaderboard_) < 100
+    assert search.best_estimator_ is not None

@@ -1,0 +1,44 @@
+"""A Ray cluster of two nodes on this machine, for all tests of a run that use Ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import ROOT
+
+IMPORTABLE = ROOT / "tests" / "support" / "importable"  # modules that the nodes can import by their names
+TOKEN = "f00dfacef00dfacef00dfacef00dface"  # which the nodes and their clients must have
+_ATTEMPTS = 3  # Ray gives a node 30 s to start, which a busy machine may exceed
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """Start two nodes of one core each, and connect this process. A test that removes a node adds another."""
+    os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, IMPORTABLE)))
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    for cores in (1, 1):
+        add_node(cluster, num_cpus=cores, include_dashboard=False)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def add_node(cluster: Any, **options: Any) -> Any:
+    """Return a new node of a cluster."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return cluster.add_node(**options)
+        except Exception:
+            if attempt == _ATTEMPTS:
+                raise
+    return None
