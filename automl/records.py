@@ -220,6 +220,11 @@ class TrialRecord(_Trial):
         """Whether it took its result over from an earlier trial with the same configuration."""
         return self.reason.startswith(_REPEATS)
 
+    @property
+    def original(self) -> int:
+        """Number of the trial whose result it took over; its own number if it was trained."""
+        return int(self.reason.removeprefix(_REPEATS)) if self.repeats else self.number
+
     def group(self, search: SearchRecord | None = None) -> int:
         """Return the group of the trial in a ranking; lower groups rank first, whatever the scores."""
         limits = search.constraints if search is not None else {}

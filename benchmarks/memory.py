@@ -54,7 +54,7 @@ y = (X[:, 0] + X[:, 1] > 0).astype(int)
 print("ready", flush=True)
 sys.stdin.readline()
 found = search(X, y, n_jobs, n_trials)
-print(json.dumps({"trials": len(found.leaderboard_), "score": found.best_score_}), flush=True)
+print(json.dumps({"trials": int(found.leaderboard_.trial.count()), "score": found.best_score_}), flush=True)
 """
 
 

@@ -123,7 +123,7 @@ def measure(
     return {
         "table": name, "task": task, "timeout": timeout, "seed": seed, "score": score, "error": error,
         "seconds": round(seconds, 1), "limit": timeout + max(3.0, 0.05 * timeout), "memory_mb": kilobytes // 1024,
-        "trials": len(search.leaderboard_), "winner": search.best_trial_.family,
+        "trials": int(search.leaderboard_.trial.count()), "winner": search.best_trial_.family,
         "parts": {name: {"score": one, "error": its} for name, (one, its) in parts.items()},
         "peers": {"histgb": {"score": peer_score, "error": peer_error}},
     }  # fmt: skip

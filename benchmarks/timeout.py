@@ -85,7 +85,7 @@ def one(
     try:
         search.fit(X, y)
         took = time.perf_counter() - began
-        trials, family = len(search.leaderboard_), search.best_trial_.family
+        trials, family = int(search.leaderboard_.trial.count()), search.best_trial_.family
         busy = float(search.leaderboard_["seconds"].sum()) / timeout / (n_jobs or int(joblib.cpu_count()))
         reached = score(search, X_test, y_test, task)
     except automl.AutomlError as error:

@@ -62,7 +62,7 @@ if __name__ == "__main__":
     search.fit(X_train, y_train)
 
     columns = ["trial", "state", "family", "score", "accuracy", "recall", "f1", "seconds"]
-    print(search.leaderboard_[columns].head(10).to_string(float_format="{:.4f}".format))
+    print(search.leaderboard(wide=True)[columns].head(10).to_string(float_format="{:.4f}".format))
 
     print("\nROC AUC on the test months:")
     models = {

@@ -12,6 +12,6 @@ if __name__ == "__main__":
 
     search = automl.Search(space="quick", timeout=15, random_state=0).fit(X_train, y_train)
 
-    print(search.leaderboard_[["trial", "family", "score", "accuracy"]].head())
+    print(search.leaderboard_[["trial", "family", "score", "parameters"]].head())
     print(f"ROC AUC on test rows: {search.score(X_test, y_test):.4f}")
     print(search.predict(X_test.head(3)))

@@ -34,6 +34,6 @@ if __name__ == "__main__":
 
     search = automl.Search(SPACE, n_trials=60, timeout=20, random_state=0).fit(X_train, y_train)
 
-    print(search.leaderboard_[["trial", "family", "score", "rmse", "r2"]].head())
+    print(search.leaderboard(wide=True)[["trial", "family", "score", "rmse", "r2"]].head())
     rmse, baseline = -search.score(X_test, y_test), math.sqrt(y_test.var())
     print(f"RMSE on test rows: {rmse:.1f}; of the mean as prediction: {baseline:.1f}")

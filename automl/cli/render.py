@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+=======
+import math
+from collections.abc import Iterable, Mapping
+>>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +36,13 @@ __all__ = [
     "show_warning",
 ]
 
+<<<<<<< HEAD
 _LINE_SECONDS = 10.0  # between two lines of progress
 _WHOLE = ("complete", "ensemble")  # states of rows that are not dimmed
+=======
+_WHOLE = ("complete", "ensemble", "baseline")  # states of rows that are not dimmed
+_DIGITS = 5  # of scores
+>>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
 
 console = Console()
 
@@ -69,17 +79,18 @@ def corrected_line(corrected: Mapping[str, float]) -> str:
     )
 
 
-def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool = False) -> Table:
-    """Return the head of a leaderboard for the terminal, with the parameters that were searched."""
+def leaderboard_table(table: pd.DataFrame, top: int, title: str) -> Table:
+    """Return the head of a leaderboard for the terminal, one line a row; failed trials show their reason."""
     positive = table.attrs.get("positive_class")
     of = "" if positive is None else f", positive class: {positive}"
+    n_trials = table["trial"].count() + table["repeats"].sum()
     shown = Table(
-        title=Text(f"{title}: {(table.state != 'ensemble').sum()} trials{of}", style="table.title"),
+        title=Text(f"{title}: {n_trials} trials{of}", style="table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
-        expand=brief,
+        expand=True,
     )
     # In a narrow terminal parameters are cut first, then the family, never a number.
     # The first objective is the score.
@@ -87,37 +98,56 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str, *, brief: bool 
     for name in ("rank", "trial", "state", "family", "score", *measured, "seconds"):
         words = name in ("state", "family")
         shown.add_column(name, justify="left" if words else "right", no_wrap=name != "family")
-    if brief:
-        shown.add_column("parameters", no_wrap=True, ratio=1)
-    else:
-        shown.add_column("parameters", overflow="fold")
-    for rank, row in table.head(top).iterrows():
-        own = _searched(table, f"model.{row.family}.")
-        params = " ".join(f"{name}={_short(row[path])}" for path, name in own.items() if _given(row[path]))
-        trial = row.trial
-        if row.state == "ensemble":
-            params, trial = f"{row.members}", "-"
-        place = f"{rank} *" if row.get("front") else rank
+    shown.add_column("parameters", no_wrap=True, ratio=1)
+    best = set(table[table["state"] == "complete"].groupby("family", sort=False).head(1).index)
+    head = table.head(top)
+    scores = aligned(head["score"])
+    for (rank, row), score in zip(head.iterrows(), scores, strict=True):
         values = (_measured(name, row[name]) for name in measured)
         cells = (
-            *(place, trial, row.state, row.family, _score(row.score), *values),
-            *(f"{row.seconds:.2f}" if _given(row.seconds) else "-", params),
+            f"{rank} +" if row.get("front", False) else rank,
+            row.trial if _given(row.trial) else "-",
+            row.state,
+            f"{'*' if rank in best else ' '} {row.family}",
+            score,
+            *values,
+            f"{row.seconds:.2f}" if _given(row.seconds) else "-",
+            row.reason if row.state == "failed" else row.parameters,
         )
         # As Text: in a string rich reads [...] as markup.
-        shown.add_row(*(Text(str(cell)) for cell in cells), style=None if row.state in _WHOLE else "dim")
+        texts = (Text(str(cell), no_wrap=True, overflow="ellipsis") for cell in cells)
+        shown.add_row(*texts, style=None if row.state in _WHOLE else "dim")
+    captions = ["* best of its family"]
     if "front" in table:
-        shown.caption = Text(
-            "* on the Pareto front: no other trial is better in one thing and as good in all others"
+        captions.append(
+            "+ on the Pareto front: no other trial is better in one thing and as good in all others"
         )
-        shown.caption_justify = "left"
+    shown.caption = Text("\n".join(captions))
+    shown.caption_justify = "left"
     return shown
 
 
+def aligned(values: Iterable[float]) -> list[str]:
+    """Return numbers with the same number of decimals, five digits of the largest; "-" for missing ones.
+
+    Examples
+    --------
+    >>> aligned([0.81234567, 0.8, float("nan")]), aligned([-1234.5678, -99.0])
+    (['0.81235', '0.80000', '-'], ['-1234.6', '-99.0'])
+    """
+    numbers = list(values)
+    largest = max((abs(value) for value in numbers if _given(value) and math.isfinite(value)), default=0.0)
+    if not 1e-4 <= largest < 1e9:
+        return [_score(value) for value in numbers]
+    decimals = max(0, _DIGITS - 1 - max(-1, math.floor(math.log10(largest))))
+    return [f"{value:.{decimals}f}" if _given(value) else "-" for value in numbers]
+
+
 def _between(table: pd.DataFrame, first: str, last: str) -> list[str]:
-    """Return the columns between two, without one that says the same as the first."""
+    """Return the columns between two, without one that says the same as the first, and without ``corrected``."""
     names = list(table.columns)
     between = names[names.index(first) + 1 : names.index(last)]
-    return [name for name in between if not table[name].equals(table[first])]
+    return [name for name in between if name != "corrected" and not table[name].equals(table[first])]
 
 
 def _measured(name: str, value: float) -> str:
@@ -128,19 +158,8 @@ def _measured(name: str, value: float) -> str:
     return f"{value:,.0f}" if name.endswith("_bytes") else f"{value:.3g}"
 
 
-def _searched(table: pd.DataFrame, prefix: str) -> dict[str, str]:
-    """Return the parameters under a prefix that have more than one value, with their short names."""
-    paths = [name for name in table.columns if name.startswith(prefix)]
-    varied = [path for path in paths if table[path].dropna().astype(str).nunique() > 1]
-    return {path: path.removeprefix(prefix) for path in varied if ".preprocess." not in path}
-
-
 def _given(value: Any) -> bool:
-    return value is not None and value == value
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace(" ", "")
+    return value is not None and str(value) not in ("nan", "<NA>")
 
 
 def _score(value: float) -> str:

@@ -24,37 +24,54 @@ __all__ = ["export", "leaderboard", "predict"]
 
 def leaderboard(
     study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
-    top: Annotated[int, typer.Option(help="How many trials to show.", min=1)] = 20,
+    top: Annotated[int, typer.Option(help="How many rows to show.", min=1)] = 20,
+    family: Annotated[
+        str | None, typer.Option(help="Show the trials of this model family only.", show_default="all")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Write all of them, with every parameter, to a CSV file.",
+            help="Write all of them, with every metric, parameter and run id, to a CSV file.",
             show_default=False,
         ),
     ] = None,
     storage: Storage = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
-    """Show the trials of a study, best first, also during the search."""
-    from automl.select import leaderboard as rank
-    from automl.study import load_study, read_corrected, read_ensemble, read_records, read_search
+    """Show the trials of a study, best first, also during the search.
+
+    Each distinct configuration is one row. Failed trials show their reason in place of the parameters.
+    """
+    from automl.search import study_leaderboard
+    from automl.study import load_study, read_corrected
 
     check_output(output)
     found = load_study(study, storage)
-    records = read_records(found)
-    if not records:
+    table = study_leaderboard(found, tracking_uri=tracking_uri, wide=output is not None)
+    if table.empty:
         say(f"{found.study_name}: no trial has ended yet")
         return
+<<<<<<< HEAD
     facts = read_search(found)
     table = rank(records, search=facts, ensemble=read_ensemble(found))
     corrected = read_corrected(found)
+=======
+    if family is not None:
+        families = sorted(set(table.family) - {"ensemble"})
+        if family not in families:
+            raise SettingError(
+                Fault("--family", "must have a trial in the study", f'"{family}"', nearest(family, families))
+            )
+        table = table[table.family == family]
+>>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
     if output is not None:
         table.to_csv(output)
-        say(f"{len(table)} trials written to {output}")
+        say(f"{len(table)} rows written to {output}")
         return
     console.print(leaderboard_table(table, top, found.study_name))
-    if corrected is not None:
+    if (corrected := read_corrected(found)) is not None:
         say(corrected_line(corrected))
     if facts is not None and (line := sample_line(facts)):
         say(line)

@@ -16,7 +16,7 @@ from automl.report.page import Fact, Page, Part, Section, Table, render
 from automl.report.results import StudyResults
 from automl.version import __version__
 
-__all__ = ["html_report", "report_page"]
+__all__ = ["best_facts", "duration", "html_report", "number", "report_page"]
 
 _TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}
 _MOST_ROWS = 200  # of a table of excluded columns
@@ -40,7 +40,7 @@ def report_page(results: StudyResults) -> Page:
         summary=f"This search looked for a model that predicts {facts.target} ({_TASKS[facts.task]}) from "
         f"{facts.n_columns} columns of a table with {facts.n_rows:,} rows.",
         facts=[
-            *_best_facts(results),
+            *best_facts(results),
             Fact("Trials", str(len(results.records)), states),
             Fact("Training", duration(seconds), "over all trials and folds"),
         ],
@@ -78,7 +78,8 @@ def number(value: float | None) -> str:
     return "" if value is None or value != value else f"{value:.5g}"
 
 
-def _best_facts(results: StudyResults) -> Iterator[Fact]:
+def best_facts(results: StudyResults) -> Iterator[Fact]:
+    """Yield the best score, the corrected one, and the best model."""
     best = results.best
     if best is None:
         yield Fact("Best score", "none", "no trial has a score")

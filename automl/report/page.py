@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from automl.report.style import as_svg
 
-__all__ = ["Fact", "Page", "Part", "Section", "Table", "render"]
+__all__ = ["Fact", "Page", "Part", "Section", "Table", "render", "render_template"]
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,21 @@ class Page:
 
 def render(page: Page) -> str:
     """Return a page as HTML."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    template = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
-        "report.html"
-    )
-    return template.render(
+    return render_template(
+        "report.html",
         title=page.title,
         subtitle=page.subtitle,
         summary=page.summary,
         facts=page.facts,
         sections=_shown(page.sections),
     )
+
+
+def render_template(name: str, **values: Any) -> str:
+    """Return a template of this package, filled; all texts are escaped."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    return environment.get_template(name).render(**values)
 
 
 def _shown(sections: Iterable[Section]) -> list[Section]:

@@ -1,7 +1,7 @@
 """One search from start to end: its specification, plan, loop and results."""
 
 from automl.search.admission import Admission
-from automl.search.analysis import report_study
+from automl.search.analysis import report_study, study_leaderboard
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers
 from automl.search.cohort_run import CohortRun
@@ -31,5 +31,6 @@ __all__ = [
     "report_study",
     "replay_trial",
     "settings_of",
+    "study_leaderboard",
     "sync",
 ]

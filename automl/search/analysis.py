@@ -12,24 +12,27 @@ from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.records import SearchRecord, TrialRecord
 from automl.search.finish import Winner
 from automl.search.resume import foreign_study
-from automl.select import CorrectedScore, OutOfFold
+from automl.select import Baseline, CorrectedScore, OutOfFold, leaderboard
 from automl.study import (
     Study,
     load_study,
     param_importances,
+    read_baseline,
     read_corrected,
     read_ensemble,
     read_records,
     read_run,
     read_search,
 )
-from automl.tracking import find_model, log_page
+from automl.tracking import find_model, log_page, trial_runs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from automl.explain import Explanation
     from automl.report import RowPredictions, StudyResults
 
-__all__ = ["report_study", "study_results", "winner_predictions", "write_report"]
+__all__ = ["report_study", "study_leaderboard", "study_results", "winner_predictions", "write_report"]
 
 
 def study_results(
@@ -81,6 +84,34 @@ def study_results(
         model_uri=model_uri,
         tracking_uri=tracking_uri or "",
         storage=str(storage) if isinstance(storage, str | Path) else "",
+    )
+
+
+def study_leaderboard(study: Study, *, tracking_uri: str | None = None, wide: bool = False) -> pd.DataFrame:
+    """Return the leaderboard of a study, as `Search.leaderboard` does; empty if no trial has ended.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        The study.
+    tracking_uri : str or None
+        The MLflow store that has the runs of the trials; without it their ids are missing.
+    wide : bool
+        Whether to add the epochs, all metrics, the parameters, and the ids of the runs.
+    """
+    records, runs = read_records(study), {}
+    if wide and (run_id := read_run(study)):
+        with suppress(SettingError, StoreError):
+            runs = trial_runs(run_id, tracking_uri)
+    baseline, corrected = read_baseline(study), read_corrected(study)
+    return leaderboard(
+        records,
+        runs,
+        read_search(study),
+        read_ensemble(study),
+        None if corrected is None else corrected["score"],
+        Baseline(**baseline) if baseline and records else None,
+        wide=wide,
     )
 
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from automl.search.finish import Winner
-from automl.select import CorrectedScore, OutOfFold, baseline_predictions, corrected_score
+from automl.search.plan import Plan
+from automl.select import (
+    Baseline,
+    CorrectedScore,
+    OutOfFold,
+    baseline_of,
+    baseline_predictions,
+    corrected_score,
+)
 
-__all__ = ["corrected_winner"]
+__all__ = ["corrected_winner", "plan_baseline"]
 
 
 def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
@@ -27,6 +35,7 @@ def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
     if first is None or winner.facts.several:
         return None
     plan = winner.plan
+    family = [one.number for one in found.records if one.family == winner.record.family]
     others = (found.predictions(one.number) for one in found.records if one.number != winner.record.number)
     trials = [first, *(one for one in others if one is not None)]
     n_classes = 0 if plan.target.classes is None else len(plan.target.classes)
@@ -37,6 +46,21 @@ def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
         found.fold,
         trials,
         baseline,
+        default=found.predictions(min(family)) if family else None,
         weight=found.weight,
         seed=winner.facts.random_state,
+    )
+
+
+def plan_baseline(plan: Plan) -> Baseline | None:
+    """Return the scores of a model that ignores all columns; None if the first objective is not defined for it."""
+    return baseline_of(
+        plan.target.task,
+        plan.objectives.metric,
+        plan.target.values,
+        plan.folds,
+        n_classes=plan.problem.n_classes,
+        positive=plan.target.positive,
+        fit_weight=plan.weights.fit,
+        score_weight=plan.weights.score,
     )

@@ -143,7 +143,8 @@ class Search(FittedSearch):
     best_trial_ : TrialRecord
         Record of the best trial.
     leaderboard_ : DataFrame
-        All trials, best first. A trial that the time limit cut short is ``stopped`` and ranked by its last score.
+        All distinct trials, the ensemble and a baseline, best first, as of ``leaderboard()``. A trial that the time
+        limit cut short is ``stopped`` and ranked by its last score.
         With several objectives the Pareto front is first (column ``front``). If the space has ``constraints``, trials
         that violate them are after all others (column ``excess``).
     pareto_front_ : tuple of TrialRecord
@@ -323,7 +324,8 @@ class Search(FittedSearch):
                         if (uri := run.log_model(winner, self._model())) is not None:
                             self.model_uri_ = uri
                     self.corrected_score_ = run.correct(winner)
-                    self.leaderboard_ = run.finish(winner, self.corrected_score_)
+                    self._run_ids = run.finish(winner, self.corrected_score_)
+                    self.leaderboard_ = self.leaderboard()
             finally:
                 self._run = None
         return self
@@ -352,7 +354,8 @@ class Search(FittedSearch):
         return str(BaseEstimator.__repr__(self._to_show(), N_CHAR_MAX))
 
     def _html_repr(self) -> str:
-        return str(BaseEstimator._html_repr(self._to_show()))
+        """Return what a notebook shows: the results, or before `fit` the settings."""
+        return self._html_summary() or str(BaseEstimator._html_repr(self._to_show()))
 
     def _to_show(self) -> Search:
         """Return this object, or a copy without the passwords in its URLs."""

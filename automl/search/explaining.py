@@ -13,8 +13,8 @@ from automl.metrics import Predictions
 from automl.records import TrialRecord
 from automl.search.finish import Winner
 from automl.search.plan import Plan
-from automl.search.refit import refit, with_columns
-from automl.select import OutOfFold, rank
+from automl.search.refit import refit
+from automl.select import OutOfFold
 from automl.table import RowWeights, Target
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from automl.explain import Explanation, Part
 
-__all__ = ["best_of_families", "explained", "fold_parts", "new_part"]
+__all__ = ["explained", "fold_parts", "new_part"]
 
 _SHARE = 0.5  # of the time for the models of the folds
 
@@ -84,19 +84,6 @@ def explained(
         seed=winner.facts.random_state,
         progress=progress,
     )
-
-
-def best_of_families(winner: Winner, records: Sequence[TrialRecord], best: Any) -> dict[str, Any]:
-    """Return the best trial of each family, fitted on all rows of the search; ``best`` is that of the best trial."""
-    found: dict[str, Any] = {}
-    for record in rank(records, winner.facts):
-        if record.family in found or record.score is None or record.state != "complete":
-            continue
-        is_best = record.number == winner.record.number
-        found[record.family] = (
-            best if is_best else with_columns(winner.plan, refit(record, winner.plan, winner.facts, 1))
-        )
-    return found
 
 
 def fold_parts(

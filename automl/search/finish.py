@@ -18,7 +18,7 @@ from automl.search.evaluating import predictions_of
 from automl.search.names import plain_name
 from automl.search.plan import Plan
 from automl.search.refit import refit, with_columns
-from automl.select import OutOfFold, best_record, describe_violations
+from automl.select import Baseline, OutOfFold, best_record, describe_violations
 from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Winner:
         MLflow run of the search.
     ensemble : Ensemble
         The ensemble of the search, if it has one.
+    baseline : Baseline or None
+        Scores of a model that ignores all columns.
     """
 
     record: TrialRecord
@@ -54,6 +56,7 @@ class Winner:
     facts: SearchRecord
     run_id: str
     ensemble: Ensemble = Ensemble(EnsembleRecord(reason="the search has refit=False or ensemble=False"))
+    baseline: Baseline | None = None
 
     def refit(self, n_jobs: int) -> Pipeline:
         """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""

@@ -19,24 +19,34 @@ from automl.export import What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.evaluating import evaluation
-from automl.search.explaining import best_of_families, explained
+from automl.search.explaining import explained
+from automl.search.family_models import best_of_families, with_test_scores
 from automl.search.finish import Winner
+<<<<<<< HEAD
 from automl.search.full_fit import FullFit
 from automl.search.replay import Replay, replay_number
 from automl.select import CorrectedScore, OutOfFold, pareto_front
 from automl.study import Study, read_records
 from automl.table import Block, RowBlocks
 from automl.tracking import NullProgress, Progress
+=======
+from automl.search.refit import trial_pipeline
+from automl.search.replay import Replay, find_trial, replay_number
+from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
+from automl.study import Study, read_records
+from automl.tracking import NullProgress, open_progress
+>>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
     from automl.explain import Explanation
     from automl.report import Plots, StudyResults
 
 __all__ = ["FittedSearch"]
 
-_KEPT = ("_winner", "_records")
+_KEPT = ("_winner", "_records", "_run_ids")
 
 
 def _model_has(method: str) -> Callable[[FittedSearch], bool]:
@@ -51,6 +61,7 @@ class FittedSearch(BaseEstimator):
 
     _winner: Winner
     _records: tuple[TrialRecord, ...]
+    _run_ids: dict[int, str | None]
     corrected_score_: CorrectedScore | None
     out_of_fold_: OutOfFold
     progress: bool
@@ -102,9 +113,60 @@ class FittedSearch(BaseEstimator):
         if hasattr(self, "ensemble_"):
             models["ensemble"] = self.ensemble_
         if families:
-            models |= best_of_families(self._winner, self._records, self.best_estimator_)
+            found = best_of_families(self._winner, self._records, self.best_estimator_)
+            models |= {family: model for family, (_, model) in found.items()}
         plan = self._winner.plan
         return evaluation(models, X, y, plan.target, plan.objectives.metric, sample_weight)
+
+    def leaderboard(self, X: Any = None, y: Any = None, *, wide: bool = False) -> pd.DataFrame:
+        """Return the leaderboard: one row for each distinct configuration, the ensemble and the baseline.
+
+        Parameters
+        ----------
+        X, y : table and target, optional
+            Rows that the search did not see. They add the column ``test``: the score of the best trial of each family,
+            trained on all rows of the search, of the ensemble and of the baseline.
+        wide : bool, default=False
+            Whether to add the epochs, all metrics, and a column for each parameter under its dotted name.
+
+        Returns
+        -------
+        DataFrame
+            ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``corrected`` (of the best trial),
+            ``score_std``, ``seconds``, ``reason``, ``parameters``, ``repeats`` and ``run_id``.
+        """
+        check_is_fitted(self, "best_trial_")
+        facts, corrected = self._winner.facts, self.corrected_score_
+        score = None if corrected is None else corrected.score
+        ensemble, baseline = self._winner.ensemble.record, self._winner.baseline
+        table = leaderboard(self._records, self._run_ids, facts, ensemble, score, baseline, wide=wide)
+        if X is None:
+            return table
+        self._model("best")
+        best = best_of_families(self._winner, self._records, self.best_estimator_)
+        models: dict[int | str, Any] = {
+            self._winner.record.number: self.best_estimator_,
+            **dict(best.values()),
+        }
+        if hasattr(self, "ensemble_"):
+            models["ensemble"] = self.ensemble_
+        return with_test_scores(table, models, self._winner, X, y)
+
+    def pipeline(self, number: int) -> Pipeline:
+        """Return the pipeline of a trial, not fitted: typed columns, preparation and model.
+
+        Parameters
+        ----------
+        number : int
+            Number of the trial.
+
+        Raises
+        ------
+        SettingError
+            If there is no such trial.
+        """
+        check_is_fitted(self, "best_trial_")
+        return trial_pipeline(find_trial(self._records, number), self._winner.plan, self._winner.facts)
 
     @property
     def plot(self) -> Plots:
@@ -161,7 +223,7 @@ class FittedSearch(BaseEstimator):
         refitted = hasattr(self, "best_estimator_")
         model = self._model(what) if refitted or X is not None or what == "ensemble" else None
         averaged = model is not None and model is getattr(self, "ensemble_", None)
-        with Progress() if self.progress else NullProgress() as progress:
+        with open_progress() if self.progress else NullProgress() as progress:
             self.explanation_ = explained(
                 self._winner,
                 self.out_of_fold_,
@@ -173,6 +235,14 @@ class FittedSearch(BaseEstimator):
                 progress=progress.stage,
             )
         return self.explanation_
+
+    def _html_summary(self) -> str:
+        """Return the results as HTML for a notebook; empty before a search has ended."""
+        if not hasattr(self, "leaderboard_"):
+            return ""
+        from automl.report import html_summary
+
+        return html_summary(self._results())
 
     def _results(self) -> StudyResults:
         return study_results(

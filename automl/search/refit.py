@@ -10,7 +10,7 @@ from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
 from automl.workers import limit_threads, train_folds
 
-__all__ = ["averages_folds", "fold_models", "refit", "with_columns"]
+__all__ = ["averages_folds", "fold_models", "refit", "trial_pipeline", "with_columns"]
 
 
 def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> Pipeline:
@@ -27,15 +27,20 @@ def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> 
     n_jobs : int
         Workers of the search: the fit has as many threads as each of them had, as its time was estimated.
     """
+    steps = trial_pipeline(record, plan, facts)[1:]
+    weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
+    with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
+        return steps.fit(plan.frame, plan.target.decode(plan.target.values), **weights)
+
+
+def trial_pipeline(record: TrialRecord, plan: Plan, facts: SearchRecord) -> Pipeline:
+    """Return the pipeline of a trial, not fitted; parameters that training found are fixed."""
     family = get_family(record)
     problem = prepared_problem(family, plan.problem, record.preprocess, plan.columns.column_types_)
     params = params_at_stop(record)
     scale = target_scale(family, params, record.model.estimator, problem)
     model = scale.wrap(family.estimator(params, record.seed, problem))
-    steps = plan.pipeline(record.preprocess, model, facts.random_state)[1:]
-    weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
-    with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
-        return steps.fit(plan.frame, plan.target.decode(plan.target.values), **weights)
+    return plan.pipeline(record.preprocess, model, facts.random_state)
 
 
 def fold_models(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> list[Pipeline]:

@@ -16,7 +16,7 @@ from automl.table import Split, TargetSettings, read_table
 from automl.tracking import read_trial
 from automl.workers import WorkerContext, train_single
 
-__all__ = ["Replay", "replay_number", "replay_run", "replay_trial"]
+__all__ = ["Replay", "find_trial", "replay_number", "replay_run", "replay_trial"]
 
 _ROUNDING = 1e-4  # absolute and relative: float32 sums have another order outside of a cohort
 
@@ -81,11 +81,22 @@ def replay_number(context: WorkerContext, records: Sequence[TrialRecord], number
     SettingError
         If there is no such trial, or it was stopped before it had a score.
     """
+    return replay_trial(context, find_trial(records, number))
+
+
+def find_trial(records: Sequence[TrialRecord], number: int) -> TrialRecord:
+    """Return the trial of that number.
+
+    Raises
+    ------
+    SettingError
+        If there is none.
+    """
     known = {record.number: record for record in records}
     if number not in known:
         came = f"{number}, of {len(records)} trials that ended"
         raise SettingError(Fault("number", "must be a trial of the study", came))
-    return replay_trial(context, known[number])
+    return known[number]
 
 
 def replay_run(

@@ -15,7 +15,7 @@ from automl.records import TrialRecord
 from automl.search.admission import Admission
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
-from automl.search.correcting import corrected_winner
+from automl.search.correcting import corrected_winner, plan_baseline
 from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.full_fit import FullFit, fit_all_rows
 from automl.search.large_table import LargeTable
@@ -24,7 +24,7 @@ from automl.search.plan import Plan
 from automl.search.resume import check_same
 from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
-from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
+from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
 from automl.study import (
     ProcessLease,
     Session,
@@ -36,13 +36,22 @@ from automl.study import (
     predictions_folder,
     read_records,
     read_run,
+    save_baseline,
     save_corrected,
     save_ensemble,
     save_run,
     save_settings,
     storage_errors,
 )
-from automl.tracking import FLUSH_SECONDS, NullProgress, Progress, Tracker, finish_run, open_run
+from automl.tracking import (
+    FLUSH_SECONDS,
+    NullProgress,
+    Progress,
+    Tracker,
+    finish_run,
+    open_progress,
+    open_run,
+)
 from automl.workers import (
     MIN_WORKER_MEMORY,
     WorkerContext,
@@ -53,7 +62,6 @@ from automl.workers import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 __all__ = ["SearchRun", "open_search"]
@@ -86,6 +94,7 @@ class SearchRun:
     progress: Progress | NullProgress
     lease: ProcessLease
     out_of_fold: OutOfFold
+    baseline: Baseline | None = None
     slowness: float = 1.0
     run_id: str = ""
     _loop: Loop | None = None
@@ -142,7 +151,7 @@ class SearchRun:
             self._loop.run(normalize_callbacks(callbacks, self.session, search), self.slowness)
         best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
         warn_of_violations(best, self.spec.facts.constraints)
-        return Winner(best, self.plan, self.spec.facts, self.run_id)
+        return Winner(best, self.plan, self.spec.facts, self.run_id, baseline=self.baseline)
 
     def refit(self, winner: Winner, table: LargeTable | None = None) -> FullFit:
         """Return the best trial trained on all rows: of ``table``, if the search had a sample of it."""
@@ -194,8 +203,8 @@ class SearchRun:
             return None
         return found
 
-    def finish(self, winner: Winner, corrected: CorrectedScore | None = None) -> pd.DataFrame:
-        """Write the last runs and the summary, and return the leaderboard.
+    def finish(self, winner: Winner, corrected: CorrectedScore | None = None) -> dict[int, str | None]:
+        """Write the last runs and the summary, and return the run of each trial.
 
         While other processes search, the summary is provisional; the last one to leave writes it for all trials.
         """
@@ -204,9 +213,7 @@ class SearchRun:
             self._write(winner, self.records, corrected, last=False)
         if self.lease.release():
             self._write(winner, self._all_records(), corrected, last=True)
-        run_ids = {record.number: self.tracker.run_id(record.number) for record in self.records}
-        score = None if corrected is None else corrected.score
-        return leaderboard(self.records, run_ids, self.spec.facts, winner.ensemble.record, score)
+        return {record.number: self.tracker.run_id(record.number) for record in self.records}
 
     def _write(
         self, winner: Winner, records: list[TrialRecord], corrected: CorrectedScore | None, *, last: bool
@@ -271,7 +278,7 @@ def open_search(
     with (
         scratch_folder(settings["scratch"], _SCRATCH * plan.frame.size),
         open_lease(facts.study_name, settings["storage"]) as lease,
-        Progress() if settings["progress"] else NullProgress() as progress,
+        open_progress() if settings["progress"] else NullProgress() as progress,
         closing(start_workers(context, spec)) as workers,
     ):
         progress.stage("opening the stores")
@@ -294,8 +301,12 @@ def open_search(
         existing = check_same(study, facts, plan.space)
         save_settings(study, spec.study_settings)
         lease.register(study)
+        if (baseline := plan_baseline(plan)) is not None:
+            save_baseline(study, asdict(baseline))
         session = Session(study, plan.space, facts, lease, spec.n_trials)
-        run = SearchRun(spec, plan, budget, study, session, workers, tracker, progress, lease, out_of_fold)
+        run = SearchRun(
+            spec, plan, budget, study, session, workers, tracker, progress, lease, out_of_fold, baseline
+        )
         state: Literal["finished", "killed", "failed"] = "failed"
         flush_seconds = FLUSH_SECONDS
         try:

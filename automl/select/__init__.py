@@ -1,24 +1,32 @@
 """Rank trials, choose the best and an ensemble, and keep out-of-fold predictions."""
 
-from automl.select.corrected import CorrectedScore, baseline_predictions, corrected_score
+from automl.select.baseline import Baseline, baseline_of, baseline_predictions
+from automl.select.corrected import CorrectedScore, corrected_score
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
-from automl.select.leaderboard import best_record, describe_violations, leaderboard, pareto_front, rank
+from automl.select.leaderboard import leaderboard
 from automl.select.out_of_fold import OutOfFold, put_predictions, save_predictions, take_predictions
+from automl.select.ranking import best_record, describe_violations, pareto_front, rank
+from automl.select.readable import last_line, params_texts, short_value
 
 __all__ = [
+    "Baseline",
     "CorrectedScore",
     "MIN_ROWS",
     "OutOfFold",
+    "baseline_of",
     "baseline_predictions",
     "best_record",
     "choose_ensemble",
     "corrected_score",
     "describe_violations",
+    "last_line",
     "leaderboard",
+    "params_texts",
     "pareto_front",
     "rank",
     "put_predictions",
     "save_predictions",
+    "short_value",
     "take_predictions",
     "without_members",
 ]

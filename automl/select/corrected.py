@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automl.metrics import QUICK_METRICS, Metric, Predictions, resampled_scores
 
-__all__ = ["CorrectedScore", "baseline_predictions", "corrected_score"]
+__all__ = ["CorrectedScore", "corrected_score"]
 
 Array = npt.NDArray[Any]
 
@@ -43,6 +43,9 @@ class CorrectedScore:
         Trials whose predictions were compared.
     n_resamples : int
         Resamples of the rows.
+    beats_default : float
+        Share of resamples in which the selected trial is better than the first trial of the winner's family, the
+        start without a search; None if that is not known.
     """
 
     score: float
@@ -53,6 +56,7 @@ class CorrectedScore:
     beats_baseline: float
     n_trials: int
     n_resamples: int
+    beats_default: float | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -63,8 +67,9 @@ class CorrectedScore:
             "corrected_high": self.high,
             "baseline_score": self.baseline,
             "beats_baseline": self.beats_baseline,
+            "beats_default": self.beats_default,
         }
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
 
     def __str__(self) -> str:
         return f"{self.score:.5g} [{self.low:.5g}, {self.high:.5g}]"
@@ -77,6 +82,7 @@ def corrected_score(
     trials: Sequence[Predictions],
     baseline: Predictions,
     *,
+    default: Predictions | None = None,
     weight: Array | None = None,
     seed: int = 0,
 ) -> CorrectedScore:
@@ -99,6 +105,8 @@ def corrected_score(
         Out-of-fold predictions of every trial that could have been selected; of the selected one first.
     baseline : Predictions
         Predictions of a model that ignores all columns.
+    default : Predictions, optional
+        Predictions of the start without a search, one of the trials or another.
     weight : ndarray of shape (m,), optional
         Row weights of the score.
     seed : int
@@ -111,7 +119,7 @@ def corrected_score(
     """
     if metric.name not in QUICK_METRICS:
         trials, fold = trials[:_SLOW_TRIALS], np.zeros(len(y))
-    rng, everyone = np.random.default_rng(seed), [*trials, baseline]
+    rng, everyone = np.random.default_rng(seed), [*trials, default or baseline, baseline]
     n_resamples = _number_of_resamples(metric, y, everyone)
     drawn, left, whole = [], [], []
     for rows in (np.flatnonzero(fold == number) for number in np.unique(fold)):
@@ -122,51 +130,30 @@ def corrected_score(
         left.append(resampled_scores(metric, y[rows], parts, (counts == 0) * row_weight))
         whole.append(resampled_scores(metric, y[rows], parts, row_weight[None])[0])
     own, inside, outside = (_mean_over_folds(scores) for scores in (whole, drawn, left))
-    best = np.argmax(np.where(np.isfinite(inside[:, :-1]), inside[:, :-1], -np.inf), axis=1)
-    found, other = outside[np.arange(n_resamples), best], outside[:, -1]
+    best = np.argmax(np.where(np.isfinite(inside[:, :-2]), inside[:, :-2], -np.inf), axis=1)
+    found = outside[np.arange(n_resamples), best]
     known = np.isfinite(found)
     if not known.any():
         found, known = np.full(n_resamples, np.nan), np.ones(n_resamples, dtype=bool)
     low, high = np.quantile(found[known], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    wins = np.where(found == other, 0.5, found > other)[known & np.isfinite(other)]
     return CorrectedScore(
         score=float(found[known].mean()),
         low=float(low),
         high=float(high),
         selected=float(own[0]),
         baseline=float(own[-1]),
-        beats_baseline=float(wins.mean()) if len(wins) else float("nan"),
+        beats_baseline=_share_better(found, outside[:, -1]),
         n_trials=len(trials),
         n_resamples=n_resamples,
+        beats_default=None if default is None else _share_better(found, outside[:, -2]),
     )
 
 
-def baseline_predictions(
-    y: Array, folds: Sequence[tuple[Array, Array]], n_classes: int, weight: Array | None = None
-) -> Predictions:
-    """Return out-of-fold predictions of a model that ignores all columns: class shares, or the mean.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,)
-        Class codes or numbers of the whole table.
-    folds : sequence of (train, valid)
-        Row numbers.
-    n_classes : int
-        Number of classes; 0 for numbers.
-    weight : ndarray of shape (n,), optional
-        Row weights of training.
-    """
-    values, shares = [], []
-    for train, valid in folds:
-        weights = None if weight is None else weight[train]
-        if n_classes:
-            counts = np.bincount(y[train].astype(np.intp), weights, n_classes)
-            shares.append(np.tile(counts / counts.sum(), (len(valid), 1)))
-            values.append(np.full(len(valid), counts.argmax()))
-        else:
-            values.append(np.full(len(valid), np.average(y[train], weights=weights)))
-    return Predictions(np.concatenate(values), np.concatenate(shares) if n_classes else None)
+def _share_better(scores: Array, others: Array) -> float:
+    """Return the share of resamples in which the first score is greater; equal ones count half."""
+    known = np.isfinite(scores) & np.isfinite(others)
+    wins = np.where(scores == others, 0.5, scores > others)[known]
+    return float(wins.mean()) if len(wins) else float("nan")
 
 
 def _rows(one: Predictions, rows: Array) -> Predictions:

@@ -1,7 +1,8 @@
-"""Rank trials: leaderboard, Pareto front, best trial."""
+"""The leaderboard: one row for each distinct configuration, the ensemble and the baseline."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,104 +10,14 @@ import numpy as np
 
 from automl.metrics import to_score
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
+from automl.select.baseline import Baseline
+from automl.select.ranking import pareto_front, rank
+from automl.select.readable import last_line, params_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["best_record", "leaderboard", "describe_violations", "pareto_front", "rank"]
-
-
-def rank(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> list[TrialRecord]:
-    """Return the records best first.
-
-    The order is: complete and stopped trials by score, with several objectives the Pareto front first and
-    complete trials before stopped ones; pruned trials and trials stopped before they had seen all rows; trials
-    that violate a constraint, by total violation; trials whose constraints were not measured; trials without a
-    score; failed trials. Equal scores keep the order of the trials.
-
-    Parameters
-    ----------
-    records : sequence of TrialRecord
-        The trials.
-    search : SearchRecord, optional
-        The search, for its objectives and constraints. Without it, one objective.
-    """
-    several = search is not None and search.several
-    front = {record.number for record in pareto_front(records, search)} if several else set()
-
-    def place(record: TrialRecord) -> tuple[int, bool, float, tuple[float, ...], int]:
-        values = _scores(record, search)
-        scores = tuple(-score for score in values or (record.score or 0.0,))
-        return (
-            record.group(search),
-            record.number not in front,
-            record.total_violation,
-            scores,
-            record.number,
-        )
-
-    return sorted(records, key=place)
-
-
-def pareto_front(
-    records: Sequence[TrialRecord], search: SearchRecord | None = None
-) -> tuple[TrialRecord, ...]:
-    """Return the complete, feasible trials that no other trial dominates, sorted by the first objective.
-
-    A trial dominates another if none of its values is worse and one is better. With one objective, the front
-    is the trials with the best score.
-    """
-    scored = [
-        (scores, -record.number, record)
-        for record in records
-        if record.state == "complete" and record.group(search) == 0
-        if (scores := _scores(record, search)) is not None
-    ]
-    front: list[tuple[tuple[float, ...], TrialRecord]] = []
-    # A trial is sorted before the trials it dominates, so comparing with the front so far is enough.
-    for scores, _, record in sorted(scored, key=lambda one: one[:2], reverse=True):
-        if not any(other != scores and _at_least(other, scores) for other, _ in front):
-            front.append((scores, record))
-    return tuple(record for _, record in front)
-
-
-def best_record(records: Sequence[TrialRecord], search: SearchRecord | None = None) -> TrialRecord | None:
-    """Return the first ranked trial with a score; None if no trial has one.
-
-    Stopped trials compete with their last score. A pruned trial is best only if no other has a score, and one
-    that violates a constraint only if no trial is feasible.
-    """
-    scored = [record for record in rank(records, search) if record.score is not None]
-    return scored[0] if scored else None
-
-
-def describe_violations(excess: Mapping[str, float]) -> str:
-    """Return a text about violated constraints; empty if there are none.
-
-    Examples
-    --------
-    >>> describe_violations({"model_bytes": 0.5, "predict_seconds": -0.1})
-    '50% over model_bytes'
-    """
-    return ", ".join(f"{share:.0%} over {name}" for name, share in excess.items() if share > 0)
-
-
-def _scores(record: TrialRecord, search: SearchRecord | None) -> tuple[float, ...] | None:
-    """Return the objectives as values to maximise; None if one is unknown."""
-    if record.score is None:
-        return None
-    if search is None or not search.several:
-        return (record.score,)
-    if any(name not in record.values for name in search.objectives):
-        return None
-    return tuple(
-        to_score(record.values[name], direction)
-        for name, direction in zip(search.objectives, search.directions, strict=True)
-    )
-
-
-def _at_least(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(mine >= theirs for mine, theirs in zip(one, other, strict=True))
+__all__ = ["leaderboard"]
 
 
 def leaderboard(
@@ -115,8 +26,11 @@ def leaderboard(
     search: SearchRecord | None = None,
     ensemble: EnsembleRecord | None = None,
     corrected: float | None = None,
+    baseline: Baseline | None = None,
+    *,
+    wide: bool = False,
 ) -> pd.DataFrame:
-    """Return the trials as a table, best first.
+    """Return the trials as a table, best first, one row for each distinct configuration.
 
     Parameters
     ----------
@@ -130,25 +44,34 @@ def leaderboard(
         The ensemble of the search; if it has members, it is the first row.
     corrected : float, optional
         Score of the best trial, corrected for its selection.
+    baseline : Baseline, optional
+        Scores of the model without columns; its row is above the trials that are worse.
+    wide : bool
+        Whether to add the epochs, all metrics, and a column for each parameter.
 
     Returns
     -------
     DataFrame
         ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``score_std`` (over the folds), ``seconds``,
-        ``epochs`` (a fraction if the trial saw a sample), the final metrics, the parameters under their dotted
-        names, and ``run_id``. Several objectives add ``front`` (whether on the Pareto front) and a column each.
-        Constraints add ``excess`` (total violation relative to the limits; NaN: not measured) and a column each.
-        ``corrected`` is known for the best trial alone, because it is a correction for having been selected.
-        An ensemble adds ``members``: the numbers of its trials with their weights. Its own ``trial`` is NA.
+        ``reason`` (of a state other than complete), ``parameters`` (those that differ within the family, as a text),
+        ``repeats`` (later trials with the same configuration, which have no row) and ``run_id``. Several objectives
+        add ``front`` (whether on the Pareto front) and a column each. Constraints add ``excess`` (total violation
+        relative to the limits; NaN: not measured) and a column each. ``corrected`` is known for the best trial alone,
+        because it is a correction for having been selected. A wide table adds ``epochs`` (a fraction if the trial saw
+        a sample), the final metrics, and parameters under their dotted names. In the row of the ensemble ``parameters``
+        has the weights and numbers of its members. The ensemble and the baseline have no number.
         ``attrs["positive_class"]`` is the positive class of two.
     """
     import pandas as pd
 
     runs = run_ids or {}
+    repeats = Counter(record.original for record in records if record.repeats)
+    known = {record.number for record in records}
+    order = rank([one for one in records if not one.repeats or one.original not in known], search)
     objectives = search.objectives if search is not None and search.several else ()
     limits = search.constraints if search is not None else {}
     front = {record.number for record in pareto_front(records, search)}
-    order = rank(records, search)
+    texts = params_texts(order)
     rows: list[dict[str, Any]] = [
         {
             "trial": record.number,
@@ -162,16 +85,25 @@ def leaderboard(
             **record.values,
             "score_std": float(np.std(record.fold_scores)) if record.fold_scores else np.nan,
             "seconds": record.seconds,
-            "epochs": record.curve.epochs,
-            **{name: value for name, value in record.metrics.items() if name not in record.values},
+            "reason": last_line(record.reason),
+            "parameters": texts[record.number],
+            "repeats": repeats[record.number],
+            **(_wide_cells(record) if wide else {}),
+            "run_id": runs.get(record.number),
         }
         for place, record in enumerate(order)
     ]
-    params = pd.DataFrame([record.params for record in order])
-    table = pd.concat([pd.DataFrame(rows), params], axis="columns")
-    table["run_id"] = [runs.get(record.number) for record in order]
+    names = dict.fromkeys(name for row in rows for name in row)  # in the order of the rows of trials
+    if baseline is not None:
+        better = [one.group(search) == 0 and (one.score or 0.0) >= baseline.score for one in order]
+        rows.insert(sum(better), _baseline_row(baseline, search, wide=wide))
     if ensemble is not None and ensemble.members:
-        table = pd.concat([_ensemble_row(ensemble), table], ignore_index=True)
+        rows.insert(0, _ensemble_row(ensemble, several=bool(objectives)))
+    names |= dict.fromkeys(name for row in rows for name in row)
+    table = pd.DataFrame(
+        rows, columns=[*(name for name in names if name != "run_id"), *["run_id"] * bool(rows)]
+    )
+    if rows:
         table["trial"] = table["trial"].astype("Int64")
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
     if search is not None and search.positive_class:
@@ -179,15 +111,42 @@ def leaderboard(
     return table
 
 
-def _ensemble_row(ensemble: EnsembleRecord) -> pd.DataFrame:
-    import pandas as pd
+def _wide_cells(record: TrialRecord) -> dict[str, Any]:
+    metrics = {name: value for name, value in record.metrics.items() if name not in record.values}
+    return {"epochs": record.curve.epochs, **metrics, **record.params}
 
-    row = {
+
+def _ensemble_row(ensemble: EnsembleRecord, *, several: bool) -> dict[str, Any]:
+    return {
         "trial": None,
         "state": "ensemble",
         "family": "ensemble",
-        "members": ", ".join(f"{weight:.2f} x {number}" for number, weight in ensemble.members),
+        **({"front": False} if several else {}),
         "score": ensemble.score,
         "score_std": float(np.std(ensemble.fold_scores)),
+        "reason": "",
+        "parameters": ", ".join(f"{weight:.2f} x {number}" for number, weight in ensemble.members),
+        "repeats": 0,
+        "run_id": None,
     }
-    return pd.DataFrame([row])
+
+
+def _baseline_row(baseline: Baseline, search: SearchRecord | None, *, wide: bool) -> dict[str, Any]:
+    first: dict[str, Any] = {}
+    if search is not None and search.several:
+        value = to_score(baseline.score, search.directions[0])
+        first = {"front": False, search.objectives[0]: value}
+    return {
+        "trial": None,
+        "state": "baseline",
+        "family": "dummy",
+        **first,
+        "score": baseline.score,
+        "score_std": float(np.std(baseline.fold_scores)),
+        "seconds": 0.0,
+        "reason": "",
+        "parameters": "",
+        "repeats": 0,
+        **(baseline.metrics if wide else {}),
+        "run_id": None,
+    }

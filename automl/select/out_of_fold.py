@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
-from automl.select.leaderboard import rank
+from automl.select.ranking import rank
 
 __all__ = ["OutOfFold", "put_predictions", "save_predictions", "take_predictions"]
 
 Array = npt.NDArray[Any]
 
-# Predictions that stay on disk besides the best trial of each family: bytes, and trials at least and at most.
+# Predictions that stay on disk besides the best and the first trial of each family: bytes, and least and most trials.
 _BYTES = 1 << 28
 _FEWEST_KEPT, _MOST_KEPT = 30, 500
 # Content of a file: classes have probabilities if the model gives them. Numbers keep all their digits.
@@ -86,9 +86,9 @@ def put_predictions(folder: Path, files: Mapping[str, bytes]) -> None:
 class OutOfFold:
     """Out-of-fold predictions of the trials that may be in an ensemble, mapped from files.
 
-    Only the best trials, 30 to 500 by the size of their files, and the best of each family are kept; the files of other
-    trials are deleted as soon as better trials have ended. Which trials are kept depends on the results alone, not on
-    their order.
+    Only the best trials, 30 to 500 by the size of their files, and the best and the first of each family are kept; the
+    files of other trials are deleted as soon as better trials have ended. Which trials are kept depends on the results
+    alone, not on their order.
 
     Parameters
     ----------
@@ -182,11 +182,16 @@ def _predictions(kind: str, stored: Array) -> Predictions:
 
 
 def _best_of(records: Sequence[TrialRecord], search: SearchRecord | None, most: int) -> list[TrialRecord]:
-    """Return the trials to keep: the best ones, and the best of each family."""
+    """Return the trials to keep: the best ones, and the best and the first of each family."""
     whole = [record for record in records if record.state in ("complete", "stopped") and not record.early]
     ranked = [record for record in rank(whole, search) if record.score is not None]
-    first = {record.family: record.number for record in reversed(ranked)}
-    return [record for n, record in enumerate(ranked) if n < most or first[record.family] == record.number]
+    best = {record.family: record.number for record in reversed(ranked)}
+    first = {one.family: one.number for one in sorted(ranked, key=lambda one: -one.number)}
+    return [
+        record
+        for n, record in enumerate(ranked)
+        if n < most or record.number in (best[record.family], first[record.family])
+    ]
 
 
 def _file(folder: Path, number: int, kind: str) -> Path:

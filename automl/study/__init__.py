@@ -1,14 +1,20 @@
 """The only package that imports Optuna: proposals, pruning, storage, and processes that share a study."""
 
+import automl.study.progress_bars  # noqa: F401
+
+# isort: split
+
 from optuna import Study
 
 from automl.study.attributes import (
+    read_baseline,
     read_corrected,
     read_ensemble,
     read_records,
     read_run,
     read_search,
     read_settings,
+    save_baseline,
     save_corrected,
     save_ensemble,
     save_run,
@@ -37,6 +43,7 @@ __all__ = [
     "Study",
     "create_study",
     "open_lease",
+    "save_baseline",
     "save_corrected",
     "save_ensemble",
     "save_run",
@@ -47,6 +54,7 @@ __all__ = [
     "make_sampler",
     "param_importances",
     "predictions_folder",
+    "read_baseline",
     "read_corrected",
     "read_ensemble",
     "read_records",

@@ -26,6 +26,7 @@ __all__ = [
     "cohort_of",
     "leader_of",
     "proposed_configuration",
+    "read_baseline",
     "read_corrected",
     "read_ensemble",
     "read_records",
@@ -33,6 +34,7 @@ __all__ = [
     "read_search",
     "read_settings",
     "records_of",
+    "save_baseline",
     "save_corrected",
     "save_ensemble",
     "save_run",
@@ -97,6 +99,16 @@ def read_corrected(study: optuna.Study) -> dict[str, Any] | None:
 def save_corrected(study: optuna.Study, corrected: Mapping[str, Any]) -> None:
     """Save the corrected score of a study's best trial."""
     study.set_user_attr("corrected", dict(corrected))
+
+
+def read_baseline(study: optuna.Study) -> dict[str, Any] | None:
+    """Return the scores of a study's baseline as plain values; None if there are none."""
+    return study.user_attrs.get("baseline")
+
+
+def save_baseline(study: optuna.Study, baseline: Mapping[str, Any]) -> None:
+    """Save the scores of a model that ignores all columns."""
+    study.set_user_attr("baseline", dict(baseline))
 
 
 def save_ensemble(study: optuna.Study, ensemble: EnsembleRecord) -> None:

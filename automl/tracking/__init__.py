@@ -9,8 +9,9 @@ from __future__ import annotations
 from automl.tracking.artifacts import log_page
 from automl.tracking.fluent import no_autologging
 from automl.tracking.models import fetch_model, find_model, read_example, write_model
+from automl.tracking.notebook import NotebookProgress, open_progress
 from automl.tracking.progress import NullProgress, Progress
-from automl.tracking.read_runs import read_trial
+from automl.tracking.read_runs import read_study_name, read_trial, trial_runs
 from automl.tracking.store import default_tracking_uri, ui_command
 from automl.tracking.sync import FLUSH_SECONDS, finish_run, open_run, summarize
 from automl.tracking.tracker import Tracker
@@ -20,9 +21,11 @@ from automl.tracking.views import ui_url
 __all__ = [
     "FLUSH_SECONDS",
     "finish_run",
+    "open_progress",
     "open_run",
     "summarize",
     "Progress",
+    "NotebookProgress",
     "NullProgress",
     "Tracker",
     "default_tracking_uri",
@@ -32,8 +35,10 @@ __all__ = [
     "log_page",
     "no_autologging",
     "read_example",
+    "read_study_name",
     "read_trial",
     "serve_ui",
+    "trial_runs",
     "ui_command",
     "ui_url",
     "write_model",

@@ -12,7 +12,7 @@ from automl.tracking.store import open_store, resolve_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["get_run", "read_trial"]
+__all__ = ["get_run", "read_study_name", "read_trial", "trial_runs"]
 
 
 def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchRecord, TrialRecord]:
@@ -53,6 +53,53 @@ def read_trial(run_id: str, tracking_uri: str | None = None) -> tuple[SearchReco
     except (KeyError, ValueError) as error:  # tags cut to MLflow's limits, edited, or of another version
         came = f"{run_id!r}, whose tags cannot be read ({str(error).splitlines()[0]})"
         raise SettingError(Fault("run_id", rule, came)) from error
+
+
+def read_study_name(run_id: str, tracking_uri: str | None = None) -> str:
+    """Return the name of the study that a search's run, or a trial's run, belongs to.
+
+    Raises
+    ------
+    SettingError
+        If there is no such run, or it is not of automl.
+    StoreError
+        If there is no such store.
+    """
+    uri = resolve_uri(tracking_uri)
+    client = open_store(uri, create=False)
+    tags = get_run(client, run_id, uri).data.tags
+    if tags.get("automl.kind") == "trial":
+        tags = get_run(client, tags["mlflow.parentRunId"], uri).data.tags
+    if "automl.study_name" not in tags:
+        raise SettingError(
+            Fault("run_id", "must be the run of a search", f"{run_id!r}, a run of another program")
+        )
+    return str(tags["automl.study_name"])
+
+
+def trial_runs(run_id: str, tracking_uri: str | None = None) -> dict[int, str]:
+    """Return the run of each trial below the run of a search, by the trial's number.
+
+    Raises
+    ------
+    SettingError
+        If there is no such run.
+    StoreError
+        If there is no such store.
+    """
+    uri = resolve_uri(tracking_uri)
+    client = open_store(uri, create=False)
+    experiment_id = get_run(client, run_id, uri).info.experiment_id
+    found: dict[int, str] = {}
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=1000, page_token=token
+        )
+        numbered = (run for run in page if "automl.number" in run.data.tags)
+        found |= {int(run.data.tags["automl.number"]): run.info.run_id for run in numbered}
+        if not (token := page.token):
+            return found
 
 
 def get_run(client: MlflowClient, run_id: str, uri: str) -> Any:

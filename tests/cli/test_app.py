@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -23,10 +24,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 import automl
 from automl.cli import main
+from automl.cli.render import leaderboard_table
 from automl.export import save_model
+from automl.select import leaderboard
 from automl.study import load_study, read_records
 from tests.support import ROOT
 from tests.support.tables import penguins
+from tests.support.trials import trial_record
 
 TREE = "space: {model: {choice: {decision_tree: {max_depth: {low: 1, high: 4}}}}}\n"
 WIDE = """
@@ -84,7 +88,10 @@ def test_commands_search_rank_export_and_predict(table, run):
     assert code == 0
     assert "decision_tree" in printed
     code, _ = run("leaderboard", "birds", "-o", "board.csv")
-    assert len(pd.read_csv("board.csv")) == 4
+    board = pd.read_csv("board.csv")
+    assert board.trial.dropna().tolist() == [record.number for record in _ranked("birds")]
+    assert board[board.trial.notna()].run_id.nunique() == 4
+    assert board.family.tolist().count("dummy") == 1
 
     code, printed = run("export", run_id, "model")
     assert code == 0
@@ -155,11 +162,35 @@ def test_leaderboard_truncates_no_number(table, run, monkeypatch, width):
     assert code == 0
     lines = [line for line in printed.splitlines() if " complete " in line]
     assert max(map(len, lines)) <= width
-    shown = [line.split() for line in lines]
-    assert run("leaderboard", "birds", "-o", "board.csv")[0] == 0
-    board = pd.read_csv("board.csv")
-    assert [words[4] for words in shown] == [f"{score:.5g}" for score in board.score]
-    assert [words[6] for words in shown] == [f"{seconds:.2f}" for seconds in board.seconds]
+    assert len(lines) == 3  # one line a trial
+    assert [line.split()[3] for line in lines] == ["*", *(line.split()[3] for line in lines[1:])]
+    assert "* best of its family" in printed
+    ranked = _ranked("birds")
+    for line, record in zip(lines, ranked, strict=True):
+        assert f"{record.seconds:.2f}" in line.split()
+        shown = next(float(word) for word in line.split()[3:] if re.fullmatch(r"-?\d+\.\d{4,}", word))
+        assert shown == pytest.approx(record.score, rel=1e-3)
+    assert (
+        len({line.rindex(f"{record.seconds:.2f}"[-3:]) for line, record in zip(lines, ranked, strict=True)})
+        == 1
+    )
+    code, printed = run("leaderboard", "birds", "--family", "mlp")
+    assert (code, "--family: must have a trial in the study" in printed) == (2, True)
+    assert run("leaderboard", "birds", "--family", "hist_gradient_boosting")[1].count("complete") == 3
+
+
+def test_leaderboard_table_shows_reasons_of_failures():
+    records = [
+        trial_record(0, score=0.5),
+        trial_record(1, score=None, state="failed", reason="a\nValueError: [b]"),
+    ]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(leaderboard_table(leaderboard(records), 5, "s"))
+    assert "ValueError: [b]" in console.export_text()
+
+
+def _ranked(study: str):
+    return sorted(read_records(load_study(study)), key=lambda record: record.place())
 
 
 @pytest.mark.parametrize("words", [["predict", "absent", "rows.parquet"], ["leaderboard", "absent"]])

@@ -100,7 +100,7 @@ def test_search_learns_a_transformed_target(tmp_path):
     search = automl.Search(space, n_trials=2, n_jobs=1, tracking_uri=store, progress=False)
     frame = pd.DataFrame(X, columns=list("abc"))
     search.fit(frame, pd.Series(y, name="price"))
-    scores = search.leaderboard_.set_index("preprocess.target.transform")["score"]
+    scores = search.leaderboard(wide=True).set_index("preprocess.target.transform")["score"]
     assert scores["log"] > scores["none"]
     assert np.abs(np.log(search.predict(frame) / y)).mean() < 0.2
     search.export(tmp_path / "model")

@@ -17,6 +17,7 @@ from automl import Search
 from automl.errors import SettingError
 from automl.export import load_model, model_metadata
 from automl.space import shipped_folder
+from tests.support.boards import trial_rows
 
 VERSIONS = ["0.1.0"]
 TARGETS = {"trees": "kind", "tabular": "price"}
@@ -85,7 +86,7 @@ def resumed(study: str, space: str | Path, n_trials: int) -> pd.DataFrame:
         progress=False,
         study_name=f"golden-{study}",
     ).fit(X, y)
-    return search.leaderboard_.set_index("trial").sort_index()
+    return trial_rows(search.leaderboard(wide=True)).set_index("trial").sort_index()
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def test_search_plot_draws_its_trials(folder):
     figure = search.plot.history()
     assert isinstance(figure, Figure)
     shown = {int(number) for one in figure.axes[0].collections for number, _ in one.get_offsets()}
-    assert shown == set(search.leaderboard_.query("score == score").trial)
+    assert shown == set(search.leaderboard_.query("score == score").trial.dropna())
     assert search.plot.importances().axes
     corrected = search.corrected_score_
     assert corrected.selected == pytest.approx(search.best_score_, abs=1e-6)

@@ -10,6 +10,7 @@ from sklearn.datasets import make_classification
 
 import automl
 from automl.cli import main
+from tests.support.boards import trial_rows
 
 SPACE = {
     "task": ["binary", "multiclass"],
@@ -44,7 +45,7 @@ def table():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_estimator_paths_of_scikit_learn_are_searched(folder, table, n_jobs):
     search = automl.Search(SPACE, n_trials=6, scoring="roc_auc", n_jobs=n_jobs, progress=False).fit(*table)
-    board = search.leaderboard_
+    board = trial_rows(search.leaderboard_)
     assert set(board["family"]) == {"my_forest", "margin"}
     assert (board["state"] == "complete").all()
     assert board["score"].min() > 0.6

@@ -29,6 +29,21 @@ def test_evaluate_gives_all_metrics_of_each_model(folder, monkeypatch, capsys):
     assert found.loc["best", "accuracy"] == accuracy_score(y[100:], best.predict(X[100:]))
     assert found.loc["best"].equals(found.loc[search.best_trial_.family])
 
+    board = search.leaderboard(X[100:], y[100:])
+    assert board.columns.tolist()[3:5] == ["score", "test"]
+    tested = board.set_index("family")["test"]
+    assert tested["linear"] == found.loc["linear", "roc_auc"]
+    assert tested["decision_tree"] == found.loc["decision_tree", "roc_auc"]
+    assert tested["dummy"] == 0.5
+    assert board.set_index("family").loc["dummy", "score"] == pytest.approx(0.5)
+
+    number = search.best_trial_.number
+    again = search.pipeline(number).fit(X[:100], y[:100])
+    assert not hasattr(search.pipeline(number)["model"], "classes_")
+    assert again.predict(X).tolist() == best.predict(X).tolist()
+    with pytest.raises(SettingError, match="number: must be a trial of the study; got 99"):
+        search.pipeline(99)
+
     search.export("model", what="best")
     X[100:].assign(way=y[100:]).to_csv("new.csv", index=False)
     monkeypatch.setattr(sys, "argv", ["automl", "evaluate", "model", "new.csv"])

@@ -152,7 +152,7 @@ def test_search_asks_for_types_of_columns(folder, table):
     assert dict(loaded.columns) == {"id": "numeric", "a": "drop"}
     again = make(space, columns={"age": "categorical", "id": "categorical"})
     again.set_params(study_name=search.study_.study_name).fit(X, y)
-    assert len(again.leaderboard_) == 1
+    assert again.leaderboard_.trial.count() == 1
     run_id = search.leaderboard_["run_id"].iloc[0]
     assert replay_run(run_id, X, y).same
 

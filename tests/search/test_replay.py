@@ -15,6 +15,7 @@ import automl
 from automl.cli import main
 from automl.records import Curve
 from automl.search import Replay, replay_run, replay_trial
+from tests.support.boards import trial_rows
 from tests.support.tables import cancer, small
 
 SPACE = {
@@ -66,7 +67,7 @@ def run(monkeypatch, capsys, *words):
 def test_replay_repeats_the_score_of_each_trial(folder, pruner):
     search = make(pruner=pruner).fit(*cancer())
     assert {"complete", "pruned"} <= set(search.leaderboard_.state)
-    for number in search.leaderboard_.trial:
+    for number in trial_rows(search.leaderboard_).trial:
         found = search.replay(number)
         assert found.same
         assert found.replayed.score == pytest.approx(found.recorded.score, rel=1e-5)
@@ -83,7 +84,7 @@ def searched(folder):
 
 
 def test_replay_needs_only_the_run(searched, monkeypatch, capsys):
-    for row in searched.leaderboard_.groupby("family").head(2).itertuples():
+    for row in trial_rows(searched.leaderboard(wide=True)).groupby("family").head(2).itertuples():
         code, printed = run(monkeypatch, capsys, "replay", row.run_id)
         assert code == 0
         assert f"trial {row.trial}, {row.family}, {row.state} at rung" in printed
@@ -109,7 +110,7 @@ def test_replay_needs_only_the_run_of_a_specialised_space(folder, X, preprocess,
     model = {"choice": {"linear": {"max_epochs": [2, 4]}, "decision_tree": {"max_depth": [2, 3]}}}
     space = {"space": {"preprocess": preprocess, "model": model}}
     y = (NUMBERS.a > 0).rename("up")
-    board = make(space, n_trials=12).fit(X, y).leaderboard_
+    board = trial_rows(make(space, n_trials=12).fit(X, y).leaderboard(wide=True))
     several = {name for name in board if name.startswith("preprocess") and board[name].nunique() > 1}
     assert several == {f"preprocess.{name}" for name in searched}
     assert all(replay_run(run_id, X, y).same for run_id in board.run_id)

@@ -22,6 +22,7 @@ from automl.study import load_study, read_records, read_search
 from automl.table import Split
 from automl.tracking import Tracker
 from tests.support import ROOT
+from tests.support.boards import trial_rows
 from tests.support.kill_and_resume import check_mlflow
 from tests.support.tables import penguins, small
 
@@ -65,7 +66,9 @@ def test_resume_adds_to_the_same_study_and_run(folder):
     with pytest.raises(automl.SettingError, match='must be new.*"s".*leave out resume=False'):
         make(resume=False).fit(X, y)
     second = make(10).fit(X, y)
-    boards = (search.leaderboard_.drop(columns="corrected") for search in (first, second))
+    boards = (
+        trial_rows(search.leaderboard(wide=True)).drop(columns="corrected") for search in (first, second)
+    )
     old, new = (board.sort_values("trial").reset_index(drop=True) for board in boards)
     pd.testing.assert_frame_equal(old, new.head(6), check_dtype=False)
     assert len(new) == 10
@@ -77,13 +80,13 @@ def test_resume_adds_to_the_same_study_and_run(folder):
     assert MlflowClient(default()).get_run(first.run_id_).info.status == "FINISHED"
 
     third = make(10).fit(X, y)  # no trials left: only the refit
-    assert len(third.leaderboard_) == 10
+    assert third.leaderboard_.trial.count() == 10
     assert third.best_score_ == second.best_score_
     assert third.predict(X).tolist() == second.predict(X).tolist()
 
 
 def test_resume_without_a_study_starts_one(folder):
-    assert len(make(3).fit(*small()).leaderboard_) == 3
+    assert make(3).fit(*small()).leaderboard_.trial.count() == 3
 
 
 X, y = small()
@@ -134,12 +137,12 @@ def unchanged(four_trials, monkeypatch):
 def test_resume_accepts_a_wider_space(folder):
     make(4).fit(X, y)
     wider = make(12, of=space(high=9, rate=(0.001, 1.0))).fit(X, y)
-    assert len(wider.leaderboard_) == 12
+    assert wider.leaderboard_.trial.count() == 12
     of = space(high=9, rate=(0.001, 1.0), decision_tree={"max_depth": [{"low": 1, "high": 9}, None]}, mlp={})
     of["space"]["model"]["choice"]["linear"]["learning_rate"]["log"] = False
-    more = make(24, of=of).fit(X, y).leaderboard_.set_index("trial")
+    more = trial_rows(make(24, of=of).fit(X, y).leaderboard(wide=True)).set_index("trial")
     assert sorted(more.index) == list(range(24))
-    old = wider.leaderboard_.set_index("trial")
+    old = trial_rows(wider.leaderboard(wide=True)).set_index("trial")
     assert old.score.equals(more.score.loc[old.index])
     assert "mlp" in set(more.family)
     assert more.loc[12:, "model.decision_tree.max_depth"].isna().any()
@@ -151,7 +154,7 @@ def test_resume_accepts_a_study_of_an_older_version(folder):
     study.set_user_attr(
         "search", {name: facts[name] for name in facts.keys() - {"columns", "content", "folds"}}
     )
-    assert len(make(5).fit(X, y).leaderboard_) == 5
+    assert make(5).fit(X, y).leaderboard_.trial.count() == 5
     assert load_study("s").user_attrs["search"] == facts
 
 
@@ -204,7 +207,7 @@ def test_search_survives_a_failing_store(folder, monkeypatch, recovers):
         patch.setattr(MlflowClient, "log_batch", fragile)
         search = make(10).fit(X, y)
     warned = [str(warning.message) for warning in caught]
-    assert len(search.leaderboard_) == 10
+    assert search.leaderboard_.trial.count() == 10
     assert search.predict(X).shape == y.shape
     assert len(calls) > 10
     if recovers:  # missing runs were written at the end
@@ -289,7 +292,7 @@ def test_resume_repeats_no_failed_configuration(folder):
     failed = first.leaderboard_.query("state == 'failed'")
     assert len(failed) == 2
     second = make(14, of=of).fit(X, y)
-    assert len(second.leaderboard_) == 14
+    assert second.leaderboard_.trial.count() == 14
     assert set(second.leaderboard_.query("trial > @failed.trial.max()")["state"]) == {"complete"}
 
 
@@ -310,7 +313,7 @@ def test_resume_keeps_the_folds_of_an_earlier_rule(folder, monkeypatch):
         patch.setattr("automl.search.plan.default_split", lambda *size: old)
         before = make(2, cv=None).fit(X, y)
     after = make(4, cv=None).fit(X, y)
-    assert len(after.leaderboard_) == 4
+    assert after.leaderboard_.trial.count() == 4
     assert read_search(after.study_).n_folds == 2
     assert after.replay(3).same
     assert len(make(2, cv=None, study_name="new").fit(X, y).best_trial_.fold_scores) == 5

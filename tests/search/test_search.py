@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 import automl
 from automl.search import Budget
 from automl.study import read_records
+from tests.support.boards import trial_rows
 from tests.support.tables import cancer, diabetes, penguins, small
 
 SPACE = {
@@ -84,7 +85,7 @@ def test_search_predicts_better_than_a_constant(searched):
 
 def test_search_leaderboard_ranks_all_trials(searched):
     search, *_ = searched
-    board = search.leaderboard_
+    board = trial_rows(search.leaderboard(wide=True))
     trials = search.study_.get_trials()
     assert len(board) == 16 == len(trials)
     assert set(board.family) == {"linear", "mlp", "decision_tree", "hist_gradient_boosting"}
@@ -105,7 +106,7 @@ def test_search_logs_each_trial_as_a_child_run(searched):
     runs = client.search_runs(
         [parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{search.run_id_}'", max_results=100
     )
-    assert {run.info.run_id for run in runs} == set(search.leaderboard_.run_id)
+    assert {run.info.run_id for run in runs} == set(search.leaderboard_.run_id.dropna())
     best = client.get_run(search.leaderboard_.run_id.iloc[0])
     assert best.data.metrics["score"] == pytest.approx(search.best_score_)
     for name, value in search.best_params_.items():
@@ -116,12 +117,13 @@ def test_search_logs_each_trial_as_a_child_run(searched):
         "regression": {"rmse", "mae", "r2"},
     }[search.task_]
     assert wanted <= set(best.data.metrics)
-    linear = search.leaderboard_[(search.leaderboard_.family == "linear")].iloc[0]
+    board = trial_rows(search.leaderboard(wide=True))
+    linear = board[board.family == "linear"].iloc[0]
     history = client.get_metric_history(linear.run_id, "train_loss")
     assert [point.step for point in history] == list(range(1, int(linear.epochs) + 1))
     statuses = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
     assert {run.info.run_id: run.info.status for run in runs} == {
-        row.run_id: statuses[row.state] for row in search.leaderboard_.itertuples()
+        row.run_id: statuses[row.state] for row in board.itertuples()
     }
 
 
@@ -180,7 +182,7 @@ def test_predict_checks_columns(searched):
 @pytest.mark.slow
 def test_search_with_the_same_seed_repeats(folder):
     X, y = cancer()
-    boards = [make(random_state=3).fit(X, y).leaderboard_ for _ in range(2)]
+    boards = [make(random_state=3).fit(X, y).leaderboard(wide=True) for _ in range(2)]
     same = [name for name in boards[0] if name not in ("seconds", "run_id")]
     pd.testing.assert_frame_equal(boards[0][same], boards[1][same])
     other = make(random_state=4).fit(X, y).leaderboard_
@@ -191,7 +193,7 @@ def test_search_with_the_same_seed_repeats(folder):
 def test_search_uses_worker_processes(folder):
     search = make(TREE, n_trials=6, n_jobs=2, random_state=1).fit(*small())
     assert (search.leaderboard_.state == "complete").sum() >= 1
-    assert len(search.leaderboard_) == 6
+    assert search.leaderboard_.trial.count() == 6
 
 
 def test_search_accepts_arrays_and_boolean_targets(folder):
@@ -227,7 +229,7 @@ def test_search_reads_a_space_file(folder):
         "name: mine\nspace:\n  model:\n    choice:\n      decision_tree: {max_depth: [2, 3]}\n"
     )
     search = make("mine.yaml", n_trials=2).fit(*small())
-    assert set(search.leaderboard_["model.decision_tree.max_depth"]) <= {2, 3}
+    assert set(search.leaderboard(wide=True)["model.decision_tree.max_depth"].dropna()) <= {2, 3}
 
 
 def test_search_raises_the_reason_when_all_trials_fail(folder, monkeypatch):
@@ -341,12 +343,12 @@ def test_search_encodes_free_text_if_the_space_allows(folder):
         make(TREE).fit(X, y)
     space = {"space": {"preprocess": {"text": {"encode": "tfidf", "max_words": [20, 40]}}, **TREE["space"]}}
     search = make(space, n_trials=3).fit(X, y)
-    assert (search.leaderboard_["state"] == "complete").all()
+    assert (trial_rows(search.leaderboard_)["state"] == "complete").all()
     assert search.best_score_ > 0.95
     assert search.left_out_ == []
     space["space"]["preprocess"]["text"]["encode"] = ["drop", "tfidf"]
     without = make(space, n_trials=6).fit(X, y)
-    assert (without.leaderboard_["state"] == "complete").all()
+    assert (trial_rows(without.leaderboard_)["state"] == "complete").all()
     reason = "preprocess.text.encode: drop: the table has nothing but free text"
     assert without.left_out_ == [reason]
     assert make(space, n_trials=1).fit(X.assign(n=rng.normal(size=150)), y).left_out_ == []
@@ -367,4 +369,4 @@ def test_search_reports_within_epochs_on_large_tables(folder):
     curves = {record.family: record.curve for record in read_records(search.study_)}
     assert curves["linear"].rungs == (1, 2, 4)
     assert curves["random_forest"].rungs == (2, 4)
-    assert search.leaderboard_["epochs"].tolist() == [2, 2]
+    assert trial_rows(search.leaderboard(wide=True))["epochs"].tolist() == [2, 2]

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 import automl
 from automl.cli import main
+from tests.support.boards import trial_rows
 from tests.support.tables import small
 
 TREE = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 60}}}}}}
@@ -72,7 +73,7 @@ def test_search_prunes_trials_at_trial_timeout(folder, monkeypatch, n_jobs):
     space = {"space": {"model": {"choice": {"slow": {"estimator": "slow.Slow", "seconds": [0.0, 600.0]}}}}}
     search = make(space, n_jobs=n_jobs, trial_timeout=2, allow_imports="slow").fit(*small())
     sys.modules.pop("slow")
-    board = search.leaderboard_.set_index("trial")
+    board = trial_rows(search.leaderboard_).set_index("trial")
     assert len(board) == 2
     hung = board[board["model.slow.seconds"] == 600]
     assert set(hung.state) == {"pruned"}
@@ -93,7 +94,7 @@ def test_search_fails_only_the_trial_that_kills_its_worker(folder, monkeypatch):
     space = {"space": {"model": {"choice": {"deadly": params}}}}
     search = make(space, n_jobs=2, n_trials=4, allow_imports="deadly").fit(*small())
     sys.modules.pop("deadly")
-    board = search.leaderboard_
+    board = trial_rows(search.leaderboard(wide=True))
     dead = board["model.deadly.kills"].astype(bool)
     assert 0 < dead.sum() < 4
     assert set(board.state[dead]) == {"failed"}
@@ -113,7 +114,7 @@ def test_search_logs_the_error_of_a_failed_trial(folder, monkeypatch, n_jobs):
     space = {"space": {"model": {"choice": {"broken": params}}}}
     search = make(space, n_jobs=n_jobs, n_trials=4, allow_imports="broken").fit(*small())
     sys.modules.pop("broken")
-    board = search.leaderboard_
+    board = trial_rows(search.leaderboard(wide=True))
     broke = board["model.broken.breaks"].astype(bool)
     assert set(board.state[broke]) == {"failed"}
     assert set(board.state[~broke]) == {"complete"}
@@ -153,7 +154,7 @@ def test_callbacks_of_both_forms_can_end_the_search(folder):
 
     limit = optuna.study.MaxTrialsCallback(3, states=None)  # calls study.stop()
     search = make(n_trials=50, callbacks=[watcher, callback, limit]).fit(*small())
-    board = search.leaderboard_
+    board = trial_rows(search.leaderboard(wide=True))
     assert 3 <= len(board) < 10
     assert seen == watcher.seen
     assert sorted(seen) == [(i, state, "s") for i, state in enumerate(board.sort_values("trial").state)]
@@ -161,8 +162,8 @@ def test_callbacks_of_both_forms_can_end_the_search(folder):
     assert run.info.status == "FINISHED"
 
     again = make(n_trials=50, callbacks=[later := Watcher(last=12)]).fit(*small())
-    assert len(later.seen) == len(again.leaderboard_) - len(board)
-    assert 13 <= len(again.leaderboard_) < 20
+    assert len(later.seen) == again.leaderboard_.trial.count() - len(board)
+    assert 13 <= again.leaderboard_.trial.count() < 20
     again.stop()  # no effect after the end
 
 
@@ -182,7 +183,7 @@ def test_callback_error_keeps_all_results(folder):
     experiment = client.get_run(search.run_id_).info.experiment_id
     runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{search.run_id_}'")
     assert len(runs) == len(trials)
-    assert len(make(n_trials=10).fit(*small()).leaderboard_) == 10
+    assert make(n_trials=10).fit(*small()).leaderboard_.trial.count() == 10
 
 
 @pytest.mark.parametrize("wrong", [[5], ["patient"], [print, None]])
@@ -196,7 +197,9 @@ def test_callbacks_must_be_callable(wrong):
 @pytest.mark.slow
 def test_patience_ends_the_search(folder):
     boards = [
-        make(n_trials=200, patience=5, n_jobs=n_jobs, study_name=f"{n_jobs}").fit(*small()).leaderboard_
+        trial_rows(
+            make(n_trials=200, patience=5, n_jobs=n_jobs, study_name=f"{n_jobs}").fit(*small()).leaderboard_
+        )
         for n_jobs in (1, 2)
     ]
     assert len(boards[0]) < 30

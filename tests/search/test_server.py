@@ -117,4 +117,4 @@ def test_search_ends_when_the_server_dies(
     server = start(tmp_path / "server", empty_store)
     found = search(server, callbacks=[after_two_trials(server.kill)])
     assert any("failed during the search" in text for text in fitted(found, table))
-    assert len(found.leaderboard_) == 6
+    assert found.leaderboard_.trial.count() == 6

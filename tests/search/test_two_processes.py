@@ -42,7 +42,7 @@ def wait(study, trial, calls=[]):
         sys.stdin.readline()
 
 found = search(int(sys.argv[2]), int(sys.argv[3]), sys.argv[1], callbacks=[wait])
-print(json.dumps([sorted(found.leaderboard_.trial.tolist()), trained]))
+print(json.dumps([sorted(found.leaderboard_.trial.dropna().tolist()), trained]))
 """
 
 

@@ -43,7 +43,7 @@ def client():
 
 
 def board(search):
-    return search.leaderboard_.drop(columns=["seconds", "run_id"]).to_csv()
+    return search.leaderboard(wide=True).drop(columns=["seconds", "run_id"]).to_csv()
 
 
 def test_zero_weight_rows_change_neither_scores_nor_model(folder):
@@ -54,7 +54,7 @@ def test_zero_weight_rows_change_neither_scores_nor_model(folder):
     assert weighted.best_score_ > plain.best_score_ + 0.15
     assert (weighted.predict(X) == Y).mean() > (plain.predict(X) == Y).mean()
     assert weighted.score(X, flipped, sample_weight=~wrong) > weighted.score(X, flipped) + 0.15
-    assert weighted.leaderboard_.loc[1, "accuracy"] == pytest.approx(weighted.best_score_)
+    assert weighted.leaderboard(wide=True).loc[1, "accuracy"] == pytest.approx(weighted.best_score_)
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_study_is_resumed_with_its_weights_only(folder):
         with pytest.raises(automl.SettingError, match=says):
             make(3, study_name="s", **settings).fit(X, Y, sample_weight=weight)
     resumed = make(3, study_name="s", class_weight={"yes": 2}).fit(X, Y, sample_weight=2 * WEIGHT)
-    assert len(resumed.leaderboard_) == 3
+    assert resumed.leaderboard_.trial.count() == 3
     assert all(resumed.replay(number).same for number in range(3))
 
 

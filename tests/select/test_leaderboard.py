@@ -1,9 +1,10 @@
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
 from automl.records import Curve, SearchRecord, TrialRecord
-from automl.select import best_record, leaderboard, pareto_front, rank
+from automl.select import Baseline, best_record, leaderboard, pareto_front, rank
 
 
 def record(number, state, score, **more):
@@ -45,7 +46,7 @@ def test_rank_samples_like_pruned():
     assert (sampled.early, whole.early) == (True, False)
     assert [one.number for one in rank([*RECORDS, sampled])][5:8] == [20, 2, 7]
     assert best_record([*RECORDS, sampled, whole]).number == 21
-    assert leaderboard([sampled, whole])["epochs"].tolist() == [1, 0.25]
+    assert leaderboard([sampled, whole], wide=True)["epochs"].tolist() == [1, 0.25]
 
 
 def test_best_record_of_pruned_trials():
@@ -63,7 +64,7 @@ def test_leaderboard_columns():
                params={"model": "linear", "model.linear.hidden_layer_sizes": [4]}, seconds=1.5),
         record(3, "pruned", 0.9, curve=Curve(rungs=(1,), scores=(0.9,)), params={"model": "decision_tree"}),
     ]  # fmt: skip
-    table = leaderboard(records, {2: "run2", 4: None})
+    table = leaderboard(records, {2: "run2", 4: None}, wide=True)
     assert table.index.tolist() == [1, 2, 3]
     assert table.index.name == "rank"
     assert table["trial"].tolist() == [2, 3, 4]
@@ -76,6 +77,42 @@ def test_leaderboard_columns():
     assert table.loc[1, "run_id"] == "run2"
     assert table["run_id"].isna().tolist() == [False, True, True]
     assert leaderboard(records)["run_id"].isna().all()
+    names = ["trial", "state", "family", "score", "score_std", "seconds", "reason", "parameters", "repeats"]
+    assert leaderboard(records).columns.tolist() == [*names, "run_id"]
+    assert leaderboard(records, corrected=0.65).columns[4] == "corrected"
+    assert table.loc[3, "reason"] == "diverged"
+
+
+def test_leaderboard_counts_repeats():
+    first = record(1, "complete", 0.7)
+    board = leaderboard([record(0, "complete", 0.6), first, first.repeated(record(2, "complete", 0).spec),
+                         first.repeated(record(5, "complete", 0).spec)])  # fmt: skip
+    assert board["trial"].tolist() == [1, 0]
+    assert board["repeats"].tolist() == [2, 0]
+    alone = first.repeated(record(2, "complete", 0).spec)  # its original is in another study
+    assert leaderboard([alone])["trial"].tolist() == [2]
+
+
+def test_leaderboard_places_the_baseline():
+    board = leaderboard(RECORDS, baseline=Baseline(0.75, [0.7, 0.8], {"accuracy": 0.6}), wide=True)
+    assert board["trial"].astype(object).tolist()[:5] == [8, 3, 4, pd.NA, 1]
+    assert board.columns[-2:].tolist() == ["accuracy", "run_id"]
+    row = board.loc[4]
+    assert (row.state, row.family, row.score, row.accuracy) == ("baseline", "dummy", 0.75, 0.6)
+    assert row.score_std == pytest.approx(0.05)
+
+
+def test_leaderboard_shows_varied_parameters():
+    def tree(number, depth, leaves):
+        params = {"model": "linear", "model.linear.depth": depth, "model.linear.leaves": leaves,
+                  "model.linear.preprocess.numeric.scale": str(number)}  # fmt: skip
+        return record(number, "complete", 0.5, params=params)
+
+    assert leaderboard([tree(0, 2, 5), tree(1, 0.9996, 5)])["parameters"].tolist() == [
+        "depth=2",
+        "depth=0.9996",
+    ]
+    assert leaderboard([tree(0, 2, 5)])["parameters"].tolist() == ["depth=2 leaves=5"]
 
 
 def test_leaderboard_without_trials():
@@ -184,6 +221,8 @@ def test_best_record_prefers_feasible():
 
 
 def test_leaderboard_shows_front_and_excess():
+    board = leaderboard(POINTS, search=TWO, baseline=Baseline(0.8, [0.8]))
+    assert board["front"].tolist().count(True) == 4
     board = leaderboard(POINTS, search=TWO)
     assert board.columns[:6].tolist() == ["trial", "state", "family", "front", "score", "roc_auc"]
     assert board["front"].tolist() == [True] * 4 + [False] * 5
