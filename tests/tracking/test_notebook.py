@@ -55,9 +55,14 @@ def test_notebook_progress_updates_one_output(
 
 def test_notebook_progress_tells_an_interrupt(search: SearchRecord) -> None:
     handle = Handle()
-    with pytest.raises(KeyboardInterrupt), NotebookProgress(handle) as progress:
-        progress.started(search, None, 4)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with NotebookProgress(handle) as progress:
+            progress.started(search, None, 4)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert "interrupted" in handle.shown[-1]
 
 
