@@ -19,7 +19,7 @@ def test_summary_has_score_winner_families_figure_and_next_steps():
     for title in ("Best of each family", "Best trial: 3, lightgbm", "Next steps"):
         assert title in page.text
     rows = iter(page.cells)
-    assert [next(rows) for _ in range(10)][5:9] == ["lightgbm", "3", "0.8", "4"]
+    assert [next(rows) for _ in range(10)][5:9] == ["lightgbm", "3", "0.8", "3"]
     assert page.cells[page.cells.index("learning_rate") + 1] == "0.001"
     for text in ("0.8", "0.78", "corrected; 95 % interval 0.7 to 0.83"):
         assert text in page.text
