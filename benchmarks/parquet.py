@@ -142,7 +142,7 @@ def main():
     y = other.pop("y")
     print(json.dumps({
         "seconds": seconds, "stages": stages, "score": search.score(other, y), "family": search.best_trial_.family,
-        "trials": len(search.leaderboard_), "searched_rows": search._winner.facts.n_rows,
+        "trials": int(search.leaderboard_.trial.count()), "searched_rows": search._winner.facts.n_rows,
         "fitted_rows": search.fitted_rows_, "validation_score": search.best_score_,
     }))
     search.export("model" if not sample else "model-of-sample")

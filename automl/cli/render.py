@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-=======
 import math
-from collections.abc import Iterable, Mapping
->>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +32,9 @@ __all__ = [
     "show_warning",
 ]
 
-<<<<<<< HEAD
 _LINE_SECONDS = 10.0  # between two lines of progress
-_WHOLE = ("complete", "ensemble")  # states of rows that are not dimmed
-=======
 _WHOLE = ("complete", "ensemble", "baseline")  # states of rows that are not dimmed
 _DIGITS = 5  # of scores
->>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
 
 console = Console()
 

@@ -10,6 +10,7 @@ import typer
 
 from automl.cli.options import Storage, TrackingUri, Trust
 from automl.cli.render import (
+from automl.errors import Fault, SettingError, nearest
     check_output,
     console,
     corrected_line,
@@ -45,7 +46,7 @@ def leaderboard(
     Each distinct configuration is one row. Failed trials show their reason in place of the parameters.
     """
     from automl.search import study_leaderboard
-    from automl.study import load_study, read_corrected
+    from automl.study import load_study, read_corrected, read_search
 
     check_output(output)
     found = load_study(study, storage)
@@ -53,11 +54,7 @@ def leaderboard(
     if table.empty:
         say(f"{found.study_name}: no trial has ended yet")
         return
-<<<<<<< HEAD
     facts = read_search(found)
-    table = rank(records, search=facts, ensemble=read_ensemble(found))
-    corrected = read_corrected(found)
-=======
     if family is not None:
         families = sorted(set(table.family) - {"ensemble"})
         if family not in families:
@@ -65,7 +62,6 @@ def leaderboard(
                 Fault("--family", "must have a trial in the study", f'"{family}"', nearest(family, families))
             )
         table = table[table.family == family]
->>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
     if output is not None:
         table.to_csv(output)
         say(f"{len(table)} rows written to {output}")

@@ -265,14 +265,8 @@ def _search(
 
     if output is not None:
         check_new_folder(output)
-<<<<<<< HEAD
     found = Search(**settings).fit(file, target, groups=groups, sample_weight=sample_weight)
-    console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name, brief=True))
-=======
-    X, y = read_table(file, target=target)
-    found = Search(**settings).fit(X, y, groups=groups, sample_weight=sample_weight)
     console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name))
->>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
     if found.corrected_score_ is not None:
         say(corrected_line(vars(found.corrected_score_)))
     facts = read_search(found.study_)

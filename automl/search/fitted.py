@@ -22,20 +22,13 @@ from automl.search.evaluating import evaluation
 from automl.search.explaining import explained
 from automl.search.family_models import best_of_families, with_test_scores
 from automl.search.finish import Winner
-<<<<<<< HEAD
 from automl.search.full_fit import FullFit
-from automl.search.replay import Replay, replay_number
-from automl.select import CorrectedScore, OutOfFold, pareto_front
-from automl.study import Study, read_records
-from automl.table import Block, RowBlocks
-from automl.tracking import NullProgress, Progress
-=======
 from automl.search.refit import trial_pipeline
 from automl.search.replay import Replay, find_trial, replay_number
 from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
 from automl.study import Study, read_records
+from automl.table import Block, RowBlocks
 from automl.tracking import NullProgress, open_progress
->>>>>>> 1bc00da (search: distinct boards, baseline, notebook views)
 
 if TYPE_CHECKING:
     import pandas as pd
