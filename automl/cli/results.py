@@ -10,7 +10,6 @@ import typer
 
 from automl.cli.options import Storage, TrackingUri, Trust
 from automl.cli.render import (
-from automl.errors import Fault, SettingError, nearest
     check_output,
     console,
     corrected_line,
@@ -19,6 +18,7 @@ from automl.errors import Fault, SettingError, nearest
     sample_line,
     say,
 )
+from automl.errors import Fault, SettingError, nearest
 
 __all__ = ["export", "leaderboard", "predict"]
 
