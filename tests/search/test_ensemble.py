@@ -208,6 +208,21 @@ def test_ensemble_is_within_the_limits_of_the_space(folder):
     assert not hasattr(search(space=tight, storage=optuna.storages.InMemoryStorage()), "ensemble_")
 
 
+def test_ensemble_is_as_fast_as_the_space_demands(folder, monkeypatch):
+    measured = []
+
+    def slow(predict):
+        predict()
+        measured.append(9.0 - 4.0 * len(measured))
+        return measured[-1]
+
+    monkeypatch.setattr("automl.search.ensembling.seconds_for", slow)
+    found = search(space={**SPACE, "constraints": {"predict_seconds": 6.0}})
+    assert measured == [9.0, 5.0]  # the lightest member was dropped
+    weights = read_ensemble(found.study_).members
+    assert len(weights) == len(found.ensemble_.members_) >= 2
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_ensemble_is_the_same_for_two_jobs_and_after_kill_and_resume(folder):
