@@ -375,6 +375,11 @@ class SearchRecord(_Record):
     sample_rows: int = 0
 
     @property
+    def rows_searched(self) -> str:
+        """The rows that trials are trained and scored on, as text: a sample says of how many rows it is."""
+        return f"{self.n_rows:,} of {self.table_rows:,}" if self.table_rows else f"{self.n_rows:,}"
+
+    @property
     def several(self) -> bool:
         """Whether there are several objectives."""
         return len(self.directions) > 1

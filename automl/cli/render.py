@@ -162,7 +162,7 @@ def sample_line(facts: SearchRecord) -> str:
     """Return a line about the rows that the scores of a search in a sample are of; empty without a sample."""
     if not facts.sample_rows:
         return ""
-    return f"scores are of a sample: {facts.n_rows:,} of {facts.table_rows:,} rows were searched"
+    return f"scores are of a sample: {facts.rows_searched} rows were searched"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from statistics import pstdev
 
 from automl.errors import without_passwords
-from automl.records import TrialRecord
+from automl.records import SearchRecord, TrialRecord
 from automl.report import column_figures, parameter_figures, prediction_figures, trial_figures
 from automl.report.page import Fact, Page, Part, Section, Table, render
 from automl.report.results import StudyResults
@@ -38,7 +38,7 @@ def report_page(results: StudyResults) -> Page:
         title=f"{facts.target}: report of {facts.study_name}",
         subtitle=f"Written {datetime.now():%d %B %Y, %H:%M} by automl {__version__}.",
         summary=f"This search looked for a model that predicts {facts.target} ({_TASKS[facts.task]}) from "
-        f"{facts.n_columns} columns of a table with {facts.n_rows:,} rows.",
+        f"{facts.n_columns} columns of a table with {facts.n_rows:,} rows{_sampled(facts)}.",
         facts=[
             *best_facts(results),
             Fact("Trials", str(len(results.records)), states),
@@ -242,13 +242,17 @@ def _search_parts(results: StudyResults) -> Iterator[Part]:
         )
 
 
+def _sampled(facts: SearchRecord) -> str:
+    return f", a sample of {facts.table_rows:,}" if facts.table_rows else ""
+
+
 def _data_parts(results: StudyResults) -> Iterator[Part]:
     facts = results.facts
     rows = [
         ["target", facts.target],
         ["task", facts.task],
         ["table", facts.file or "made in memory"],
-        ["rows", f"{facts.n_rows:,}"],
+        ["rows", facts.rows_searched],
         ["columns used", str(facts.n_columns)],
         ["split", f"{facts.n_folds} folds" if facts.n_folds > 1 else "one holdout"],
         ["objectives", facts.scoring],

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +157,22 @@ class _FullFit:
         """Return the seconds that a row takes to be read and prepared, measured on the first block."""
         start = time.perf_counter()
         block = next(self._blocks())
-        self.pipeline[:-1].transform(block.frame)
+        self._prepare(block)
         return (time.perf_counter() - start) / len(block.frame)
+
+    def _prepare(self, block: Block) -> Array:
+        """Return the prepared matrix of a block.
+
+        Raises
+        ------
+        TableError
+            If values are not those of a column's type; the message names the row group.
+        """
+        try:
+            names = list(self.plan.columns.get_feature_names_out())
+            return np.asarray(self.pipeline[:-1].transform(block.frame[names]), dtype=np.float32)
+        except TableError as error:
+            raise error.within(block.place) from error
 
     def _blocks(self) -> Iterator[Block]:
         names = list(self.plan.columns.get_feature_names_out())
@@ -218,11 +232,8 @@ class _FullFit:
             if not len(rows):
                 continue
             frame = frame.iloc[rows]
+            X = self._prepare(replace(block, frame=frame))
             weight = None if not name else frame[name].to_numpy(dtype=float)
             if len(by_class):
                 weight = by_class[y] * (1.0 if weight is None else weight)
-            try:
-                X = self.pipeline[:-1].transform(frame[list(self.plan.columns.get_feature_names_out())])
-            except TableError as error:
-                raise error.within(block.place) from error
             yield X, y.astype(of_codes, copy=False), weight

@@ -37,7 +37,7 @@ _CELL = 8  # bytes of a typed value
 _SAMPLE_SHARE = 0.5  # of the room; the fit of all rows needs the rest
 _MAX_ROWS = 500_000  # of a sample: more rows make trials slower, and the choice hardly better
 _MIN_ROWS = 2_000
-_CELLS_PER_SECOND = 200_000  # of a sample, for each second of the time limit
+_CELLS_PER_SECOND = 20_000  # of a sample, for each second of the time limit
 _MEMORY_SHARE = 0.5  # of the machine's memory that a table may need
 
 

@@ -131,11 +131,10 @@ class Progress:
         record = self._record
         if record is None:
             return "search"
-        sampled = f" of {record.table_rows:,}" if record.table_rows else ""
         task = f"{record.task}, positive: {record.positive_class}" if record.positive_class else record.task
         return (
             f"{record.study_name}: {record.target} ({task}), {record.scoring}, "
-            f"{record.n_rows:,}{sampled} rows, {record.n_folds} folds"
+            f"{record.rows_searched} rows, {record.n_folds} folds"
         )
 
     def _clock(self) -> str:

@@ -112,7 +112,7 @@ def search_run(record: SearchRecord, params: Mapping[str, Any], above: str | Non
     )
     note = (
         f"Search for **{record.target}** ({task}), ranked by `{record.scoring}`, "
-        f"space `{record.space}`, {record.n_rows:,} rows, {record.n_columns:,} columns, "
+        f"space `{record.space}`, {record.rows_searched} rows, {record.n_columns:,} columns, "
         f"{record.n_folds} folds."
     )
     return RunContent(
