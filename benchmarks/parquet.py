@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -115,7 +115,7 @@ def measure(rows: int) -> dict[str, Any]:
 
 
 SEARCH = """
-import json, os, sys, time, warnings
+import json, shutil, sys, time
 import pandas as pd
 import automl
 from automl.tracking import Progress
@@ -145,12 +145,14 @@ def main():
         "trials": int(search.leaderboard_.trial.count()), "searched_rows": search._winner.facts.n_rows,
         "fitted_rows": search.fitted_rows_, "validation_score": search.best_score_,
     }))
-    search.export("model" if not sample else "model-of-sample")
+    if not sample:
+        shutil.rmtree("model", ignore_errors=True)
+        search.export("model")
 
 if __name__ == "__main__":
     main()
 """
-PREDICT = "import sys; from automl.cli import main; sys.exit(main(sys.argv[1:]))"
+PREDICT = "import sys; from automl.cli import main; sys.argv[0] = 'automl'; main()"
 
 
 def write_curved(path: Path, rows: int, seed: int) -> None:
@@ -198,9 +200,9 @@ def resident(pid: int) -> int:
 
 def measure_search(
     rows: int, memory_limit: str, timeout: float, folder: Path, parts: list[str]
-) -> list[dict[str, Any]]:
-    """Write the file unless it is there, and search, search a sample, or predict."""
-    file, held_out, found = folder / "large.parquet", folder / "held-out.parquet", []
+) -> Iterator[dict[str, Any]]:
+    """Write the file unless it is there, and search, search a sample, or predict; yield the results."""
+    file, held_out = folder / "large.parquet", folder / "held-out.parquet"
     if not file.exists():
         write_curved(folder / "part", rows, seed=0)
         write_curved(held_out, SAMPLE, seed=1)
@@ -211,15 +213,14 @@ def measure_search(
                 [sys.executable, "-c", PREDICT, "predict", "model", str(file), "-o", "predictions.parquet"],
                 folder,
             )
-            found.append({"case": part, "rows": rows, "peak_gb": peak, "seconds": seconds})
+            yield {"case": part, "rows": rows, "peak_gb": peak, "seconds": seconds}
             continue
         given = json.dumps(
             [str(file), str(held_out), SAMPLE if part == "sample" else 0, timeout, memory_limit]
         )
         (folder / "search.py").write_text(SEARCH)
         said, peak, _ = watched([sys.executable, "search.py", given], folder)
-        found.append({"case": part, "rows": rows, "peak_gb": peak, "limit": memory_limit, **json.loads(said)})
-    return found
+        yield {"case": part, "rows": rows, "peak_gb": peak, "limit": memory_limit, **json.loads(said)}
 
 
 def main() -> None:
