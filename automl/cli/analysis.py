@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from automl.cli.options import Storage, TrackingUri, Trust
-from automl.cli.render import check_output, say
+from automl.cli.render import check_output, say, show_table
 from automl.errors import Fault, SettingError
 
-__all__ = ["evaluate", "report"]
+__all__ = ["compare", "evaluate", "report"]
 
-StudyName = Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")]
+StudyName = Annotated[
+    str | None,
+    typer.Argument(help="The study's name, or the MLflow run of a search.", show_default="the newest"),
+]
 
 
 def report(
@@ -28,10 +31,39 @@ def report(
     The report is also logged as an artifact of the search's MLflow run. Give --storage and --tracking-uri if the
     search had them.
     """
-    from automl.search import report_study
+    from automl.search import find_study, report_study
 
     check_output(output)
-    say(f"report written to {report_study(study, output, storage=storage, tracking_uri=tracking_uri)}")
+    name = find_study(study, storage, tracking_uri).study_name
+    say(f"report written to {report_study(name, output, storage=storage, tracking_uri=tracking_uri)}")
+
+
+def compare(
+    studies: Annotated[
+        list[str], typer.Argument(help="Two or more studies, or MLflow runs of searches.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write an HTML page.", show_default=False)
+    ] = None,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Compare searches: scores on the same folds, settings that differ, and changes of the space.
+
+    The page of --output also has the progress of all searches in one figure.
+    """
+    from automl.search import compare as compared
+
+    check_output(output)
+    found = compared(studies, storage=storage, tracking_uri=tracking_uri)
+    show_table(found.table.heads, found.table.rows, "Scores", found.table.numbers)
+    if found.changed.rows:
+        show_table(found.changed.heads, found.changed.rows, "Settings that differ")
+    for name, text in found.changes.items():
+        if text:
+            say(f"space, from {studies[0]} to {name}:\n{text}")
+    if output is not None:
+        say(f"comparison written to {found.write(output)}")
 
 
 def evaluate(

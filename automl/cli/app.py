@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from automl import __version__
-from automl.cli.analysis import evaluate, report
+from automl.cli.analysis import compare, evaluate, report
 from automl.cli.render import complain, show_warning
 from automl.cli.results import export, leaderboard, predict
 from automl.cli.search import repair, replay, resume, search, sync
@@ -31,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, resume, sync, repair, replay, leaderboard, report, evaluate, export, predict, ui):
+for command in (
+    search,
+    resume,
+    sync,
+    repair,
+    replay,
+    leaderboard,
+    report,
+    compare,
+    evaluate,
+    export,
+    predict,
+    ui,
+):
     app.command()(command)
 app.add_typer(spaces_app, name="spaces")
 

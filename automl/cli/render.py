@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ __all__ = [
     "row_progress",
     "sample_line",
     "say",
+    "show_table",
     "show_warning",
 ]
 
@@ -117,6 +118,18 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str) -> Table:
     shown.caption = Text("\n".join(captions))
     shown.caption_justify = "left"
     return shown
+
+
+def show_table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]], title: str, numbers: Collection[int] = ()
+) -> None:
+    """Print a table; long cells are folded."""
+    shown = Table(title=Text(title, style="table.title"), title_justify="left", box=box.SIMPLE_HEAD)
+    for place, head in enumerate(heads):
+        shown.add_column(Text(head), justify="right" if place in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(str(cell)) for cell in row))
+    console.print(shown)
 
 
 def aligned(values: Iterable[float]) -> list[str]:

@@ -5,6 +5,7 @@ from automl.explain.explanation import Explanation, explain, worst_rows
 from automl.explain.importance import column_groups, permutation_importance
 from automl.explain.parameters import coefficients, raw_column, tree_importances
 from automl.explain.rows import Part
+from automl.explain.shapley import row_contributions
 
 __all__ = [
     "Effect",
@@ -16,6 +17,7 @@ __all__ = [
     "explain",
     "permutation_importance",
     "raw_column",
+    "row_contributions",
     "tree_importances",
     "worst_rows",
 ]

@@ -5,6 +5,7 @@ from automl.search.analysis import report_study, study_leaderboard
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers
 from automl.search.cohort_run import CohortRun
+from automl.search.comparing import Comparison, compare, find_study
 from automl.search.estimator import Search
 from automl.search.evaluating import evaluate_model
 from automl.search.loop import Loop
@@ -18,13 +19,16 @@ __all__ = [
     "Admission",
     "Budget",
     "CohortRun",
+    "Comparison",
     "Loop",
     "Observers",
     "Plan",
     "Replay",
     "Search",
     "SearchSpec",
+    "compare",
     "evaluate_model",
+    "find_study",
     "make_plan",
     "make_spec",
     "replay_run",

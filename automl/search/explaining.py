@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from automl.explain import Explanation, Part
 
-__all__ = ["explained", "fold_parts", "new_part"]
+__all__ = ["explained", "explained_row", "fold_parts", "new_part"]
 
 _SHARE = 0.5  # of the time for the models of the folds
 
@@ -84,6 +84,29 @@ def explained(
         seed=winner.facts.random_state,
         progress=progress,
     )
+
+
+def explained_row(winner: Winner, members: Sequence[Member], X: Any, *, n_background: int) -> pd.DataFrame:
+    """Return the contributions of raw columns to the prediction of one row; see `row_contributions`.
+
+    Parameters
+    ----------
+    winner : Winner
+        The table, of which rows are sampled as the background.
+    members : sequence of (steps, weight)
+        Fitted steps behind the typed columns.
+    X : table
+        One row.
+    n_background : int
+        Rows of the background.
+    """
+    from automl.explain import row_contributions
+
+    plan, seed = winner.plan, winner.facts.random_state
+    classes = None if plan.target.classes is None else tuple(plan.target.classes.tolist())
+    background = plan.frame.sample(min(n_background, len(plan.frame)), random_state=seed)
+    predict = _predictor(members, plan.target)
+    return row_contributions(predict, plan.columns.transform(X), background, classes=classes, seed=seed)
 
 
 def fold_parts(

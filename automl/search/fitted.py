@@ -19,7 +19,7 @@ from automl.export import What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.evaluating import evaluation
-from automl.search.explaining import explained
+from automl.search.explaining import explained, explained_row
 from automl.search.family_models import best_of_families, with_test_scores
 from automl.search.finish import Winner
 from automl.search.full_fit import FullFit
@@ -228,6 +228,30 @@ class FittedSearch(BaseEstimator):
                 progress=progress.stage,
             )
         return self.explanation_
+
+    def explain_row(self, X: Any, *, what: What = "auto", n_background: int = 50) -> pd.DataFrame:
+        """Return how much each raw column moves the prediction of one row, by SHAP; needs the extra ``shap``.
+
+        Parameters
+        ----------
+        X : table
+            One row, such as ``X.iloc[[7]]``.
+        what : {"auto", "best", "ensemble"}
+            The model that `predict` uses, the best pipeline, or the ensemble.
+        n_background : int
+            Rows of the search whose values stand in for those of the row.
+
+        Returns
+        -------
+        DataFrame
+            ``value`` and ``contribution`` of each column, largest first. They and ``attrs["mean"]`` sum to the
+            prediction: a number, or the probability of the second class. More classes have a column each.
+        """
+        model = self._model(what)
+        members = [(self.best_estimator_[1:], 1.0)]
+        if hasattr(model, "members_"):
+            members = list(zip(model.members_, model.weights_, strict=True))
+        return explained_row(self._winner, members, X, n_background=n_background)
 
     def _html_summary(self) -> str:
         """Return the results as HTML for a notebook; empty before a search has ended."""

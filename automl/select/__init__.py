@@ -5,6 +5,7 @@ from automl.select.corrected import CorrectedScore, corrected_score
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
 from automl.select.leaderboard import leaderboard
 from automl.select.out_of_fold import OutOfFold, put_predictions, save_predictions, take_predictions
+from automl.select.paired import paired_interval
 from automl.select.ranking import best_record, describe_violations, pareto_front, rank
 from automl.select.readable import last_line, params_texts, short_value
 
@@ -21,6 +22,7 @@ __all__ = [
     "describe_violations",
     "last_line",
     "leaderboard",
+    "paired_interval",
     "params_texts",
     "pareto_front",
     "rank",

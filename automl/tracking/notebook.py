@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from html import escape
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,9 +47,7 @@ class NotebookProgress(Progress):
         self._shown = ""
 
     def __enter__(self) -> Self:
-        display = self._display
-        if display is None:
-            from IPython.display import display
+        display = self._display or import_module("IPython.display").display
         self._shown = self.html()
         self._handle = display(_Html(self._shown), display_id=True)
         self._thread.start()

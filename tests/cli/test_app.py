@@ -272,6 +272,7 @@ def test_help_lists_all_commands(run):
         "leaderboard",
         "report",
         "evaluate",
+        "compare",
         "export",
         "predict",
         "ui",
