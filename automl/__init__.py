@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from automl.export import load_model, predict_file
     from automl.families import load_space
+    from automl.persistence import trusted_types
     from automl.search import Search
     from automl.space import Branch, Choice, Float, Int, Space
     from automl.table import read_table
@@ -45,6 +46,7 @@ __all__ = [
     "load_space",
     "predict_file",
     "read_table",
+    "trusted_types",
 ]
 
 _HOMES = {
@@ -65,15 +67,18 @@ _HOMES = {
     "load_space": "automl.families",
     "predict_file": "automl.export",
     "read_table": "automl.table",
+    "trusted_types": "automl.persistence",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'automl' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers would accept any name of a module with __getattr__
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'automl' has no attribute {name!r}")
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -13,13 +13,13 @@ PUBLIC = {
     "automl": [
         "AutomlError", "Branch", "Choice", "Float", "InputError", "Int", "NoModelError", "Search",
         "SettingError", "Space", "SpaceError", "StoreError", "TableError", "__version__", "load_model", "load_space",
-        "read_table",
+        "read_table", "trusted_types",
     ],
     "automl.descent": [
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "INPUT_LAYERS", "LOSSES", "NORMALIZATIONS",
         "OPTIMIZERS", "PARAMETERS", "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier",
         "GradientDescentRegressor", "ParquetMatrix", "Snapshot", "TrainConfig", "Training", "from_configuration",
-        "parameters",
+        "network_layers", "parameters",
     ],
 }  # fmt: skip
 

@@ -77,21 +77,28 @@ def export(
     run_id: Annotated[
         str, typer.Argument(help="MLflow run of the search, or of its best trial.", show_default=False)
     ],
-    folder: Annotated[Path, typer.Argument(help="Where to write the model.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write the model: a folder, for ONNX a file.", show_default=False)
+    ],
     what: Annotated[
         Literal["auto", "best", "ensemble"],
         typer.Option(help="The model that the search chose, its best pipeline, or its ensemble."),
     ] = "auto",
+    model_format: Annotated[
+        Literal["mlflow", "onnx"], typer.Option("--format", help="An MLflow model folder, or an ONNX file.")
+    ] = "mlflow",
     tracking_uri: TrackingUri = None,
     trust: Trust = None,
 ) -> None:
     """Write the model of a search to FOLDER.
 
-    The folder is an MLflow model, which automl predict, automl.load_model and MLflow load.
+    The folder is an MLflow model, which automl predict, automl.load_model and MLflow load. --format onnx writes a file
+    for onnxruntime, if every step of the pipeline has a form in ONNX.
     """
     from automl.export import export_run
 
-    say(f"model written to {export_run(run_id, folder, tracking_uri, what, trust or ())}")
+    written = export_run(run_id, folder, tracking_uri, what, trust or (), model_format)
+    say(f"model written to {written}")
 
 
 def predict(

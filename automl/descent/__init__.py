@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_configuration, parameters
 from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
+from automl.descent.network import network_layers
 from automl.descent.optimizers import OPTIMIZERS
 from automl.descent.records import Failure, Snapshot
 from automl.descent.schedules import SCHEDULES
@@ -39,14 +40,17 @@ __all__ = [
     "Snapshot",
     "Training",
     "from_configuration",
+    "network_layers",
     "parameters",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # scikit-learn takes a second to import, and training cohorts does not need it
-    if name in ("ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"):
-        from automl.descent import sklearn
+if not TYPE_CHECKING:  # type checkers would accept any name of a module with __getattr__
 
-        return getattr(sklearn, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # scikit-learn takes a second to import, and training cohorts does not need it
+        if name in ("ESTIMATOR_PARAMETERS", "GradientDescentClassifier", "GradientDescentRegressor"):
+            from automl.descent import sklearn
+
+            return getattr(sklearn, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

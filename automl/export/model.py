@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.export.folder import read_metadata, skops_path, warn_of_other_versions
+from automl.export.onnx import save_onnx
 from automl.persistence import load_skops
 from automl.tracking import fetch_model, find_model, read_example, write_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["What", "check_new_folder", "export_run", "load_model", "model_metadata", "save_model"]
+__all__ = [
+    "ModelFormat",
+    "What",
+    "check_new_folder",
+    "export_run",
+    "load_model",
+    "model_metadata",
+    "save_model",
+]
 
 What = Literal["auto", "best", "ensemble"]
+ModelFormat = Literal["mlflow", "onnx"]
 
 
 def check_new_folder(path: str | Path) -> None:
@@ -88,8 +98,9 @@ def export_run(
     tracking_uri: str | None = None,
     what: What = "auto",
     trusted: Sequence[str] = (),
+    format: ModelFormat = "mlflow",
 ) -> Path:
-    """Copy the model of a search from its tracking store to a folder.
+    """Copy the model of a search from its tracking store to a folder, or write it as an ONNX file.
 
     Parameters
     ----------
@@ -102,7 +113,9 @@ def export_run(
     what : {"auto", "best", "ensemble"}
         The model that the search predicts with, its best pipeline, or its ensemble.
     trusted : sequence of str
-        As in `load_model`; used to take the best pipeline out of an ensemble.
+        As in `load_model`; used to take the best pipeline out of an ensemble, and for ONNX.
+    format : {"mlflow", "onnx"}
+        The form of the model; ``path`` is a new file for ONNX.
 
     Returns
     -------
@@ -118,6 +131,11 @@ def export_run(
     StoreError
         If there is no such store, or the folder cannot be written.
     """
+    if format == "onnx":
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = export_run(run_id, Path(scratch) / "model", tracking_uri, what, trusted)
+            model, metadata = load_model(folder, trusted=trusted), model_metadata(folder)
+            return save_onnx(model, path, read_example(folder), metadata)
     model_uri = find_model(run_id, tracking_uri)
     with _whole(Path(path)) as folder, tempfile.TemporaryDirectory() as scratch:
         fetched = fetch_model(model_uri, Path(scratch), tracking_uri)

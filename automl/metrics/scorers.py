@@ -154,7 +154,8 @@ def metric_for(
 
 
 def _unsuitable(name: str, task: str, error: str) -> SettingError:
-    rule, came = f"must be able to score a {task} target", f'"{name}", which says: {error}'
+    more = " of continuous numbers" if task == "regression" else ""
+    rule, came = f"must be able to score a {task} target{more}", f'"{name}", which says: {error}'
     return SettingError(
         Fault("scoring", rule, came, f'Leave it out for "{DEFAULT_SCORING[task]}", or name another.')
     )

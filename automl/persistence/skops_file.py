@@ -14,12 +14,31 @@ from automl.persistence.known_types import KNOWN_TYPES
 from automl.persistence.moved import MOVED
 from automl.persistence.trees import check_trees
 
-__all__ = ["load_skops", "needed_types"]
+__all__ = ["load_skops", "needed_types", "trusted_types"]
 
 _SCHEMA = "schema.json"
 # A file must not unpack to more than this many times its size: skops compresses nothing by default.
 _MAX_RATIO = 100
 _MIN_LIMIT = 1 << 26  # bytes that any file may unpack to
+
+
+def trusted_types() -> list[str]:
+    """Return the types that models of searches may hold, for loaders and writers of skops files by others.
+
+    LightGBM, CatBoost and XGBoost are among them. Functions are not, and no type that runs code of a file.
+
+    Returns
+    -------
+    list of str
+        Full names.
+
+    Examples
+    --------
+    In a run of your own::
+
+        mlflow.sklearn.log_model(search.best_estimator_, skops_trusted_types=automl.trusted_types())
+    """
+    return sorted(KNOWN_TYPES)
 
 
 def needed_types(file: Path | BinaryIO, trusted: Sequence[str] = ()) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
@@ -94,9 +95,9 @@ class Search(FittedSearch):
         processes are searching the study, this one joins them, and ``n_trials`` counts the trials of all. With False
         an existing study is an error.
     storage : str, path, optuna storage or None, default=None
-        Where the study is kept. None is ``mlruns/studies/NAME.journal``. A path is a journal file, a URL a database:
-        ``sqlite:///FILE`` or, with ``pip install 'automl-orchestrator[postgres]'``,
-        ``postgresql://USER:PASSWORD@HOST/NAME``.
+        Where the study is kept. None is ``mlruns/studies/NAME.journal``. A path is an SQLite file if it ends in
+        ``.db``, else a journal file. A URL is a database: ``sqlite:///FILE`` or, with
+        ``pip install 'automl-orchestrator[postgres]'``, ``postgresql://USER:PASSWORD@HOST/NAME``.
     sampler : str, optuna sampler or None, default=None
         ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object. ``grid:3`` takes
         three values of each range.
@@ -172,6 +173,8 @@ class Search(FittedSearch):
         Names of the columns.
     n_features_in_ : int
         Number of columns.
+    cv_results_, best_index_, n_splits_, multimetric_, refit_time_
+        As those of scikit-learn's searches.
 
     Raises
     ------
@@ -319,7 +322,9 @@ class Search(FittedSearch):
                     self._keep(winner, run.records)
                     self.out_of_fold_ = run.out_of_fold
                     if self.refit:
+                        started = perf_counter()
                         self._keep_refit(run.refit(winner, large))
+                        self.refit_time_ = perf_counter() - started
                         self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
                         if (uri := run.log_model(winner, self._model())) is not None:
                             self.model_uri_ = uri
@@ -346,7 +351,7 @@ class Search(FittedSearch):
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         tags.target_tags.required = True
         inputs = tags.input_tags
-        inputs.allow_nan = inputs.string = inputs.categorical = True
+        inputs.allow_nan = inputs.string = inputs.categorical = inputs.sparse = True
         return tags
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from automl.errors import NoModelError, SettingError, StoreError
-from automl.export import save_model
+from automl.errors import Fault, NoModelError, SettingError, StoreError
+from automl.export import ModelFormat, save_model, save_onnx
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.ensembling import Ensemble, fit_ensemble
 from automl.search.evaluating import predictions_of
@@ -83,8 +83,13 @@ class Winner:
         target = self.plan.target
         return self.plan.objectives.metric(target.encode(y), predictions_of(pipeline, X, target), weight)
 
-    def save(self, model: Any, path: str | Path) -> Path:
-        """Write a fitted model as a folder; raise SettingError if the folder is not empty."""
+    def save(self, model: Any, path: str | Path, format: ModelFormat = "mlflow") -> Path:
+        """Write a fitted model as a folder, which must be empty, or as an ONNX file."""
+        if format not in get_args(ModelFormat):
+            rule = f"must be one of {', '.join(get_args(ModelFormat))}"
+            raise SettingError(Fault("format", rule, repr(format)))
+        if format == "onnx":
+            return save_onnx(model, path, self.plan.example, self._metadata(model))
         return save_model(model, path, self.plan.example, self._metadata(model), trusted=self._trusted(model))
 
     def log(self, model: Any, tracker: Tracker) -> str | None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, NoModelError, SettingError
-from automl.export import What
+from automl.export import ModelFormat, What
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions, write_report
 from automl.search.evaluating import evaluation
@@ -25,10 +25,11 @@ from automl.search.finish import Winner
 from automl.search.full_fit import FullFit
 from automl.search.refit import trial_pipeline
 from automl.search.replay import Replay, find_trial, replay_number
+from automl.search.sklearn_results import SearchResults
 from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
 from automl.study import Study, read_records
 from automl.table import Block, RowBlocks
-from automl.tracking import NullProgress, open_progress
+from automl.tracking import NullProgress, no_autologging, open_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,23 +43,27 @@ __all__ = ["FittedSearch"]
 _KEPT = ("_winner", "_records", "_run_ids")
 
 
-def _model_has(method: str) -> Callable[[FittedSearch], bool]:
+def _model_has(*methods: str) -> Callable[[FittedSearch], bool]:
+    """Return a check of whether the model has one of the methods; before ``fit``, a classifier has the first."""
+
     def has(search: FittedSearch) -> bool:
-        return hasattr(getattr(search, "ensemble_", getattr(search, "best_estimator_", None)), method)
+        model = getattr(search, "ensemble_", getattr(search, "best_estimator_", None))
+        if model is None and search.refit and not hasattr(search, "best_trial_"):
+            return methods[-1] == "predict_proba" and is_classifier(search)
+        return any(hasattr(model, method) for method in methods)
 
     return has
 
 
-class FittedSearch(BaseEstimator):
+class FittedSearch(SearchResults):
     """The methods of `Search` that need a finished search; `Search` adds the settings and ``fit``."""
 
-    _winner: Winner
-    _records: tuple[TrialRecord, ...]
     _run_ids: dict[int, str | None]
     corrected_score_: CorrectedScore | None
     out_of_fold_: OutOfFold
     progress: bool
     random_state: int
+    refit: bool
     storage: Any
     study_: Study
     tracking_uri: str | None
@@ -76,6 +81,14 @@ class FittedSearch(BaseEstimator):
         """Return class probabilities, shape (n, n_classes), in the order of ``classes_``."""
         return self._predicted("predict_proba", X)
 
+    @available_if(_model_has("predict_log_proba", "predict_proba"))
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return logarithms of the class probabilities, shape (n, n_classes)."""
+        if hasattr(self._model(), "predict_log_proba"):
+            return self._predicted("predict_log_proba", X)
+        with np.errstate(divide="ignore"):  # the logarithm of 0
+            return np.log(self.predict_proba(X))
+
     @available_if(_model_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
         """Return decision scores, shape (n,) or (n, n_classes)."""
@@ -85,6 +98,7 @@ class FittedSearch(BaseEstimator):
         """Return the score of the ensemble, or of the best pipeline without one, on other rows, by ``scoring``."""
         return self._winner.score(self._model(), X, y, sample_weight)
 
+    @no_autologging()
     def evaluate(self, X: Any, y: Any, *, families: bool = False, sample_weight: Any = None) -> pd.DataFrame:
         """Return the score and all metrics of the task on other rows, for the best pipeline and the ensemble.
 
@@ -187,6 +201,7 @@ class FittedSearch(BaseEstimator):
         check_is_fitted(self, "best_trial_")
         return write_report(self._results(), path)
 
+    @no_autologging()
     def explain(
         self, X: Any = None, y: Any = None, *, what: What = "auto", top: int = 4, timeout: float = 60
     ) -> Explanation:
@@ -273,6 +288,7 @@ class FittedSearch(BaseEstimator):
             storage=self.storage,
         )
 
+    @no_autologging()
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone, and compare the scores.
 
@@ -290,36 +306,40 @@ class FittedSearch(BaseEstimator):
         context = self._winner.plan.worker_context(self._winner.facts)
         return replay_number(context, read_records(self.study_), number)
 
-    def export(self, path: str | Path, what: What = "auto") -> Path:
-        """Write the model as an MLflow model folder, which `automl.load_model` and MLflow load.
+    def export(self, path: str | Path, what: What = "auto", *, format: ModelFormat = "mlflow") -> Path:
+        """Write the model as an MLflow model folder, which `automl.load_model` and MLflow load, or as an ONNX file.
 
         Parameters
         ----------
         path : str or Path
-            A folder that does not exist, or is empty.
+            A folder that does not exist, or is empty; for ONNX a new file.
         what : {"auto", "best", "ensemble"}
             The model that `predict` uses, the best pipeline, or the ensemble.
+
+        format : {"mlflow", "onnx"}
+            ONNX needs ``pip install 'automl-orchestrator[onnx]'``. Its inputs are the columns, each of shape (n, 1):
+            float64 for numbers, text for categories.
 
         Returns
         -------
         Path
-            The folder.
+            The folder or the file.
 
         Raises
         ------
         SettingError
-            If the folder is not empty, or ``what`` is another word.
+            If the folder is not empty, a word is unknown, or a step of the pipeline has no form in ONNX.
         NoModelError
             If there is no ensemble.
         """
-        return self._winner.save(self._model(what), path)
+        return self._winner.save(self._model(what), path, format)
 
     def _predicted(self, method: str, X: Any) -> Any:
         """Call a method of the model; a table without rows gives an empty array of the right shape."""
         predict = getattr(self._model(), method)
         if isinstance(X, str | PathLike):
             return np.concatenate([self._predicted(method, block.frame) for block in self._blocks(X)])
-        if np.shape(X)[:1] != (0,):
+        if getattr(X, "shape", None) is None or tuple(X.shape[:1]) != (0,):
             return predict(X)
         return predict(self._winner.plan.example)[:0]
 

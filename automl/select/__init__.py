@@ -2,6 +2,7 @@
 
 from automl.select.baseline import Baseline, baseline_of, baseline_predictions
 from automl.select.corrected import CorrectedScore, corrected_score
+from automl.select.cv_results import cv_results
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
 from automl.select.leaderboard import leaderboard
 from automl.select.out_of_fold import OutOfFold, put_predictions, save_predictions, take_predictions
@@ -18,6 +19,7 @@ __all__ = [
     "baseline_predictions",
     "best_record",
     "choose_ensemble",
+    "cv_results",
     "corrected_score",
     "describe_violations",
     "last_line",

@@ -89,7 +89,7 @@ def check_table(
 def _table_faults(frame: pd.DataFrame) -> list[Fault]:
     faults = repeated_names(frame)
     if len(frame) < FEWEST_ROWS:
-        faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"{len(frame)}"))
+        faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"n_samples={len(frame)}"))
     return faults
 
 

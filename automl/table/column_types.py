@@ -70,7 +70,7 @@ def column_type(
     column = dense(column)
     dtype = column.dtype
     if pd.api.types.is_complex_dtype(dtype):
-        raise TypeError("complex numbers")
+        raise TypeError("complex numbers (Complex data not supported)")
     if isinstance(dtype, pd.CategoricalDtype) or not (_is_date(dtype) or _is_number(dtype)):
         return _type_of_texts(column, target, decimal)
     if _is_constant(column):

@@ -238,7 +238,10 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             if frame.shape[1] == len(names):
                 return frame.set_axis(names, axis=1)
         rule = f"a table without names must have the {len(known)} columns of the training table"
-        raise TableError(Fault("X", rule, f"{frame.shape[1]} columns"))
+        remedy = (
+            f"X has {frame.shape[1]} features, but TypedColumns is expecting {len(known)} features as input."
+        )
+        raise TableError(Fault("X", rule, f"{frame.shape[1]} columns", remedy))
 
     @staticmethod
     def _missing(frame: pd.DataFrame, needed: list[str], extra: list[str] | None = None) -> list[Fault]:

@@ -38,7 +38,8 @@ def as_frame(X: Any) -> pd.DataFrame:
         _array_frame(X) if named is None else named.set_axis([str(name) for name in named.columns], axis=1)
     )
     if frame.shape[1] == 0:
-        raise TableError(Fault("X", "must have at least one column", "no columns"))
+        came = f"0 feature(s) (shape={frame.shape}) while a minimum of 1 is required"  # scikit-learn's words
+        raise TableError(Fault("X", "must have at least one column", came))
     return frame
 
 
@@ -155,6 +156,6 @@ def _array_frame(X: Any) -> pd.DataFrame:
     array = np.asarray(X)
     if array.ndim != 2:
         came = f"{type(X).__name__} with {array.ndim} axes"
-        remedy = "Give a DataFrame or a 2-d array."
+        remedy = "Reshape your data to a 2-d array, or give a DataFrame."
         raise TableError(Fault("X", "must be a table of rows and columns", came, remedy))
     return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])], copy=False)

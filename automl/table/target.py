@@ -180,7 +180,7 @@ def as_series(y: Any, name: str | None = None) -> pd.Series:
         )
         if np.ndim(array) != 1:
             came = f"{type(y).__name__} with {np.ndim(array)} axes"
-            remedy = _SEVERAL if np.ndim(array) == 2 else ""
+            remedy = _SEVERAL if np.ndim(array) == 2 else "y should be a 1d array."
             raise TableError(Fault(name or "y", "must be one column of values", came, remedy))
         y = pd.Series(array, dtype=None if len(array) else object)
     label = name if name is not None else y.name if y.name is not None else "y"

@@ -79,7 +79,7 @@ class RowWeights:
 
 def weights_faults(sample_weight: Any, n_rows: int) -> list[Fault]:
     """Return the faults of sample weights for a table of ``n_rows`` rows."""
-    rule = "must be one finite number of at least 0 a row, not all 0"
+    rule = "must be one finite number of at least 0 a row, not all zero"
     try:
         weight = np.asarray(sample_weight, dtype=float)
     except (TypeError, ValueError):

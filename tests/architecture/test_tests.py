@@ -6,7 +6,7 @@ from tests.support import ROOT
 from tests.support.source import modules
 
 EXTRA_FOLDERS = {"architecture", "docs", "golden", "support"}
-NOT_MIRRORED = {"test_package"}  # the public names of the whole package
+NOT_MIRRORED = {"test_package", "test_wheel"}  # the whole package
 
 
 def test_folders_mirror_packages():

@@ -22,7 +22,7 @@ def test_check_table_accepts_good_tables():
 @pytest.mark.parametrize(
     ("X", "y", "options", "says"),
     [
-        (X[:5], Y[:5], {"n_folds": 2}, ["at least 10 rows; got 5"]),
+        (X[:5], Y[:5], {"n_folds": 2}, ["at least 10 rows; got n_samples=5"]),
         (X, Y[1:], {}, ["30 and 29"]),
         (X, Y, {"n_folds": 16}, ["at least 16 rows; got 'in' with 15, 'out' with 15"]),
         (X, ["a"] * 28 + ["b"] * 2, {}, ["at least 5 rows; got 'b' with 2"]),

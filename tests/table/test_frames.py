@@ -111,7 +111,7 @@ def test_as_frame_takes_sparse_matrices(kind):
             sparse.csr_matrix((100_000, 100_000)),
             "fit in 2 GB as dense numbers; got 100,000 x 100,000, 80.0 GB. Reduce",
         ),
-        ([1, 2, 3], "list with 1 axes. Give a DataFrame"),
+        ([1, 2, 3], "list with 1 axes. Reshape your data"),
         (pd.Series([1, 2]), "Series with 1 axes"),
         (pl.Series([1, 2]), "Series with 1 axes"),
         ({"a": [1]}, "dict with 0 axes"),
