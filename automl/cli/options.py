@@ -52,7 +52,7 @@ ExperimentName = Annotated[str | None, typer.Option(help="MLflow experiment.", s
 Storage = Annotated[
     str | None,
     typer.Option(
-        help="Where studies are kept: a journal file, or a storage URL of Optuna.",
+        help="Where studies are kept: a journal file, an SQLite file (.db), or a storage URL of Optuna.",
         show_default="mlruns/studies/NAME.journal",
         metavar="PATH|URL",
     ),

@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage
 
 from automl.errors import public_cause, without_passwords
 from automl.study.locks import acquire, file_lock, is_held, make_file, release, user_folder
-from automl.study.storage import is_file, journal_file, store_error
+from automl.study.storage import is_file, journal_file, storage_url, store_error
 
 __all__ = ["ProcessLease", "open_lease"]
 
@@ -190,5 +190,5 @@ def _lock_prefix(study_name: str, storage: str | Path | BaseStorage | None) -> P
         journal = journal_file(study_name, storage)
         journal.parent.mkdir(parents=True, exist_ok=True)
         return journal.with_name(f"{journal.name}.{hashlib.sha256(study_name.encode()).hexdigest()[:8]}")
-    where = without_passwords(storage) if isinstance(storage, str) else str(id(storage))
+    where = str(id(storage)) if isinstance(storage, BaseStorage) else without_passwords(storage_url(storage))
     return user_folder() / hashlib.sha256(f"{where} {study_name}".encode()).hexdigest()[:16]

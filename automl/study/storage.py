@@ -27,6 +27,7 @@ __all__ = [
     "known_studies",
     "load_study",
     "predictions_folder",
+    "storage_url",
     "storage_errors",
     "store_error",
 ]
@@ -34,6 +35,8 @@ __all__ = [
 STUDIES = Path("mlruns") / "studies"  # one journal file a study
 _SUFFIX = ".journal"
 _SQLITE = "sqlite:///"
+_SQLITE_BYTES = b"SQLite format 3\0"
+_SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
 
 def create_study(
@@ -52,7 +55,8 @@ def create_study(
     study_name : str
         The name; new in the storage unless ``resume``.
     storage : str, path, BaseStorage or None
-        None: ``mlruns/studies/NAME.journal``; a path: a journal file; a URL or an object: a storage of Optuna.
+        None: ``mlruns/studies/NAME.journal``; a path: a journal file, or an SQLite file (``.db``); a URL or an object:
+        a storage of Optuna.
     sampler, pruner : optuna objects
         The sampler and the pruner of the study.
     resume : bool
@@ -152,10 +156,14 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
     file = journal_file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
+    if not is_file(storage) and (create or file.is_file()):
+        return Database(storage_url(storage))
+    if create:
         if file.is_file() and not file.stat().st_size:
             warnings.warn(f"{file} is empty: the study starts with its first trial.", stacklevel=5)
     elif not file.is_file():
-        raise FileNotFoundError(f"there is no journal file {file}")
+        what = "journal" if is_file(storage) else "SQLite"
+        raise FileNotFoundError(f"there is no {what} file {file}")
     journal = Journal(str(file))
     try:
         return JournalStorage(journal)
@@ -167,11 +175,40 @@ def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: 
 
 def is_file(storage: str | Path | BaseStorage | None) -> bool:
     """Return whether a storage is a journal file."""
-    return not isinstance(storage, BaseStorage) and "://" not in str(storage)
+    return not isinstance(storage, BaseStorage) and "://" not in storage_url(storage)
+
+
+def storage_url(storage: str | Path | None) -> str:
+    """Return a storage as text; the path of an SQLite file becomes its URL.
+
+    A new file is one by its suffix (.db, .sqlite, .sqlite3), an existing one by its first bytes.
+
+    Examples
+    --------
+    >>> storage_url("studies/churn.db"), storage_url("churn.journal")
+    ('sqlite:///studies/churn.db', 'churn.journal')
+    """
+    text = str(storage)
+    if storage is None or "://" in text:
+        return text
+    file = Path(text)
+    if file.is_file() and file.stat().st_size:
+        with file.open("rb") as opened:
+            sqlite = opened.read(len(_SQLITE_BYTES)) == _SQLITE_BYTES
+    else:
+        sqlite = file.suffix.lower() in _SQLITE_SUFFIXES
+    return f"{_SQLITE}{file.as_posix()}" if sqlite else text
+
+
+def _sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite URL; None for a database in memory."""
+    if url in (_SQLITE, f"{_SQLITE}:memory:"):
+        return None
+    return Path(url.removeprefix(_SQLITE).partition("?")[0])
 
 
 def journal_file(study_name: str, storage: str | Path | BaseStorage | None) -> Path:
-    """Return the journal file of a study.
+    """Return the file of a study, a journal unless `is_file` says otherwise.
 
     Raises
     ------
@@ -193,6 +230,8 @@ def predictions_folder(study_name: str, storage: str | Path | BaseStorage | None
     --------
     >>> predictions_folder("churn", "studies/all.journal").as_posix()
     'studies/churn.predictions'
+    >>> predictions_folder("churn", "studies/all.db").as_posix()
+    'studies/churn.predictions'
     >>> predictions_folder("churn", "sqlite:///studies/all.db").as_posix()
     'studies/churn.predictions'
     >>> predictions_folder("churn", "postgresql://localhost/optuna")
@@ -201,8 +240,8 @@ def predictions_folder(study_name: str, storage: str | Path | BaseStorage | None
         return None
     if is_file(storage):
         file = journal_file(study_name, storage)
-    elif str(storage).startswith(_SQLITE) and str(storage) not in (_SQLITE, f"{_SQLITE}:memory:"):
-        file = Path(str(storage).removeprefix(_SQLITE).partition("?")[0])
+    elif (url := storage_url(storage)).startswith(_SQLITE) and (found := _sqlite_file(url)) is not None:
+        file = found
     else:
         return None
     return file.parent / f"{quote(study_name, safe='')}.predictions"

@@ -9,6 +9,7 @@ import pytest
 import automl
 from automl.errors import SettingError, StoreError
 from automl.study import create_study, known_studies, load_study, make_pruner, make_sampler
+from automl.study.storage import storage_url
 
 
 def create(name, storage=None):
@@ -27,7 +28,7 @@ def test_load_study_reads_newest_journal(tmp_path, monkeypatch):
     assert load_study("oldest").direction == optuna.study.StudyDirection.MAXIMIZE
 
 
-@pytest.mark.parametrize("kind", ["default", "path", "text", "url", "object"])
+@pytest.mark.parametrize("kind", ["default", "path", "text", "url", "sqlite", "object"])
 def test_create_study_name_is_unique(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     storage = {
@@ -35,6 +36,7 @@ def test_create_study_name_is_unique(tmp_path, monkeypatch, kind):
         "path": tmp_path / "one.journal",
         "text": str(tmp_path / "two.journal"),
         "url": f"sqlite:///{tmp_path}/optuna.db",
+        "sqlite": tmp_path / "new" / "study.db",
         "object": optuna.storages.InMemoryStorage(),
     }[kind]
     create("mine", storage)
@@ -98,3 +100,18 @@ def test_missing_driver_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(StoreError, match=r"pip install 'automl-orchestrator\[postgres\]'"):
         create("mine", "postgresql+psycopg://127.0.0.1/absent")
+
+
+def test_path_of_an_sqlite_file_is_its_database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    optuna.create_study(study_name="mine", storage="sqlite:///old.any").ask()
+    assert storage_url("old.any") == "sqlite:///old.any"  # by its content
+    assert len(load_study("mine", "old.any").trials) == 1
+    create("other", "study.DB").ask()
+    assert len(optuna.load_study(study_name="other", storage="sqlite:///study.DB").trials) == 1
+    create("third", "by-name.journal").ask()
+    (tmp_path / "by-name.journal").rename("journal.db")
+    assert known_studies("journal.db") == ["third"]  # a journal by its content
+    with pytest.raises(StoreError, match=r"there is no SQLite file absent\.db"):
+        load_study("mine", "absent.db")
+    assert not (tmp_path / "absent.db").exists()
