@@ -19,7 +19,10 @@ SLOW = [
         f"docs/{stem}.md"
         for stem in ("getting-started", "how-a-search-works", "mlflow", "parallel", "resuming")
     ),
-    *(f"docs/{stem}.md" for stem in ("running", "spaces", "targets", "explain", "report", "scores")),
+    *(
+        f"docs/{stem}.md"
+        for stem in ("running", "spaces", "targets", "explain", "report", "scores", "scikit-learn", "deploy")
+    ),
 ]
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
