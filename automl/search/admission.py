@@ -11,6 +11,7 @@ from automl.records import State, TrialRecord, TrialSpec
 from automl.search.budget import Budget
 from automl.search.cohort_run import CohortRun
 from automl.search.costs import CostModel
+from automl.search.publish import report_seconds
 from automl.search.spec import SearchSpec
 from automl.select import MIN_ROWS, best_record
 from automl.tracking import Tracker
@@ -116,7 +117,11 @@ class Admission:
         refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
         if self._spec.facts.sample_rows:
             refit = max(refit, _ALL_ROWS_SHARE * (self.budget.timeout or 0.0))
-        return self.slowness * _END_WITH_MODEL + backlog + refit + self._ensemble_seconds()
+        return self._end_seconds() + backlog + refit + self._ensemble_seconds()
+
+    def _end_seconds(self) -> float:
+        """Return the seconds for model files, last runs, report and figures."""
+        return self.slowness * _END_WITH_MODEL + report_seconds(self.budget.timeout, self.slowness)
 
     def _ensemble_seconds(self) -> float:
         """Return the seconds for the selection of an ensemble, and for refits of the best of the other families."""
@@ -137,7 +142,7 @@ class Admission:
 
     def seconds_for_refit(self) -> float:
         """Return the seconds left for a refit, before the model must be logged."""
-        return self.budget.remaining - self.slowness * _END_WITH_MODEL - self._tracker.backlog()
+        return self.budget.remaining - self._end_seconds() - self._tracker.backlog()
 
     def refit_in_time(self, record: TrialRecord, n_fits: int = 1) -> bool:
         """Return whether a trial can be trained on all rows, ``n_fits`` times, before the model must be logged."""

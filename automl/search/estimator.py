@@ -331,6 +331,7 @@ class Search(FittedSearch):
                     self.corrected_score_ = run.correct(winner)
                     self._run_ids = run.finish(winner, self.corrected_score_)
                     self.leaderboard_ = self.leaderboard()
+                    run.publish(winner, self.corrected_score_, self.leaderboard_, self.leaderboard(wide=True))
             finally:
                 self._run = None
         return self

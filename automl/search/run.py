@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import Fault, SettingError
@@ -21,6 +20,8 @@ from automl.search.full_fit import FullFit, fit_all_rows
 from automl.search.large_table import LargeTable
 from automl.search.loop import Loop
 from automl.search.plan import Plan
+from automl.search.publish import PartTimes, shell_options
+from automl.search.results_page import ResultsPage
 from automl.search.resume import check_same
 from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
@@ -62,6 +63,7 @@ from automl.workers import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 __all__ = ["SearchRun", "open_search"]
@@ -69,7 +71,6 @@ __all__ = ["SearchRun", "open_search"]
 _OPENING = 2.7  # seconds that opening MLflow takes on an idle machine; the ratio is the slowness of this one
 _FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
 _SCRATCH = 64  # bytes of temporary files for a cell of the table: its folds under eight preprocessings
-_SYNC_OPTIONS = ("storage", "tracking_uri", "experiment_name")
 
 
 @dataclass
@@ -82,6 +83,10 @@ class SearchRun:
         The trials that have ended, once `search` has returned.
     interrupted : bool
         Whether Ctrl-C ended the search.
+    stores : mapping
+        The settings ``storage`` and ``tracking_uri``.
+    times : PartTimes
+        Seconds that parts of the search took.
     """
 
     spec: SearchSpec
@@ -95,9 +100,12 @@ class SearchRun:
     lease: ProcessLease
     out_of_fold: OutOfFold
     baseline: Baseline | None = None
+    stores: Mapping[str, Any] = field(default_factory=dict)
     slowness: float = 1.0
     run_id: str = ""
+    model_uri: str = ""
     _loop: Loop | None = None
+    times: PartTimes = field(default_factory=PartTimes)
     _filters: ExitStack = field(default_factory=ExitStack)
     _admission: Admission = field(init=False)
 
@@ -133,6 +141,7 @@ class SearchRun:
             self.spec.run_params,
             existing=existing,
             shared=bool(self.lease.others()),
+            files={"space.yaml": self.spec.settings["space"]},
         )
         save_run(self.study, self.run_id)
 
@@ -157,7 +166,7 @@ class SearchRun:
         """Return the best trial trained on all rows: of ``table``, if the search had a sample of it."""
         self.progress.stage("refitting the winner")
         before = self.budget.elapsed
-        with self._admission.refitting(winner.record):
+        with self._admission.refitting(winner.record), self.times.of("refitting"):
             pipeline = winner.refit(self.workers.slots)
         if table is None:
             return FullFit(pipeline, len(self.plan.frame))
@@ -179,14 +188,18 @@ class SearchRun:
             return winner
         self.progress.stage("fitting the ensemble")
         in_time = self._admission.refit_in_time
-        found = winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time)
+        with self.times.of("refitting"):
+            found = winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time)
         save_ensemble(self.study, found.ensemble.record)
         return found
 
     def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""
         self.progress.stage("logging the model")
-        return winner.log(model, self.tracker)
+        with self.times.of("logging"):
+            uri = winner.log(model, self.tracker)
+        self.model_uri = uri or ""
+        return uri
 
     def correct(self, winner: Winner) -> CorrectedScore | None:
         """Return the score of the best trial, corrected for its selection; None if it cannot be known."""
@@ -221,7 +234,29 @@ class SearchRun:
         facts, seconds = self.spec.facts, self.budget.elapsed
         front = pareto_front(records, facts)
         ensemble, more = winner.ensemble.record, {} if corrected is None else corrected.metrics
+        more |= {
+            f"{part}_share": part_seconds / seconds for part, part_seconds in self._part_seconds().items()
+        }
         finish_run(self.tracker, facts, records, winner.record, front, seconds, ensemble, last=last, **more)
+
+    def _part_seconds(self) -> dict[str, float]:
+        """Return the seconds of this process that parts of the search took; workers train side by side."""
+        training = sum(record.seconds for record in self.records) / self.workers.slots
+        parts = {"training": training, "proposing": self.session.proposing_seconds, **self.times.seconds}
+        return parts | {"logging": parts.get("logging", 0.0) + self.tracker.seconds}
+
+    def publish(
+        self, winner: Winner, corrected: CorrectedScore | None, board: pd.DataFrame, wide: pd.DataFrame
+    ) -> None:
+        """Write the results to the run of the search; while other processes search, the last one does."""
+        if not self.lease.release():
+            return
+        slowness, stage = self._admission.slowness, self.progress.stage
+        page = ResultsPage(self.tracker, self.study, self.budget, self.stores, slowness, stage)
+        seconds = {"all": self.budget.elapsed, **self._part_seconds()}
+        page.write(
+            winner, self._all_records(), corrected, (board, wide), seconds, self.model_uri, self.out_of_fold
+        )
 
     def _all_records(self) -> list[TrialRecord]:
         """Return the trials of all processes."""
@@ -282,11 +317,13 @@ def open_search(
         closing(start_workers(context, spec)) as workers,
     ):
         progress.stage("opening the stores")
+        stores = {name: settings[name] for name in ("storage", "tracking_uri")}
+        options = shell_options({**stores, "experiment_name": settings["experiment_name"]})
         tracker = Tracker(
             settings["tracking_uri"],
             settings["experiment_name"],
             remaining=lambda: budget.remaining,
-            sync_command=_sync_command(facts.study_name, settings),
+            sync_command="" if options is None else f"automl sync {shlex.quote(facts.study_name)}{options}",
             opened=False,
         )
         study = create_study(
@@ -305,7 +342,18 @@ def open_search(
             save_baseline(study, asdict(baseline))
         session = Session(study, plan.space, facts, lease, spec.n_trials)
         run = SearchRun(
-            spec, plan, budget, study, session, workers, tracker, progress, lease, out_of_fold, baseline
+            spec,
+            plan,
+            budget,
+            study,
+            session,
+            workers,
+            tracker,
+            progress,
+            lease,
+            out_of_fold,
+            baseline,
+            stores,
         )
         state: Literal["finished", "killed", "failed"] = "failed"
         flush_seconds = FLUSH_SECONDS
@@ -336,15 +384,6 @@ def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
         killable=spec.trial_timeout < float("inf"),
         engine=spec.engine,
     )
-
-
-def _sync_command(study_name: str, settings: Mapping[str, Any]) -> str:
-    """Return the command that writes the runs that MLflow lacks of a study; empty if no shell can reach it."""
-    if not isinstance(settings["storage"], str | Path | None):
-        return ""
-    options = {f"--{name.replace('_', '-')}": settings[name] for name in _SYNC_OPTIONS}
-    given = (word for option, value in options.items() if value is not None for word in (option, str(value)))
-    return shlex.join(["automl", "sync", study_name, *given])
 
 
 def _check_memory(workers: Workers, memory_limit: float) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from automl.records import SearchRecord
 from automl.search.names import new_name
 from automl.search.plan import Plan
+from automl.study import DEFAULT_PRUNER, DEFAULT_SAMPLER
 from automl.table import is_time
 from automl.workers import parse_bytes, threads_per_job
 
@@ -24,6 +25,7 @@ _SHOWN = (
     *("cv", "n_jobs", "engine", "sampler", "pruner", "refit", "ensemble"),
     *("task", "positive_class", "class_weight", "rare_classes", "time_column"),
 )
+_LIMITS = ("n_trials", "timeout", "trial_timeout", "memory_limit", "patience")
 # Settings that each process has for itself; another process does not need them to resume.
 _PRIVATE = (
     "study_name",
@@ -122,9 +124,24 @@ class SearchSpec(BaseModel):
 
     @property
     def run_params(self) -> dict[str, Any]:
-        """The parameters of the MLflow run."""
-        values = {**self.settings, **self.objects}
-        return {name: values[name] for name in _SHOWN if name in values}
+        """The parameters of the MLflow run: the settings as used, without None."""
+        facts, values = self.facts, {**self.settings, **self.objects}
+        shown = {name: values[name] for name in _SHOWN if values.get(name) is not None}
+        folds = f"{facts.n_folds} folds" if facts.n_folds > 1 else f"holdout of {facts.hold_out:.0%}"
+        used: dict[str, Any] = {
+            "space": facts.space,
+            "scoring": facts.scoring,
+            "task": facts.task,
+            "cv": folds if values.get("cv") is None else f"{values['cv']}: {folds}",
+            "n_jobs": self.n_jobs,
+            "random_state": facts.random_state,
+            "threads_per_trial": facts.blas_threads,
+            "sampler": values.get("sampler") or DEFAULT_SAMPLER,
+            "pruner": values.get("pruner") or DEFAULT_PRUNER,
+            **{name: "no limit" for name in _LIMITS if values.get(name) is None},
+            **({"positive_class": facts.positive_class} if facts.positive_class else {}),
+        }
+        return {**shown, **used}
 
     @property
     def study_settings(self) -> dict[str, Any]:

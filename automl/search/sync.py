@@ -48,7 +48,7 @@ def sync(
         if facts is None:
             raise SettingError(foreign_study(study.study_name))
         tracker = Tracker(tracking_uri, experiment_name)
-        run_id, status = open_run(tracker, read_run(study), facts, records, {}, existing=True)
+        run_id, status = open_run(tracker, read_run(study), facts, records, {}, existing=True, files={})
         save_run(study, run_id)
         best, front = best_record(records, facts), pareto_front(records, facts)
         summarize(tracker, facts, records, best, front, read_ensemble(study))

@@ -12,8 +12,9 @@ from automl.errors import Fault, SettingError
 from automl.study.entries import Entry, find_entry
 from automl.study.stateless_sampler import StatelessPruner
 
-__all__ = ["PRUNERS", "make_pruner"]
+__all__ = ["DEFAULT_PRUNER", "PRUNERS", "make_pruner"]
 
+DEFAULT_PRUNER = "median"
 PRUNERS: dict[str, Entry] = {
     "median": Entry(pruners.MedianPruner),
     "percentile": Entry(
@@ -66,7 +67,7 @@ def make_pruner(pruner: Any, n_objectives: int = 1) -> pruners.BasePruner:
             raise SettingError(Fault("pruner", rule, came, advice))
         return pruners.NopPruner()
     if not isinstance(pruner, pruners.BasePruner):
-        name, entry, number = find_entry("pruner", "median" if pruner is None else pruner, PRUNERS)
+        name, entry, number = find_entry("pruner", DEFAULT_PRUNER if pruner is None else pruner, PRUNERS)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)

@@ -13,7 +13,9 @@ from automl.study.entries import Entry, find_entry
 from automl.study.grid_sampler import FixedPointSampler
 from automl.study.stateless_sampler import StatelessSampler
 
-__all__ = ["SAMPLERS", "make_sampler"]
+__all__ = ["DEFAULT_SAMPLER", "SAMPLERS", "make_sampler"]
+
+DEFAULT_SAMPLER = "tpe"
 
 
 def _tpe(seed: int, trial_seed: int) -> samplers.BaseSampler:
@@ -84,7 +86,7 @@ def make_sampler(
         return FixedPointSampler.of_sampler(sampler, seed, space)
     if isinstance(sampler, samplers.BaseSampler):
         return sampler
-    name, entry, number = find_entry("sampler", "tpe" if sampler is None else sampler, SAMPLERS)
+    name, entry, number = find_entry("sampler", DEFAULT_SAMPLER if sampler is None else sampler, SAMPLERS)
     if entry.package and find_spec(entry.package) is None:
         rule, advice = f'"{name}" needs the package {entry.package}', f"Install {entry.package}."
         raise SettingError(Fault("sampler", rule, "none installed", advice))

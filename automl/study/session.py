@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
@@ -57,6 +58,8 @@ class Session:
         The trials that had ended at the start.
     prunes : bool
         Whether trials may be pruned.
+    proposing_seconds : float
+        Time spent in `propose`.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Session:
         n_trials: int | None = None,
     ) -> None:
         self.study, self._space, self._search = study, space, search
+        self.proposing_seconds = 0.0
         trials = study.get_trials(deepcopy=False)
         self.records = records_of(trials)
         self._conflicts = Conflicts(space)
@@ -153,10 +157,13 @@ class Session:
             The cohort; empty if the grid or the space has no other configuration, or if other processes have proposed
             the last trial.
         """
+        started = time.perf_counter()
         trials = self.study.get_trials(deepcopy=False)
         self._history.update(trials)
         self._remote.observe(trials)
-        return () if self._results.sampler_stopped else self._cohorts.propose(size, sees, cost)
+        cohort = () if self._results.sampler_stopped else self._cohorts.propose(size, sees, cost)
+        self.proposing_seconds += time.perf_counter() - started
+        return cohort
 
     def duplicate(self, number: int) -> int | None:
         """Return the earlier trial with the same configuration, whose result this one takes, if any."""

@@ -7,6 +7,7 @@ import mlflow.
 from __future__ import annotations
 
 from automl.tracking.artifacts import log_page
+from automl.tracking.description import Description
 from automl.tracking.fluent import no_autologging
 from automl.tracking.models import fetch_model, find_model, read_example, write_model
 from automl.tracking.notebook import NotebookProgress, open_progress
@@ -24,6 +25,7 @@ __all__ = [
     "open_progress",
     "open_run",
     "summarize",
+    "Description",
     "Progress",
     "NotebookProgress",
     "NullProgress",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import math
 import re
@@ -13,6 +12,8 @@ from statistics import pstdev
 from typing import Any, NamedTuple
 
 from automl.records import Curve, SearchRecord, State, TrialRecord
+from automl.tracking.description import title
+from automl.tracking.surroundings import origin, surroundings
 
 __all__ = [
     "Point",
@@ -107,17 +108,9 @@ def search_run(record: SearchRecord, params: Mapping[str, Any], above: str | Non
     tags = {"automl.kind": "search", **{f"automl.{name}": value for name, value in fields.items()}}
     if above is not None:
         tags["mlflow.parentRunId"] = above
-    task = (
-        f"{record.task}, positive class `{record.positive_class}`" if record.positive_class else record.task
-    )
-    note = (
-        f"Search for **{record.target}** ({task}), ranked by `{record.scoring}`, "
-        f"space `{record.space}`, {record.rows_searched} rows, {record.n_columns:,} columns, "
-        f"{record.n_folds} folds."
-    )
     return RunContent(
         name=record.study_name,
-        tags=plain_tags({**tags, "mlflow.note.content": note, **_origin()}),
+        tags=plain_tags({**tags, "mlflow.note.content": title(record), **origin(), **surroundings()}),
         params=plain_params(params),
         start=_milliseconds(time.time()),
     )
@@ -163,7 +156,7 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     started = record.started or time.time()
     return RunContent(
         name=f"{record.number:04d} {record.family}",
-        tags=plain_tags({**tags, **_origin()}),
+        tags=plain_tags({**tags, **origin()}),
         params=plain_params(record.params),
         points=_points(record, started),
         status=_STATUS[record.state],
@@ -276,12 +269,3 @@ def _cut(text: str, length: int) -> str:
 
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def _origin() -> dict[str, str]:
-    """Return the tags that MLflow shows as a run's user and source."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        user = "unknown"
-    return {"mlflow.user": user, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

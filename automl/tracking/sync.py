@@ -26,6 +26,7 @@ def open_run(
     *,
     existing: bool,
     shared: bool = False,
+    files: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
     """Open the run of a search, a new one if it has none, and queue the trials that it lacks.
 
@@ -43,6 +44,8 @@ def open_run(
         Whether the study existed, so that another process may have opened a run.
     shared : bool
         Whether other processes are writing to the run; they write the missing trials.
+    files : mapping of str to str
+        Artifacts of the run, such as the space; None leaves them and the table as they are.
 
     Returns
     -------
@@ -55,6 +58,8 @@ def open_run(
         run_id, status = tracker.start(facts, params), "RUNNING"
         for record in records:
             tracker.log_trial(record)
+    if files is not None:
+        tracker.log_inputs(facts, files)
     return run_id, status
 
 

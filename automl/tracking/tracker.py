@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import without_passwords
 from automl.records import SearchRecord, TrialRecord
+from automl.tracking.description import Description
 from automl.tracking.fluent import active_run, chosen_experiment
 from automl.tracking.models import log_model
+from automl.tracking.parent_run import log_files, write_inputs, write_results, write_summary
 from automl.tracking.run_store import RunStore, store_errors
 from automl.tracking.running import RunningSummary
 from automl.tracking.runs import search_run, summary_points, trial_run
 from automl.tracking.store import DEFAULT_EXPERIMENT, check_store, resolve_uri
-from automl.tracking.views import add_view
 from automl.tracking.writer import Writer
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ class Tracker:
     StoreError
         If the store cannot be opened or written. Later failures never raise from `log_trial`: the thread
         retries and counts them, and `close` warns once.
-
-    Examples
-    --------
-    ::
-
-        tracker = Tracker("sqlite:////data/mlflow.db")
-        tracker.start(search_record, {"n_trials": 100})
-        tracker.log_trial(trial_record)
-        tracker.log_best(0, {"best_score": 0.93})
-        tracker.close("finished")
     """
 
     def __init__(
@@ -133,9 +124,6 @@ class Tracker:
         with store_errors(self.tracking_uri):
             self.parent_run_id = self._store.create(content)
             self._store.fill(self.parent_run_id, content)
-            add_view(
-                self._store.client, self._store.experiment_id, self.parent_run_id, content.name, record.task
-            )
         return self.parent_run_id
 
     def resume(self, run_id: str, records: Sequence[TrialRecord] | None) -> str | None:
@@ -262,7 +250,21 @@ class Tracker:
             Step of the metrics: MLflow shows the value of the last step, and a running search has written some.
         """
         values = dict(metrics), dict(params or {}), dict(tags or {})
-        self._writer.submit(partial(self._write_best, number, *values, tuple(front), step))
+        self._submit("summary", self._write_best, number, *values, tuple(front), step)
+
+    def log_inputs(self, record: SearchRecord, files: Mapping[str, str]) -> None:
+        """Queue the table of the search, the view of its trials, and files, by path; returns at once."""
+        self._submit("inputs", write_inputs, record, dict(files))
+
+    def log_results(
+        self, found: Description, files: Mapping[str, str | bytes], tables: Mapping[str, pd.DataFrame]
+    ) -> None:
+        """Queue the description of the finished search, artifacts, and tables that MLflow shows; returns at once."""
+        self._submit("results", write_results, found, dict(files), dict(tables))
+
+    def log_files(self, files: Mapping[str, str | bytes]) -> None:
+        """Queue artifacts of the search's run, by path; returns at once."""
+        self._submit("files", log_files, dict(files))
 
     def log_model(
         self,
@@ -331,7 +333,7 @@ class Tracker:
         self._closed = True
         if self.parent_run_id is not None and state is not None:
             self._writer.renew(once=True)  # else the run would seem to be running
-            self._writer.submit(partial(self._end, self.parent_run_id, _STATUS[state]))
+            self._submit("end", RunStore.end, _STATUS[state])
         self._writer.flush(timeout)
         missing = len(self._submitted - self._written.keys())
         incomplete = missing or self._unfinished or self._writer.pending
@@ -371,6 +373,8 @@ class Tracker:
 
     def _write_best(
         self,
+        store: RunStore,
+        run_id: str,
         number: int | None,
         metrics: dict[str, float],
         params: dict[str, Any],
@@ -378,23 +382,17 @@ class Tracker:
         front: tuple[int, ...],
         step: int,
     ) -> None:
-        parent = str(self.parent_run_id)
-        self._unfinished.add("summary")
         now = time.time()
         metrics |= {"tracking_seconds": self.seconds, "tracking_share": self.seconds / (now - self._started)}
-        if number is not None:
-            tags |= {"automl.best_trial": number}
-        if number in self._written:
-            tags |= {"automl.best_run_id": self._written[number]}
-        self._store.mark(parent, "automl.best", self._runs_of(() if number is None else (number,)))
-        self._store.mark(parent, "automl.front", self._runs_of(front))
-        self._store.write(parent, summary_points(metrics, now, step), params, tags)
-        self._unfinished.discard("summary")
+        points = summary_points(metrics, now, step)
+        write_summary(store, run_id, self._written, number, front, points, params, tags)
 
-    def _runs_of(self, numbers: Sequence[int]) -> set[str]:
-        return {self._written[number] for number in numbers if number in self._written}
+    def _submit(self, what: str, write: Callable[..., None], *content: Any) -> None:
+        """Queue ``write(store, run_id, *content)`` for the run of the search; until it succeeds, it is unfinished."""
 
-    def _end(self, run_id: str, status: str) -> None:
-        self._unfinished.add("end")
-        self._store.end(run_id, status)
-        self._unfinished.discard("end")
+        def job() -> None:
+            self._unfinished.add(what)
+            write(self._store, str(self.parent_run_id), *content)
+            self._unfinished.discard(what)
+
+        self._writer.submit(job)

@@ -70,7 +70,7 @@ def view_link(address: str, experiment_id: str, run_id: str, *, charts: bool = F
     Parameters
     ----------
     address : str
-        Of the server, such as ``http://127.0.0.1:5000``.
+        Of the server, such as ``http://127.0.0.1:5000``; empty for a link from one page of the server to another.
     experiment_id, run_id : str
         The experiment and the run of the search.
     charts : bool
@@ -138,7 +138,8 @@ def ui_url(
 
 def _page(address: str, experiment_id: str) -> str:
     # Without the query, the user interface opens the pages for language models.
-    return f"{address.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    page = f"{address.rstrip('/')}/" if address else ""
+    return f"{page}#/experiments/{experiment_id}/runs?workflowType=machine_learning"
 
 
 def _key(run_id: str) -> str:

@@ -20,6 +20,7 @@ TAG = "mlflow.sharedViewState."
 def started(store: str, search: SearchRecord) -> str:
     tracker = Tracker(store)
     run_id = tracker.start(search, {})
+    tracker.log_inputs(search, {})
     tracker.close("finished")
     return run_id
 
