@@ -321,6 +321,8 @@ class SearchRecord(_Record):
         versions, and without weights.
     file : str
         File of the table; empty for a table made in memory.
+    encoding, separator : str
+        Those given to read the file; empty where the file decided.
     cv : int, "time", "object" or None
         The requested folds; "object" for splits or groups handed in by a program.
     task_reason : str
@@ -356,6 +358,8 @@ class SearchRecord(_Record):
     content: str = ""
     folds: str = ""
     file: str = ""
+    encoding: str = ""
+    separator: str = ""
     epoch_steps: int = 1
     weights: str = ""
     hold_out: float = 0.2
@@ -383,6 +387,12 @@ class SearchRecord(_Record):
     def several(self) -> bool:
         """Whether there are several objectives."""
         return len(self.directions) > 1
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """Arguments for `automl.table.read_table`."""
+        given = {"encoding": self.encoding, "separator": self.separator}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.options import Storage, TrackingUri, Trust
+from automl.cli.options import Encoding, Separator, Storage, TrackingUri, Trust
 from automl.cli.render import check_output, say, show_table
 from automl.errors import Fault, SettingError
 
@@ -71,6 +71,8 @@ def evaluate(
         str, typer.Argument(help="A model folder, or models:/NAME/VERSION.", show_default=False)
     ],
     file: Annotated[Path, typer.Argument(help="Rows with the target.", show_default=False)],
+    encoding: Encoding = None,
+    separator: Separator = None,
     tracking_uri: TrackingUri = None,
     trust: Trust = None,
 ) -> None:
@@ -92,6 +94,6 @@ def evaluate(
         raise SettingError(
             Fault("model", "must be a model of a search", "one without the name of its target")
         )
-    X, y = read_table(file, target=str(metadata["target"]))
+    X, y = read_table(file, target=str(metadata["target"]), encoding=encoding, separator=separator)
     for name, value in evaluate_model(loaded, metadata, X, y).iloc[0].items():
         say(f"{name!s:24}{value:>12.5g}")

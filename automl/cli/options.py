@@ -13,6 +13,7 @@ __all__ = [
     "ColumnTypes",
     "ClassWeight",
     "DropMissingTarget",
+    "Encoding",
     "Engine",
     "ExperimentName",
     "Folds",
@@ -29,6 +30,7 @@ __all__ = [
     "Sampler",
     "Scoring",
     "Scratch",
+    "Separator",
     "ShowProgress",
     "SpaceName",
     "Storage",
@@ -62,6 +64,22 @@ TableFile = Annotated[
     typer.Argument(
         help="The table: .csv, .tsv, .txt, .jsonl (or compressed), .parquet, .feather or .xlsx.",
         show_default=False,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="Encoding of a text FILE, e.g. latin-1 or cp1250.",
+        metavar="NAME",
+        show_default="UTF-8 or UTF-16, else Windows-1252 with a warning",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Separator of a text FILE: one character, or tab.",
+        metavar="CHARACTER",
+        show_default="comma, semicolon, tab or pipe",
     ),
 ]
 Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from automl.cli.options import Storage, TrackingUri, Trust
+from automl.cli.options import Encoding, Separator, Storage, TrackingUri, Trust
 from automl.cli.render import (
     check_output,
     console,
@@ -118,13 +118,15 @@ def predict(
             show_default="none",
         ),
     ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
     tracking_uri: TrackingUri = None,
     trust: Trust = None,
 ) -> None:
     """Predict the rows of FILE with a model.
 
     The output has the row's number in FILE (from 1), the columns of --keep, the prediction and, with --proba, a column
-    probability_LABEL for each class.
+    probability_LABEL for each class. A file without rows gives an output without rows.
     """
     from automl.export import load_model, model_metadata, predict_file
     from automl.tracking import fetch_model
@@ -137,6 +139,14 @@ def predict(
         target = model_metadata(folder).get("target")
     with row_progress("predicting") as progress:
         n_rows = predict_file(
-            pipeline, file, output, target=target, proba=proba, keep=keep or (), progress=progress
+            pipeline,
+            file,
+            output,
+            target=target,
+            proba=proba,
+            keep=keep or (),
+            progress=progress,
+            encoding=encoding,
+            separator=separator,
         )
     say(f"{n_rows} predictions written to {output}")

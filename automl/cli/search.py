@@ -14,6 +14,7 @@ from automl.cli.options import (
     ClassWeight,
     ColumnTypes,
     DropMissingTarget,
+    Encoding,
     Engine,
     ExperimentName,
     Folds,
@@ -30,6 +31,7 @@ from automl.cli.options import (
     Sampler,
     Scoring,
     Scratch,
+    Separator,
     ShowProgress,
     SpaceName,
     Storage,
@@ -87,6 +89,8 @@ def search(
     output: ModelFolder = None,
     progress: ShowProgress = True,
     column: ColumnTypes = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
     scratch: Scratch = None,
     allow_import: AllowImport = None,
     allow_includes: AllowIncludes = None,
@@ -102,6 +106,7 @@ def search(
       automl search houses.parquet --target price --timeout 300 --scoring r2 -o model
       automl search customers.csv --target churn --space my_space.yaml --n-trials 200
       automl search sales.csv --target units --task regression --cv time --time-column day
+      automl search umsatz.csv --target menge --encoding cp1250 --separator ";"
     """
     settings = dict(locals())
     file, target, output = (settings.pop(name) for name in ("file", "target", "output"))
@@ -191,7 +196,7 @@ def resume(
         output,
         groups=facts.groups or None,
         sample_weight=facts.sample_weight or None,
-        **settings,
+        **settings | facts.reading,
         study_name=study_name,
         storage=storage,
         tracking_uri=tracking_uri,

@@ -118,6 +118,8 @@ class Search(FittedSearch):
     columns : dict of str to str or None, default=None
         Types of columns by name: ``"numeric"``, ``"categorical"``, ``"datetime"``, ``"text"`` or ``"drop"``. The types
         of other columns follow from their values.
+    encoding, separator : str or None, default=None
+        Encoding and separator of a text file that `fit` gets as a path; see `read_table`.
     scratch : str or None, default=None
         Folder for temporary files. None is the system's temporary folder, or another one if that has no room.
     allow_imports : str or sequence of str, default=()
@@ -229,6 +231,8 @@ class Search(FittedSearch):
         ensemble: bool = True,
         progress: bool = True,
         columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+        separator: str | None = None,
         scratch: str | None = None,
         allow_imports: str | Sequence[str] = (),
         allow_includes: str | Sequence[str] = (),
@@ -263,6 +267,8 @@ class Search(FittedSearch):
         self.ensemble = ensemble
         self.progress = progress
         self.columns = columns
+        self.encoding = encoding
+        self.separator = separator
         self.scratch = scratch
         self.allow_imports = allow_imports
         self.allow_includes = allow_includes

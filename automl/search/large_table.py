@@ -108,10 +108,12 @@ def open_table(
     with _as_parquet(path, settings) as parquet:
         large = None if parquet is None else _large(path, parquet, y, settings)
         if large is None:
-            yield (*_whole(path, y), None)
+            yield (*_whole(path, y, _reading(settings)), None)
             return
         _check(large, y, by_row)
-        yield (*large.sample(settings["random_state"]), large)
+        sample, target = large.sample(settings["random_state"])
+        sample.attrs["reading"] = _reading(settings)
+        yield sample, target, large
 
 
 def _check(large: LargeTable, y: Any, by_row: Mapping[str, Any]) -> None:
@@ -126,19 +128,21 @@ def _check(large: LargeTable, y: Any, by_row: Mapping[str, Any]) -> None:
     large.rows.check_columns(y, *(value for value in by_row.values() if value is not None))
 
 
-def read_sample(file: Path, target: str, sample_rows: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
+def read_sample(
+    file: Path, target: str, sample_rows: int, seed: int, **reading: str
+) -> tuple[pd.DataFrame, pd.Series]:
     """Return the sample that a search had of a file."""
-    with _converted(file, None) if csv_bytes(file) else nullcontext(file) as parquet:
+    with _converted(file, None, reading) if csv_bytes(file) else nullcontext(file) as parquet:
         return LargeTable(ParquetTable(parquet), target, sample_rows, float("inf"), file).sample(seed)
 
 
 @contextmanager
-def _converted(file: Path, scratch: str | None) -> Iterator[Path]:
+def _converted(file: Path, scratch: str | None, reading: Mapping[str, Any]) -> Iterator[Path]:
     """Yield a temporary Parquet file with the table of a file of separated text."""
     size = int(csv_bytes(file))
     with scratch_folder(scratch, size), tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / f"{file.name}.parquet"
-        csv_to_parquet(file, output)
+        csv_to_parquet(file, output, **reading)
         yield output
 
 
@@ -156,12 +160,17 @@ def _as_parquet(path: Path, settings: Mapping[str, Any]) -> Iterator[Path | None
         Progress().note(
             f"{path.name} does not fit into memory and is converted to Parquet in the scratch folder"
         )
-    with _converted(path, settings["scratch"]) as parquet:
+    with _converted(path, settings["scratch"], _reading(settings)) as parquet:
         yield parquet
 
 
-def _whole(path: Path, y: Any) -> tuple[Any, Any]:
-    read: Any = read_table(path, target=y) if isinstance(y, str) else (read_table(path), y)
+def _reading(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: settings[name] for name in ("encoding", "separator") if settings[name] is not None}
+
+
+def _whole(path: Path, y: Any, reading: Mapping[str, Any]) -> tuple[Any, Any]:
+    named = isinstance(y, str)
+    read: Any = read_table(path, target=y, **reading) if named else (read_table(path, **reading), y)
     return read[0], read[1]
 
 

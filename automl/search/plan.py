@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +56,9 @@ __all__ = ["Plan", "make_plan"]
 _DEFAULTS = TargetSettings()
 _WHY_DROPPED = {
     "text": "free text; a space with text: {{encode: tfidf}} uses it",
-    "constant": "a single value",
+    "constant": "a single value, or none; give rows where it varies, or remove the column",
     "identifier": 'an identifier of the rows; columns={{"{name}": "categorical"}} keeps it',
-    "drop": "dropped on request",
+    "drop": "dropped on request; columns= without it keeps it",
 }
 
 
@@ -92,6 +92,8 @@ class Plan:
         File of the table, if `read_table` read it.
     table_rows, sample_rows : int
         Rows of a table of which these rows are a sample, and rows asked for in the sample; 0 without a sample.
+    reading : dict
+        The encoding and separator that were given to read it.
     """
 
     columns: TypedColumns
@@ -107,6 +109,7 @@ class Plan:
     file: str = ""
     table_rows: int = 0
     sample_rows: int = 0
+    reading: dict[str, str] = field(default_factory=dict)
 
     @property
     def epoch_steps(self) -> int:
@@ -295,6 +298,7 @@ def make_plan(
         str(attrs.get("file", "")),
         int(attrs.get("table_rows", 0)),
         int(attrs.get("sample_rows", 0)),
+        dict(attrs.get("reading", {})),
     )
 
 

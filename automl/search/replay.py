@@ -174,8 +174,8 @@ def _read(facts: SearchRecord, file: Path | None) -> Any:
         raise SettingError(Fault("FILE", rule, "none"))
     path = file or Path(facts.file)
     if facts.sample_rows:
-        return read_sample(path, facts.target, facts.sample_rows, facts.random_state)
-    return read_table(path, target=facts.target)
+        return read_sample(path, facts.target, facts.sample_rows, facts.random_state, **facts.reading)
+    return read_table(path, target=facts.target, **facts.reading)
 
 
 def _point(configuration: Any) -> Any:

@@ -46,6 +46,8 @@ SETTINGS: dict[str, Parameter] = {
     ),
     "experiment_name": Parameter(_TEXT, None, "the MLflow experiment"),
     "tracking_uri": Parameter(_TEXT, None, "the MLflow store"),
+    "encoding": Parameter(_TEXT, None, "the encoding of a text file"),
+    "separator": Parameter(_TEXT, None, "the separator of a text file"),
     "refit": Parameter(Boolean(), True, "whether the best trial is trained on all rows"),
     "ensemble": Parameter(Boolean(), True, "whether an ensemble of the best trials is made"),
     "progress": Parameter(Boolean(), True, "whether progress is shown"),
@@ -74,7 +76,7 @@ def check_settings(values: dict[str, Any]) -> None:
         if not rule.constraint.accepts(values[name])
     ]
     for name, value in values.items():
-        if isinstance(value, str) and name != "space" and not value.isprintable():
+        if isinstance(value, str) and name not in ("space", "separator") and not value.isprintable():
             faults.append(Fault(name, "must hold no control characters", ascii(value)[:100]))
     if values["n_trials"] is None and values["timeout"] is None:
         faults.append(Fault("n_trials, timeout", "one of them must be given", "neither", "Give timeout=60."))

@@ -183,6 +183,7 @@ def make_spec(
         types=dict(plan.columns.types or {}),
         left_out=plan.excluded,
         file=plan.file,
+        **plan.reading,
         cv=cv
         if _source(groups) != "object" and (cv is None or isinstance(cv, int) or is_time(cv))
         else "object",

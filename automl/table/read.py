@@ -50,22 +50,27 @@ def read_table(
     encoding : str, optional
         Encoding of a text; by default UTF-8 or UTF-16, or else Windows-1252 with a warning.
     separator : str, optional
-        Separator of a text; by default a comma, semicolon, tab or pipe, whichever fits.
+        Separator of a text, one character or ``"tab"``; by default a comma, semicolon, tab or pipe, whichever fits.
 
     Returns
     -------
     DataFrame, or (DataFrame, Series) with ``target``
         The columns, and the target. Cells of a text that are not plain numbers or true and false stay text, and only
-        empty cells are missing: ``None`` and ``NA`` may be categories. ``frame.attrs["file"]`` is the path of the file.
+        empty cells are missing: ``None`` and ``NA`` may be categories. ``frame.attrs["file"]`` is the path of the file,
+        and ``frame.attrs["reading"]`` holds the encoding and separator that were given.
 
     Raises
     ------
     TableError
-        If the file is missing, has an unknown ending, cannot be read, has no rows, repeats a column name, or
-        lacks the target column.
+        If the file is missing, has an unknown ending, cannot be read, repeats a column name, lacks the target
+        column, or has a target and no rows.
     """
     file = Path(path)
     where = str(file)
+    separator = {"tab": "\t", "\\t": "\t"}.get(separator or "", separator)
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        rule = "must be one character, no quote and no end of a line"
+        raise TableError(Fault("separator", rule, repr(separator), 'For example ";" or "tab".'))
     read = _reader(file, encoding, separator)
     if not file.is_dir() and (not file.is_file() or file.stat().st_size == 0):
         if file.is_file():
@@ -85,7 +90,7 @@ def read_table(
         rule = "must be readable in the format of its ending"
         raise TableError(Fault(where, rule, came.rstrip("."), remedy)) from error
     faults = [Fault(where, fault.rule, fault.came, fault.remedy) for fault in repeated_names(frame)]
-    if len(frame) == 0 and not faults:
+    if len(frame) == 0 and not faults and (target is not None or frame.shape[1] == 0):
         faults.append(Fault(where, "must have rows", "column names only"))
     if target is not None and target not in frame.columns:
         rule = "the target must be a column of the table"
@@ -93,6 +98,8 @@ def read_table(
     if faults:
         raise TableError(faults)
     frame.attrs["file"] = str(file.resolve())
+    given = {"encoding": encoding, "separator": separator}
+    frame.attrs["reading"] = {name: value for name, value in given.items() if value is not None}
     if target is None:
         return frame
     y = frame[target]

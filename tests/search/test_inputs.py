@@ -147,7 +147,7 @@ def test_search_asks_for_types_of_columns(folder, table):
     search = make(space, columns={"age": "categorical", "id": "categorical"}).fit(X, y)
     kinds = search.best_estimator_["columns"].column_types_
     assert (kinds["id"], kinds["age"], kinds["a"]) == ("categorical", "categorical", "drop")
-    assert "column a: dropped on request" in search.left_out_
+    assert "column a: dropped on request; columns= without it keeps it" in search.left_out_
     loaded = automl.load_space(search._winner.plan.space.to_yaml())
     assert dict(loaded.columns) == {"id": "numeric", "a": "drop"}
     again = make(space, columns={"age": "categorical", "id": "categorical"})

@@ -298,7 +298,7 @@ space:
 """
     search = make(space, n_trials=4, progress=True).fit(X, y)
     reasons = [
-        "column Region: a single value",
+        "column Region: a single value, or none; give rows where",
         "column Stage: a single value",
         "column note: free text",
         "linear: loss logistic is for binary, not for multiclass; loss hinge gives no probabilities",

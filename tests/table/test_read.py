@@ -33,7 +33,6 @@ def test_read_table_detects_separators(tmp_path, text):
         ("t.csv", b"", "an empty file"),
         ("t.csv", b"\n\n", "an empty file"),
         ("t.csv.gz", gzip.compress(b"", mtime=0), "an empty file"),
-        ("t.csv", b"a,b\n", "column names only"),
         ("t.csv", b'a,b\n1,"2\n', "must be readable"),
         ("t.csv", b"a,b\n1,2\n3,4,5\n", "must be readable"),
         ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "Expected 2 fields in line 2, saw 3"),
@@ -51,6 +50,15 @@ def test_read_table_refuses_bad_files(tmp_path, name, content, says):
         read_table(path, target="arr_dely" if b"arr" in content else None)
     assert says in str(error.value)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_read_table_refuses_a_target_without_rows(tmp_path, name):
+    empty = FRAME.head(0)
+    empty.to_csv(tmp_path / name, index=False) if name == "t.csv" else empty.to_parquet(tmp_path / name)
+    assert read_table(tmp_path / name).shape == (0, 3)
+    with pytest.raises(TableError, match="column names only"):
+        read_table(tmp_path / name, target="late")
 
 
 def test_read_table_suggests_close_names(tmp_path):
