@@ -254,9 +254,10 @@ def make_plan(
     n_folds = _min_rows_per_class(cv)
     rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
     task = None if inferred is None else inferred.task
-    columns = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text, types=types)
+    columns, frame = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text, types=types)
     if n_columns is not None:
         columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
+        frame = columns.transform(rows.X)
     target = Target.of(rows.y, task=task, positive_class=settings.positive_class)
     target = replace(target, reason="" if inferred is None else inferred.reason, merged=rows.merged)
     weights = RowWeights.of(target, rows.sample_weight, settings.class_weight)
@@ -273,7 +274,6 @@ def make_plan(
     fits = incompatibility_check(problem, *objectives.metrics)
     if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
-    frame = columns.transform(rows.X)
     check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
     for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task):
         loaded = loaded.drop_irrelevant(path, reason)

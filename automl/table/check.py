@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -28,8 +28,8 @@ def check_table(
     task: Task | None = None,
     text: bool = False,
     types: Mapping[str, str] | None = None,
-) -> TypedColumns:
-    """Return the typed columns of a training table, or raise one error that lists every fault.
+) -> tuple[TypedColumns, pd.DataFrame]:
+    """Return the types of a training table's columns and the typed table, or raise one error that lists every fault.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def check_table(
     -------
     TypedColumns
         Fitted on ``X``.
+    DataFrame
+        The usable columns, as `TypedColumns.transform` returns them.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def check_table(
         folds; X and y of different length.
     """
     faults: list[Fault] = []
-    frame = column = None
+    frame = typed = column = None
     columns = TypedColumns(text=text, types=dict(types) if types else None)
     try:
         column = as_series(y)
@@ -68,7 +70,10 @@ def check_table(
     try:
         frame = as_frame(X)
         wrong = _table_faults(frame) + _type_faults(frame, types or {})
-        faults += wrong or _unusable(columns.fit(X, column))
+        if not wrong:
+            typed = columns.fit_transform(X, column)
+            wrong = _unusable(columns)
+        faults += wrong
     except TableError as error:
         faults += error.faults
     try:
@@ -83,7 +88,7 @@ def check_table(
         )
     if faults:
         raise TableError(faults)
-    return columns
+    return columns, cast(pd.DataFrame, typed)
 
 
 def _table_faults(frame: pd.DataFrame) -> list[Fault]:

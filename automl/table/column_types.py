@@ -5,16 +5,27 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
-from automl.table.converters import DAY_NUMBER, TRUTH, as_numbers, dense, distinct_texts
-from automl.table.formats import ISO, MISSING, date_format, decimal_sign
+from automl.table.converters import DAY_NUMBER, TRUTH, RawColumn
+from automl.table.date_texts import ISO
 from automl.table.order import TargetOrder
+from automl.table.texts import MISSING, Texts
 
-__all__ = ["DROPPED", "KINDS", "REQUESTED", "column_format", "column_type", "usable_columns"]
+__all__ = [
+    "DROPPED",
+    "KINDS",
+    "REQUESTED",
+    "ColumnType",
+    "column_format",
+    "column_type",
+    "odd_cells",
+    "usable_columns",
+]
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "constant", "identifier", "drop")
 REQUESTED = ("numeric", "categorical", "datetime", "text", "drop")  # types that a user may request
@@ -28,8 +39,34 @@ MANY_ROWS = 100
 IDENTIFIER_NAME = re.compile(
     r"(^|[^a-zA-Z])(?i:p?id)$|[a-z]I[dD]$|^Unnamed: \d+$|^(?i:index|row|row_?num(ber)?)$"
 )
-
 WORD = re.compile(r"\w+")
+
+# A column of numbers or dates may have other texts: in this share of its filled cells, or in one cell.
+MOST_OTHER = 0.01
+# In up to this share, they make a column of texts, with a warning.
+ODD_OTHER = 0.1
+# A requested type has room for others in this share.
+MOST_OTHER_REQUESTED = 0.5
+# With fewer distinct numbers or dates the column is categorical then, which loses nothing.
+FEW_DISTINCT = 20
+
+
+class ColumnType(NamedTuple):
+    """The type of a column.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    layout : str
+        The format of its texts: a `strptime` format, or "," for decimal commas; "" without one.
+    coerced : bool
+        Whether a few cells are neither numbers nor dates, as the others are, and become missing.
+    """
+
+    kind: str
+    layout: str = ""
+    coerced: bool = False
 
 
 def usable_columns(column_types: Mapping[str, str], *, text: bool = False) -> list[str]:
@@ -37,25 +74,26 @@ def usable_columns(column_types: Mapping[str, str], *, text: bool = False) -> li
     return [name for name, kind in column_types.items() if kind not in DROPPED or (text and kind == "text")]
 
 
-def column_type(
-    column: pd.Series, target: TargetOrder | None = None, *, decimal: str = "."
-) -> tuple[str, str]:
-    """Return a column's type, and the format of its texts ("" without one).
+def column_type(raw: RawColumn, target: TargetOrder | None = None, *, decimal: str = ".") -> ColumnType:
+    """Return a column's type.
 
     - constant: no value, or the same value in every row.
     - boolean: booleans, or texts with two truth values (true and false, yes and no, y and n, ...).
-    - numeric: numbers, durations, and texts that are all numbers or missing (see `formats.parse_numbers`).
-      Texts with leading zeros ("01067") are codes and therefore categories. The format is the decimal sign.
+    - numeric: numbers, durations, and texts that are all numbers or missing (see `number_texts.find_numbers`).
+      Texts with leading zeros ("01067") are codes and therefore categories.
     - identifier: distinct integers that count the rows (in 0 .. 2 n) and do not order the target, and those
-      with a name like "id"; distinct texts. Requires 20 rows.
-    - datetime: dates, and texts in one format (see `formats.date_format`).
+      with a name like "id"; texts of which almost every row has its own. Requires 20 rows.
+    - datetime: dates, and texts in one format (see `date_texts.find_dates`).
     - text: texts of at least five words on average, most of them rare; nearly distinct texts of at least two
       words without digits on average, such as names and titles.
     - categorical: all other columns, and every column with pandas' category dtype.
 
+    Numbers or dates with more than 20 distinct values may have other texts among them, such as "12 kg", in one of 100
+    filled cells, or in a single one of at least 20.
+
     Parameters
     ----------
-    column : Series
+    raw : RawColumn
         The raw values.
     target : TargetOrder, optional
         The target; without it, integers that count the rows are identifiers whatever they order.
@@ -67,40 +105,45 @@ def column_type(
     TypeError
         If values are complex numbers, lists, mappings or other containers.
     """
-    column = dense(column)
-    dtype = column.dtype
+    column, dtype = raw.column, raw.column.dtype
     if pd.api.types.is_complex_dtype(dtype):
         raise TypeError("complex numbers (Complex data not supported)")
     if isinstance(dtype, pd.CategoricalDtype) or not (_is_date(dtype) or _is_number(dtype)):
-        return _type_of_texts(column, target, decimal)
+        return _type_of_texts(raw, target, decimal)
     if _is_constant(column):
-        return "constant", ""
+        return ColumnType("constant")
     if pd.api.types.is_bool_dtype(dtype):
-        return "boolean", ""
+        return ColumnType("boolean")
     if _is_date(dtype):
-        return "datetime", ISO
+        return ColumnType("datetime", ISO)
     whole = pd.api.types.is_integer_dtype(dtype)
-    return (
-        "identifier" if whole and _numbers_rows(as_numbers(column)[0], column.name, target) else "numeric"
-    ), ""
+    counts = whole and _numbers_rows(raw.numbers().values, raw.name, target)
+    return ColumnType("identifier" if counts else "numeric")
 
 
-def column_format(column: pd.Series, kind: str, *, decimal: str = ".") -> str:
-    """Return the format of the texts of a column whose type was requested; "" if it needs none."""
-    column = dense(column)
+def column_format(raw: RawColumn, kind: str, *, decimal: str = ".") -> ColumnType:
+    """Return a requested type with the format of the column's texts."""
+    column = raw.column
     texts = column.dtype == object or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype)
     if kind == "datetime":
         if not texts:
-            return DAY_NUMBER if _is_number(column.dtype) else ISO
-        found = distinct_texts(column)[1]
-        return date_format(found) or (DAY_NUMBER if decimal_sign(found) else ISO)
-    return _sign(distinct_texts(column)[1], decimal) if kind == "numeric" and texts else ""
+            return ColumnType(kind, DAY_NUMBER if _is_number(column.dtype) else ISO)
+        if dates := raw.found_dates():
+            return ColumnType(
+                kind, dates.layout, _tolerable(raw.date_texts, dates.other, MOST_OTHER_REQUESTED)
+            )
+        return ColumnType(kind, DAY_NUMBER if raw.found_numbers(".") else ISO)
+    if kind == "numeric" and texts and (numbers := raw.found_numbers(decimal)):
+        few = _tolerable(raw.texts, numbers.other, MOST_OTHER_REQUESTED)
+        return ColumnType(kind, _sign(raw, numbers.decimal), few)
+    return ColumnType(kind)
 
 
-def _sign(texts: np.ndarray, decimal: str) -> str:
+def _sign(raw: RawColumn, decimal: str) -> str:
     """Return "," for decimal commas, else ""."""
-    commas = decimal_sign(texts, decimal) == ","
-    return "," if commas and any("," in text or "." in text for text in texts) else ""
+    values = raw.texts.values
+    commas = decimal == "," and pc.any(pc.match_substring_regex(values, "[.,]")).as_py()
+    return "," if commas else ""
 
 
 def _is_date(dtype: Any) -> bool:
@@ -120,55 +163,113 @@ def _is_constant(column: pd.Series) -> bool:
     return bool(missing.all() if pd.isna(first) else not missing.any() and (column == first).all())
 
 
-def _numbers_rows(values: np.ndarray, name: object, target: TargetOrder | None) -> bool:
+def _numbers_rows(values: np.ndarray, name: str, target: TargetOrder | None) -> bool:
     """Return whether distinct integers only tell the rows apart."""
     n = len(values)
-    if n < FEW_ROWS or np.isnan(values).any() or (values % 1 != 0).any() or not pd.Series(values).is_unique:
+    if n < FEW_ROWS or np.isnan(values).any():
         return False
-    named = IDENTIFIER_NAME.search(str(name)) is not None
-    counts = values.min() >= 0 and values.max() < 2 * n
+    low, high = values.min(), values.max()
+    named = IDENTIFIER_NAME.search(name) is not None
+    counts = low >= 0 and high < 2 * n
+    if high - low < n - 1 or not (named or counts):  # some number repeats, or the numbers do not count
+        return False
+    if (values % 1 != 0).any() or not pd.Series(values).is_unique:
+        return False
     if named and counts:
         return True
     if not named and n < MANY_ROWS:
-        counts = counts and values.max() - values.min() == n - 1
+        counts = high - low == n - 1
     return bool((named or counts) and not (target is not None and target.follows(values)))
 
 
-def _type_of_texts(column: pd.Series, target: TargetOrder | None, decimal: str) -> tuple[str, str]:
-    codes, texts = distinct_texts(column)
-    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
-    rows[texts == ""] = 0
-    present, seen = int(rows.sum()), rows > 0
-    texts = pd.unique(texts[seen])
-    if len(texts) == 0 or (len(texts) == 1 and present == len(column)):
-        return "constant", ""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
-        if _are_truths(texts):
-            return "boolean", ""
-        if decimal_sign(texts, decimal):
-            sign = _sign(texts, decimal)
-            numbers = as_numbers(column, sign or ".")[0]
-            return ("identifier" if _numbers_rows(numbers, column.name, target) else "numeric"), sign
-        if layout := date_format(texts):
-            return "datetime", layout
-        some = _first(texts, 1000)
-        words = np.mean([text.count(" ") + 1 for text in some])
-        if words >= 5 and len(texts) > max(FEW_ROWS, 0.1 * present):
-            return "text", ""
-        plain = np.mean([sum(word.isalpha() for word in WORD.findall(text)) for text in some])
-        if plain >= 2 and present >= FEW_ROWS and len(texts) >= 0.95 * present:
-            return "text", ""
-    if present >= FEW_ROWS and len(texts) == present:
-        return "identifier", ""
-    return "categorical", ""
+def _type_of_texts(raw: RawColumn, target: TargetOrder | None, decimal: str) -> ColumnType:
+    texts, present = raw.texts, int(raw.texts.rows.sum())
+    categories = isinstance(raw.column.dtype, pd.CategoricalDtype)
+    if texts.encoded:
+        words = texts.seen
+        if len(words) == 0 or (len(words) == 1 and present == texts.n_rows):
+            return ColumnType("constant")
+        if not categories and _are_truths(words):
+            return ColumnType("boolean")
+    if not categories:
+        if found := _numbers_or_dates(raw, target, decimal):
+            return found
+        if _is_free_text(texts, present):
+            return ColumnType("text")
+    if present >= FEW_ROWS and texts.n_distinct == present:
+        return ColumnType("identifier")
+    return ColumnType("categorical")
 
 
-def _first(texts: np.ndarray, n: int) -> list[str]:
-    """Return the first texts in alphabetical order, so that the order of the rows decides nothing."""
-    return heapq.nsmallest(n, texts)
+def _numbers_or_dates(raw: RawColumn, target: TargetOrder | None, decimal: str) -> ColumnType | None:
+    """Return the type of texts that are numbers or dates, but for a few; None for other texts."""
+    numbers = raw.found_numbers(decimal)
+    if numbers and not numbers.other.any():
+        sign = _sign(raw, numbers.decimal)
+        counts = _numbers_rows(raw.numbers(numbers.decimal).values, raw.name, target)
+        return ColumnType("identifier" if counts else "numeric", sign)
+    dates = raw.found_dates()
+    if dates and not dates.other.any():
+        return ColumnType("datetime", dates.layout)
+    if numbers and _tolerable(raw.texts, numbers.other) and _many(numbers.values):
+        return ColumnType("numeric", _sign(raw, numbers.decimal), coerced=True)
+    if dates and _tolerable(raw.date_texts, dates.other) and _many(dates.values):
+        return ColumnType("datetime", dates.layout, coerced=True)
+    return None
 
 
-def _are_truths(texts: np.ndarray) -> bool:
+def _tolerable(texts: Texts, other: np.ndarray, share: float = MOST_OTHER) -> bool:
+    """Return whether there are a few texts of another type."""
+    n_other, present = int(texts.rows[other].sum()), int(texts.rows.sum())
+    return 0 < n_other <= max(1, share * present) and present >= FEW_ROWS
+
+
+def odd_cells(raw: RawColumn, found: ColumnType) -> tuple[str, np.ndarray] | None:
+    """Return the rows that keep a column from being one of numbers or dates, with this type; None if there are many.
+
+    Parameters
+    ----------
+    raw : RawColumn
+        The column, for which `column_type` has tried numbers and dates.
+    found : ColumnType
+        Its type.
+    """
+    if found.kind in ("numeric", "datetime"):
+        return None
+    if (
+        (numbers := raw.tried_numbers)
+        and _tolerable(raw.texts, numbers.other, ODD_OTHER)
+        and _many(numbers.values)
+    ):
+        return "numeric", raw.texts.expanded(numbers.other, False)
+    if (
+        (dates := raw.tried_dates)
+        and _tolerable(raw.date_texts, dates.other, ODD_OTHER)
+        and _many(dates.values)
+    ):
+        return "datetime", raw.date_texts.expanded(dates.other, False)
+    return None
+
+
+def _many(values: np.ndarray) -> bool:
+    return len(pd.unique(values[~pd.isna(values)])) > FEW_DISTINCT
+
+
+def _is_free_text(texts: Texts, present: int) -> bool:
+    some = _some(texts, 1000)
+    words = np.mean([text.count(" ") + 1 for text in some])
+    if words >= 5 and texts.n_distinct > max(FEW_ROWS, 0.1 * present):
+        return True
+    plain = np.mean([sum(word.isalpha() for word in WORD.findall(text)) for text in some])
+    return bool(plain >= 2 and present >= FEW_ROWS and texts.n_distinct >= 0.95 * present)
+
+
+def _some(texts: Texts, n: int) -> list[str]:
+    """Return the first texts in alphabetical order, so that the order of the rows decides nothing, or random ones."""
+    return heapq.nsmallest(n, texts.seen) if texts.encoded else texts.sample(n).to_pylist()
+
+
+def _are_truths(texts: list[str]) -> bool:
     if len(texts) > 2 * len(TRUTH) + len(MISSING):
         return False
     words = {text.casefold() for text in texts} - MISSING

@@ -1,40 +1,199 @@
 """Convert the raw values of a column to one type.
 
-Every converter returns the values and a few examples of values it could not convert.
-Texts, objects and categories are converted once for each distinct value.
+Every conversion returns the values of the rows, and which rows hold a value that could not be converted.
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-from typing import Any
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from automl.table.formats import ISO, bad_examples, parse_dates, parse_numbers
+from automl.table.date_texts import ISO, Dates, find_dates, may_be_dates, parse_dates
+from automl.table.number_texts import Numbers, find_numbers, read_numbers
+from automl.table.texts import Texts, as_texts_array, is_missing
 
-__all__ = [
-    "TRUTH",
-    "as_booleans",
-    "as_dates",
-    "as_labels",
-    "as_numbers",
-    "as_texts",
-    "dense",
-    "distinct_texts",
-]
-
-Converted = tuple[np.ndarray, list[str]]
+__all__ = ["DAY_NUMBER", "TRUTH", "Converted", "RawColumn", "label"]
 
 TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), 0.0),
 }
 
-
 DAY_NUMBER = "%Y%m%d"  # dates such as 20200615, on request only
+
+_EXAMPLES = 3
+_NAT = np.datetime64("NaT", "us")
+
+
+class Converted(NamedTuple):
+    """The values of a column's rows.
+
+    Parameters
+    ----------
+    values : ndarray or Categorical of shape (n,)
+        The values.
+    other : ndarray of shape (n,) or None
+        Rows with a value of another type, which is missing in ``values``; None if there are none.
+    """
+
+    values: Any
+    other: np.ndarray | None = None
+
+
+class RawColumn:
+    """A column with its raw values, whose texts are read and parsed once.
+
+    Parameters
+    ----------
+    column : Series of shape (n,)
+        The raw values.
+
+    Raises
+    ------
+    TypeError
+        By the properties and methods, if values are lists, mappings or other containers.
+    """
+
+    def __init__(self, column: pd.Series) -> None:
+        if isinstance(column.dtype, pd.SparseDtype):
+            cells: Any = column.array
+            column = pd.Series(cells.to_dense(), index=column.index, name=column.name)
+        self.column = column.infer_objects() if column.dtype == object else column
+        self.name = str(column.name)
+        self._numbers: dict[str, Numbers | None] = {}
+        self._dates: list[Dates | None] = []  # empty until they are looked for
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The values as texts, equal for 20, 20.0 and " 20"."""
+        column = self.column
+        if isinstance(column.dtype, pd.StringDtype):
+            return Texts.of(as_texts_array(column))
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, cells = column.cat.codes.to_numpy(), column.cat.categories
+        else:
+            codes, cells = pd.factorize(column)
+        return Texts.of_codes([label(cell) for cell in cells], codes)
+
+    def found_numbers(self, prefer: str) -> Numbers | None:
+        """Return the numbers of the texts, if they are numbers; see `find_numbers`."""
+        if prefer not in self._numbers:
+            self._numbers[prefer] = find_numbers(self.texts.values, prefer)
+        return self._numbers[prefer]
+
+    @property
+    def tried_numbers(self) -> Numbers | None:
+        """The numbers that `found_numbers` has found; None if it was not called."""
+        return next((one for one in self._numbers.values() if one is not None), None)
+
+    @property
+    def tried_dates(self) -> Dates | None:
+        """The dates that `found_dates` has found; None if it was not called."""
+        return self._dates[0] if self._dates else None
+
+    def found_dates(self) -> Dates | None:
+        """Return the dates of ``date_texts``, if they are dates; see `find_dates`."""
+        if not self._dates:
+            self._dates.append(find_dates(self.date_texts.values))
+        return self._dates[0]
+
+    @cached_property
+    def date_texts(self) -> Texts:
+        """The texts to parse as dates: distinct ones, if any may be a date."""
+        texts = self.texts
+        return texts.distinct if may_be_dates(texts.values) else texts
+
+    def numbers(self, decimal: str = ".", *, strict: bool = False) -> Converted:
+        """Return float64, NaN where missing or infinite; durations in seconds, booleans as 0 and 1.
+
+        ``decimal`` is the decimal sign of texts; see `read_numbers` for ``strict``.
+        """
+        column, dtype, other = self.column, self.column.dtype, None
+        if pd.api.types.is_timedelta64_dtype(dtype):
+            values = column.dt.total_seconds().to_numpy(dtype=float)
+        elif dtype == np.float64:
+            values = column.to_numpy()  # no copy: most of a large table is this
+        elif (
+            pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+        ) and not pd.api.types.is_complex_dtype(dtype):
+            values = column.to_numpy(dtype=float, na_value=np.nan)
+        else:
+            known = (one for one in self._numbers.values() if one is not None)
+            usable = (one for one in known if one.decimal == decimal and (strict or not one.other.any()))
+            read = next(usable, None) or read_numbers(self.texts.values, decimal, strict=strict)
+            values, other = self.texts.expanded(read.values, np.nan), self._rows(read.other)
+        infinite = np.isinf(values)
+        return Converted(np.where(infinite, np.nan, values) if infinite.any() else values, other)
+
+    def booleans(self) -> Converted:
+        """Return 0.0, 1.0 or NaN; other words are missing, like unseen categories."""
+        if pd.api.types.is_numeric_dtype(self.column.dtype):
+            values, other = self.numbers()
+            wrong = ~np.isnan(values) & (values != 0) & (values != 1)
+            return Converted(np.where(wrong, np.nan, values), wrong if wrong.any() else other)
+        texts = self.texts.distinct
+        found = [TRUTH.get(text.casefold(), np.nan) for text in texts.values.to_pylist()]
+        return Converted(texts.expanded(np.array(found, dtype=float), np.nan))
+
+    def dates(self, layout: str) -> Converted:
+        """Return datetime64[us] in UTC without a time zone; ``layout`` is the `strptime` format of texts."""
+        column, dtype = self.column, self.column.dtype
+        if isinstance(dtype, pd.PeriodDtype):
+            column = column.dt.to_timestamp()
+        if isinstance(dtype, pd.DatetimeTZDtype):
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        if pd.api.types.is_datetime64_dtype(column.dtype):
+            return Converted(column.to_numpy(dtype="datetime64[us]"))
+        if pd.api.types.is_numeric_dtype(dtype) and layout != DAY_NUMBER:
+            present = column.notna().to_numpy()
+            return Converted(np.full(len(column), _NAT), present if present.any() else None)
+        known = self.tried_dates
+        texts = self.date_texts if known else self.texts.distinct
+        found = known.values if known and known.layout == layout else parse_dates(texts.values, layout)
+        if layout != ISO and np.isnat(found).any():
+            found = np.where(np.isnat(found), parse_dates(texts.values, ISO), found)
+        other = np.isnat(found)
+        if other.any():
+            other &= ~is_missing(texts.values)
+        return Converted(texts.expanded(found, _NAT), self._rows(other, texts))
+
+    def labels(self) -> Converted:
+        """Return a categorical of sorted texts, missing where blank."""
+        texts = self.texts.distinct
+        known = texts.values.filter(pc.not_equal(texts.values, ""))
+        names = np.sort(known.to_numpy(zero_copy_only=False))
+        places = pc.index_in(texts.values, pa.array(names, pa.large_string())).fill_null(-1).to_numpy()
+        categories = pd.Index(names) if len(names) else pd.Index([], dtype=object)
+        return Converted(pd.Categorical.from_codes(texts.expanded(places, -1), categories=categories))
+
+    def strings(self) -> Converted:
+        """Return texts, empty where missing."""
+        texts = self.texts
+        return Converted(texts.expanded(texts.values.to_numpy(zero_copy_only=False), ""))
+
+    def examples(self, rows: np.ndarray, most: int = _EXAMPLES) -> list[str]:
+        """Return a few distinct values of rows, in order."""
+        if pd.api.types.is_numeric_dtype(self.column.dtype):
+            cells = (f"{cell:g}" for cell in self.column.to_numpy()[rows])
+        else:
+            cells = (label(cell) for cell in self.column[rows])
+        return list(islice(dict.fromkeys(cells), most))
+
+    def bare(self) -> RawColumn:
+        """Return the same column without what was read of it."""
+        return RawColumn(self.column)
+
+    def _rows(self, other: np.ndarray, texts: Texts | None = None) -> np.ndarray | None:
+        """Return the rows of texts that could not be converted; None if there are none."""
+        return (texts or self.texts).expanded(other, False) if other.any() else None
 
 
 def label(cell: Any) -> str:
@@ -48,108 +207,3 @@ def label(cell: Any) -> str:
     if isinstance(cell, float | np.floating | decimal.Decimal) and float(cell).is_integer():
         return str(int(cell))
     return str(cell)
-
-
-def distinct_texts(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's code, shape (n,), -1 where missing, and the text of each code.
-
-    Raises
-    ------
-    TypeError
-        If values are lists, mappings or other containers.
-    """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, cells = column.cat.codes.to_numpy(), column.cat.categories
-    else:
-        codes, cells = pd.factorize(column)
-    if isinstance(cells.dtype, pd.StringDtype):
-        return codes, cells.str.strip().to_numpy(dtype=object)
-    return codes, np.array([label(cell) for cell in cells], dtype=object)
-
-
-def dense(column: pd.Series) -> pd.Series:
-    """Return a column without pandas' sparse dtype, and objects with their inferred dtype."""
-    if isinstance(column.dtype, pd.SparseDtype):
-        cells: Any = column.array
-        return pd.Series(cells.to_dense(), index=column.index, name=column.name)
-    return column.infer_objects() if column.dtype == object else column
-
-
-def expand(codes: np.ndarray, values: np.ndarray, missing: Any) -> np.ndarray:
-    """Return the value of each row's code, ``missing`` where the code is -1."""
-    table = np.empty(len(values) + 1, dtype=values.dtype)
-    table[:-1], table[-1] = values, missing
-    rows: np.ndarray = table[codes]
-    return rows
-
-
-def as_numbers(column: pd.Series, decimal: str = ".") -> Converted:
-    """Return float64, NaN where missing or infinite; durations in seconds, booleans as 0 and 1.
-
-    ``decimal`` is the decimal sign of texts.
-    """
-    column = dense(column)
-    dtype = column.dtype
-    bad: list[str] = []
-    if pd.api.types.is_timedelta64_dtype(dtype):
-        values = column.dt.total_seconds().to_numpy(dtype=float)
-    elif dtype == np.float64:
-        values = column.to_numpy()  # no copy: most of a large table is this
-    elif (
-        pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
-    ) and not pd.api.types.is_complex_dtype(dtype):
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-    else:
-        codes, texts = distinct_texts(column)
-        found = parse_numbers(texts, decimal)
-        bad = bad_examples(texts, np.isnan(found))
-        values = expand(codes, found, np.nan)
-    if np.isinf(values).any():
-        values = np.where(np.isinf(values), np.nan, values)
-    return values, bad
-
-
-def as_booleans(column: pd.Series) -> Converted:
-    """Return 0.0, 1.0 or NaN; other words are missing, like unseen categories."""
-    column = dense(column)
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        values, bad = as_numbers(column)
-        wrong = ~np.isnan(values) & (values != 0) & (values != 1)
-        return np.where(wrong, np.nan, values), [*bad, *(f"{value:g}" for value in values[wrong][:3])]
-    codes, texts = distinct_texts(column)
-    found = np.array([TRUTH.get(text.casefold(), np.nan) for text in texts], dtype=float)
-    return expand(codes, found, np.nan), []
-
-
-def as_dates(column: pd.Series, layout: str) -> Converted:
-    """Return datetime64[us] in UTC without a time zone; ``layout`` is the `strptime` format of texts."""
-    column = dense(column)
-    dtype = column.dtype
-    if isinstance(dtype, pd.PeriodDtype):
-        column = column.dt.to_timestamp()
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    if pd.api.types.is_datetime64_dtype(column.dtype):
-        return column.to_numpy(dtype="datetime64[us]"), []
-    if pd.api.types.is_numeric_dtype(dtype) and layout != DAY_NUMBER:
-        bad = [] if column.isna().all() else [f"numbers ({dtype})"]
-        return np.full(len(column), np.datetime64("NaT", "us")), bad
-    codes, texts = distinct_texts(column)
-    found = parse_dates(texts, layout)
-    if layout != ISO:
-        found = np.where(np.isnat(found), parse_dates(texts, ISO), found)
-    return expand(codes, found, np.datetime64("NaT", "us")), bad_examples(texts, np.isnat(found))
-
-
-def as_labels(column: pd.Series) -> tuple[pd.Categorical, list[str]]:
-    """Return a categorical of sorted texts, missing where blank."""
-    codes, texts = distinct_texts(dense(column))
-    texts[texts == ""] = np.nan
-    places, known = pd.factorize(texts, sort=True)
-    return pd.Categorical.from_codes(expand(codes, places, -1), categories=pd.Index(known)), []
-
-
-def as_texts(column: pd.Series) -> Converted:
-    """Return texts, empty where missing."""
-    codes, texts = distinct_texts(dense(column))
-    return expand(codes, texts, ""), []

@@ -14,7 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from automl.table.formats import MISSING, decimal_sign, parse_numbers, plain_numbers
+from automl.table.converters import RawColumn
+from automl.table.number_texts import cast_if_all, find_numbers, has_codes, plain_numbers
+from automl.table.texts import MISSING, as_texts_array, spread
+from automl.table.threads import map_columns
 
 __all__ = ["guess_encoding", "read_csv_text", "read_layout", "text_numbers", "typed_cells"]
 
@@ -27,7 +30,6 @@ _SAMPLE_CELLS = 200
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # "1.234" is 1234 beside decimal commas, which other rows or other files may have.
 _AMBIGUOUS = r"^[+-]?\d{1,3}(?:\.\d{3})+$"
-_CODE = r"^[+-]?0[\dxX]"
 
 
 def read_csv_text(
@@ -69,7 +71,8 @@ def read_csv_text(
     if width < len(names) and width in keep:
         raise ValueError(f"Expected {width} fields, as in the first line, saw {len(names)}")
     labels = [names[i] or f"Unnamed: {i}" for i in keep]
-    columns = {i: typed_cells(table.column(i)) for i in keep}
+    read = map_columns(lambda i: typed_cells(table.column(i)), keep, table.num_rows * len(keep))
+    columns = dict(zip(keep, read, strict=True))
     frame = pd.DataFrame(columns, copy=False).set_axis(labels, axis=1)
     points = any(
         column.dtype == np.float64 and not (column.dropna() % 1 == 0).all() for column in columns.values()
@@ -106,13 +109,11 @@ def read_layout(text: pa.Buffer, separator: str | None) -> tuple[list[str], int,
 
 def text_numbers(column: pd.Series, decimal: str = ".") -> pd.Series:
     """Return a column of texts as numbers if all of them are numbers in one format, else the column."""
-    codes, cells = pd.factorize(column)
-    texts = np.array([str(cell).strip() for cell in cells], dtype=object)
-    sign = decimal_sign(texts, decimal)
-    if not sign:
+    texts = RawColumn(column).texts
+    found = find_numbers(texts.values, decimal)
+    if found is None or found.other.any():
         return column
-    values = np.append(parse_numbers(texts, sign), np.nan)[codes]
-    return pd.Series(values, index=column.index, name=column.name)
+    return pd.Series(texts.expanded(found.values, np.nan), index=column.index, name=column.name)
 
 
 def guess_encoding(head: bytes) -> str | None:
@@ -128,7 +129,6 @@ def _as_utf8(content: bytes | pa.Buffer, encoding: str | None) -> pa.Buffer:
     known = encoding or guess_encoding(buffer[:_SAMPLE_BYTES].to_pybytes())
     if known is None:
         try:
-            pa.array([None], pa.string())
             codecs.utf_8_decode(memoryview(buffer), "strict", True)
             return buffer
         except UnicodeDecodeError:
@@ -207,19 +207,19 @@ def _parsed(text: pa.Buffer, names: list[str], separator: str, skipped: int) -> 
         return pa.table(cells, names=labels)
 
 
-def typed_cells(cells: pa.ChunkedArray) -> pd.Series:
+def typed_cells(chunks: pa.ChunkedArray) -> pd.Series:
     """Return numbers and truth values with their dtype, and other cells as text."""
-    some = cells.slice(0, _SAMPLE_CELLS).drop_null().to_pylist()
-    if all(_may_be_number(text) for text in some):
+    cells = as_texts_array(chunks)
+    some = spread(cells, _SAMPLE_CELLS).drop_null().to_pylist()
+    values = None
+    if all(map(_may_be_number, some)):
         values = _numbers(cells)
     elif {text.casefold() for text in some} <= {"true", "false"}:
         values = _truths(cells)
-    else:
-        values = None
     return _pandas(cells) if values is None else values
 
 
-def _pandas(cells: pa.ChunkedArray) -> pd.Series:
+def _pandas(cells: pa.Array) -> pd.Series:
     column: pd.Series = cells.to_pandas()
     return column
 
@@ -231,36 +231,27 @@ def _may_be_number(text: str) -> bool:
     )
 
 
-def _numbers(cells: pa.ChunkedArray) -> pd.Series | None:
-    if cells.null_count == len(cells) or pc.any(pc.match_substring_regex(cells, _CODE)).as_py():
+def _numbers(cells: pa.Array) -> pd.Series | None:
+    if cells.null_count == len(cells) or has_codes(cells):
         return None
     if not cells.null_count:
-        try:
-            return _pandas(cells.cast(pa.int64()))
-        except pa.ArrowInvalid:
-            pass
-    try:
-        values = cells.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return _marked_numbers(cells)
-    fractions = cells.filter(pc.match_substring(cells, "."))
-    if len(fractions) and pc.all(pc.match_substring_regex(fractions, _AMBIGUOUS)).as_py():
-        return None
-    return _pandas(values)
+        whole = cast_if_all(cells, pa.int64())
+        if whole is not None:
+            return _pandas(whole)
+    values = plain_numbers(cells)
+    return None if values is None or _are_ambiguous(cells) else pd.Series(values)
 
 
-def _marked_numbers(cells: pa.ChunkedArray) -> pd.Series | None:
-    """Return numbers among which some texts or blanks mean "missing"; None if there are other texts."""
-    coded = cells.combine_chunks().dictionary_encode()
-    texts = np.array([text.strip() for text in coded.dictionary.to_pylist()], dtype=object)
-    values = plain_numbers(texts)
-    if values is None:
-        return None
-    codes = coded.indices.fill_null(len(texts)).to_numpy()
-    return pd.Series(np.append(values, np.nan)[codes])
+def _are_ambiguous(cells: pa.Array) -> bool:
+    """Return whether all numbers with a point may be groups of three digits."""
+    for some in (spread(cells, _SAMPLE_CELLS), cells):
+        fractions = some.filter(pc.match_substring(some, "."))
+        if not pc.all(pc.match_substring_regex(fractions, _AMBIGUOUS), min_count=0).as_py():
+            return False
+    return len(fractions) > 0
 
 
-def _truths(cells: pa.ChunkedArray) -> pd.Series | None:
+def _truths(cells: pa.Array) -> pd.Series | None:
     lower = pc.utf8_lower(cells)
     if not pc.all(pc.is_in(lower.drop_null(), pa.array(["true", "false"], pa.large_string()))).as_py():
         return None

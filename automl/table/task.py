@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from automl.table.converters import as_numbers
+from automl.table.converters import RawColumn
 
 __all__ = ["Inferred", "Kind", "Task", "TaskHint", "infer_task", "numbers_of"]
 
@@ -86,7 +86,9 @@ def numbers_of(column: pd.Series) -> np.ndarray | None:
     if column.dtype.kind != "O" or any(isinstance(value, bool) for value in column):
         return None
     try:
-        numbers, bad = as_numbers(column.astype(object))
+        raw = RawColumn(column.astype(object))
+        found = raw.found_numbers(".")  # may have decimal commas
+        numbers, other = raw.numbers(found.decimal if found else ".")
     except TypeError:  # lists or other containers
         return None
-    return None if bad or np.isnan(numbers).all() else numbers
+    return None if other is not None or np.isnan(numbers).all() else np.asarray(numbers)

@@ -13,10 +13,13 @@ Y = np.array(["in", "out"])[np.arange(N) % 2]
 
 
 def test_check_table_accepts_good_tables():
-    columns = check_table(X, Y)
+    columns, _ = check_table(X, Y)
     assert columns.column_types_ == {"a": "numeric", "b": "categorical"}
     assert columns.transform(X).shape == (N, 2)
-    assert list(check_table(X.to_numpy(), Y, n_folds=15).column_types_.values()) == ["numeric", "categorical"]
+    assert list(check_table(X.to_numpy(), Y, n_folds=15)[0].column_types_.values()) == [
+        "numeric",
+        "categorical",
+    ]
 
 
 @pytest.mark.parametrize(

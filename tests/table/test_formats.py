@@ -8,7 +8,8 @@ import pytest
 
 from automl.errors import TableError
 from automl.table import TypedColumns
-from automl.table.formats import date_format, decimal_sign, parse_dates, parse_numbers
+from automl.table.date_texts import find_dates, parse_dates
+from automl.table.number_texts import find_numbers, parse_numbers
 
 DAY = pd.Timestamp("2020-06-15")
 
@@ -72,7 +73,7 @@ NO_NUMBERS = [
 @pytest.mark.parametrize(("text", "date"), DATES)
 def test_date_format_reads_dates(text, date):
     texts = np.array([text, "NA"], dtype=object)
-    found = parse_dates(texts, date_format(texts))
+    found = parse_dates(texts, find_dates(texts).layout)
     assert pd.Timestamp(found[0]) == date
     assert np.isnat(found[1])
 
@@ -92,7 +93,7 @@ def test_date_format_reads_dates(text, date):
     ],
 )
 def test_date_format_leaves_other_texts(texts):
-    assert date_format(np.array(texts, dtype=object)) == ""
+    assert find_dates(texts) is None or find_dates(texts).other.any()
 
 
 @pytest.mark.parametrize(
@@ -107,20 +108,20 @@ def test_date_format_leaves_other_texts(texts):
     ],
 )
 def test_date_format_is_decided_by_all_values(texts, layout):
-    assert date_format(np.array(texts, dtype=object)) == layout
+    assert find_dates(texts).layout == layout
 
 
 @pytest.mark.parametrize(("text", "number"), NUMBERS)
 def test_parse_numbers_reads_points(text, number):
     texts = np.array([text, "8.25"], dtype=object)
-    assert decimal_sign(texts) == "."
+    assert (find_numbers(texts).decimal, find_numbers(texts).other.any()) == (".", False)
     assert parse_numbers(texts).tolist() == [number, 8.25]
 
 
 @pytest.mark.parametrize(("text", "number"), COMMAS)
 def test_parse_numbers_reads_commas(text, number):
     texts = np.array([text, "8,25"], dtype=object)
-    assert decimal_sign(texts) == ","
+    assert (find_numbers(texts).decimal, find_numbers(texts).other.any()) == (",", False)
     assert parse_numbers(texts, ",").tolist() == [number, 8.25]
 
 
@@ -128,12 +129,12 @@ def test_parse_numbers_reads_commas(text, number):
 def test_parse_numbers_leaves_other_texts(text):
     texts = np.array([text], dtype=object)
     assert np.isnan(parse_numbers(texts)).all()
-    assert decimal_sign(texts) == ""
+    assert find_numbers(texts) is None
 
 
 @pytest.mark.parametrize("texts", [["1.5", "2,5"], ["01067", "10115"], ["NA"], ["5", "five"]])
 def test_decimal_sign_needs_one_format(texts):
-    assert decimal_sign(np.array(texts, dtype=object)) == ""
+    assert find_numbers(texts) is None or find_numbers(texts).other.any()
 
 
 def test_formats_of_training_are_used_to_predict():

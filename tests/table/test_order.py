@@ -66,7 +66,7 @@ TREND, OTHER = FOLLOWS["a trend"][0], {"other": NOISE}
 )
 def test_identifiers_are_columns_that_cannot_help(columns, y, kind):
     columns = pd.DataFrame(columns)
-    assert check_table(columns, y, n_folds=2).column_types_[columns.columns[0]] == kind
+    assert check_table(columns, y, n_folds=2)[0].column_types_[columns.columns[0]] == kind
 
 
 @pytest.mark.parametrize(("values", "kind"), [(range(30), "identifier"), (range(0, 60, 2), "numeric")])

@@ -1,0 +1,232 @@
+"""Numbers that are written as text: recognise their format, and parse them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from automl.table.texts import as_texts_array, is_missing, matches, spread
+
+__all__ = [
+    "Numbers",
+    "cast_if_all",
+    "find_numbers",
+    "has_codes",
+    "parse_numbers",
+    "plain_numbers",
+    "read_numbers",
+]
+
+_SAMPLE = 50  # texts that are tried before all of them
+_SAMPLE_OTHER = 5  # of these, texts that may be anything else
+_CODE = r"^[+-]?0[\dxX]"  # a leading zero: "01067" is a postcode, "0x1F" a code of a machine
+_MONEY = r"(?:[$€£¥₹₽₩]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|BRL)"
+_GROUPS = ",  \u00a0\u202f'’"
+_AROUND = "ABCDEFGHIJKLMNOPQRSTUVWXYZ$€£¥₹₽₩%()+-−" + " \u00a0\u202f"
+
+
+class Numbers(NamedTuple):
+    """The numbers of texts.
+
+    Parameters
+    ----------
+    decimal : {".", ","}
+        The decimal sign of the texts.
+    values : ndarray of shape (n,)
+        The numbers, NaN where a text is none.
+    other : ndarray of shape (n,)
+        Which texts are neither numbers nor mean "missing".
+    """
+
+    decimal: str
+    values: np.ndarray
+    other: np.ndarray
+
+
+def find_numbers(texts: Any, prefer: str = ".") -> Numbers | None:
+    """Return the numbers of a column's texts, by the decimal sign that fits most; None if hardly any text is a number.
+
+    Texts with leading zeros ("01067") are codes: a column with one of them has no numbers.
+
+    Parameters
+    ----------
+    texts : Array of str, shape (n,)
+        Without surrounding blanks.
+    prefer : {".", ","}
+        The sign for numbers such as "1,234", which may have either; amounts in $, £ and ₹ have points.
+
+    Examples
+    --------
+    >>> [find_numbers(texts).decimal for texts in (["1,5", "NA"], ["1,234"])]
+    [',', '.']
+    >>> find_numbers(["01067"]), find_numbers(["NA"])
+    (None, None)
+    >>> find_numbers(["1.5", "2.5", "3,5 kg"]).other.tolist()
+    [False, False, True]
+    """
+    cells = as_texts_array(texts)
+    sample = spread(cells, _SAMPLE)
+    points = prefer == "." or any(text[:1] in ("$", "£", "₹") for text in sample.to_pylist())
+    signs: tuple[str, ...] = (".", ",") if points else (",", ".")
+    if len(sample) < len(cells):
+        tried = {sign: read_numbers(sample, sign, strict=True).other.sum() for sign in signs}
+        signs = tuple(sign for sign in signs if tried[sign] <= _SAMPLE_OTHER)
+    if not signs or has_codes(cells):
+        return None
+    best: Numbers | None = None
+    for sign in signs:
+        found = read_numbers(cells, sign, strict=True)
+        if best is None or found.other.sum() < best.other.sum():
+            best = found
+        if not best.other.any():
+            break
+    return None if best is None or np.isnan(best.values).all() else best
+
+
+def read_numbers(texts: Any, decimal: str = ".", *, strict: bool = False) -> Numbers:
+    """Return the numbers of texts with a known decimal sign.
+
+    The other sign, spaces and apostrophes may group digits by three. A currency, a percent sign and parentheses for
+    negative numbers may occur, and durations in days.
+
+    Parameters
+    ----------
+    texts : Array of str, shape (n,)
+        Without surrounding blanks.
+    decimal : {".", ","}
+        The decimal sign.
+    strict : bool
+        Whether a text such as "1.5" is no number beside decimal commas.
+    """
+    cells = as_texts_array(texts)
+    none = np.zeros(len(cells), dtype=bool)
+    if (values := _cast(cells, decimal)) is not None:
+        return Numbers(decimal, values, none)
+    marked = is_missing(cells)
+    if not marked.any():
+        values = _by_grammar(cells, decimal, strict)
+        return Numbers(decimal, values, np.isnan(values))
+    values = np.full(len(cells), np.nan)
+    present = cells.filter(pa.array(~marked))
+    found = _cast(present, decimal)
+    values[~marked] = _by_grammar(present, decimal, strict) if found is None else found
+    return Numbers(decimal, values, np.isnan(values) & ~marked)
+
+
+def parse_numbers(texts: Any, decimal: str = ".") -> np.ndarray:
+    """Return float64, shape (n,), NaN where a text is no number.
+
+    Examples
+    --------
+    >>> parse_numbers(["1,234.50", "$1,200", "45%", "(3)", "1e3", "x"]).tolist()
+    [1234.5, 1200.0, 0.45, -3.0, 1000.0, nan]
+    >>> parse_numbers(["1.234,50", "0,5", "7"], ",").tolist()
+    [1234.5, 0.5, 7.0]
+    """
+    return read_numbers(texts, decimal).values
+
+
+def has_codes(texts: pa.Array) -> bool:
+    """Return whether a text has a leading zero, as codes have."""
+    return bool(matches(texts, _CODE).any())
+
+
+def plain_numbers(cells: pa.Array) -> np.ndarray | None:
+    """Return numbers such as "-1.5e3", NaN where a cell is null or means "missing"; None if one is anything else."""
+    if (values := _cast(cells, ".")) is not None:
+        return None if np.isnan(values).all() else values
+    cells = pc.utf8_trim_whitespace(cells)
+    present = pc.is_valid(cells).to_numpy(zero_copy_only=False) & ~is_missing(cells)
+    found = _cast(cells.filter(pa.array(present)), ".") if present.any() else None
+    if found is None:
+        return None
+    values = np.full(len(cells), np.nan)
+    values[present] = found
+    return values
+
+
+def cast_if_all(cells: pa.Array, to: pa.DataType) -> pa.Array | None:
+    """Return texts as another type; None if one of them is not of that type."""
+    try:
+        spread(cells, _SAMPLE).cast(to)  # many faults would take long
+        return cells.cast(to)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _cast(cells: pa.Array, decimal: str) -> np.ndarray | None:
+    """Return plain numbers, read fast; None if a text is anything else."""
+    if decimal == ",":
+        if pc.any(pc.match_substring(cells, ".")).as_py():
+            return None
+        cells = pc.replace_substring(cells, ",", ".")
+    if (numbers := cast_if_all(cells, pa.float64())) is None:
+        return None
+    values = np.asarray(numbers)
+    lost = np.isnan(values)  # "nan" is a number for Arrow
+    if not lost.any():
+        return values
+    return values if is_missing(cells.filter(pa.array(lost)).drop_null()).all() else None
+
+
+def _by_grammar(cells: pa.Array, decimal: str, strict: bool) -> np.ndarray:
+    values = np.full(len(cells), np.nan)
+    points = (_POINTS, _DURATIONS, _INFINITE)
+    grammars = points if decimal == "." else (_COMMAS, _INFINITE) if strict else (_COMMAS, *points)
+    for pattern, parse in grammars:
+        rows = np.flatnonzero(np.isnan(values))
+        if len(rows) == 0:
+            break
+        rest = cells if len(rows) == len(cells) else cells.take(pa.array(rows))
+        found = matches(rest, pattern)
+        if found.any():
+            values[rows[found]] = parse(rest if found.all() else rest.filter(pa.array(found)))
+    return values
+
+
+def _grammar(decimal: str) -> str:
+    """Return the pattern of a number with a decimal sign; groups of digits, a currency, % or (...) may occur."""
+    groups = ["," if decimal == "." else r"\.", " ", "\u00a0", "\u202f", "'", "’"]
+    grouped = "|".join(rf"\d{{1,3}}(?:{group}\d{{3}})+" for group in groups)
+    indian = r"|\d{1,2}(?:,\d{2})+,\d{3}" if decimal == "." else ""
+    point = "\\" + decimal
+    number = rf"(?:(?:{grouped}{indian}|\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+    amount = rf"[+\-−]?\s*{_MONEY}?\s*[+\-−]?{number}\s*(?:%|{_MONEY})?"
+    return rf"^(?:{amount}|\({amount}\))$"
+
+
+def _parse_points(cells: pa.Array) -> np.ndarray:
+    """Return the numbers of texts that the grammar has accepted."""
+    bare = pc.replace_substring(pc.utf8_trim(cells, _AROUND), ",", "")
+    try:
+        values = np.asarray(bare.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        values = np.asarray(pc.replace_substring_regex(bare, f"[{_GROUPS}]", "").cast(pa.float64()))
+    percent = pc.match_substring(cells, "%")
+    if pc.any(percent).as_py():
+        values = values / np.where(percent, 100.0, 1.0)
+    signed = pc.match_substring_regex(cells, r"[-−(]")
+    return np.where(matches(cells, r"^[^0-9]*[-−(]"), -values, values) if pc.any(signed).as_py() else values
+
+
+def _parse_commas(cells: pa.Array) -> np.ndarray:
+    return _parse_points(pc.replace_substring(pc.replace_substring(cells, ".", ""), ",", "."))
+
+
+def _parse_durations(cells: pa.Array) -> np.ndarray:
+    durations = pd.to_timedelta(pd.Series(cells.to_pylist(), dtype=object))
+    return durations.dt.total_seconds().to_numpy(dtype=float)
+
+
+def _parse_infinite(cells: pa.Array) -> np.ndarray:
+    return np.asarray(cells.cast(pa.float64()))
+
+
+_POINTS = (_grammar("."), _parse_points)
+_COMMAS = (_grammar(","), _parse_commas)
+_DURATIONS = (r"^-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?$", _parse_durations)
+_INFINITE = (r"^[+-]?(?i:inf|infinity)$", _parse_infinite)
