@@ -8,6 +8,7 @@ its records come back. Only this process uses the study.
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import textwrap
 import threading
@@ -15,7 +16,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -51,7 +52,7 @@ class _Worker:
     awaited: Any
     node: str = ""  # empty until it runs
     cohort: Cohort | None = None
-    training_since: float = field(default=float("inf"))
+    training_since: float = float("inf")
 
     @property
     def idle(self) -> bool:
@@ -260,7 +261,7 @@ class RayWorkers(Workers):
 
     def _fill(self) -> None:
         """Start workers where slots are empty; Ray places them as soon as a node has room."""
-        if time.monotonic() < self._start_after:
+        if len(self._workers) >= self.slots or time.monotonic() < self._start_after:
             return
         start = _Trainer.options(  # type: ignore[attr-defined]
             num_cpus=self._cores,
@@ -342,13 +343,11 @@ def _connect(engine: str) -> bool:
     """Connect to Ray unless this process is connected; return whether it was done here."""
     if ray.is_initialized():
         return False
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = None if engine == "ray" else engine
+    more: dict[str, Any] = {} if address else {"include_dashboard": False}
     with _sigterm_kept():
         try:
-            if engine == "ray":
-                ray.init(include_dashboard=False, **options)
-            else:
-                ray.init(engine, **options)
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
         except (OSError, RuntimeError, ImportError, ValueError, RayError) as error:
             rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
             raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
@@ -395,4 +394,6 @@ def _is_draining(node: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return textwrap.shorten(str(error), 300, placeholder="...")
+    """Return the first and the last line of an error of Ray, which has many, without its colours."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
+    return textwrap.shorten(" ... ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else "", 400)

@@ -1,0 +1,143 @@
+"""Nodes of a Ray cluster that are lost, join and leave, and how Ray is found."""
+
+import sys
+import threading
+import time
+
+import pytest
+
+from automl.errors import SettingError
+from automl.workers import Crashed, Finished, RungReached, ThreadWorkers, open_workers
+from automl.workers.blas import cores_per_worker
+from tests.support.ray_cluster import add_node
+
+pytestmark = [pytest.mark.slow, pytest.mark.serial]
+MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
+ENDLESS = {"max_epochs": 10**7}
+PREEMPTION = 2  # Ray's code of the reason
+
+
+def plain(records):
+    return [record.model_dump(exclude={"started", "seconds"}) for record in records]
+
+
+def until(workers, condition, seconds=60):
+    """Handle events until a condition holds; cohorts wait at their rungs."""
+    end, asking = time.monotonic() + seconds, []
+    while not condition(asking):
+        assert time.monotonic() < end, workers.place
+        event = workers.next(0.2)
+        if event is not None:
+            assert isinstance(event, RungReached)
+            asking.append(event)
+    return asking
+
+
+def test_lost_node_and_joining_node(context, cohort, drive, ray_cluster):
+    expected = []
+    for number in range(2):
+        thread = ThreadWorkers(context)
+        thread.submit(cohort(*MODELS, number=number))
+        expected.append(plain(drive(thread, 1)[-1].records))
+        thread.close()
+
+    workers = open_workers(context, None, engine="ray")
+    try:
+        assert workers.slots == 2
+        for number in range(2):
+            workers.submit(cohort(*MODELS, number=number))
+        asking = until(workers, lambda asking: len(asking) == 2)
+        assert workers.place == "2 nodes, 2 of 2 slots"
+        ray_cluster.remove_node(next(iter(ray_cluster.worker_nodes)), allow_graceful=False)
+        for event in asking:
+            event.reply(set())
+        ends = {
+            one.cohort.id: one for one in drive(workers, 2, timeout=60) if not isinstance(one, RungReached)
+        }
+        assert [plain(ends[number].records) for number in range(2)] == expected
+        until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
+
+        add_node(ray_cluster, num_cpus=1)
+        until(workers, lambda asking: workers.slots == 2)
+        for number in (2, 3):
+            workers.submit(cohort(ENDLESS, number=number))
+        asking = until(workers, lambda asking: len(asking) == 2)
+        assert {event.cohort.id for event in asking} == {2, 3}
+        assert workers.place == "2 nodes, 2 of 2 slots"
+    finally:
+        workers.close()
+
+
+def test_draining_node_takes_no_more_cohorts(context, cohort, drive, ray_cluster):
+    from ray._raylet import GcsClient
+
+    node = next(iter(ray_cluster.worker_nodes))
+    workers = open_workers(context, None, engine="ray")
+    try:
+        for number in range(2):
+            workers.submit(cohort({"max_epochs": 2}, number=number))
+        asking = until(workers, lambda asking: len(asking) == 2)
+        drained, _ = GcsClient(address=ray_cluster.address).drain_node(node.node_id, PREEMPTION, "a test", 0)
+        assert drained
+        for event in asking:
+            event.reply(set())
+        ends = [event for event in drive(workers, 2) if not isinstance(event, RungReached)]
+        assert all(isinstance(end, Finished) for end in ends)
+        workers.submit(cohort({"max_epochs": 2}, number=2))
+        assert isinstance(drive(workers, 1)[-1], Finished)
+        assert node.node_id not in {worker.node for worker in workers._workers}
+    finally:
+        workers.close()
+        ray_cluster.remove_node(node, allow_graceful=False)
+        add_node(ray_cluster, num_cpus=1)
+
+
+def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster, monkeypatch):
+    def fail(self, context, threads):
+        raise RuntimeError("no such driver")
+
+    import ray
+
+    from automl.workers import ray_workers
+
+    broken = ray.remote(type("Broken", (), {"__init__": fail, "where": lambda self: ("", "")}))
+    monkeypatch.setattr(ray_workers, "_Trainer", broken)
+    monkeypatch.setattr(ray_workers, "_LOST", 0)
+    workers = open_workers(context, 1, engine="ray")
+    try:
+        workers.submit(cohort(ENDLESS))
+        crashed = workers.next(60)
+    finally:
+        workers.close()
+    assert isinstance(crashed, Crashed)
+    assert crashed.reason.startswith("no worker starts: ")
+    assert "no such driver" in crashed.reason
+
+
+def test_unreachable_cluster_is_a_setting_error(context, monkeypatch):
+    ray = pytest.importorskip("ray")
+    before = threading.active_count()
+
+    def init(*args, **options):
+        raise ConnectionError("ray client connection timeout")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(
+        SettingError, match="engine: must be a Ray cluster that can be reached; got ray://x:1"
+    ):
+        open_workers(context, 2, engine="ray://x:1")
+    assert threading.active_count() == before
+
+
+def test_missing_ray_is_a_setting_error(context, monkeypatch):
+    monkeypatch.setitem(sys.modules, "automl.workers.ray_workers", None)
+    with pytest.raises(SettingError, match=r"pip install 'automl-orchestrator\[ray\]'"):
+        open_workers(context, 2, engine="ray")
+
+
+@pytest.mark.parametrize(
+    ("cores", "n_workers", "expected"), [([8, 8], 2, 8), ([8, 8], 3, 4), ([8, 2], 2, 4), ([], 3, 1)]
+)
+def test_cores_per_worker_lets_all_workers_fit(cores, n_workers, expected):
+    assert cores_per_worker(cores, n_workers) == expected
