@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -42,6 +42,8 @@ __all__ = [
     "TrackingUri",
     "TrialTimeout",
     "Trust",
+    "Calibrate",
+    "Threshold",
     "UseEnsemble",
     "Weight",
 ]
@@ -188,6 +190,17 @@ ModelFolder = Annotated[
 UseEnsemble = Annotated[
     bool,
     typer.Option("--ensemble/--no-ensemble", help="Average the best trials where that predicts better."),
+]
+Calibrate = Annotated[
+    Literal["auto"] | None,
+    typer.Option(help="Calibrate the probabilities where that lowers their log loss.", show_default="no"),
+]
+Threshold = Annotated[
+    Literal["auto"] | None,
+    typer.Option(
+        help="Tune the threshold of two classes where that raises a score of labels, such as f1.",
+        show_default="no",
+    ),
 ]
 ShowProgress = Annotated[bool, typer.Option(help="Show progress.")]
 Scratch = Annotated[

@@ -8,6 +8,7 @@ KNOWN_TYPES = frozenset(
     {
         "automl.descent.sklearn.GradientDescentClassifier",
         "automl.descent.sklearn.GradientDescentRegressor",
+        "automl.ensemble.calibrated.CalibratedClassifier",
         "automl.ensemble.weighted.EnsembleClassifier",
         "automl.ensemble.weighted.EnsembleRegressor",
         "automl.families.label_encoding.LabelEncodedClassifier",

@@ -135,8 +135,11 @@ def _honest_parts(results: StudyResults) -> Iterator[Part]:
     if found is not None:
         text = (
             "The corrected score is that of trials selected on resampled rows, for the rows that were not drawn. "
-            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the resamples."
+            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the resamples"
         )
+        if found.beats_default is not None:
+            text += f", and the first trial of its family in {found.beats_default:.0%}"
+        text += "."
     if rows:
         heads = ["model", results.score_name, "from", "to"]
         yield Part(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils import ClassifierTags, RegressorTags
@@ -113,6 +113,10 @@ class Search(FittedSearch):
     ensemble : bool, default=True
         Whether to average the best trials where out-of-fold predictions say that this is better. It needs ``refit``,
         500 validation rows and one objective.
+    calibrate : "auto" or None, default=None
+        ``"auto"`` calibrates the probabilities of the model where that lowers the log loss of rows out of fold.
+    threshold : "auto" or None, default=None
+        ``"auto"`` tunes the threshold of two classes where that raises a score of labels, such as ``f1``, out of fold.
     progress : bool, default=True
         Whether to show progress.
     columns : dict of str to str or None, default=None
@@ -135,6 +139,9 @@ class Search(FittedSearch):
     ensemble_ : EnsembleClassifier or EnsembleRegressor
         Weighted average of the best trials (``members_``, ``weights_``). It exists only if it is better than the best
         pipeline; ``predict``, ``score``, ``export`` and the logged model then use it.
+    calibrated_ : CalibratedClassifier
+        The model with calibrated probabilities or a tuned threshold. It exists only with ``calibrate`` or ``threshold``
+        and where that is better; ``predict``, ``score``, ``export`` and the logged model then use it.
     best_params_ : dict
         Parameters of the best trial, flat under dotted names.
     best_score_ : float
@@ -229,6 +236,8 @@ class Search(FittedSearch):
         experiment_name: str | None = None,
         refit: bool = True,
         ensemble: bool = True,
+        calibrate: Literal["auto"] | None = None,
+        threshold: Literal["auto"] | None = None,
         progress: bool = True,
         columns: Mapping[str, str] | None = None,
         encoding: str | None = None,
@@ -265,6 +274,8 @@ class Search(FittedSearch):
         self.experiment_name = experiment_name
         self.refit = refit
         self.ensemble = ensemble
+        self.calibrate = calibrate
+        self.threshold = threshold
         self.progress = progress
         self.columns = columns
         self.encoding = encoding
@@ -332,7 +343,8 @@ class Search(FittedSearch):
                         self._keep_refit(run.refit(winner, large))
                         self.refit_time_ = perf_counter() - started
                         self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
-                        if (uri := run.log_model(winner, self._model())) is not None:
+                        self._keep_calibrated(winner)
+                        if (uri := run.log_model(winner, self._served())) is not None:
                             self.model_uri_ = uri
                     self.corrected_score_ = run.correct(winner)
                     self._run_ids = run.finish(winner, self.corrected_score_)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from automl.ensemble import CalibratedClassifier
 from automl.errors import Fault, NoModelError, SettingError, StoreError
 from automl.export import ModelFormat, save_model, save_onnx
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
@@ -109,7 +110,7 @@ class Winner:
 
     def _trusted(self, model: Any) -> list[str]:
         """Return the packages of classes that the space named; they were imported, so they are trusted."""
-        if model is self.ensemble.estimator:
+        if _inner(model) is self.ensemble.estimator:
             return list(self.ensemble.packages)
         path = self.record.model.estimator
         return [] if path is None else [path.partition(".")[0]]
@@ -125,7 +126,8 @@ class Winner:
             "study_name": self.facts.study_name,
             "run_id": self.run_id,
             "trial": self.record.number,
-            **({"members": self.ensemble.weights} if model is self.ensemble.estimator else {}),
+            **({"members": self.ensemble.weights} if _inner(model) is self.ensemble.estimator else {}),
+            **({} if _inner(model) is model else {"slope": model.slope, "threshold": model.threshold}),
         }
 
     def _warn_if_grown(self, pipeline: Pipeline) -> None:
@@ -143,6 +145,11 @@ class Winner:
         if any(share > 0 for share in violation.values()):
             text = describe_violations(violation)
             warnings.warn(f"The winner, trained on all rows, is {text}.", stacklevel=5)
+
+
+def _inner(model: Any) -> Any:
+    """Return the model inside a calibrated one, or the model itself."""
+    return model.model_ if isinstance(model, CalibratedClassifier) else model
 
 
 def select_best(records: Sequence[TrialRecord], facts: SearchRecord, *, interrupted: bool) -> TrialRecord:

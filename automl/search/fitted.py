@@ -14,29 +14,27 @@ from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from automl.ensemble import CalibratedClassifier
 from automl.errors import Fault, NoModelError, SettingError
 from automl.export import ModelFormat, What
 from automl.records import TrialRecord
-from automl.search.analysis import study_results, winner_predictions, write_report
+from automl.search.calibrating import calibrated_model
 from automl.search.evaluating import evaluation
-from automl.search.explaining import explained, explained_row
 from automl.search.family_models import best_of_families, with_test_scores
 from automl.search.finish import Winner
 from automl.search.full_fit import FullFit
 from automl.search.refit import trial_pipeline
 from automl.search.replay import Replay, find_trial, replay_number
-from automl.search.sklearn_results import SearchResults
-from automl.select import CorrectedScore, OutOfFold, leaderboard, pareto_front
-from automl.study import Study, read_records
+from automl.search.shown_search import ShownSearch
+from automl.select import leaderboard, pareto_front
+from automl.study import read_records
 from automl.table import Block, RowBlocks
-from automl.tracking import NullProgress, no_autologging, open_progress
+from automl.tracking import no_autologging
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-    from automl.explain import Explanation
-    from automl.report import Plots, StudyResults
 
 __all__ = ["FittedSearch"]
 
@@ -47,7 +45,8 @@ def _model_has(*methods: str) -> Callable[[FittedSearch], bool]:
     """Return a check of whether the model has one of the methods; before ``fit``, a classifier has the first."""
 
     def has(search: FittedSearch) -> bool:
-        model = getattr(search, "ensemble_", getattr(search, "best_estimator_", None))
+        models = (getattr(search, name, None) for name in ("calibrated_", "ensemble_", "best_estimator_"))
+        model = next((one for one in models if one is not None), None)
         if model is None and search.refit and not hasattr(search, "best_trial_"):
             return methods[-1] == "predict_proba" and is_classifier(search)
         return any(hasattr(model, method) for method in methods)
@@ -55,18 +54,15 @@ def _model_has(*methods: str) -> Callable[[FittedSearch], bool]:
     return has
 
 
-class FittedSearch(SearchResults):
+class FittedSearch(ShownSearch):
     """The methods of `Search` that need a finished search; `Search` adds the settings and ``fit``."""
 
     _run_ids: dict[int, str | None]
-    corrected_score_: CorrectedScore | None
-    out_of_fold_: OutOfFold
-    progress: bool
+    calibrate: str | None
+    calibrated_: CalibratedClassifier
     random_state: int
     refit: bool
-    storage: Any
-    study_: Study
-    tracking_uri: str | None
+    threshold: str | None
 
     def predict(self, X: Any) -> Any:
         """Return predictions of the ensemble, or of the best pipeline without one; shape (n,).
@@ -96,7 +92,7 @@ class FittedSearch(SearchResults):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of the ensemble, or of the best pipeline without one, on other rows, by ``scoring``."""
-        return self._winner.score(self._model(), X, y, sample_weight)
+        return self._winner.score(self._served(), X, y, sample_weight)
 
     @no_autologging()
     def evaluate(self, X: Any, y: Any, *, families: bool = False, sample_weight: Any = None) -> pd.DataFrame:
@@ -114,11 +110,13 @@ class FittedSearch(SearchResults):
         Returns
         -------
         DataFrame
-            A row each: ``best``, ``ensemble`` if there is one, and the families.
+            A row each: ``best``, ``ensemble`` and ``calibrated`` if there are such models, and the families.
         """
         models = {"best": self._model("best")}
         if hasattr(self, "ensemble_"):
             models["ensemble"] = self.ensemble_
+        if hasattr(self, "calibrated_"):
+            models["calibrated"] = self.calibrated_
         if families:
             found = best_of_families(self._winner, self._records, self.best_estimator_)
             models |= {family: model for family, (_, model) in found.items()}
@@ -175,119 +173,6 @@ class FittedSearch(SearchResults):
         check_is_fitted(self, "best_trial_")
         return trial_pipeline(find_trial(self._records, number), self._winner.plan, self._winner.facts)
 
-    @property
-    def plot(self) -> Plots:
-        """The figures of the search, each a method: ``search.plot.history()``."""
-        check_is_fitted(self, "best_trial_")
-        from automl.report import Plots
-
-        return Plots(self._results)
-
-    def report(self, path: str | Path = "report.html") -> Path:
-        """Write the report of the search: one HTML page, which opens offline and prints.
-
-        The report is also an artifact of the search's MLflow run.
-
-        Parameters
-        ----------
-        path : str or Path, default="report.html"
-            The file.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
-        check_is_fitted(self, "best_trial_")
-        return write_report(self._results(), path)
-
-    @no_autologging()
-    def explain(
-        self, X: Any = None, y: Any = None, *, what: What = "auto", top: int = 4, timeout: float = 60
-    ) -> Explanation:
-        """Explain the model: important columns, their effects, coefficients, and the rows it is most wrong about.
-
-        Parameters
-        ----------
-        X, y : table and target, optional
-            Rows that the model did not see. None takes the rows of the search: the trial is trained again on each
-            fold and explained on the fold's validation rows.
-        what : {"auto", "best", "ensemble"}
-            The model that `predict` uses, the best pipeline, or the ensemble.
-        top : int
-            Columns to compute effects of.
-        timeout : float
-            Seconds; after them nothing more is started.
-
-        Returns
-        -------
-        Explanation
-            ``importances``, ``effects``, ``worst_rows``, ``coefficients`` and ``tree_importances``. Figures:
-            ``search.plot.columns()`` and ``search.plot.effects()`` show the last explanation.
-        """
-        check_is_fitted(self, "best_trial_")
-        if (X is None) != (y is None):
-            raise SettingError(Fault("X, y", "must be given together", "one of them"))
-        refitted = hasattr(self, "best_estimator_")
-        model = self._model(what) if refitted or X is not None or what == "ensemble" else None
-        averaged = model is not None and model is getattr(self, "ensemble_", None)
-        with open_progress() if self.progress else NullProgress() as progress:
-            self.explanation_ = explained(
-                self._winner,
-                self.out_of_fold_,
-                self.best_estimator_[1:] if refitted else None,
-                self.ensemble_ if averaged else None,
-                (X, y),
-                top=top,
-                seconds=timeout,
-                progress=progress.stage,
-            )
-        return self.explanation_
-
-    def explain_row(self, X: Any, *, what: What = "auto", n_background: int = 50) -> pd.DataFrame:
-        """Return how much each raw column moves the prediction of one row, by SHAP; needs the extra ``shap``.
-
-        Parameters
-        ----------
-        X : table
-            One row, such as ``X.iloc[[7]]``.
-        what : {"auto", "best", "ensemble"}
-            The model that `predict` uses, the best pipeline, or the ensemble.
-        n_background : int
-            Rows of the search whose values stand in for those of the row.
-
-        Returns
-        -------
-        DataFrame
-            ``value`` and ``contribution`` of each column, largest first. They and ``attrs["mean"]`` sum to the
-            prediction: a number, or the probability of the second class. More classes have a column each.
-        """
-        model = self._model(what)
-        members = [(self.best_estimator_[1:], 1.0)]
-        if hasattr(model, "members_"):
-            members = list(zip(model.members_, model.weights_, strict=True))
-        return explained_row(self._winner, members, X, n_background=n_background)
-
-    def _html_summary(self) -> str:
-        """Return the results as HTML for a notebook; empty before a search has ended."""
-        if not hasattr(self, "leaderboard_"):
-            return ""
-        from automl.report import html_summary
-
-        return html_summary(self._results())
-
-    def _results(self) -> StudyResults:
-        return study_results(
-            self.study_,
-            self._winner.facts,
-            self._records,
-            corrected=self.corrected_score_,
-            explanation=getattr(self, "explanation_", None),
-            predictions=winner_predictions(self._winner, self.out_of_fold_),
-            tracking_uri=self.tracking_uri,
-            storage=self.storage,
-        )
-
     @no_autologging()
     def replay(self, number: int) -> Replay:
         """Train the trial of that number again, alone, and compare the scores.
@@ -332,11 +217,11 @@ class FittedSearch(SearchResults):
         NoModelError
             If there is no ensemble.
         """
-        return self._winner.save(self._model(what), path, format)
+        return self._winner.save(self._served(what), path, format)
 
     def _predicted(self, method: str, X: Any) -> Any:
         """Call a method of the model; a table without rows gives an empty array of the right shape."""
-        predict = getattr(self._model(), method)
+        predict = getattr(self._served(), method)
         if isinstance(X, str | PathLike):
             return np.concatenate([self._predicted(method, block.frame) for block in self._blocks(X)])
         if getattr(X, "shape", None) is None or tuple(X.shape[:1]) != (0,):
@@ -381,6 +266,21 @@ class FittedSearch(SearchResults):
         self._winner = winner
         if winner.ensemble.estimator is not None:
             self.ensemble_ = winner.ensemble.estimator
+
+    def _keep_calibrated(self, winner: Winner) -> None:
+        calibrate, threshold = self.calibrate == "auto", self.threshold == "auto"
+        if not (calibrate or threshold):
+            return
+        found = calibrated_model(
+            self._model(), winner, self.out_of_fold_, calibrate=calibrate, threshold=threshold
+        )
+        if found is not None:
+            self.calibrated_ = found
+
+    def _served(self, what: str = "auto") -> Any:
+        """Return the model that predicts: calibrated if that is better, and not another one is asked for."""
+        model = self._model(what)
+        return getattr(self, "calibrated_", model) if what == "auto" else model
 
     def _model(self, what: str = "auto") -> Any:
         check_is_fitted(self, "best_trial_")

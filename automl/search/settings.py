@@ -50,6 +50,12 @@ SETTINGS: dict[str, Parameter] = {
     "separator": Parameter(_TEXT, None, "the separator of a text file"),
     "refit": Parameter(Boolean(), True, "whether the best trial is trained on all rows"),
     "ensemble": Parameter(Boolean(), True, "whether an ensemble of the best trials is made"),
+    "calibrate": Parameter(
+        OneOf(("auto", None)), None, "whether probabilities are calibrated where that is better"
+    ),
+    "threshold": Parameter(
+        OneOf(("auto", None)), None, "whether the threshold of two classes is tuned where that is better"
+    ),
     "progress": Parameter(Boolean(), True, "whether progress is shown"),
     "resume": Parameter(Boolean(), True, "whether an existing study is continued"),
     "scratch": Parameter(_TEXT, None, "the folder of temporary files"),

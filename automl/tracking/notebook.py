@@ -69,7 +69,7 @@ class NotebookProgress(Progress):
             f'<div style="height:6px;width:{share}%;background:#0072b2"></div></div>'
         )
         lines = "".join(f"<li>{escape(note)}</li>" for note in self._notes)
-        notes = f"<details><summary>{len(self._notes)} notes</summary><ul>{lines}</ul></details>"
+        notes = f"<details><summary>notes: {len(self._notes)}</summary><ul>{lines}</ul></details>"
         state = f"{escape(self._clock())} &middot; {escape(self._tally())} &middot; <b>{escape(self._winner())}</b>"
         return (
             f'<div role="status"><b>{escape(self._title())}</b>{bar}<div>{state}</div>'

@@ -24,6 +24,7 @@ SLOW = [
         for stem in ("running", "spaces", "targets", "explain", "report", "scores", "scikit-learn", "deploy")
     ),
 ]
+SLOW.append("docs/from-table-to-decision.md")
 RECIPES = "docs/recipes.md"  # applied by test_recipes
 
 

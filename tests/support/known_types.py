@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
 from automl.constraints import OneOf, Union, Variants
-from automl.ensemble import EnsembleClassifier, EnsembleRegressor
+from automl.ensemble import CalibratedClassifier, EnsembleClassifier, EnsembleRegressor
 from automl.families import FAMILIES, Problem, TargetScale
 from automl.families.label_encoding import LabelEncodedClassifier
 from automl.families.transformed import transformed
@@ -110,6 +110,9 @@ def pipelines() -> Iterator[tuple[str, Any]]:
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
         steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", models["linear"])]
         make = EnsembleRegressor if n_classes is None else EnsembleClassifier
+        if n_classes is not None:
+            whole = Pipeline([("columns", TypedColumns(text=True)), *steps])
+            yield f"{task} calibrated", CalibratedClassifier(whole).fit(X, y)
         yield f"{task} ensemble", make(TypedColumns(text=True), [Pipeline(steps)], [1]).fit(X, y)
 
 
