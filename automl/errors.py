@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from difflib import get_close_matches
 from typing import Self
@@ -31,8 +32,10 @@ __all__ = [
     "SpaceError",
     "StoreError",
     "TableError",
+    "collected",
     "nearest",
     "public_cause",
+    "raise_all",
     "without_passwords",
 ]
 
@@ -115,6 +118,35 @@ class StoreError(AutomlError, OSError):
 
 class NoModelError(AutomlError, RuntimeError):
     """There is no model: no trial finished, or the requested run has none."""
+
+
+@contextmanager
+def collected(errors: list[InputError]) -> Iterator[None]:
+    """Append the InputError of a check to a list instead of raising it, so that the next check runs too."""
+    try:
+        yield
+    except InputError as error:
+        errors.append(error)
+
+
+def raise_all(errors: Sequence[InputError]) -> None:
+    """Raise one error with the faults of all of these, each once; do nothing without any.
+
+    Examples
+    --------
+    >>> faults = [SettingError(Fault(name, "must be above 0", "-1")) for name in ("timeout", "n_trials")]
+    >>> raise_all(faults)
+    Traceback (most recent call last):
+    automl.errors.SettingError: 2 faults:
+    timeout: must be above 0; got -1.
+    n_trials: must be above 0; got -1.
+    """
+    kinds = {type(error) for error in errors}
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        faults = dict.fromkeys(fault for error in errors for fault in error.faults)
+        raise (kinds.pop() if len(kinds) == 1 else InputError)(faults)
 
 
 _SECRET = r"passw(?:or)?d|passphrase|pwd|secret|token|key|credential|signature|\bsig|auth"

@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
+from automl.cli.completion import complete_study
 from automl.cli.options import Encoding, Separator, Storage, TrackingUri, Trust
-from automl.cli.render import check_output, say, show_table
+from automl.cli.output import emit, result, say
+from automl.cli.render import check_output, show_table
 from automl.errors import Fault, SettingError
 
 __all__ = ["compare", "evaluate", "report"]
 
 StudyName = Annotated[
     str | None,
-    typer.Argument(help="The study's name, or the MLflow run of a search.", show_default="the newest"),
+    typer.Argument(
+        help="The study's name, or the MLflow run of a search.",
+        show_default="the newest",
+        autocompletion=complete_study,
+    ),
 ]
 
 
@@ -35,7 +41,8 @@ def report(
 
     check_output(output)
     name = find_study(study, storage, tracking_uri).study_name
-    say(f"report written to {report_study(name, output, storage=storage, tracking_uri=tracking_uri)}")
+    written = report_study(name, output, storage=storage, tracking_uri=tracking_uri)
+    result(f"report written to {written}", written, file=written)
 
 
 def compare(
@@ -63,7 +70,8 @@ def compare(
         if text:
             say(f"space, from {studies[0]} to {name}:\n{text}")
     if output is not None:
-        say(f"comparison written to {found.write(output)}")
+        written = found.write(output)
+        result(f"comparison written to {written}", written, file=written)
 
 
 def evaluate(
@@ -95,5 +103,7 @@ def evaluate(
             Fault("model", "must be a model of a search", "one without the name of its target")
         )
     X, y = read_table(file, target=str(metadata["target"]), encoding=encoding, separator=separator)
-    for name, value in evaluate_model(loaded, metadata, X, y).iloc[0].items():
+    metrics = evaluate_model(loaded, metadata, X, y).iloc[0].to_dict()
+    emit(metrics)
+    for name, value in metrics.items():
         say(f"{name!s:24}{value:>12.5g}")

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,7 +16,8 @@ from rich.console import Console
 
 from automl import __version__
 from automl.cli.analysis import compare, evaluate, report
-from automl.cli.render import complain, show_warning
+from automl.cli.listing import runs, studies
+from automl.cli.output import complain, output, show_warning, with_forms
 from automl.cli.results import export, leaderboard, predict
 from automl.cli.search import repair, replay, resume, search, sync
 from automl.cli.spaces import app as spaces_app
@@ -31,33 +33,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    search,
-    resume,
-    sync,
-    repair,
-    replay,
-    leaderboard,
-    report,
-    compare,
-    evaluate,
-    export,
-    predict,
-    ui,
-):
-    app.command()(command)
+_COMMANDS = (
+    *(search, resume, studies, leaderboard, report, compare, runs, ui),
+    *(export, predict, evaluate, replay, sync, repair),
+)
+for command in _COMMANDS:
+    app.command()(with_forms(command))
 app.add_typer(spaces_app, name="spaces")
 
-_INTERRUPTED = 130  # exit code after Ctrl-C, as in shells
+# Exit codes as in shells, after Ctrl-C and for a reader that is gone.
+_INTERRUPTED, _CLOSED_PIPE = 130, 141
 
 
 def main() -> NoReturn:
     """Run the command line; a fault of the input is one message and exit code 2, without a traceback."""
+    output.form = "text"
     warnings.showwarning = show_warning
+    with suppress(OSError):  # a folder that was deleted
+        if os.getcwd() not in sys.path:  # for own scorers and classes; installed packages are found first
+            sys.path.append(os.getcwd())
     sys.unraisablehook = _raise_again
     try:
         try:
             code = _run()
+            if code == _INTERRUPTED:  # typer makes an exit code of it
+                raise KeyboardInterrupt
+            sys.stdout.flush()
         finally:
             # Everything is written; a late Ctrl-C must not turn the end into a crash.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,6 +67,10 @@ def main() -> NoReturn:
         sys.stdout.flush()
         # Exit at once, with running threads. After an interrupted import, `python -m` would change the exit code.
         os._exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader is gone, as in `automl leaderboard | head`; Python must not flush again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _CLOSED_PIPE
     sys.exit(code)
 
 
@@ -89,9 +94,14 @@ def _run() -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except AutomlError as error:
-        complain(str(error))
-        return 2 if isinstance(error, InputError) else 1
+        code = 2 if isinstance(error, InputError) else 1
+        complain(error, code)
+        return code
     except (KeyboardInterrupt, typer.Abort):
+        raise
+    except SystemExit as stop:  # typer ends the program so when the reader of a pipe is gone
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise BrokenPipeError from None
         raise
     except Exception as error:
         # Usage errors of typer and click can show themselves.

@@ -7,6 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from automl.cli.completion import (
+    complete_column,
+    complete_pruner,
+    complete_sampler,
+    complete_scorer,
+    complete_space,
+    complete_study,
+)
+
 __all__ = [
     "AllowImport",
     "AllowIncludes",
@@ -27,6 +36,7 @@ __all__ = [
     "Pruner",
     "RandomState",
     "RareClasses",
+    "ResumedStudy",
     "Sampler",
     "Scoring",
     "Scratch",
@@ -34,6 +44,7 @@ __all__ = [
     "ShowProgress",
     "SpaceName",
     "Storage",
+    "StudyName",
     "TableFile",
     "Target",
     "Task",
@@ -53,6 +64,16 @@ TrackingUri = Annotated[
     typer.Option(help="MLflow store.", show_default="sqlite:///mlruns/mlflow.db", metavar="URI"),
 ]
 ExperimentName = Annotated[str | None, typer.Option(help="MLflow experiment.", show_default="automl")]
+StudyName = Annotated[
+    str | None,
+    typer.Argument(help="The study's name.", show_default="the newest", autocompletion=complete_study),
+]
+ResumedStudy = Annotated[
+    str,
+    typer.Argument(
+        help="The study's name.", metavar="NAME", show_default=False, autocompletion=complete_study
+    ),
+]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -84,14 +105,20 @@ Separator = Annotated[
         show_default="comma, semicolon, tab or pipe",
     ),
 ]
-Target = Annotated[str, typer.Option(help="The column to predict.", show_default=False)]
-SpaceName = Annotated[str, typer.Option(help="A space that ships, or a YAML file.")]
+Target = Annotated[
+    str, typer.Option(help="The column to predict.", show_default=False, autocompletion=complete_column)
+]
+SpaceName = Annotated[
+    str, typer.Option(help="A space that ships, or a YAML file.", autocompletion=complete_space)
+]
 Scoring = Annotated[
     list[str] | None,
     typer.Option(
-        help="Scorer of scikit-learn that ranks trials, e.g. accuracy, f1, r2. Several objectives: with commas, or "
-        "one option each; first a scorer, then scorers, fit_seconds, predict_seconds, model_bytes.",
+        help="Scorer of scikit-learn that ranks trials, e.g. accuracy, f1, r2; or your own, MODULE:FUNCTION. Several "
+        "objectives: with commas, or one option each; first a scorer, then scorers, fit_seconds, predict_seconds, "
+        "model_bytes.",
         metavar="NAME[,NAME]",
+        autocompletion=complete_scorer,
         show_default="roc_auc, neg_log_loss or neg_root_mean_squared_error",
     ),
 ]
@@ -123,7 +150,12 @@ TimeColumn = Annotated[
 ]
 Groups = Annotated[
     str | None,
-    typer.Option(help="Column of groups, which no fold splits.", metavar="COLUMN", show_default="none"),
+    typer.Option(
+        help="Column of groups, which no fold splits.",
+        metavar="COLUMN",
+        show_default="none",
+        autocompletion=complete_column,
+    ),
 ]
 Weight = Annotated[
     str | None, typer.Option(help="Column of row weights.", metavar="COLUMN", show_default="all rows equal")
@@ -165,13 +197,19 @@ Engine = Annotated[
 ]
 RandomState = Annotated[int, typer.Option(help="Seed of the search.")]
 Sampler = Annotated[
-    str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid or nsgaii.", show_default="tpe")
+    str | None,
+    typer.Option(
+        help="tpe, gp, cmaes, random, qmc, grid or nsgaii.",
+        show_default="tpe",
+        autocompletion=complete_sampler,
+    ),
 ]
 Pruner = Annotated[
     str | None,
     typer.Option(
         help="median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
         show_default="median",
+        autocompletion=complete_pruner,
     ),
 ]
 ColumnTypes = Annotated[

@@ -1,4 +1,4 @@
-"""Output of the command line: tables, lines, errors and warnings."""
+"""Tables and lines of the command line."""
 
 from __future__ import annotations
 
@@ -14,53 +14,36 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from automl.cli.output import console, say, show
+from automl.cli.output import output as output_form
 from automl.errors import Fault, SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.records import SearchRecord
+    from automl.records import SearchRecord, TrialRecord
 
 __all__ = [
+    "best_line",
     "check_output",
-    "complain",
     "console",
+    "corrected_line",
     "leaderboard_table",
     "row_progress",
     "sample_line",
     "say",
     "show_table",
-    "show_warning",
 ]
 
 _LINE_SECONDS = 10.0  # between two lines of progress
 _WHOLE = ("complete", "ensemble", "baseline")  # states of rows that are not dimmed
 _DIGITS = 5  # of scores
 
-console = Console()
 
-
-def say(text: str) -> None:
-    """Print a line unchanged, so that paths and commands can be copied."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def complain(text: str) -> None:
-    """Print an error."""
-    Console(stderr=True).print(f"[bold red]error[/]: {_escaped(text)}", highlight=False, soft_wrap=True)
-
-
-def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Print a warning; replaces ``warnings.showwarning``."""
-    Console(stderr=True).print(
-        f"[yellow]warning[/]: {_escaped(str(message))}", highlight=False, soft_wrap=True
-    )
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def best_line(best: TrialRecord, members: int = 0) -> str:
+    """Return a line about the best trial, and about the ensemble of so many trials that predicts better."""
+    better = f"; an ensemble of {members} trials predicts better" if members else ""
+    return f"best: trial {best.number}, {best.family}, score {_score(best.score)}{better}"
 
 
 def corrected_line(corrected: Mapping[str, float]) -> str:
@@ -123,13 +106,14 @@ def leaderboard_table(table: pd.DataFrame, top: int, title: str) -> Table:
 def show_table(
     heads: Sequence[str], rows: Sequence[Sequence[Any]], title: str, numbers: Collection[int] = ()
 ) -> None:
-    """Print a table; long cells are folded."""
+    """Print a table, whose long cells are folded; as JSON, an object for each row."""
     shown = Table(title=Text(title, style="table.title"), title_justify="left", box=box.SIMPLE_HEAD)
     for place, head in enumerate(heads):
         shown.add_column(Text(head), justify="right" if place in numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(str(cell)) for cell in row))
-    console.print(shown)
+    objects = [{"table": title, **dict(zip(heads, row, strict=True))} for row in rows]
+    show(shown, objects, heads[0])
 
 
 def aligned(values: Iterable[float]) -> list[str]:
@@ -167,8 +151,8 @@ def _given(value: Any) -> bool:
     return value is not None and str(value) not in ("nan", "<NA>")
 
 
-def _score(value: float) -> str:
-    return f"{value:.5g}" if _given(value) else "-"
+def _score(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.5g}"
 
 
 def sample_line(facts: SearchRecord) -> str:
@@ -183,25 +167,29 @@ def row_progress(doing: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function that shows how many rows of all are done: a bar in a terminal, else a line now and then."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    errors = Console(stderr=True)
+    errors, quiet = Console(stderr=True), output_form.form == "names"
+    hidden = quiet or not errors.is_terminal
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
         task, last = bar.add_task(doing), time.monotonic()
 
         def show(done: int, total: int) -> None:
             nonlocal last
             bar.update(task, completed=done, total=total)
-            if not errors.is_terminal and time.monotonic() - last >= _LINE_SECONDS:
+            if hidden and not quiet and time.monotonic() - last >= _LINE_SECONDS:
                 errors.print(f"{doing}: {done:,} of {total:,} rows", highlight=False)
                 last = time.monotonic()
 
         yield show
 
 
-def check_output(output: Path | None) -> None:
-    """Raise SettingError if the file could not be written in the end."""
+def check_output(output: Path | None, endings: tuple[str, ...] = ()) -> None:
+    """Raise SettingError if the file could not be written in the end, or has none of these endings."""
     if output is None:
         return
+    if endings and output.suffix not in endings:
+        remedy = "Choose one of these formats."
+        raise SettingError(Fault("--output", f"must end in {' or '.join(endings)}", str(output), remedy))
     if output.is_dir():
         raise SettingError(Fault("--output", "must be a file", f"{output}, a folder", "Name a file in it."))
     if not output.parent.is_dir():

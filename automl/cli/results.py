@@ -8,15 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from automl.cli.options import Encoding, Separator, Storage, TrackingUri, Trust
+from automl.cli.options import Encoding, Separator, Storage, StudyName, TrackingUri, Trust
+from automl.cli.output import result, say, show
 from automl.cli.render import (
     check_output,
-    console,
     corrected_line,
     leaderboard_table,
     row_progress,
     sample_line,
-    say,
 )
 from automl.errors import Fault, SettingError, nearest
 
@@ -24,7 +23,7 @@ __all__ = ["export", "leaderboard", "predict"]
 
 
 def leaderboard(
-    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    study: StudyName = None,
     top: Annotated[int, typer.Option(help="How many rows to show.", min=1)] = 20,
     family: Annotated[
         str | None, typer.Option(help="Show the trials of this model family only.", show_default="all")
@@ -64,9 +63,11 @@ def leaderboard(
         table = table[table.family == family]
     if output is not None:
         table.to_csv(output)
-        say(f"{len(table)} rows written to {output}")
+        text = f"{len(table)} rows written to {output}"
+        result(text, output, study=found.study_name, rows=len(table), file=output)
         return
-    console.print(leaderboard_table(table, top, found.study_name))
+    rows = table.head(top).reset_index().to_dict("records")
+    show(leaderboard_table(table, top, found.study_name), rows, "trial")
     if (corrected := read_corrected(found)) is not None:
         say(corrected_line(corrected))
     if facts is not None and (line := sample_line(facts)):
@@ -98,7 +99,7 @@ def export(
     from automl.export import export_run
 
     written = export_run(run_id, folder, tracking_uri, what, trust or (), model_format)
-    say(f"model written to {written}")
+    result(f"model written to {written}", written, run_id=run_id, folder=written)
 
 
 def predict(
@@ -131,7 +132,7 @@ def predict(
     from automl.export import load_model, model_metadata, predict_file
     from automl.tracking import fetch_model
 
-    check_output(output)
+    check_output(output, (".csv", ".parquet"))
     with tempfile.TemporaryDirectory() as scratch:
         logged = model.startswith("models:/")
         folder = fetch_model(model, Path(scratch), tracking_uri) if logged else Path(model)
@@ -149,4 +150,4 @@ def predict(
             encoding=encoding,
             separator=separator,
         )
-    say(f"{n_rows} predictions written to {output}")
+    result(f"{n_rows} predictions written to {output}", output, rows=n_rows, file=output)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,6 +28,7 @@ from automl.cli.options import (
     Pruner,
     RandomState,
     RareClasses,
+    ResumedStudy,
     Sampler,
     Scoring,
     Scratch,
@@ -36,6 +36,7 @@ from automl.cli.options import (
     ShowProgress,
     SpaceName,
     Storage,
+    StudyName,
     TableFile,
     Target,
     Task,
@@ -47,11 +48,9 @@ from automl.cli.options import (
     UseEnsemble,
     Weight,
 )
-from automl.cli.render import console, corrected_line, leaderboard_table, sample_line, say
-from automl.errors import Fault, SettingError, without_passwords
-
-if TYPE_CHECKING:
-    from automl.search import Search
+from automl.cli.output import result
+from automl.cli.run_search import run_search
+from automl.errors import Fault, InputError, SettingError, collected
 
 __all__ = ["repair", "replay", "resume", "search", "sync"]
 
@@ -118,16 +117,20 @@ def search(
         settings["timeout"] = 60
     settings["engine"] = engine or "local"
     settings["scoring"] = _objectives(scoring)
+    settings["allow_imports"] = settings.pop("allow_import") or ()
     settings["allow_includes"] = allow_includes or ()
-    settings["columns"] = _column_types(settings.pop("column"))
     settings["cv"] = int(cv) if cv is not None and cv.isdecimal() else cv
-    settings["class_weight"] = _class_weight(class_weight)
-    settings["sample_weight"] = settings.pop("weight")
-    _search(file, target, output, allow_imports=settings.pop("allow_import") or (), **settings)
+    errors: list[InputError] = []
+    with collected(errors):
+        settings["columns"] = _column_types(settings.pop("column"))
+    with collected(errors):
+        settings["class_weight"] = _class_weight(settings.pop("class_weight"))
+    rows = {"groups": settings.pop("groups"), "sample_weight": settings.pop("weight")}
+    run_search(file, target, output, settings=settings, errors=errors, **rows)
 
 
 def resume(
-    study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
+    study_name: ResumedStudy,
     file: Annotated[
         Path | None, typer.Argument(help="The table, if it has moved.", show_default="where it was")
     ] = None,
@@ -194,22 +197,19 @@ def resume(
     settings |= {name: value for name, value in given.items() if value is not None}
     if n_trials is not None and timeout is None:
         settings["timeout"] = None
-    _search(
+    settings |= {"study_name": study_name, "storage": storage, "tracking_uri": tracking_uri}
+    run_search(
         file or Path(facts.file),
         facts.target,
         output,
+        settings={**settings, **facts.reading, "progress": progress},
         groups=facts.groups or None,
         sample_weight=facts.sample_weight or None,
-        **settings | facts.reading,
-        study_name=study_name,
-        storage=storage,
-        tracking_uri=tracking_uri,
-        progress=progress,
     )
 
 
 def sync(
-    study: Annotated[str | None, typer.Argument(help="The study's name.", show_default="the newest")] = None,
+    study: StudyName = None,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     experiment_name: ExperimentName = None,
@@ -218,11 +218,12 @@ def sync(
     from automl.search import sync as level
 
     name, run_id, n_trials = level(study, storage, tracking_uri, experiment_name)
-    say(f"{name}: {n_trials} trials in run {run_id}")
+    fields = {"study": name, "run_id": run_id, "trials": n_trials}
+    result(f"{name}: {n_trials} trials in run {run_id}", run_id, **fields)
 
 
 def repair(
-    study_name: Annotated[str, typer.Argument(help="The study's name.", metavar="NAME", show_default=False)],
+    study_name: ResumedStudy,
     storage: Storage = None,
 ) -> None:
     """Keep the intact lines of a broken journal file, so that the study can be resumed.
@@ -232,12 +233,14 @@ def repair(
     from automl.study import repair_journal
 
     made = repair_journal(study_name, storage)
-    if made.original is None:
-        say(f"{made.file}: all {made.kept} lines are intact")
-        return
-    lines = ", ".join(map(str, made.dropped[:20])) + (", ..." if len(made.dropped) > 20 else "")
-    say(f"{made.file}: {made.kept} lines kept, {len(made.dropped)} dropped ({lines})")
-    say(f"{made.n_ended} of {made.n_trials} trials have ended; the original is {made.original}")
+    text = f"{made.file}: all {made.kept} lines are intact"
+    if made.original is not None:
+        lines = ", ".join(map(str, made.dropped[:20])) + (", ..." if len(made.dropped) > 20 else "")
+        text = (
+            f"{made.file}: {made.kept} lines kept, {len(made.dropped)} dropped ({lines})\n"
+            f"{made.n_ended} of {made.n_trials} trials have ended; the original is {made.original}"
+        )
+    result(text, made.file, **vars(made))
 
 
 def replay(
@@ -255,48 +258,9 @@ def replay(
     from automl.search import replay_run
 
     found = replay_run(run_id, file, allow_imports=allow_import or (), tracking_uri=tracking_uri)
-    say(str(found))
+    scores = {"recorded": found.recorded.score, "replayed": found.replayed.score}
+    result(str(found), found.recorded.number, trial=found.recorded.number, same=found.same, **scores)
     raise typer.Exit(0 if found.same else 1)
-
-
-def _search(
-    file: Path,
-    target: str,
-    output: Path | None,
-    *,
-    groups: str | None,
-    sample_weight: str | None,
-    **settings: Any,
-) -> None:
-    from automl.export import check_new_folder
-    from automl.search import Search
-    from automl.study import read_search
-
-    if output is not None:
-        check_new_folder(output)
-    found = Search(**settings).fit(file, target, groups=groups, sample_weight=sample_weight)
-    console.print(leaderboard_table(found.leaderboard_, 10, found.study_.study_name))
-    if found.corrected_score_ is not None:
-        say(corrected_line(vars(found.corrected_score_)))
-    facts = read_search(found.study_)
-    if facts is not None and (line := sample_line(facts)):
-        say(f"{line}; the best pipeline was fitted to {found.fitted_rows_:,}")
-    # Before the export, because it is the way to the model if the export fails.
-    store = _option("--tracking-uri", found.tracking_uri)
-    say(f"export the model:  automl export {found.run_id_} model{store}")
-    say(f"browse its trials: {_where(found, store)}")
-    if output is not None:
-        say(f"model written to {found.export(output)}")
-
-
-def _where(found: Search, store: str) -> str:
-    """Return the command that shows the trials in MLflow, or their address if the store is a server."""
-    from automl.tracking import default_tracking_uri, ui_url
-
-    uri = found.tracking_uri or default_tracking_uri()
-    if not uri.startswith("http"):
-        return f"automl ui {found.run_id_}{store}"
-    return without_passwords(ui_url(uri, run_id=found.run_id_, address=uri))
 
 
 def _objectives(scoring: list[str] | None) -> str | list[str] | None:
@@ -337,7 +301,3 @@ def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
             rule, remedy = 'must be "balanced" or LABEL=NUMBER', "For example: --class-weight yes=3."
             raise SettingError(Fault("--class-weight", rule, f'"{one}"', remedy)) from error
     return weights
-
-
-def _option(name: str, value: str | None) -> str:
-    return "" if value is None else f" {name} {shlex.quote(without_passwords(value))}"

@@ -5,7 +5,8 @@ result of a scorer, seconds, bytes. Reported metrics have plain names and plain 
 """
 
 from automl.metrics.costs import COSTS
-from automl.metrics.objectives import Objectives, objectives_for
+from automl.metrics.objectives import Objectives, check_objectives, objectives_for
+from automl.metrics.own import import_scorers
 from automl.metrics.predictions import Predictions, Truth
 from automl.metrics.report import final_metrics
 from automl.metrics.resampled import QUICK_METRICS, resampled_scores
@@ -29,7 +30,9 @@ __all__ = [
     "QUICK_METRICS",
     "Scorer",
     "Truth",
+    "check_objectives",
     "final_metrics",
+    "import_scorers",
     "metric_for",
     "resampled_scores",
     "objectives_for",

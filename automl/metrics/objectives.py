@@ -8,10 +8,11 @@ from typing import Any
 
 from automl.errors import Fault, SettingError
 from automl.metrics.costs import COSTS
+from automl.metrics.own import import_scorers
 from automl.metrics.predictions import Array
-from automl.metrics.scorers import Direction, Metric, Scorer, metric_for
+from automl.metrics.scorers import Direction, Metric, Scorer, check_scorer, metric_for
 
-__all__ = ["Objectives", "objectives_for"]
+__all__ = ["Objectives", "check_objectives", "objectives_for"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,32 @@ class Objectives:
     def costs(self) -> tuple[str, ...]:
         """The objectives that are measured."""
         return tuple(name for name in self.names if name in COSTS.parameters)
+
+
+def check_objectives(scoring: Scorer | Sequence[Scorer] | None, directions: Any = None) -> int:
+    """Check objectives before the task is known, as `objectives_for` does with it, and return their number.
+
+    A scorer given as ``module:function`` is imported.
+
+    Raises
+    ------
+    SettingError
+        With all faults.
+    """
+    objectives: list[Any] = list(scoring) if isinstance(scoring, list | tuple) else [scoring]
+    faults = _first_faults(objectives)
+    if isinstance(directions, list | tuple) and len(directions) != len(objectives):
+        faults.append(_number_fault(objectives, directions))
+    for one in objectives:
+        try:
+            if one is not None and not _is_cost(one):
+                import_scorers(one)
+                check_scorer(one)
+        except SettingError as error:
+            faults += error.faults
+    if faults:
+        raise SettingError(faults)
+    return len(objectives)
 
 
 def objectives_for(
@@ -78,9 +105,7 @@ def objectives_for(
     faults = _first_faults(objectives)
     given: list[Any] = [None] * len(objectives) if directions is None else list(directions)
     if len(given) != len(objectives):
-        faults.append(
-            Fault("directions", f"must be {len(objectives)}, one for each objective", str(len(given)))
-        )
+        faults.append(_number_fault(objectives, given))
         given = [None] * len(objectives)
     names: list[str] = []
     metrics: list[Metric] = []
@@ -113,6 +138,10 @@ def objectives_for(
 
 def _is_cost(objective: Any) -> bool:
     return isinstance(objective, str) and objective in COSTS.parameters
+
+
+def _number_fault(objectives: Sequence[Any], directions: Sequence[Any]) -> Fault:
+    return Fault("directions", f"must be {len(objectives)}, one for each objective", str(len(directions)))
 
 
 def _first_faults(objectives: Sequence[Any]) -> list[Fault]:

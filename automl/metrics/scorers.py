@@ -15,9 +15,19 @@ from automl.errors import Fault, SettingError, nearest
 from automl.metrics.batch import BATCH_SCORERS, BatchScore, unchecked
 from automl.metrics.costs import COSTS
 from automl.metrics.each import EachScorer, takes_weights, with_positive
+from automl.metrics.own import is_path, own_scorer
 from automl.metrics.predictions import Array, Predictions
 
-__all__ = ["DEFAULT_SCORING", "Direction", "Metric", "Scorer", "metric_for", "scorer_kind", "to_score"]
+__all__ = [
+    "DEFAULT_SCORING",
+    "Direction",
+    "Metric",
+    "Scorer",
+    "check_scorer",
+    "metric_for",
+    "scorer_kind",
+    "to_score",
+]
 
 Direction = Literal["maximize", "minimize"]
 Scorer = str | Callable[..., float]
@@ -108,8 +118,8 @@ def metric_for(
     Parameters
     ----------
     scoring : str, callable or None
-        A scikit-learn scorer or its name. None takes the task's default: ``roc_auc``, ``neg_log_loss`` or
-        ``neg_root_mean_squared_error``.
+        A scikit-learn scorer or its name, or ``module:function`` of an imported module. None takes the task's
+        default: ``roc_auc``, ``neg_log_loss`` or ``neg_root_mean_squared_error``.
     task : {"binary", "multiclass", "regression"}
         The task.
     n_classes : int
@@ -125,24 +135,7 @@ def metric_for(
         If there is no such scorer, or it cannot score such a target.
     """
     scoring = DEFAULT_SCORING[task] if scoring is None else scoring
-    if not isinstance(scoring, str) and not callable(scoring):
-        raise SettingError(
-            Fault(
-                "scoring",
-                "must be a scorer, the name of one, or a list of objectives",
-                f"{type(scoring).__name__} {scoring!r}",
-                "Every metric of the task is shown in any case.",
-            )
-        )
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        raise SettingError(
-            Fault(
-                "scoring",
-                "must be a scorer of scikit-learn",
-                f'"{scoring}"',
-                nearest(scoring, [*COSTS.parameters, *get_scorer_names()]),
-            )
-        )
+    check_scorer(scoring)
     metric = _metric(scoring, task, n_classes, labels, positive)
     try:
         metric(*_example(n_classes, probabilities=n_classes > 0))
@@ -153,12 +146,27 @@ def metric_for(
     return metric
 
 
+def check_scorer(scoring: Any) -> None:
+    """Raise SettingError unless this is a scorer, the name of one, or the path of an imported one."""
+    if not isinstance(scoring, str):
+        if not callable(scoring):
+            rule, came = "must be a scorer, the name of one, or a list of objectives", type(scoring).__name__
+            remedy = "Every metric of the task is shown in any case."
+            raise SettingError(Fault("scoring", rule, f"{came} {scoring!r}", remedy))
+    elif is_path(scoring):
+        own_scorer(scoring)
+    elif scoring not in get_scorer_names():
+        remedy = nearest(scoring, [*COSTS.parameters, *get_scorer_names()])
+        raise SettingError(Fault("scoring", "must be a scorer of scikit-learn", f'"{scoring}"', remedy))
+
+
 def _unsuitable(name: str, task: str, error: str) -> SettingError:
     more = " of continuous numbers" if task == "regression" else ""
     rule, came = f"must be able to score a {task} target{more}", f'"{name}", which says: {error}'
-    return SettingError(
-        Fault("scoring", rule, came, f'Leave it out for "{DEFAULT_SCORING[task]}", or name another.')
-    )
+    remedy = f'Leave it out for "{DEFAULT_SCORING[task]}", or name another.'
+    if "positional argument" in error:
+        remedy = "A scorer is function(estimator, X, y); sklearn.metrics.make_scorer makes one of a metric."
+    return SettingError(Fault("scoring", rule, came, remedy))
 
 
 def scorer_kind(scoring: Any) -> Literal["classification", "regression", ""]:
@@ -169,6 +177,11 @@ def scorer_kind(scoring: Any) -> Literal["classification", "regression", ""]:
     >>> scorer_kind("r2"), scorer_kind("f1"), scorer_kind(lambda estimator, X, y: 1.0)
     ('regression', 'classification', '')
     """
+    if is_path(scoring):
+        try:
+            scoring = own_scorer(scoring)
+        except SettingError:  # not imported yet
+            return ""
     if isinstance(scoring, str):
         return _kind_of_name(scoring) if scoring in get_scorer_names() else ""
     return _kind(scoring) if hasattr(scoring, "_score_func") else ""
@@ -203,10 +216,11 @@ def _metric(scoring: Scorer, task: str, n_classes: int, labels: Array | None, po
     batched = BATCH_SCORERS.get((scoring, task)) if isinstance(scoring, str) else None
     if batched is not None:
         return Metric(name, batched, n_classes)
+    own = not isinstance(scoring, str) or is_path(scoring)
     seen = None
     if n_classes:  # codes are faster than labels, and the same to scikit-learn's own scorers
-        seen = np.arange(n_classes) if labels is None or isinstance(scoring, str) else labels
-    scorer = get_scorer(scoring)
+        seen = np.arange(n_classes) if labels is None or not own else labels
+    scorer = own_scorer(name) if is_path(scoring) else get_scorer(scoring)
     if seen is not None:
         scorer = with_positive(scorer, seen[positive] if task == "binary" else None)
     return Metric(name, EachScorer(scorer, seen), n_classes, weighted=takes_weights(scorer))

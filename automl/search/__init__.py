@@ -4,6 +4,7 @@ from automl.search.admission import Admission
 from automl.search.analysis import report_study, study_leaderboard
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers
+from automl.search.checks import checked_search
 from automl.search.cohort_run import CohortRun
 from automl.search.comparing import Comparison, compare, find_study
 from automl.search.estimator import Search
@@ -26,6 +27,7 @@ __all__ = [
     "Replay",
     "Search",
     "SearchSpec",
+    "checked_search",
     "compare",
     "evaluate_model",
     "find_study",

@@ -13,12 +13,12 @@ from sklearn.utils import ClassifierTags, RegressorTags
 from automl.errors import without_passwords
 from automl.metrics import Direction, Scorer, scorer_kind
 from automl.search.budget import Budget
+from automl.search.checks import checked_search
 from automl.search.fitted import FittedSearch
-from automl.search.large_table import open_table
 from automl.search.plan import make_plan
 from automl.search.resume import known_split
 from automl.search.run import SearchRun, open_search
-from automl.search.settings import check_settings, target_settings
+from automl.search.settings import target_settings
 from automl.search.spec import make_spec
 from automl.table import RareClasses, Task
 from automl.tracking import no_autologging
@@ -41,7 +41,8 @@ class Search(FittedSearch):
         Search space: the name of a space in ``search_spaces/``, a YAML file, a dict, or a loaded space.
     scoring : str, callable, list of them, or None, default=None
         Scikit-learn scorer or its name; it sees the labels of the target. None is ``roc_auc`` for two classes,
-        ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for regression. A list gives several objectives:
+        ``neg_log_loss`` for more, ``neg_root_mean_squared_error`` for regression. ``module:function`` imports a
+        scorer ``function(estimator, X, y)`` of your own. A list gives several objectives:
         first a scorer, which ranks the trials, then scorers or the measured values ``"fit_seconds"``,
         ``"predict_seconds"`` and ``"model_bytes"``. With several objectives no trial is pruned.
     directions : list of {"maximize", "minimize"} or None, default=None
@@ -309,15 +310,14 @@ class Search(FittedSearch):
             This object, fitted.
         """
         settings = self.get_params(deep=False)
-        check_settings(settings)
-        self._forget()
         budget = Budget(self.timeout, self.n_trials)
         by_row = {"groups": groups, "sample_weight": sample_weight}
-        with no_autologging(), open_table(X, y, settings, by_row) as (X, y, large):
+        with no_autologging(), checked_search(settings, X, y, by_row) as (space, X, y, large):
+            self._forget()
             plan = make_plan(
                 X,
                 y,
-                space=self.space,
+                space=space,
                 allow_imports=self.allow_imports,
                 allow_includes=self.allow_includes,
                 scoring=self.scoring,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SettingError
+from automl.metrics import import_scorers
 from automl.records import SearchRecord, TrialRecord
 from automl.search.large_table import read_sample
 from automl.search.plan import Plan, make_plan
@@ -122,7 +123,7 @@ def replay_run(
     scoring, cv, groups, sample_weight : optional
         The settings of the search that were objects of a program; plain values are in the run.
     allow_imports : sequence of str
-        As in `Search`: packages whose classes the configuration may name.
+        As in `Search`: packages whose classes the configuration may name, and whose functions the scorer may be.
     tracking_uri : str or None
         MLflow store.
 
@@ -141,6 +142,7 @@ def replay_run(
         rule = "must be given, because the search had splits or groups as objects"
         raise SettingError(Fault("cv", rule, "none", "Call automl.search.replay_run with cv or groups."))
     asked = list(facts.objectives) if scoring is None else scoring
+    import_scorers(asked, allow_imports if scoring is None else None)
     plan = make_plan(
         X,
         y,

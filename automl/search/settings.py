@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from automl.constraints import Boolean, ListOf, Number, OneOf, Parameter, Text, Union
-from automl.errors import Fault, SettingError
+from automl.errors import Fault, InputError, SettingError, collected, raise_all
+from automl.families import load_space
+from automl.metrics import check_objectives
 from automl.search.callbacks import callback_faults
+from automl.study import check_sampler, make_pruner, predictions_folder
 from automl.table import TargetSettings, is_time
 from automl.workers import parse_bytes
+
+if TYPE_CHECKING:
+    from automl.space import Space
 
 __all__ = ["SETTINGS", "check_settings", "target_settings"]
 
@@ -68,14 +76,36 @@ SETTINGS: dict[str, Parameter] = {
 }
 
 
-def check_settings(values: dict[str, Any]) -> None:
-    """Check the settings of a search.
+def check_settings(values: Mapping[str, Any]) -> Space:
+    """Check the settings of a search as far as they do not depend on the table, and return the space.
 
     Raises
     ------
-    SettingError
-        With every fault.
+    InputError
+        With every fault of the values, the space, the scorers, the sampler and the pruner.
     """
+    faults = _faults(values)
+    errors: list[InputError] = [SettingError(faults)] if faults else []
+    n_objectives = 1
+    with collected(errors):
+        if isinstance(values["study_name"], str):
+            predictions_folder(values["study_name"], values["storage"])
+    with collected(errors):
+        n_objectives = check_objectives(values["scoring"], values["directions"])
+    with collected(errors):
+        check_sampler(values["sampler"], n_objectives)
+    with collected(errors):
+        make_pruner(values["pruner"], n_objectives)
+    allowed = {name: values[name] for name in ("allow_imports", "allow_includes")}
+    if all(SETTINGS[name].constraint.accepts(value) for name, value in allowed.items()):
+        with collected(errors):
+            space = load_space(values["space"], **allowed)
+    raise_all(errors)
+    return space
+
+
+def _faults(values: Mapping[str, Any]) -> list[Fault]:
+    """Return the faults of the settings that are plain values."""
     faults = [
         Fault(name, f"must be {rule.constraint.describe()}", repr(values[name]), f"It is {rule.about}.")
         for name, rule in SETTINGS.items()
@@ -95,14 +125,17 @@ def check_settings(values: dict[str, Any]) -> None:
     if not isinstance(values["columns"], dict | None):
         rule, remedy = "must be a dict of column names and types", 'Give e.g. {"zip": "categorical"}.'
         faults.append(Fault("columns", rule, repr(values["columns"]), remedy))
+    cv = values["cv"]
+    if (isinstance(cv, str) and not is_time(cv)) or (isinstance(cv, Integral) and cv < 2):
+        rule = 'must be a number of folds from 2, "time", a scikit-learn splitter or an iterable of'
+        faults.append(Fault("cv", f"{rule} (train, validation)", repr(cv)))
     faults += callback_faults(values["callbacks"] or ())
     try:
         if values["memory_limit"] is not None:
             parse_bytes(values["memory_limit"])
     except SettingError as error:
         faults += error.faults
-    if faults:
-        raise SettingError(faults)
+    return faults
 
 
 def target_settings(values: dict[str, Any]) -> TargetSettings:

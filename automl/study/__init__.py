@@ -23,9 +23,9 @@ from automl.study.attributes import (
 from automl.study.importances import param_importances
 from automl.study.lease import ProcessLease, open_lease
 from automl.study.peers import RemoteUpdates
-from automl.study.pruners import DEFAULT_PRUNER, make_pruner
+from automl.study.pruners import DEFAULT_PRUNER, PRUNERS, make_pruner
 from automl.study.repair import Repair, repair_journal
-from automl.study.samplers import DEFAULT_SAMPLER, make_sampler
+from automl.study.samplers import DEFAULT_SAMPLER, SAMPLERS, check_sampler, make_sampler
 from automl.study.session import Session
 from automl.study.storage import (
     create_study,
@@ -36,6 +36,8 @@ from automl.study.storage import (
 )
 
 __all__ = [
+    "PRUNERS",
+    "SAMPLERS",
     "RemoteUpdates",
     "Repair",
     "DEFAULT_PRUNER",
@@ -43,6 +45,7 @@ __all__ = [
     "ProcessLease",
     "Session",
     "Study",
+    "check_sampler",
     "create_study",
     "open_lease",
     "save_baseline",

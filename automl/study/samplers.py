@@ -13,7 +13,7 @@ from automl.study.entries import Entry, find_entry
 from automl.study.grid_sampler import FixedPointSampler
 from automl.study.stateless_sampler import StatelessSampler
 
-__all__ = ["DEFAULT_SAMPLER", "SAMPLERS", "make_sampler"]
+__all__ = ["DEFAULT_SAMPLER", "SAMPLERS", "check_sampler", "make_sampler"]
 
 DEFAULT_SAMPLER = "tpe"
 
@@ -79,19 +79,33 @@ def make_sampler(
         If the name is unknown, its package is not installed, a grid does not fit the space, or the sampler supports
         one objective only.
     """
-    if n_objectives > 1 and (sampler == "cmaes" or isinstance(sampler, samplers.CmaEsSampler)):
-        advice = "Choose tpe, nsgaii, gp, random or qmc."
-        raise SettingError(Fault("sampler", "must be one for several objectives", "cmaes", advice))
+    check_sampler(sampler, n_objectives)
     if isinstance(sampler, samplers.GridSampler) and space is not None:
         return FixedPointSampler.of_sampler(sampler, seed, space)
     if isinstance(sampler, samplers.BaseSampler):
         return sampler
     name, entry, number = find_entry("sampler", DEFAULT_SAMPLER if sampler is None else sampler, SAMPLERS)
-    if entry.package and find_spec(entry.package) is None:
-        rule, advice = f'"{name}" needs the package {entry.package}', f"Install {entry.package}."
-        raise SettingError(Fault("sampler", rule, "none installed", advice))
     if name == "grid":
         if space is None:
             raise ValueError("a grid needs a space")
         return FixedPointSampler.of_grid(space, seed, number)
     return StatelessSampler(entry.make, seed, uses_subset=entry.uses_subset)
+
+
+def check_sampler(sampler: Any, n_objectives: int = 1) -> None:
+    """Check a sampler before the space is known, as `make_sampler` does with it.
+
+    Raises
+    ------
+    SettingError
+        If the name is unknown, its package is not installed, or the sampler supports one objective only.
+    """
+    if n_objectives > 1 and (sampler == "cmaes" or isinstance(sampler, samplers.CmaEsSampler)):
+        advice = "Choose tpe, nsgaii, gp, random or qmc."
+        raise SettingError(Fault("sampler", "must be one for several objectives", "cmaes", advice))
+    if isinstance(sampler, samplers.BaseSampler):
+        return
+    name, entry, _ = find_entry("sampler", DEFAULT_SAMPLER if sampler is None else sampler, SAMPLERS)
+    if entry.package and find_spec(entry.package) is None:
+        rule, advice = f'"{name}" needs the package {entry.package}', f"Install {entry.package}."
+        raise SettingError(Fault("sampler", rule, "none installed", advice))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from automl.tracking.artifacts import log_page
 from automl.tracking.description import Description
 from automl.tracking.fluent import no_autologging
+from automl.tracking.list_runs import RunRow, list_runs
 from automl.tracking.models import fetch_model, find_model, read_example, write_model
 from automl.tracking.notebook import NotebookProgress, open_progress
 from automl.tracking.progress import NullProgress, Progress
@@ -29,11 +30,13 @@ __all__ = [
     "Progress",
     "NotebookProgress",
     "NullProgress",
+    "RunRow",
     "Tracker",
     "default_tracking_uri",
     "fetch_model",
     "find_model",
     "free_port",
+    "list_runs",
     "log_page",
     "no_autologging",
     "read_example",

@@ -21,7 +21,18 @@ SLOW = [
     ),
     *(
         f"docs/{stem}.md"
-        for stem in ("running", "spaces", "targets", "explain", "report", "scores", "scikit-learn", "deploy")
+        for stem in (
+            "running",
+            "spaces",
+            "targets",
+            "explain",
+            "report",
+            "scores",
+            "scikit-learn",
+            "deploy",
+            "scripts",
+            "extending-spaces",
+        )
     ),
 ]
 SLOW.append("docs/from-table-to-decision.md")

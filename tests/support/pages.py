@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import re
 import shlex
 import sqlite3
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -82,6 +84,8 @@ class PageRunner:
         elif block.kind == "sh":
             for line in block.text.splitlines():
                 self._command(shlex.split(line, comments=True))
+        elif block.kind == "bash":
+            self._script(block)
         else:
             raise AssertionError(
                 f"{self.page.name}:{block.line}: blocks of kind {block.kind!r} cannot be run"
@@ -113,6 +117,17 @@ class PageRunner:
         space.validate(space.sample(np.random.default_rng(0)))
         named = re.search(r"^name: (\S+)$", text, flags=re.MULTILINE)
         (self.folder / f"{named[1] if named else 'my_space'}.yaml").write_text(text)
+
+    def _script(self, block: Block) -> None:
+        """Run a block as a script of bash, with the command `automl` of this checkout."""
+        command = self.folder / "bin" / "automl"
+        if not command.exists():
+            command.parent.mkdir()
+            program = "import sys; sys.argv[0] = 'automl'; from automl.cli import main; main()"
+            command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -c "{program}" "$@"\n')
+            command.chmod(0o755)
+        paths = {"PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        subprocess.run(["bash", "-c", block.text], check=True, env={**os.environ, **paths})
 
     def _command(self, words: list[str]) -> None:
         match words:
