@@ -10,6 +10,7 @@ from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_XFAIL_CH
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 import automl
+from automl.tracking import models
 
 EXCEPTIONS = PER_ESTIMATOR_XFAIL_CHECKS[GridSearchCV]
 # Weights change the folds' scores and the preprocessing in another way than repeated rows do; GridSearchCV takes none.
@@ -22,6 +23,12 @@ def search(estimator: str, scoring: str) -> automl.Search:
         {"space": {"model": {"linear_model": model}}}, scoring=scoring, n_trials=1, timeout=None, cv=2, n_jobs=1,
         rare_classes="drop", ensemble=False, progress=False,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_code(monkeypatch):
+    """Log models without the code that they carry: hundreds of searches would copy it."""
+    monkeypatch.setattr(models, "code_paths", list)
 
 
 def failures(checks):
