@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import optuna
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
@@ -110,3 +111,15 @@ def test_unfitted_regression_is_a_part_of_other_estimators(folder):
     predicted = cross_val_predict(one, X, y, cv=2)
     PredictionErrorDisplay.from_predictions(y, predicted)
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore")  # experimental parts of Optuna; parameters of one value
+@pytest.mark.parametrize("name", ["optimization_history", "slice", "edf", "intermediate_values", "timeline"])
+def test_plots_of_optuna_take_the_study(fitted, name):
+    assert getattr(optuna.visualization.matplotlib, f"plot_{name}")(fitted.study_) is not None
+    plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_importances_of_optuna_take_the_study(fitted):
+    assert set(optuna.importance.get_param_importances(fitted.study_)) <= set(fitted.best_params_)
