@@ -104,7 +104,7 @@ def test_unfitted_search_is_a_part_of_other_estimators(folder):
 @pytest.mark.slow
 def test_unfitted_regression_is_a_part_of_other_estimators(folder):
     X, _ = small()
-    y = X["a"] * 2 + np.random.default_rng(1).normal(size=len(X))
+    y = (X["a"] * 2 + np.random.default_rng(1).normal(size=len(X))).rename("y")
     one = search(n_trials=1, task="regression")
     assert VotingRegressor([("a", one)]).fit(X, y).predict(X).shape == (len(X),)
     StackingRegressor([("a", one)], LinearRegression(), cv=2).fit(X, y)
