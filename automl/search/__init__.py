@@ -10,6 +10,7 @@ from automl.search.comparing import Comparison, compare, find_study
 from automl.search.estimator import Search
 from automl.search.evaluating import evaluate_model
 from automl.search.loop import Loop
+from automl.search.opening import Opening
 from automl.search.plan import Plan, make_plan
 from automl.search.replay import Replay, replay_run, replay_trial
 from automl.search.resume import settings_of
@@ -23,6 +24,7 @@ __all__ = [
     "Comparison",
     "Loop",
     "Observers",
+    "Opening",
     "Plan",
     "Replay",
     "Search",

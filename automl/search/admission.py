@@ -30,11 +30,10 @@ _FIRST_SECONDS = 2.0  # that the first trial has, even if the time of the search
 _STARTING = 4.0  # seconds more for a first trial that starts with its worker
 _PATIENCE = 60.0  # seconds for a quick one: a busy machine gives a late model rather than none
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
-_DOUBT = 8.0  # how many times longer than it takes a training may be guessed, before its family is measured
 _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
 _ALL_ROWS_SHARE = 0.4  # of the timeout that is reserved for the fit of all rows of a table larger than memory
 _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
-_SELECTION_SECONDS = 1.5  # that the selection of an ensemble takes with this number of rows or more
+_SELECTION_SECONDS = 0.6  # that the selection of an ensemble takes with this number of rows or more
 _SELECTION_ROWS = 30_000
 _KILLABLE_SHARE = 0.5  # of the time left, above which an uninterruptible training must be killable
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
@@ -129,7 +128,8 @@ class Admission:
         if not self._spec.ensemble or n_rows < MIN_ROWS or self.budget.timeout is None:
             return 0.0
         others = (record for record in self._best_of.values() if record is not self._best)
-        refits = sum(self.costs.refit_seconds(record) for record in others)
+        seconds = [self.costs.refit_seconds(record) for record in others]
+        refits = max([sum(seconds) / self._workers.slots, *seconds])  # side by side
         selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
         return selection + min(refits, _ENSEMBLE_SHARE * self.budget.timeout)
 
@@ -249,8 +249,7 @@ class Admission:
 
     def _least_seconds(self, trial: TrialSpec) -> float:
         """Return the seconds that a trial takes at least; a guess counts less than a measurement."""
-        seconds = self.costs.trial_seconds([trial])
-        return seconds if self.costs.is_measured(trial) else seconds / _DOUBT
+        return self.costs.trial_seconds([trial]) / self.costs.doubt(trial)
 
     def _refusal(self, cohort: Cohort, available: float, *, first: bool) -> tuple[State, str] | None:
         """Return the state and reason of trials that cannot start, for lack of memory or time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -81,6 +82,14 @@ class Observers:
         self.progress.trial(record)
         if self._out_of_fold is not None:
             self._out_of_fold.add(record)
+
+    def tell_exhausted(self, n_trials: int) -> None:
+        """Say that the search ended because the space has no further configuration; also without progress."""
+        text = f"every configuration of the space was tried (trials: {n_trials})"
+        if isinstance(self.progress, NullProgress):
+            logging.getLogger("automl").warning("The search ended early: %s.", text)
+        else:
+            self.progress.stage(f"ended: {text}")
 
     def call(self, record: TrialRecord) -> None:
         """Call the callbacks; keep an error instead of raising it."""

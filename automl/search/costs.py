@@ -12,6 +12,8 @@ from automl.workers import cohort_bytes
 __all__ = ["CostModel"]
 
 _DECAY = 0.8  # weight of earlier observations after each new one
+_DOUBT = 8.0  # of a family that has not been measured
+_DOUBT_AT_RUNG = 2.0  # of one whose first cohort has reached a rung
 
 
 class CostModel:
@@ -27,7 +29,9 @@ class CostModel:
 
     def __init__(self, facts: SearchRecord) -> None:
         self._n_rows, self._n_columns, self._n_folds = facts.n_rows, facts.n_columns, facts.n_folds
+        self._epoch_steps = facts.epoch_steps
         self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
+        self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
         # Rows that a trial trains on, all folds together, as a multiple of the table's.
         self._training_rows = int(self._n_rows * max(self._n_folds - 1, 0.8))
 
@@ -39,12 +43,18 @@ class CostModel:
 
     def seconds(self, family: str, cost: float, guess: float = 0.0) -> float:
         """Return the seconds for ``cost`` units of a family; ``guess`` is the first value for one unit."""
-        cost_done, took = self._observed.get(family, (1.0, guess))
+        cost_done, took = self._observed.get(family) or self._at_rung.get(family, (1.0, guess))
         return took / cost_done * cost
 
     def is_measured(self, spec: TrialSpec) -> bool:
         """Return whether trials of this family have been measured."""
         return spec.family in self._observed
+
+    def doubt(self, spec: TrialSpec) -> float:
+        """Return how many times longer than it takes a trial may be estimated."""
+        if self.is_measured(spec):
+            return 1.0
+        return _DOUBT_AT_RUNG if spec.family in self._at_rung else _DOUBT
 
     def trial_seconds(self, specs: Sequence[TrialSpec]) -> float:
         """Return the seconds to train trials of one family on all folds."""
@@ -52,20 +62,29 @@ class CostModel:
         return self.seconds(family.name, self._cost(family, specs), family.unit_seconds)
 
     def refit_seconds(self, record: TrialRecord) -> float:
-        """Return the seconds to train a trial on all rows, alone."""
+        """Return the seconds to train a trial on all rows, alone, from those that its folds took."""
         family = get_family(record)
+        if record.seconds and record.curve.rungs:
+            whole = record.seconds / min(1.0, record.curve.epochs)
+            return family.solo_slowdown * whole * self._n_rows / self._training_rows
         cost = family.cost(params_at_stop(record), self._n_rows, self._n_columns)
         return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
 
     def learn(self, records: Sequence[TrialRecord]) -> None:
         """Learn from the trials of a cohort that ended."""
-        cost, family = 0.0, get_family(records[0])
-        for record in records:
-            share = min(1.0, record.curve.epochs / family.epochs(record.family_params))
-            cost += share * family.cost(record.family_params, self._training_rows, self._n_columns)
+        family = get_family(records[0])
+        ends = [float("inf") if record.state == "complete" else record.curve.epochs for record in records]
+        cost = sum(self._cost_until(family, *one) for one in zip(records, ends, strict=True))
         # Below one epoch the fixed costs dominate; that is better than nothing, and no better.
         if max(record.curve.epochs for record in records) >= 1 or family.name not in self._observed:
             self.observe(family.name, cost, sum(record.seconds for record in records))
+
+    def learn_rung(self, specs: Sequence[TrialSpec], rung: int, seconds: float) -> None:
+        """Learn from trials that reached a rung after ``seconds``, if their family has not been measured."""
+        family = get_family(specs[0])
+        cost = sum(self._cost_until(family, spec, rung / self._epoch_steps) for spec in specs)
+        if cost > 0 and seconds > 0:
+            self._at_rung[family.name] = cost, seconds
 
     def learn_minimum(self, specs: Sequence[TrialSpec], seconds: float) -> None:
         """Learn from trials that were killed after ``seconds``: they take at least as long."""
@@ -86,6 +105,17 @@ class CostModel:
         return cohort_bytes(
             get_family(spec), params, self._n_rows, self._n_columns, self._n_folds, shared=shared
         )
+
+    def _cost_until(self, family: Family, spec: TrialSpec | TrialRecord, epochs: float) -> float:
+        """Return the cost of the first ``epochs`` of a training; all of a complete trial that stopped early."""
+        params, steps = spec.family_params, self._epoch_steps
+        whole = family.cost(params, self._training_rows, self._n_columns)
+        if epochs >= family.epochs(params):
+            return whole
+        part = family.truncated_params(params, int(epochs * steps), steps)
+        if "early_stopping" in family.section.parameters:
+            part = {**part, "early_stopping": False}
+        return min(1.0, epochs) * family.cost(part, self._training_rows, self._n_columns)
 
     def _cost(self, family: Family, specs: Sequence[TrialSpec]) -> float:
         return sum(family.cost(spec.family_params, self._training_rows, self._n_columns) for spec in specs)

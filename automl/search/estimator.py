@@ -334,7 +334,8 @@ class Search(FittedSearch):
             del X, y  # the plan has typed copies
             try:
                 with open_search(spec, plan, settings, budget) as run:
-                    self.study_, self.run_id_, self._run = run.study, run.run_id, run
+                    self.study_, self._run = run.study, run
+                    run.when_open(lambda run_id: setattr(self, "run_id_", run_id))
                     winner = run.search(self.callbacks or (), self)
                     self._keep(winner, run.records)
                     self.out_of_fold_ = run.out_of_fold

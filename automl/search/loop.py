@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from automl.records import TrialRecord, TrialSpec
@@ -43,6 +43,8 @@ class Loop:
         Decides what may still start.
     observers : Observers
         Log, show and receive each trial that ends.
+    watch : callable
+        Called several times a second; its errors end the search.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Loop:
         workers: Workers,
         admission: Admission,
         observers: Observers,
+        watch: Callable[[], None] = lambda: None,
     ) -> None:
         self._spec, self._session, self._workers = spec, session, workers
-        self._admission, self._observers = admission, observers
+        self._admission, self._observers, self._watch = admission, observers, watch
         self._interrupt = Interrupt()
         self._results = Results(session, admission, observers, self._interrupt)
         self._runs = admission.runs
@@ -76,23 +79,20 @@ class Loop:
         return self._interrupt.seen
 
     def start(self) -> None:
-        """Submit the first cohorts of a new study: workers train while the caller opens MLflow."""
+        """Submit the first cohorts of a new study: workers start while the caller opens MLflow."""
         while len(self._runs) < self._ahead and self._admission.may_propose(self._session.exhausted):
             self._propose()
         self._start_waiting()
 
-    def run(self, callbacks: Sequence[Callback] = (), slowness: float = 1.0) -> None:
+    def run(self, callbacks: Sequence[Callback] = ()) -> None:
         """Search until time, trials or patience run out; the first Ctrl-C ends the search in order.
 
         Parameters
         ----------
         callbacks : sequence of callable
             Called with the record of each trial that ends in this process.
-        slowness : float
-            Factor on the seconds reserved for the end of the search, for a slow machine.
         """
         self._observers.callbacks = callbacks or self._observers.callbacks
-        self._admission.slowness = max(slowness, self._admission.slowness)
         try:
             with self._interrupt.deferred():
                 self._search()
@@ -102,7 +102,7 @@ class Loop:
             self._workers.close()
         self._end_all()
         if self._session.exhausted and not self.interrupted:
-            self._observers.progress.stage("ended: the space has no configuration that was not tried")
+            self._observers.tell_exhausted(len(self.records))
         if self._observers.error is not None:
             raise self._observers.error
 
@@ -112,6 +112,7 @@ class Loop:
 
     def _search(self) -> None:
         while not self.interrupted and self._observers.error is None:
+            self._watch()
             self._poll_remote()
             paused = self._propose_and_tell() and not self._admission.closed
             self._start_waiting()
@@ -182,8 +183,9 @@ class Loop:
         if run is None or run.training is None:
             return
         match event:
-            case RungReached(_, rung, scores, reply):
+            case RungReached(cohort, rung, scores, reply, seconds):
                 trials = run.cohort.trials
+                self._admission.costs.learn_rung(cohort.trials, rung, seconds)
                 pruned = run.report(rung, scores, lambda rung, scores: self._prune(trials, rung, scores))
                 with suppress(OSError):  # the worker has died; an event of its own reports that
                     reply(pruned)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from automl.errors import Fault, SettingError
 from automl.records import TrialRecord
 from automl.search.admission import Admission
 from automl.search.budget import Budget
@@ -19,12 +19,14 @@ from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.full_fit import FullFit, fit_all_rows
 from automl.search.large_table import LargeTable
 from automl.search.loop import Loop
+from automl.search.opening import Opening, keep_filters
 from automl.search.plan import Plan
 from automl.search.publish import PartTimes, shell_options
 from automl.search.results_page import ResultsPage
 from automl.search.resume import check_same
 from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
+from automl.search.starting import check_memory, start_workers
 from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
 from automl.study import (
     ProcessLease,
@@ -54,12 +56,8 @@ from automl.tracking import (
     open_run,
 )
 from automl.workers import (
-    MIN_WORKER_MEMORY,
-    WorkerContext,
     Workers,
-    format_bytes,
     limit_threads,
-    open_workers,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +66,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchRun", "open_search"]
 
-_OPENING = 2.7  # seconds that opening MLflow takes on an idle machine; the ratio is the slowness of this one
+_OPENING = 4.0  # seconds to open MLflow while workers start; the ratio is the slowness of this machine
+_FOREVER = float("inf")
+_FLUSH_AFTER_ERROR = 10.0  # seconds for a store that is being opened when the search fails
 _FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
 _SCRATCH = 64  # bytes of temporary files for a cell of the table: its folds under eight preprocessings
 
@@ -101,39 +101,44 @@ class SearchRun:
     out_of_fold: OutOfFold
     baseline: Baseline | None = None
     stores: Mapping[str, Any] = field(default_factory=dict)
-    slowness: float = 1.0
     run_id: str = ""
     model_uri: str = ""
     _loop: Loop | None = None
     times: PartTimes = field(default_factory=PartTimes)
+    _opening: Opening = field(default_factory=Opening)
+    _when_open: Callable[[str], None] = lambda run_id: None
     _filters: ExitStack = field(default_factory=ExitStack)
     _admission: Admission = field(init=False)
 
-    def start(self) -> None:
-        """Submit the first cohorts."""
-        self._keep_filters()
-        self._loop = self._make_loop()
-        self._loop.start()
+    def open(self, *, existing: bool) -> None:
+        """Open MLflow; of a new study while workers start with the first cohorts.
+
+        ``existing`` says whether the study has trials or other processes.
+        """
+        keep_filters(self._filters)
+        if not existing:
+            self._loop = self._make_loop()
+            self._loop.start()
+        self._opening.start(partial(self._open_run, existing), self._take_run, warms=self.spec.refit)
+        if existing:
+            self._opening.take(_FOREVER)
 
     def _make_loop(self) -> Loop:
-        self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
+        slowness = max(1.0, self._opening.seconds / _OPENING)
+        self._admission = Admission(self.spec, self.budget, self.workers, self.tracker, slowness)
         observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
-        return Loop(self.spec, self.session, self.workers, self._admission, observers)
+        return Loop(self.spec, self.session, self.workers, self._admission, observers, self._opening.take)
 
-    def _keep_filters(self) -> None:
-        """Keep the filters of warnings until the trials have ended.
+    def when_open(self, call: Callable[[str], None]) -> None:
+        """Call with the id of the search's run once it is known, at once if it is."""
+        self._when_open = call
+        if self.run_id:
+            call(self.run_id)
 
-        Python has one list of them for all threads: `warnings.catch_warnings` in a fit in a thread, and in this
-        one while it opens MLflow, would leave behind each other's filters, and hide the warnings of `fit`.
-        """
-        self._filters.enter_context(warnings.catch_warnings())
-
-    def open_mlflow(self, *, existing: bool) -> None:
-        """Open MLflow and the run of the search; ``existing`` says whether the study had trials."""
-        before = self.budget.elapsed
+    def _open_run(self, existing: bool) -> str:
+        """Open MLflow and return the run of the search."""
         self.tracker.open()
-        self.slowness = max(1.0, (self.budget.elapsed - before) / _OPENING)
-        self.run_id, _ = open_run(
+        run_id, _ = open_run(
             self.tracker,
             read_run(self.study),
             self.spec.facts,
@@ -143,7 +148,21 @@ class SearchRun:
             shared=bool(self.lease.others()),
             files={"space.yaml": self.spec.settings["space"]},
         )
-        save_run(self.study, self.run_id)
+        return run_id
+
+    def _take_run(self, run_id: str) -> None:
+        self.run_id = run_id
+        save_run(self.study, run_id)
+        self._when_open(run_id)
+        if self._loop is not None:
+            self._admission.slowness = max(1.0, self._opening.seconds / _OPENING)
+
+    def end(self, state: Literal["finished", "killed", "failed"], seconds: float) -> None:
+        """End the run of the search; ``seconds`` is the time that the store has."""
+        self._filters.close()
+        with suppress(Exception):  # opening has failed or takes too long; the search ends with another error
+            self._opening.settle(min(seconds, _FLUSH_AFTER_ERROR))
+        self.tracker.close(state if self.lease.release() else None, seconds)
 
     def search(self, callbacks: Sequence[Any], search: Stoppable) -> Winner:
         """Search, and return the best trial.
@@ -153,11 +172,14 @@ class SearchRun:
         NoModelError
             If no trial has a score.
         """
-        self._keep_filters()
+        keep_filters(self._filters)
         with self._filters, self.lease.searching():
             self.progress.started(self.spec.facts, self.spec.timeout, self.spec.n_trials)
             self._loop = self._loop or self._make_loop()
-            self._loop.run(normalize_callbacks(callbacks, self.session, search), self.slowness)
+            if callbacks:  # they may ask for the run
+                self._opening.take(_FOREVER)
+            self._loop.run(normalize_callbacks(callbacks, self.session, search))
+            self._opening.settle()  # before the filters of warnings end
         best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
         warn_of_violations(best, self.spec.facts.constraints)
         return Winner(best, self.plan, self.spec.facts, self.run_id, baseline=self.baseline)
@@ -334,7 +356,7 @@ def open_search(
             resume=settings["resume"],
             directions=plan.objectives.directions,
         )
-        _check_memory(workers, spec.memory_limit)
+        check_memory(workers, spec.memory_limit)
         existing = check_same(study, facts, plan.space)
         save_settings(study, spec.study_settings)
         lease.register(study)
@@ -358,9 +380,7 @@ def open_search(
         state: Literal["finished", "killed", "failed"] = "failed"
         flush_seconds = FLUSH_SECONDS
         try:
-            if not (existing or lease.others()):
-                run.start()
-            run.open_mlflow(existing=existing)
+            run.open(existing=bool(existing or lease.others()))
             with storage_errors(settings["storage"]):
                 yield run
             state = "killed" if run.interrupted else "finished"
@@ -371,24 +391,4 @@ def open_search(
             state = "killed" if run.interrupted else "failed"
             raise
         finally:
-            run._filters.close()
-            tracker.close(state if lease.release() else None, flush_seconds)
-
-
-def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
-    """Return the workers of a search."""
-    return open_workers(
-        context,
-        spec.n_jobs,
-        memory_limit=spec.memory_limit,
-        killable=spec.trial_timeout < float("inf"),
-        engine=spec.engine,
-    )
-
-
-def _check_memory(workers: Workers, memory_limit: float) -> None:
-    """Raise SettingError if the limit leaves workers no room, after this process has loaded all it needs."""
-    if (share := workers.memory_per_worker()) < MIN_WORKER_MEMORY:
-        rule = f"must leave each of {workers.slots} workers at least {format_bytes(MIN_WORKER_MEMORY)}"
-        came = f"{format_bytes(memory_limit)}, of which this process leaves them {format_bytes(share)} each"
-        raise SettingError(Fault("memory_limit", rule, came, "Give more, or a smaller n_jobs."))
+            run.end(state, flush_seconds)

@@ -29,6 +29,7 @@ from automl.study.samplers import DEFAULT_SAMPLER, SAMPLERS, check_sampler, make
 from automl.study.session import Session
 from automl.study.storage import (
     create_study,
+    ignore_experimental_warnings,
     known_studies,
     load_study,
     predictions_folder,
@@ -47,6 +48,7 @@ __all__ = [
     "Study",
     "check_sampler",
     "create_study",
+    "ignore_experimental_warnings",
     "open_lease",
     "save_baseline",
     "save_corrected",

@@ -22,6 +22,7 @@ from automl.study.optuna_private import Database
 __all__ = [
     "STUDIES",
     "create_study",
+    "ignore_experimental_warnings",
     "is_file",
     "journal_file",
     "known_studies",
@@ -280,6 +281,11 @@ def storage_errors(storage: object) -> Iterator[None]:
         ) from public_cause(error)
 
 
+def ignore_experimental_warnings() -> None:
+    """Ignore Optuna's warnings about experimental parts until the caller's `warnings.catch_warnings` ends."""
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Optuna's log messages and its warnings about experimental parts."""
@@ -287,7 +293,7 @@ def _quiet() -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            ignore_experimental_warnings()
             yield
     finally:
         optuna.logging.set_verbosity(level)

@@ -7,10 +7,11 @@ import mlflow.
 from __future__ import annotations
 
 from automl.tracking.artifacts import log_page
+from automl.tracking.background import ignore_store_warnings, in_background
 from automl.tracking.description import Description
 from automl.tracking.fluent import no_autologging
 from automl.tracking.list_runs import RunRow, list_runs
-from automl.tracking.models import fetch_model, find_model, read_example, write_model
+from automl.tracking.models import fetch_model, find_model, read_example, warm_up, write_model
 from automl.tracking.notebook import NotebookProgress, open_progress
 from automl.tracking.progress import NullProgress, Progress
 from automl.tracking.read_runs import read_study_name, read_trial, trial_runs
@@ -37,6 +38,8 @@ __all__ = [
     "find_model",
     "free_port",
     "list_runs",
+    "ignore_store_warnings",
+    "in_background",
     "log_page",
     "no_autologging",
     "read_example",
@@ -46,5 +49,6 @@ __all__ = [
     "trial_runs",
     "ui_command",
     "ui_url",
+    "warm_up",
     "write_model",
 ]

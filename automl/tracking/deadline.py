@@ -15,7 +15,10 @@ from automl.time_limit import in_time
 __all__ = ["CALL_SECONDS", "TRANSFER_SECONDS", "LimitedClient", "limited_call"]
 
 CALL_SECONDS = 10.0  # for one call
-TRANSFER_SECONDS = 600.0  # for a call that sends or fetches the files of a model
+TRANSFER_SECONDS = (
+    600.0  # for a call that sends or fetches the files of a model, outside of a search with a timeout
+)
+_TRANSFER_EXTRA = 2.0  # seconds that sending a model may end after the timeout of a search
 _MIN_SECONDS = 1.0  # that a call has when the time of the search is up
 _REST_SECONDS = 5.0  # after a call without an answer, until the next one is tried
 _TRANSFERS = ("log_model_artifacts", "download_artifacts")
@@ -55,16 +58,20 @@ class LimitedClient:
         def call(*args: Any, **kwargs: Any) -> Any:
             if time.monotonic() < self._resting_until:
                 raise StoreError("it did not answer in time")
-            limit = min(CALL_SECONDS, max(_MIN_SECONDS, self._remaining() + _MIN_SECONDS))
             try:
-                return limited_call(
-                    lambda: value(*args, **kwargs), TRANSFER_SECONDS if name in _TRANSFERS else limit
-                )
+                return limited_call(lambda: value(*args, **kwargs), self._limit(name))
             except TimeoutError as error:
                 self._resting_until = time.monotonic() + _REST_SECONDS
                 raise StoreError(str(error)) from None
 
         return call
+
+    def _limit(self, name: str) -> float:
+        """Return the seconds that a call may take."""
+        left = max(0.0, self._remaining())
+        if name in _TRANSFERS:
+            return min(TRANSFER_SECONDS, left + _TRANSFER_EXTRA)
+        return min(CALL_SECONDS, left + _MIN_SECONDS)
 
 
 def limited_call(call: Callable[[], Any], seconds: float) -> Any:

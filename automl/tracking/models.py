@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-__all__ = ["fetch_model", "find_model", "log_model", "read_example", "write_model"]
+__all__ = ["fetch_model", "find_model", "log_model", "read_example", "warm_up", "write_model"]
 
 # pandas' names of the column types that MLflow supports.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
@@ -107,6 +107,16 @@ def _write(
         shutil.move(file, folder / model.flavors["sklearn"]["pickled_model"])
         model.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         model.save(str(folder / "MLmodel"))
+
+
+def warm_up() -> None:
+    """Write a tiny model to a temporary folder: the first one imports MLflow's and skops' parts for a second."""
+    import pandas as pd
+    from sklearn.dummy import DummyClassifier
+
+    example = pd.DataFrame({"x": [0.0, 1.0]})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # the process may end meanwhile
+        write_model(DummyClassifier().fit(example, [0, 1]), Path(scratch) / "model", example, {})
 
 
 def read_example(folder: Path) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import os
 import socket
 import sqlite3
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from urllib.request import urlopen
 from filelock import FileLock
 
 from automl.errors import Fault, SettingError, StoreError, public_cause
+from automl.tracking.background import quiet_warnings
 from automl.tracking.deadline import LimitedClient, limited_call
 from automl.tracking.moved_store import relocate
 
@@ -42,6 +42,7 @@ _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
 _OPEN_SECONDS = 60.0  # MLflow creates its tables in an empty database
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # of PostgreSQL's protocol, "SSLRequest": length and code
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _UI_STORE = "MLFLOW_BACKEND_STORE_URI"  # environment variable of ``mlflow ui``
 _LOCK_SECONDS = 60.0  # a first search of another process may need this long to create the database
@@ -118,8 +119,7 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for name, value in _QUIET_SETTINGS.items():
         os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet_warnings():
         import mlflow  # noqa: F401  # the import sets the level of its loggers
 
         for logger in loggers:
@@ -259,12 +259,7 @@ def ui_command(
     uri = resolve_uri(tracking_uri)
     if uri.startswith(("http", "databricks")):
         raise SettingError(
-            Fault(
-                "tracking_uri",
-                "must be a database",
-                uri,
-                "A server has a user interface of its own: open its address.",
-            )
+            Fault("tracking_uri", "must be a database", uri, "A server has its own: open its address.")
         )
     folder = artifact_folder(uri)
     if folder is not None:
@@ -286,14 +281,10 @@ def _check_file(file: Path, create: bool) -> None:
     advice = f"Name a place that can be written, e.g. tracking_uri='{_SQLITE}/path/to/mlflow.db'."
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise StoreError(
-            f"tracking_uri: the folder of {file} cannot be made, a file is in its place. {advice}"
-        ) from error
     except OSError as error:
-        raise StoreError(
-            f"tracking_uri: the folder of {file} cannot be made ({error.strerror}). {advice}"
-        ) from error
+        blocked = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = ", a file is in its place" if blocked else f" ({error.strerror})"
+        raise StoreError(f"tracking_uri: the folder of {file} cannot be made{reason}. {advice}") from error
     if file.is_dir():
         raise StoreError(f"tracking_uri: {file} is a folder, not a database. {advice}")
     # SQLite writes its journal next to the file, so the folder must be writable too.
@@ -341,12 +332,16 @@ def _check_server(uri: str) -> None:
 
 
 def _check_database(uri: str) -> None:
-    """Raise a StoreError if nothing listens at the address of a database; MLflow itself would retry for minutes."""
+    """Raise a StoreError if no database answers at an address; MLflow itself would retry for minutes."""
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
         if host and port:
-            socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+            with socket.create_connection((host, port), timeout=_REACH_SECONDS) as opened:
+                if parts.scheme.startswith("postgres"):
+                    # It answers whether it encrypts. One that hangs accepts the connection all the same.
+                    opened.sendall(_SSL_REQUEST)
+                    opened.recv(1)
     except (OSError, ValueError) as error:
         raise StoreError(
             f"tracking_uri: no database answers at {uri} ({error}). Start it, or leave tracking_uri out to write to a "

@@ -124,6 +124,7 @@ class Tracker:
         with store_errors(self.tracking_uri):
             self.parent_run_id = self._store.create(content)
             self._store.fill(self.parent_run_id, content)
+        self._writer.start()
         return self.parent_run_id
 
     def resume(self, run_id: str, records: Sequence[TrialRecord] | None) -> str | None:
@@ -150,6 +151,7 @@ class Tracker:
             status = self._store.resume(run_id)
         if status is not None:
             self.parent_run_id = run_id
+            self._writer.start()
             self.reconcile(records)
         return status
 
@@ -199,7 +201,7 @@ class Tracker:
         return None
 
     def log_trial(self, record: TrialRecord) -> None:
-        """Queue the run of a trial; returns at once and never raises because of the store."""
+        """Queue the run of a trial, also before `start`; returns at once and never raises because of the store."""
         self._submitted.add(record.number)
         self._writer.submit(partial(self._write_trial, record))
 
@@ -331,7 +333,10 @@ class Tracker:
         if self._closed:
             return
         self._closed = True
-        if self.parent_run_id is not None and state is not None:
+        if self.parent_run_id is None:
+            self._writer.close()
+            return
+        if state is not None:
             self._writer.renew(once=True)  # else the run would seem to be running
             self._submit("end", RunStore.end, _STATUS[state])
         self._writer.flush(timeout)
@@ -339,17 +344,13 @@ class Tracker:
         incomplete = missing or self._unfinished or self._writer.pending
         self._writer.close()
         if incomplete:
-            lacks = (
-                f"{missing} of {len(self._submitted)} trials have no complete run"
-                if missing
-                else "its summary is missing"
-            )
+            lacks = f"{missing} of {len(self._submitted)} trials have no complete run"
+            lacks = lacks if missing else "its summary is missing"
             reason = str(self._writer.error or "it did not answer in time").strip().splitlines()[0]
-            uri = self.tracking_uri
             remedy = f" Write what is missing with: {self._sync_command}" if self._sync_command else ""
             warnings.warn(
                 without_passwords(
-                    f"The MLflow store {uri} failed during the search: {lacks} ({reason}). "
+                    f"The MLflow store {self.tracking_uri} failed during the search: {lacks} ({reason}). "
                     f"The study itself is complete.{remedy}"
                 ),
                 stacklevel=2,

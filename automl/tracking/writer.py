@@ -17,7 +17,7 @@ _STALLED_SECONDS = 3.0  # that a job takes before the store counts as one that d
 
 
 class Writer:
-    """Run jobs in order on a background thread.
+    """Run jobs in order on a background thread, once it is started.
 
     A job that raises is retried after 0.1, 0.4 and 1.5 seconds. After a job has failed, jobs are given up for three
     seconds, and then tried once until one succeeds, so that a dead store does not delay the end of a search.
@@ -34,6 +34,7 @@ class Writer:
     Examples
     --------
     >>> writer, seen = Writer(), []
+    >>> writer.start()
     >>> writer.submit(lambda: seen.append(1))
     >>> writer.flush(), seen
     (True, [1])
@@ -52,7 +53,11 @@ class Writer:
         self._changed = threading.Condition()
         # A daemon: a second Ctrl-C must not wait for a store.
         self._thread = threading.Thread(target=self._work, name="automl-tracking", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Start with the jobs; a second call changes nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     @property
     def pending(self) -> int:

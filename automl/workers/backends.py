@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from automl.errors import Fault, SettingError
 from automl.workers.context import WorkerContext
+from automl.workers.early_start import EarlyStart
 from automl.workers.hybrid_workers import HybridWorkers
 from automl.workers.memory import trim_memory
 from automl.workers.process_worker import ProcessWorkers
@@ -66,6 +67,12 @@ def _ray_workers(context: WorkerContext, request: WorkerRequest) -> Workers:
     return RayWorkers(context, request.n_jobs, request.memory_limit, request.engine)
 
 
+def _processes(context: WorkerContext, request: WorkerRequest) -> Workers:
+    processes = ProcessWorkers(context, request.n_jobs or 1, request.memory_limit)
+    limited = request.killable or not math.isinf(request.memory_limit)
+    return processes if limited else EarlyStart(context, processes)
+
+
 BACKENDS: dict[str, Backend] = {
     "ray": Backend(_ray_workers, lambda request: request.engine != "local"),
     "thread": Backend(
@@ -73,7 +80,7 @@ BACKENDS: dict[str, Backend] = {
         lambda request: request.n_jobs == 1 and not request.killable and math.isinf(request.memory_limit),
     ),
     "process": Backend(
-        lambda context, request: ProcessWorkers(context, request.n_jobs or 1, request.memory_limit),
+        lambda context, request: _processes(context, request),
         lambda request: True,
     ),
 }

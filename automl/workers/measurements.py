@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.pipeline import Pipeline
 
 from automl.families import Array
@@ -44,6 +43,8 @@ def sample_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 def model_bytes(pipeline: Any) -> int:
     """Return the bytes of a fitted pipeline's file in an exported model, in the format of skops."""
+    import skops.io  # a third of a second for each worker
+
     return len(skops.io.dumps(pipeline))
 
 

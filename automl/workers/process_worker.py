@@ -128,7 +128,8 @@ class ProcessWorkers(Workers):
             return None
         if isinstance(message, tuple):
             rung, scores = message
-            return RungReached(job.cohort, rung, scores, job.worker.connection.send)
+            seconds = time.monotonic() - job.training_since
+            return RungReached(job.cohort, rung, scores, job.worker.connection.send, seconds)
         self._release(job.worker)
         return Crashed(job.cohort, message) if isinstance(message, str) else Finished(job.cohort, message)
 

@@ -15,12 +15,16 @@ __all__ = ["Crashed", "Event", "Finished", "Killed", "RungReached", "Workers"]
 
 @dataclass(frozen=True)
 class RungReached:
-    """A cohort waits at a rung until ``reply`` is called with the numbers of the trials to prune."""
+    """A cohort waits at a rung until ``reply`` is called with the numbers of the trials to prune.
+
+    ``seconds`` is the time since its training began; 0 if unknown.
+    """
 
     cohort: Cohort
     rung: int
     scores: dict[int, float]
     reply: Callable[[set[int]], None]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 
 from typing_extensions import override
@@ -85,10 +86,12 @@ class ThreadWorkers(Workers):
             self._events.put(Finished(cohort, records))
 
     def _report(self, cohort: Cohort) -> Report:
+        began = time.monotonic()
+
         def report(rung: int, scores: dict[int, float]) -> set[int]:
             if self._stopped.is_set():
                 return set()
-            self._events.put(RungReached(cohort, rung, scores, self._replies.put))
+            self._events.put(RungReached(cohort, rung, scores, self._replies.put, time.monotonic() - began))
             return self._replies.get()
 
         return report

@@ -79,3 +79,24 @@ def test_cost_model_weighs_large_and_recent_observations_more():
     costs.observe("tree", cost=0, seconds=5)  # no work, no observation
     assert costs.seconds("tree", 1000) == pytest.approx(1000 * 52.08 / 1064.8)
     assert costs.seconds("other", 1000) == 0
+
+
+def test_cost_model_learns_from_the_first_rung():
+    costs = CostModel(search_spec().facts)
+    trial = ScriptedSession("random_forest").proposal()
+    guessed, trees = costs.trial_seconds([trial]), FAMILIES["random_forest"].epochs({})
+    assert costs.doubt(trial) > 4
+    costs.learn_rung([trial], 1, 10 * guessed / trees)
+    assert costs.trial_seconds([trial]) == pytest.approx(10 * guessed, rel=0.5)
+    assert 1 < costs.doubt(trial) < 4
+    costs.learn([record(trial, seconds=guessed)])
+    assert costs.trial_seconds([trial]) == pytest.approx(guessed)
+    assert costs.doubt(trial) == 1
+
+
+def test_refit_seconds_follow_from_the_trial():
+    spec = search_spec()
+    costs, trial = CostModel(spec.facts), ScriptedSession("decision_tree").proposal()
+    costs.observe("decision_tree", cost=1.0, seconds=100.0)  # of other trials
+    folds = max(spec.facts.n_folds - 1, 0.8)
+    assert costs.refit_seconds(record(trial, seconds=6)) == pytest.approx(6 / folds)

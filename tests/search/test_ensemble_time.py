@@ -5,6 +5,8 @@ import pytest
 from automl.records import Curve, TrialRecord
 from tests.support.scripted import Clock, ScriptedWorkers, admission, finished
 
+END = 1.5 + 3.0  # seconds for the model, and for the report of a search of a minute or more
+
 
 def record(number, score, family="linear", seconds=4.0):
     params = {"max_epochs": 4} if family in ("linear", "mlp") else {}
@@ -63,11 +65,11 @@ def test_refit_in_time_leaves_time_for_the_end_of_the_search(decides):
     one = decides()
     ended(one, record(0, 0.9))
     seconds = one.costs.refit_seconds(record(0, 0.9))
-    decides.clock.now = 100 - 1.5 - 1.31 * seconds
+    decides.clock.now = 100 - END - 1.31 * seconds
     assert one.refit_in_time(record(0, 0.9))
-    decides.clock.now = 100 - 1.5 - 1.29 * seconds
+    decides.clock.now = 100 - END - 1.29 * seconds
     assert not one.refit_in_time(record(0, 0.9))
-    decides.clock.now = 100 - 1.5 - 4 * 1.31 * seconds
+    decides.clock.now = 100 - END - 4 * 1.31 * seconds
     assert one.refit_in_time(record(0, 0.9), 4)
     assert not one.refit_in_time(record(0, 0.9), 5)
 
@@ -78,7 +80,7 @@ def test_refit_in_time_learns_the_time_beside_the_training(decides):
     seconds = one.costs.refit_seconds(record(0, 0.9))
     with one.refitting(record(0, 0.9)):
         decides.clock.now += seconds + 20
-    decides.clock.now = 100 - 1.5 - 1.31 * seconds - 19
+    decides.clock.now = 100 - END - 1.31 * seconds - 19
     assert not one.refit_in_time(record(0, 0.9))
     decides.clock.now -= 1
     assert one.refit_in_time(record(0, 0.9))

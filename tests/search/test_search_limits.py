@@ -66,6 +66,14 @@ def make(space=TREE, **settings):
 
 
 @pytest.mark.slow
+def test_search_ends_when_every_configuration_is_known(folder, caplog):
+    space = {"space": {"model": {"linear": {"max_epochs": [1, 2]}}}}
+    search = make(space, n_trials=2000, timeout=60).fit(*small())
+    assert search.leaderboard_.trial.count() == len(search.study_.trials) == 2
+    assert "every configuration of the space was tried (trials: 2)" in caplog.text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_search_prunes_trials_at_trial_timeout(folder, monkeypatch, n_jobs):
     (folder / "slow.py").write_text(SLOW)

@@ -138,7 +138,7 @@ def test_slow_machine_reserves_more_time():
             clock.now += 0.1
             yield from finished(cohort, seconds=0.01)
 
-        loop(ScriptedWorkers(brief), timeout=60, clock=clock, refit=True, slowness=slowness).run()
+        loop(ScriptedWorkers(brief), timeout=50, clock=clock, refit=True, slowness=slowness).run()
         ends.append(clock.now)
     assert 4 < ends[0] - ends[1] < 5
 

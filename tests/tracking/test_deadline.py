@@ -29,6 +29,10 @@ class Client:
         self.calls += 1
         threading.Event().wait(60)
 
+    def log_model_artifacts(self) -> None:
+        self.calls += 1
+        threading.Event().wait(60)
+
     def create_run(self) -> None:
         raise KeyError("absent")
 
@@ -59,6 +63,13 @@ def test_limited_client_gives_up_a_call_and_the_next_ones() -> None:
     with pytest.raises(StoreError, match="did not answer in time"):
         limited.search_runs(limit=1)
     assert client.calls == 1
+
+
+def test_limited_client_sends_models_within_the_time_of_the_search() -> None:
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match="did not answer within 2 s"):
+        LimitedClient(Client(), lambda: -1.0).log_model_artifacts()
+    assert time.monotonic() - begun < 4
 
 
 def test_limited_call_restores_settings_after_overlapping_calls(monkeypatch: pytest.MonkeyPatch) -> None:

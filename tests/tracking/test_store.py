@@ -109,6 +109,14 @@ def test_ui_command(store: str, tmp_path: Path) -> None:
         ui_command("http://tracking:5000")
 
 
+def test_database_that_accepts_and_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.tracking.store._REACH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        port = hung.getsockname()[1]
+        with pytest.raises(StoreError, match=r"no database answers at postgresql://\S+ \(timed out\)"):
+            Tracker(f"postgresql://127.0.0.1:{port}/mlflow", opened=False)
+
+
 def test_ui_command_names_no_password() -> None:
     command, environment = ui_command("postgresql://me:planted@db/mlflow?sslpassword=planted")
     assert "planted" not in " ".join(command)
