@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -100,8 +101,8 @@ def trim_memory() -> None:
 def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
     """Return the resident memory of each of these processes and their descendants, in bytes.
 
-    Memory shared with files is not counted, as far as the system reports it. A process counts for its nearest ancestor
-    among ``pids``.
+    Memory shared with files is not counted, and memory that forked processes share counts once, as far as the system
+    reports it. A process counts for its nearest ancestor among ``pids``.
     """
     totals = dict.fromkeys(pids, 0)
     processes = {process.pid: process for process in psutil.process_iter()}
@@ -112,9 +113,19 @@ def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
     for pid in parents:
         if (root := _nearest(pid, parents, totals.keys())) is not None:
             with suppress(psutil.Error):  # it has ended meanwhile
-                memory = processes[pid].memory_info()
-                totals[root] += memory.rss - getattr(memory, "shared", 0)
+                totals[root] += _own_bytes(processes[pid])
     return totals
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """Return the memory of a process without that of files; its part of what it shares with forked processes."""
+    with suppress(OSError):  # other systems than Linux, or it has ended
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        for name, kilobytes, *_ in map(str.split, lines):
+            if name == "Pss_Anon:":
+                return 1024 * int(kilobytes)
+    memory = process.memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def _nearest(pid: int, parents: Mapping[int, int | None], roots: Set[int]) -> int | None:

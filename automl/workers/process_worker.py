@@ -21,12 +21,14 @@ import joblib
 from typing_extensions import override
 
 from automl.errors import Fault, SettingError, StoreError
+from automl.workers.blas import threads_per_job
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
+from automl.workers.fork_server import ForkedWorker, ForkServer
 from automl.workers.memory import format_bytes, process_tree_rss
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 from automl.workers.serve import TABLE
-from automl.workers.worker_process import WorkerProcess
+from automl.workers.worker_process import WorkerProcess, worker_environment
 
 __all__ = ["ProcessWorkers", "unsendable_scorer"]
 
@@ -70,7 +72,8 @@ class ProcessWorkers(Workers):
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         # Processes take seconds to start; meanwhile the search opens its stores.
-        self._idle = [WorkerProcess(self._context_file, n_jobs) for _ in range(n_jobs)]
+        self._server: ForkServer | None = None
+        self._idle = [self._start_worker() for _ in range(n_jobs)]
         self._busy: dict[Connection, _Job] = {}
         self._measured = 0.0  # when memory was measured last
 
@@ -81,13 +84,20 @@ class ProcessWorkers(Workers):
         with suppress(OSError):  # it dies at this moment; `next` reports that
             worker.connection.send(cohort)
 
-    def _next_worker(self) -> WorkerProcess:
+    def _next_worker(self) -> WorkerProcess | ForkedWorker:
         while self._idle:
             worker = self._idle.pop()
             if worker.alive():
                 return worker
             worker.end()
-        return WorkerProcess(self._context_file, self.slots)
+        return self._start_worker()
+
+    def _start_worker(self) -> WorkerProcess | ForkedWorker:
+        if not ForkServer.available():
+            return WorkerProcess(self._context_file, self.slots)
+        if self._server is None or not self._server.alive():
+            self._server = ForkServer(worker_environment(threads_per_job(self.slots)))
+        return self._server.start(self._context_file, self.slots)
 
     @override
     def memory_per_worker(self) -> float:
@@ -180,6 +190,9 @@ class ProcessWorkers(Workers):
         for worker in [*self._idle, *(job.worker for job in self._busy.values())]:
             worker.end()
         self._idle, self._busy = [], {}
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -187,7 +200,7 @@ class ProcessWorkers(Workers):
 class _Job:
     """A worker and its cohort."""
 
-    worker: WorkerProcess
+    worker: WorkerProcess | ForkedWorker
     cohort: Cohort
     training_since: float = float("inf")  # the start of the process and loading the table do not count
 

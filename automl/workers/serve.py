@@ -30,7 +30,7 @@ TABLE = "table.joblib"  # the frame, beside the file of the context
 _WATCH_SECONDS = 1.0  # between two checks that the parent is alive
 
 
-def main(handle: str, context_file: str, n_jobs: str, parent_id: str) -> None:
+def main(handle: str, context_file: str, n_jobs: str, parent_id: str, above: str = "") -> None:
     """Serve the parent until it closes the pipe or dies.
 
     Parameters
@@ -43,11 +43,15 @@ def main(handle: str, context_file: str, n_jobs: str, parent_id: str) -> None:
         Number of workers that share the cores.
     parent_id : str
         Process id of the parent.
+    above : str
+        Process id of the fork server between them; empty without one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # the terminal is the parent's
     file = Path(context_file)
-    watch = threading.Thread(target=_exit_with, args=(int(parent_id), file.parent), daemon=True)
+    watch = threading.Thread(
+        target=_exit_with, args=(int(parent_id), int(above or parent_id), file.parent), daemon=True
+    )
     watch.start()
     try:
         _Server(_pipe(int(handle)), file, int(n_jobs)).run()
@@ -109,12 +113,12 @@ class _Server:
         return pruned
 
 
-def _exit_with(parent_id: int, folder: Path) -> None:
+def _exit_with(parent_id: int, above: int, folder: Path) -> None:
     """End this process when its parent has died, whatever it is doing, and remove the folder of the workers."""
     try:
         parent = psutil.Process(parent_id)
         # A dead process has no children, but on Windows they keep its id.
-        while os.getppid() == parent_id and parent.is_running():
+        while os.getppid() == above and parent.is_running():
             time.sleep(_WATCH_SECONDS)
     except psutil.Error:
         pass
