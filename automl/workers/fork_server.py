@@ -74,9 +74,9 @@ class ForkServer:
         self._asked += 1
         return ForkedWorker(self, self._asked - 1, ours)
 
-    def pid(self, number: int) -> int:
-        """Return the process id of a worker; waits until it has started. 0 if the server is gone."""
-        self._read(lambda: len(self._pids) > number, _START_SECONDS)
+    def pid(self, number: int, seconds: float = _START_SECONDS) -> int:
+        """Return the process id of a worker; 0 if it has not started after ``seconds``, or the server is gone."""
+        self._read(lambda: len(self._pids) > number, seconds)
         return self._pids[number] if len(self._pids) > number else 0
 
     def code(self, pid: int, seconds: float) -> int | None:
@@ -89,7 +89,7 @@ class ForkServer:
     def _read(self, enough: Any, seconds: float) -> None:
         """Read messages of the server until ``enough()``, at most for some seconds."""
         end = time.monotonic() + seconds
-        while not enough():
+        while not enough() and self._socket.fileno() >= 0:
             ready, _, _ = select.select([self._socket], [], [], max(0.0, end - time.monotonic()))
             message = self._socket.recv(_MESSAGE_BYTES) if ready else b""
             if not message:  # no message in time, or the server is gone
@@ -135,8 +135,10 @@ class ForkedWorker:
     def end(self, patience: float = 0.0) -> str:
         """Kill the process unless it ends within ``patience`` seconds; return how it ended."""
         self.connection.close()
-        pid = self.pid
-        code = self._server.code(pid, patience) if pid else -int(signal.SIGKILL)
+        pid = self._server.pid(self._number, 0.0)
+        if not pid:  # once it starts, it finds its pipe closed and ends
+            return "ended before it started"
+        code = self._server.code(pid, patience)
         if code is None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

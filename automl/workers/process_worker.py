@@ -95,7 +95,10 @@ class ProcessWorkers(Workers):
     def _start_worker(self) -> WorkerProcess | ForkedWorker:
         if not ForkServer.available():
             return WorkerProcess(self._context_file, self.slots)
-        if self._server is None or not self._server.alive():
+        if self._server is not None and not self._server.alive():
+            self._server.close()
+            self._server = None
+        if self._server is None:
             self._server = ForkServer(worker_environment(threads_per_job(self.slots)))
         return self._server.start(self._context_file, self.slots)
 
@@ -143,7 +146,7 @@ class ProcessWorkers(Workers):
         self._release(job.worker)
         return Crashed(job.cohort, message) if isinstance(message, str) else Finished(job.cohort, message)
 
-    def _release(self, worker: WorkerProcess) -> None:
+    def _release(self, worker: WorkerProcess | ForkedWorker) -> None:
         """Keep a worker for the next cohort, unless it still uses much of its memory."""
         limit, used = self._memory()
         del self._busy[worker.connection]

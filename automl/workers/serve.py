@@ -114,13 +114,18 @@ class _Server:
 
 
 def _exit_with(parent_id: int, above: int, folder: Path) -> None:
-    """End this process when its parent has died, whatever it is doing, and remove the folder of the workers."""
+    """End this process when its parent has died, whatever it is doing, and remove the folder of the workers.
+
+    If only the fork server between them has died, the parent still needs the folder.
+    """
     try:
         parent = psutil.Process(parent_id)
         # A dead process has no children, but on Windows they keep its id.
         while os.getppid() == above and parent.is_running():
             time.sleep(_WATCH_SECONDS)
+        lives = above != parent_id and parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
+        lives = False
+    if not lives:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
