@@ -91,7 +91,9 @@ class ForkServer:
         end = time.monotonic() + seconds
         while not enough() and self._socket.fileno() >= 0:
             ready, _, _ = select.select([self._socket], [], [], max(0.0, end - time.monotonic()))
-            message = self._socket.recv(_MESSAGE_BYTES) if ready else b""
+            message = b""
+            with suppress(ConnectionError):
+                message = self._socket.recv(_MESSAGE_BYTES) if ready else b""
             if not message:  # no message in time, or the server is gone
                 return
             pid, code = json.loads(message)

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-import joblib
 import numpy as np
 import pandas as pd
 from filelock import FileLock
@@ -24,6 +23,7 @@ from automl.table import prepare_matrices, stratified_order
 from automl.workers.context import WorkerContext
 from automl.workers.memory import trim_memory
 from automl.workers.spilled import SpilledArray, hstack, write_hstack
+from automl.workers.table_file import read_table_file
 
 __all__ = ["PreparedFold", "PreparedFolds", "matrices_key"]
 
@@ -70,9 +70,9 @@ class PreparedFolds:
     context : WorkerContext
         Table and folds. Its frame is not used if ``table`` is given.
     table : Path, optional
-        A joblib file of the frame, in a folder shared with other processes. Matrices are written to this folder and
-        mapped into memory by all. One process prepares at a time: no preprocessing runs twice, and only one process
-        needs the memory for it.
+        File of the frame, by `write_table_file`, in a folder shared with other processes. Matrices are written to this
+        folder and mapped into memory by all. One process prepares at a time: no preprocessing runs twice, and only one
+        process needs the memory for it.
     """
 
     def __init__(self, context: WorkerContext, table: Path | None = None) -> None:
@@ -112,7 +112,7 @@ class PreparedFolds:
         if self._table is None:
             return self._context.frame
         # Pages of a mapped file stay in memory while it is mapped, so it is mapped only while it is used.
-        return cast(pd.DataFrame, joblib.load(self._table, mmap_mode="r"))
+        return read_table_file(self._table)
 
     def _size(self) -> int:
         return sum(fold.X.nbytes + fold.X_valid.nbytes for folds in self._cache.values() for fold in folds)

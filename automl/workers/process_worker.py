@@ -21,14 +21,15 @@ import joblib
 from typing_extensions import override
 
 from automl.errors import Fault, SettingError, StoreError
-from automl.workers.blas import threads_per_job
+from automl.workers.blas import threads_per_job, worker_environment
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.fork_server import ForkedWorker, ForkServer
 from automl.workers.memory import format_bytes, process_tree_rss
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 from automl.workers.serve import TABLE
-from automl.workers.worker_process import WorkerProcess, worker_environment
+from automl.workers.table_file import write_table_file
+from automl.workers.worker_process import WorkerProcess
 
 __all__ = ["ProcessWorkers", "unsendable_scorer"]
 
@@ -225,7 +226,7 @@ class _ByValue:
 
 def _write(context: WorkerContext, file: Path) -> None:
     # The table is a file of its own, so that workers read no more of it than they need.
-    joblib.dump(context.frame, file.with_name(TABLE))
+    write_table_file(context.frame, file.with_name(TABLE))
     objectives: Any = _ByValue(context.objectives)
     try:
         joblib.dump(replace(context, frame=context.frame.iloc[:0], objectives=objectives), file)

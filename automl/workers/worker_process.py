@@ -26,11 +26,6 @@ _PROGRAM = (
 )
 
 
-def worker_environment(n_threads: int) -> dict[str, str]:
-    """Return the environment variables of a worker process with so many threads."""
-    return {**dict.fromkeys(_THREADS, str(n_threads)), **_ENVIRONMENT}
-
-
 class WorkerProcess:
     """Start a worker process.
 

@@ -1,0 +1,82 @@
+"""The typed table in a file that workers map into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from automl.families import Array
+
+__all__ = ["read_table_file", "write_table_file"]
+
+_MANY = 100  # columns of categories that are arrays of their own; each mapped array is an open file
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A table whose codes of categories are columns of a few arrays.
+
+    Parameters
+    ----------
+    names : list of str
+        All columns, in order.
+    others : DataFrame
+        The other columns.
+    codes : dict of str to ndarray of shape (n, k)
+        Codes by their type.
+    places : dict of str to (str, int)
+        Type and position of the codes of each column.
+    dtypes : dict of str to CategoricalDtype
+        The categories of each column.
+    """
+
+    names: list[str]
+    others: pd.DataFrame
+    codes: dict[str, Array]
+    places: dict[str, tuple[str, int]]
+    dtypes: dict[str, Any]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> _Packed:
+        dtypes = {name: of for name, of in frame.dtypes.items() if isinstance(of, pd.CategoricalDtype)}
+        by_type: dict[str, list[str]] = {}
+        for name in dtypes:
+            by_type.setdefault(frame[name].cat.codes.dtype.name, []).append(str(name))
+        codes = {
+            of: np.asfortranarray(np.column_stack([frame[name].cat.codes.to_numpy() for name in names]))
+            for of, names in by_type.items()
+        }
+        places = {name: (of, i) for of, names in by_type.items() for i, name in enumerate(names)}
+        others = frame.drop(columns=list(dtypes))
+        return cls(list(frame.columns), others, codes, places, cast(dict[str, Any], dtypes))
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table."""
+        columns: dict[str, Any] = {}
+        for name in self.names:
+            if name not in self.places:
+                columns[name] = self.others[name]
+                continue
+            of, position = self.places[name]
+            codes = self.codes[of][:, position]
+            columns[name] = pd.Categorical.from_codes(
+                cast(Any, codes), dtype=self.dtypes[name], validate=False
+            )
+        return pd.DataFrame(columns, index=self.others.index, copy=False)
+
+
+def write_table_file(frame: pd.DataFrame, file: Path) -> None:
+    """Write a typed table."""
+    many = sum(isinstance(of, pd.CategoricalDtype) for of in frame.dtypes) > _MANY
+    joblib.dump(_Packed.of(frame) if many else frame, file)
+
+
+def read_table_file(file: Path) -> pd.DataFrame:
+    """Return a typed table whose values are mapped from the file."""
+    found = joblib.load(file, mmap_mode="r")
+    return cast(pd.DataFrame, found.frame() if isinstance(found, _Packed) else found)
