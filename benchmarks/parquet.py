@@ -5,7 +5,7 @@ end), trains a cohort from it in a separate process, and prints the peak of resi
 and the seconds of an epoch beside those of reading the file once. ``--rows`` takes fewer rows, ``--json`` prints one
 object a line.
 
-``--search`` searches the file within ``--memory-limit`` (2 GB) and ``--timeout`` (180 s), and a sample of 200,000 of
+``--search`` searches the file within ``--memory-limit`` (2 GB) and ``--timeout`` (230 s), and a sample of 200,000 of
 its rows alone in the same time; then it predicts the file. It prints the peak of resident memory of all processes,
 the seconds of each step, and the score on 200,000 other rows. ``--folder`` keeps the file for the next call.
 """
@@ -227,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--search", action="store_true", help="search the file")
     parser.add_argument("--memory-limit", default="2GB", help="of the search")
-    parser.add_argument("--timeout", type=float, default=180, help="seconds of the search")
+    parser.add_argument("--timeout", type=float, default=230, help="seconds of the search")
     parser.add_argument("--parts", nargs="*", default=["large", "sample", "predict"], help="of --search")
     parser.add_argument("--folder", type=Path, help="where the file is kept; a temporary folder by default")
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the file")
