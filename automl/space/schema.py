@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from automl.constraints import (
@@ -18,6 +19,7 @@ from automl.constraints import (
     Union,
     Variants,
 )
+from automl.space.files import ReadyMade, shipped_names
 from automl.space.syntax import EXPONENT, FAMILY_PARAM, TASKS, VERSION
 
 __all__ = ["json_schema"]
@@ -25,7 +27,6 @@ __all__ = ["json_schema"]
 Schema = dict[str, Any]
 
 _NUMBER: Schema = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{EXPONENT.pattern}$"}]}
-_NAMES: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _WEIGHTS: Schema = {
     "description": "The prior weight of each choice, in the same order or by name.",
     "anyOf": [
@@ -44,7 +45,6 @@ _ENDS: Schema = {
         "description": "The training length: a trial gets `high`, and may be pruned from `low` on.",
     },
 }
-_USE: Schema = {"type": "object", "properties": {"use": _NAMES}, "required": ["use"]}
 
 
 def json_schema(vocabulary: Section, limits: Section | None = None) -> Schema:
@@ -68,6 +68,14 @@ class _Writer:
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         self.defs: dict[str, Schema] = {}
+        parts = self.shared(_names(ReadyMade().parts))
+        self.use: Schema = {**parts, "description": "A definition of this file, or a ready-made branch."}
+        self.only_use: Schema = {
+            "title": "definition",
+            "type": "object",
+            "properties": {"use": self.use},
+            "required": ["use"],
+        }
 
     def document(self, vocabulary: Section, limits: Section) -> Schema:
         keys = {key: self.parameter(rule) for key, rule in vocabulary.parameters.items()}
@@ -76,18 +84,26 @@ class _Writer:
             shared = {key: schema for key, schema in keys.items() if key != FAMILY_PARAM}
             path = {"type": "string", "description": "Path of a class, such as sklearn.svm.SVC."}
             estimator = {
+                "title": "class",
                 "type": "object",
                 "properties": {"estimator": path, **shared},
                 "required": ["estimator"],
             }
-            keys[FAMILY_PARAM] = {**self.variants(model.constraint, estimator), "description": model.about}
+            others = {"anyOf": [estimator, self.only_use]}
+            keys[FAMILY_PARAM] = {**self.variants(model.constraint, others), "description": model.about}
         rules = {"type": "array", "items": {"type": "object", "minProperties": 1}}
         properties = {
-            "version": {"const": VERSION},
+            "version": {"const": VERSION, "description": "The version of the language."},
             "name": {"type": "string", "description": "The name of the space."},
             "about": {"type": "string", "description": "One line about the space."},
-            "task": {"anyOf": [{"enum": list(TASKS)}, {"type": "array", "items": {"enum": list(TASKS)}}]},
-            "include": {**_NAMES, "description": "Files to include; this file wins over them."},
+            "task": {
+                "anyOf": [{"enum": list(TASKS)}, {"type": "array", "items": {"enum": list(TASKS)}}],
+                "description": "The tasks that the space is for; all by default.",
+            },
+            "include": {
+                **_names(shipped_names()),
+                "description": "Spaces that ship or files to include; this file wins over them.",
+            },
             "define": {"type": "object", "description": "Named parts; `use` inserts them."},
             "space": {**self.mapping(keys), "description": "The families and parameters to search."},
             "forbid": {**rules, "description": "Combinations that must not be tried."},
@@ -137,20 +153,19 @@ class _Writer:
         value = self.shared(_value(rule))
         ranges = [self.range("low", "high"), self.range("min", "max")]
         several = {"type": "array", "items": {"anyOf": [value, *ranges]}, "minItems": 1}
-        one = {"type": "object", "properties": {"value": value}, "required": ["value"]}
+        one = {"title": "value", "type": "object", "properties": {"value": value}, "required": ["value"]}
         words = {
+            "title": "weighted values",
             "type": "object",
             "properties": {"values": several, "weights": _WEIGHTS},
             "required": ["values"],
         }
-        return self.shared({"anyOf": [value, several, *ranges, one, words, _USE]})
+        return self.shared({"anyOf": [value, several, *ranges, one, words, self.only_use]})
 
     def range(self, low: str, high: str) -> Schema:
         ends = {low: _NUMBER, high: _NUMBER, **_ENDS}
-        required = [low, high]
-        return self.shared(
-            {"type": "object", "properties": ends, "required": required, "additionalProperties": False}
-        )
+        found = {"type": "object", "properties": ends, "required": [low, high], "additionalProperties": False}
+        return self.shared({"title": f"range from {low} to {high}", **found})
 
     def section(self, rule: Section) -> Schema:
         return self.shared(self.mapping({key: self.parameter(item) for key, item in rule.parameters.items()}))
@@ -158,7 +173,7 @@ class _Writer:
     def mapping(self, keys: Schema) -> Schema:
         return {
             "type": ["object", "null"],
-            "properties": {**keys, "use": _NAMES},
+            "properties": {**keys, "use": self.use},
             "additionalProperties": False,
         }
 
@@ -167,7 +182,7 @@ class _Writer:
         names = {"enum": list(kinds)}
         choice: Schema = {
             "type": "object",
-            "properties": {**kinds, "use": _NAMES},
+            "properties": {**kinds, "use": self.use},
             "minProperties": 1,
             "additionalProperties": others,
         }
@@ -178,12 +193,19 @@ class _Writer:
             "additionalProperties": others,
         }
         words = {
+            "title": "choice",
             "type": "object",
             "properties": {"choice": choice, "weights": _WEIGHTS, "replace": _REPLACE},
             "required": ["choice"],
         }
         several = {"type": "array", "items": {"anyOf": [names, one]}, "minItems": 1}
-        return {"anyOf": [names, several, words, one, _USE]}
+        return {"anyOf": [names, several, words, one, self.only_use]}
+
+
+def _names(known: Iterable[str]) -> Schema:
+    """Return the schema of one name or several; editors offer the known ones, and others are valid, too."""
+    name: Schema = {"anyOf": [{"enum": sorted(known)}, {"type": "string"}]}
+    return {"anyOf": [*name["anyOf"], {"type": "array", "items": name}]}
 
 
 def _value(rule: Constraint) -> Schema:
