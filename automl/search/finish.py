@@ -126,6 +126,12 @@ class Winner:
             "study_name": self.facts.study_name,
             "run_id": self.run_id,
             "trial": self.record.number,
+            "score": self.ensemble.record.score
+            if _inner(model) is self.ensemble.estimator
+            else self.record.score,
+            "n_rows": self.facts.n_rows,
+            "content": self.facts.content,
+            "folds": self.facts.folds,
             **({"members": self.ensemble.weights} if _inner(model) is self.ensemble.estimator else {}),
             **({} if _inner(model) is model else {"slope": model.slope, "threshold": model.threshold}),
         }

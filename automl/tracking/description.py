@@ -74,8 +74,9 @@ def markdown(found: Description, links: Mapping[str, str]) -> str:
     """
     score = found.facts.objectives[0]
     blocks = [
-        title(found.facts),
+        # MLflow shows the first lines until a reader asks for more, and only the first one can be clicked.
         " · ".join(f"[{text}]({address})" for text, address in links.items()),
+        title(found.facts),
         _table(["", score, "model"], _score_rows(found)),
         _table(["family", f"best {score}", "trials", "training"], _family_rows(found.records)),
         _counts(found),

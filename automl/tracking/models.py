@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import AutomlError, NoModelError, StoreError, public_cause
 from automl.persistence import needed_types
 from automl.tracking.model_code import code_paths, requirements
+from automl.tracking.pyfunc import LOADER, PREDICT_METHOD, PREDICT_METHODS
 from automl.tracking.read_runs import get_run
+from automl.tracking.registry import register
 from automl.tracking.store import open_store, quiet, resolve_uri
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
 __all__ = ["fetch_model", "find_model", "log_model", "read_example", "warm_up", "write_model"]
@@ -89,7 +90,7 @@ def _write(
         from mlflow.models import Model
         from sklearn.dummy import DummyClassifier
 
-        example = X_example.apply(_known_to_mlflow)
+        example, probabilities = X_example.apply(_known_to_mlflow), hasattr(estimator, "predict_proba")
         model = Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity)
         # MLflow writes a small model, which the file above replaces: large ones take seconds to write and to read.
         mlflow.sklearn.save_model(
@@ -98,12 +99,14 @@ def _write(
             mlflow_model=model,
             serialization_format="skops",
             skops_trusted_types=names,
-            signature=_signature(example, estimator.predict(X_example)),
+            signature=_signature(example, estimator.predict(X_example), probabilities=probabilities),
             input_example=example.head(_EXAMPLE_ROWS),
             # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=requirements([*names, *trusted]),
             code_paths=code_paths(),
         )
+        if probabilities:
+            model.flavors["python_function"]["loader_module"] = LOADER
         shutil.move(file, folder / model.flavors["sklearn"]["pickled_model"])
         model.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         model.save(str(folder / "MLmodel"))
@@ -160,19 +163,25 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype(object).map(str, na_action="ignore")
 
 
-def _signature(X_example: pd.DataFrame, predictions: Any) -> ModelSignature:
+def _signature(X_example: pd.DataFrame, predictions: Any, *, probabilities: bool) -> ModelSignature:
     """Return the signature of a model: every column is optional and of any type.
 
     The pipeline converts and checks its columns itself. MLflow's types would refuse valid input: whole numbers
-    with missing ones among them, categories, dates as text or with a time zone.
+    with missing ones among them, categories, dates as text or with a time zone. A model with probabilities has a
+    parameter for them.
     """
     from mlflow.models import ModelSignature, infer_signature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import AnyType
 
     columns = [ColSpec(AnyType(), name, required=False) for name in X_example.columns]
     outputs = infer_signature(model_output=predictions).outputs
-    return ModelSignature(inputs=Schema(columns), outputs=outputs)
+    params = (
+        ParamSchema([ParamSpec(PREDICT_METHOD, DataType.string, PREDICT_METHODS[0])])
+        if probabilities
+        else None
+    )
+    return ModelSignature(inputs=Schema(columns), outputs=outputs, params=params)
 
 
 def log_model(
@@ -209,24 +218,8 @@ def log_model(
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     client.set_tag(run_id, "automl.model_uri", model.model_uri)
     if registered_model_name is not None:
-        _register(client, registered_model_name, model, run_id)
+        register(client, registered_model_name, model, run_id, metadata)
     return str(model.model_uri)
-
-
-def _register(client: MlflowClient, name: str, model: LoggedModel, run_id: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    # A database store resolves "models:/..." in MLflow's global store, a server in its own.
-    source = model.model_uri if client.tracking_uri.startswith("http") else model.artifact_location
-    registered = client.create_model_version(name, source=source, run_id=run_id, model_id=model.model_id)
-    # As MLflow's own `register_model` does: the model's page shows its version.
-    versions = json.dumps([{"name": registered.name, "version": registered.version}])
-    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
 
 
 def find_model(run_id: str, tracking_uri: str | None = None) -> str:
@@ -283,7 +276,7 @@ def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -
     Parameters
     ----------
     model_uri : str
-        ``models:/m-...``, or ``models:/name/version`` of MLflow's registry.
+        ``models:/m-...``, or ``models:/name/version`` or ``models:/name@alias`` of MLflow's registry.
     folder : Path
         The target folder; created if missing.
     tracking_uri : str or None
@@ -317,6 +310,9 @@ def fetch_model(model_uri: str, folder: Path, tracking_uri: str | None = None) -
 
 def _place(client: MlflowClient, model_uri: str) -> str:
     name, _, number = model_uri.removeprefix("models:/").strip("/").partition("/")
+    if "@" in name:
+        name, _, alias = name.partition("@")
+        number = str(client.get_model_version_by_alias(name, alias).version)
     if number:
         return str(client.get_model_version_download_uri(name, number))
     return str(client.get_logged_model(name).artifact_location)

@@ -15,8 +15,6 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import urlopen
 
-from filelock import FileLock
-
 from automl.errors import Fault, SettingError, StoreError, public_cause
 from automl.tracking.background import quiet_warnings
 from automl.tracking.deadline import LimitedClient, limited_call
@@ -299,6 +297,8 @@ def _locked(uri: str) -> Iterator[None]:
     if not uri.startswith(_SQLITE):
         yield
         return
+    from filelock import FileLock  # a model that is loaded elsewhere does not need it
+
     lock = FileLock(f"{uri.removeprefix(_SQLITE)}.lock", timeout=_LOCK_SECONDS, poll_interval=0.05)
     held = False
     # The file of another user, a lock that is held too long, or a file system without locks: go without one.

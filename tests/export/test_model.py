@@ -250,7 +250,7 @@ def test_log_model_registers_and_export_run_copies(fit: Fit, table: pd.DataFrame
         folder = export_run(run_id, tmp_path / f"exported{number}", uri)
         np.testing.assert_array_equal(load_model(folder).predict(table), pipeline.predict(table))
         assert model_metadata(folder)["scoring"] == "roc_auc"
-    for place in (model_uri, "models:/flights/1"):
+    for place in (model_uri, "models:/flights/1", "models:/flights@champion"):
         np.testing.assert_array_equal(
             load_model(place, tracking_uri=uri).predict_proba(table), pipeline.predict_proba(table)
         )

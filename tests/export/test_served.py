@@ -98,3 +98,13 @@ def test_served_model_takes_json(models):
     records = json.dumps({"dataframe_records": json.loads(X.to_json(orient="records"))})
     assert invoke(served, split) == wanted
     assert invoke(served, records) == wanted
+
+
+def test_served_model_gives_probabilities_where_asked_for(models):
+    pipeline, served = models
+    X = table()
+    found = served.predict(X, params={"predict_method": "predict_proba"})
+    np.testing.assert_array_equal(found, pipeline.predict_proba(X))
+    np.testing.assert_array_equal(served.predict(X), pipeline.predict(X))
+    with pytest.raises(Exception, match="predict_method: must be one of predict, predict_proba, got 'fit'"):
+        served.predict(X, params={"predict_method": "fit"})

@@ -30,7 +30,7 @@ def test_description_of_a_finished_search():
         notes=["No report was written."],
     )
     lines = markdown(found, {"Trials": "#/trials"}).splitlines()
-    assert lines[2] == "[Trials](#/trials)"
+    assert lines[0] == "[Trials](#/trials)"
     for line in (
         "| ensemble | 0.82 | trial 3 (75%), trial 5 (25%) |",
         "| best trial | 0.8 | trial 3, lightgbm |",
