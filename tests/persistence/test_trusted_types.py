@@ -16,11 +16,7 @@ def winner(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("boosting"))
         X, y = small()
-        model = {
-            "lightgbm": {"lightgbm": {"n_estimators": 3}},
-            "catboost": {"catboost": {"n_estimators": 3}},
-            "xgboost": {"xgboost": {"estimator": "xgboost.XGBClassifier", "n_estimators": 3}},
-        }[request.param]
+        model = {request.param: {"n_estimators": 3}}
         settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
         yield automl.Search({"space": {"model": model}}, **settings).fit(X, y), X
 
