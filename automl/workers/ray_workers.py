@@ -348,7 +348,7 @@ def _connect(engine: str) -> bool:
     with _sigterm_kept():
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
-        except (OSError, RuntimeError, ImportError, ValueError, RayError) as error:
+        except Exception as error:  # Ray raises many types, `Exception` among them
             rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
             raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
     return True

@@ -25,12 +25,9 @@ def ray_cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
-    soon_dead = {
-        "health_check_period_ms": 1000,
-        "health_check_timeout_ms": 3000,
-        "health_check_failure_threshold": 3,
-    }
-    add_node(cluster, num_cpus=1, include_dashboard=False, _system_config=soon_dead)
+    # A killed node is noticed after five checks; a busy one has ten seconds for each.
+    checks = {"health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+    add_node(cluster, num_cpus=1, include_dashboard=False, _system_config=checks)
     add_node(cluster, num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     yield cluster

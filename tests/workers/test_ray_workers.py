@@ -21,7 +21,7 @@ def plain(records):
     return [record.model_dump(exclude={"started", "seconds"}) for record in records]
 
 
-def until(workers, condition, seconds=60):
+def until(workers, condition, seconds=120):
     """Handle events until a condition holds; cohorts wait at their rungs."""
     end, asking = time.monotonic() + seconds, []
     while not condition(asking):
@@ -51,9 +51,7 @@ def test_lost_node_and_joining_node(context, cohort, drive, ray_cluster):
         ray_cluster.remove_node(next(iter(ray_cluster.worker_nodes)), allow_graceful=False)
         for event in asking:
             event.reply(set())
-        ends = {
-            one.cohort.id: one for one in drive(workers, 2, timeout=60) if not isinstance(one, RungReached)
-        }
+        ends = {one.cohort.id: one for one in drive(workers, 2) if not isinstance(one, RungReached)}
         assert [plain(ends[number].records) for number in range(2)] == expected
         until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
 
@@ -106,7 +104,7 @@ def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster,
     workers = open_workers(context, 1, engine="ray")
     try:
         workers.submit(cohort(ENDLESS))
-        crashed = workers.next(60)
+        crashed = workers.next(120)
     finally:
         workers.close()
     assert isinstance(crashed, Crashed)
