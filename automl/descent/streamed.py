@@ -34,7 +34,10 @@ def sample_rows(X: Any) -> Array:
         size = _SAMPLED_ROWS // _SAMPLED_BLOCKS
         blocks = X.blocks[:: -(-len(X.blocks) // _SAMPLED_BLOCKS)]
         return np.concatenate([dense(X[start : min(stop, start + size)]) for start, stop in blocks])
-    return np.asarray(dense(X[:: -(-n // _SAMPLED_ROWS)]))
+    most = _SAMPLED_ROWS
+    if hasattr(X, "toarray"):  # a sparse matrix may have very many columns
+        most = max(1, min(most, _WINDOW_FLOATS // X.shape[1]))
+    return np.asarray(dense(X[:: -(-n // most)]))
 
 
 class StreamedRows(Rows):

@@ -42,6 +42,8 @@ class Problem:
         Code of the positive class of two.
     weighted : bool
         Whether training rows have weights, which the family must take.
+    sparse : bool
+        Whether the prepared matrices are sparse, a csr_matrix each.
     target_scale : (float, float)
         Shift and factor of a regression target, see `automl.families.target_scale`.
     """
@@ -52,6 +54,7 @@ class Problem:
     categories: tuple[int, ...] = ()
     positive: int = 1
     weighted: bool = False
+    sparse: bool = False
     target_scale: tuple[float, float] = (0.0, 1.0)
 
 
@@ -173,6 +176,8 @@ class Family(ABC):
         Encoders whose codes of categories the family takes: ``embed`` for learned vectors, ``native`` for splits.
     takes_missing : bool
         Whether the family takes missing numbers (NaN).
+    takes_sparse : bool
+        Whether the family takes sparse matrices.
     package : str
         Package that the family needs besides the plain install; the extra ``boosting`` brings it. Empty if none.
     interruptible : bool
@@ -197,6 +202,7 @@ class Family(ABC):
     quick: bool = False
     category_codes: frozenset[str] = frozenset()
     takes_missing: bool = False
+    takes_sparse: bool = False
     scales_target: bool = False
     averages_folds: bool = False
     unit_seconds: float

@@ -100,6 +100,7 @@ class DescentFamily(Family):
 
     interruptible = True
     scales_target = True
+    takes_sparse = True
     unit_seconds = 1e-9
     solo_slowdown = 3.0
 

@@ -68,7 +68,8 @@ class EstimatorFamily(Family):
         self.name, self.path, self.package = name, path, path.partition(".")[0]
         self.section = estimator_section(path, allow_imports=[self.package])
         self.shared_params = frozenset(self.section.parameters)
-        self.takes_missing = _takes_missing(load_class(path))
+        self.takes_missing = _takes("allow_nan", load_class(path))
+        self.takes_sparse = _takes("sparse", load_class(path))
 
     @override
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Metric | None = None) -> str:
@@ -128,9 +129,10 @@ class EstimatorFamily(Family):
         return LabelEncodedClassifier(made) if by_codes else made
 
 
-def _takes_missing(make: Callable[[], Any]) -> bool:
+def _takes(tag: str, make: Callable[[], Any]) -> bool:
+    """Return a class's tag of scikit-learn about its input."""
     try:
-        return bool(get_tags(make()).input_tags.allow_nan)
+        return bool(getattr(get_tags(make()).input_tags, tag))
     except Exception:  # a class of any package: it may need arguments, or have no tags
         return False
 

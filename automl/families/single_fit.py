@@ -100,7 +100,7 @@ class SingleFit(Trainer):
         ((name, n_trees),) = self._trees(rung).items()
         if not self._n_trees:
             self._estimator = self._make(warm_start=True)
-        piece = max(1, _PIECE_VALUES // self._fold.X.size) if growth.divisible else n_trees
+        piece = max(1, _PIECE_VALUES // max(1, self._fold.X.size)) if growth.divisible else n_trees
         while self._n_trees < n_trees and not _stopped_early(self._estimator):
             if stop():
                 return False
@@ -144,7 +144,7 @@ class ForeignFit(SingleFit):
 
     @override
     def _predictions(self, X: Array) -> Predictions:
-        values = np.asarray(self._estimator.predict(X)).reshape(len(X))
+        values = np.asarray(self._estimator.predict(X)).reshape(X.shape[0])
         if self._problem.task == "regression":
             return Predictions(values)
         if hasattr(self._estimator, "predict_proba"):

@@ -44,6 +44,8 @@ class SklearnFamily(Family):
         Whether the classes have ``categorical_features``.
     takes_missing : bool
         Whether the classes take missing numbers.
+    takes_sparse : bool
+        Whether the classes take sparse matrices.
     """
 
     def __init__(
@@ -59,12 +61,13 @@ class SklearnFamily(Family):
         growth: Growth | None = None,
         native_categories: bool = False,
         takes_missing: bool = False,
+        takes_sparse: bool = False,
     ) -> None:
         self.name, self.unit_seconds, self._growth = name, unit_seconds, growth
         self.interruptible = growth is not None and growth.divisible
         self.section = _either(classification, regression)
         self.shared_params = frozenset(self.section.parameters)
-        self._cost, self.takes_missing = cost, takes_missing
+        self._cost, self.takes_missing, self.takes_sparse = cost, takes_missing, takes_sparse
         self.category_codes = frozenset(["native"] if native_categories else [])
         self._kinds = {"classification": (classifier, classification), "regression": (regressor, regression)}
 

@@ -118,6 +118,7 @@ def _forest(name: str, kind: str, *, bootstrap: bool, unit_seconds: float) -> Sk
         unit_seconds=unit_seconds,
         growth=Growth("n_estimators", epoch=8, divisible=True),
         takes_missing=True,
+        takes_sparse=True,
     )
 
 
@@ -142,6 +143,7 @@ SKLEARN_FAMILIES = (
         cost=_tree_cost,
         unit_seconds=3e-8,
         takes_missing=True,
+        takes_sparse=True,
     ),
     _forest("random_forest", "RandomForest", bootstrap=True, unit_seconds=5e-8),
     _forest("extra_trees", "ExtraTrees", bootstrap=False, unit_seconds=1.5e-8),

@@ -115,7 +115,10 @@ def smoke_test(problem: Problem, metric: Metric) -> Test:
 
 def _reason(name: str, params: Mapping[str, Any], problem: Problem, metric: Metric | None) -> str:
     """Return why a family is not for a problem; a branch with ``estimator`` is checked by its class alone."""
-    if name in FAMILIES:
-        return FAMILIES[name].incompatibility(dict(params), problem, metric)
     path = params.get("estimator")
-    return EstimatorFamily(name, path).incompatibility({}, problem, metric) if path else ""
+    if name not in FAMILIES and not path:
+        return ""
+    family = FAMILIES[name] if name in FAMILIES else EstimatorFamily(name, str(path))
+    if problem.sparse and not family.takes_sparse:
+        return f"{name} takes no sparse table"
+    return family.incompatibility(dict(params) if name in FAMILIES else {}, problem, metric)

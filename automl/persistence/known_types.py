@@ -26,6 +26,8 @@ KNOWN_TYPES = frozenset(
         "automl.table.derived.NumericPairs",
         "automl.table.encoders.CategoryCodes",
         "automl.table.encoders.OneHot",
+        "automl.table.sparse.SparseColumns",
+        "automl.table.sparse.SparseScaler",
         "automl.table.strings.StringVectors",
         "automl.table.target_transform.TargetTransform",
         "automl.table.transformers.DateParts",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.errors import Fault, TableError
 from automl.metrics import Predictions
 from automl.records import TrialRecord
 from automl.search.finish import Winner
@@ -59,6 +60,9 @@ def explained(
     """
     from automl.explain import explain
 
+    if winner.plan.problem.sparse:
+        rule, remedy = "must not be a sparse table", 'Look at the model: best_estimator_["model"].'
+        raise TableError(Fault("explain", rule, "one", remedy))
     start, target = time.monotonic(), winner.plan.target
     name = f"trial {winner.record.number}" if ensemble is None else "the ensemble"
     if rows[0] is not None:

@@ -31,16 +31,20 @@ from automl.space import TableFacts
 from automl.table import (
     TEXT_ENCODERS,
     RowWeights,
+    SparseColumns,
+    SparseTable,
     Split,
     Target,
     TargetSettings,
     TaskHint,
     TypedColumns,
     as_frame,
+    as_sparse,
     check_leaks,
     check_table,
     default_split,
     irrelevant_options,
+    is_sparse,
     make_folds,
     preprocessor,
     training_rows,
@@ -68,11 +72,11 @@ class Plan:
 
     Parameters
     ----------
-    columns : TypedColumns
+    columns : TypedColumns or SparseColumns
         The first step of every pipeline, fitted.
-    frame : DataFrame of shape (n, p)
+    frame : DataFrame or SparseTable of shape (n, p)
         The typed columns.
-    example : DataFrame
+    example : DataFrame, or array for a sparse table
         Some raw rows.
     target : Target
         The encoded target.
@@ -96,9 +100,9 @@ class Plan:
         The encoding and separator that were given to read it.
     """
 
-    columns: TypedColumns
-    frame: pd.DataFrame
-    example: pd.DataFrame
+    columns: TypedColumns | SparseColumns
+    frame: Any
+    example: Any
     target: Target
     problem: Problem
     objectives: Objectives
@@ -151,7 +155,16 @@ class Plan:
     def fingerprints(self) -> dict[str, str]:
         """Return the fingerprints of the table with its target, ``content``, of the ``folds`` and ``weights``."""
         content = hashlib.sha256()
-        for name, column in self.frame.items():
+        if isinstance(self.frame, SparseTable):
+            matrix = self.frame.matrix
+            for part in (
+                self.frame.columns.to_numpy().astype(str),
+                matrix.data,
+                matrix.indices,
+                matrix.indptr,
+            ):
+                content.update(np.ascontiguousarray(part).tobytes())
+        for name, column in {} if isinstance(self.frame, SparseTable) else self.frame.items():
             plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fM"
             values = (
                 column.to_numpy() if plain else pd.util.hash_pandas_object(column, index=False).to_numpy()
@@ -250,18 +263,22 @@ def make_plan(
         check_table(X, y, text=text, types=types)  # finds the faults of the columns, too
         raise
     if cv is None:
-        cv = default_split(*as_frame(rows.X).shape, timeout)
+        large = as_sparse(rows.X)
+        cv = default_split(*(as_frame(rows.X) if large is None else large).shape, timeout)
     n_folds = _min_rows_per_class(cv)
     rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
     task = None if inferred is None else inferred.task
+    columns: Any
+    frame: Any
     columns, frame = check_table(rows.X, rows.y, n_folds=n_folds, task=task, text=text, types=types)
-    if n_columns is not None:
+    if n_columns is not None and not is_sparse(columns.column_types_):
         columns.set_params(text=n_columns > len(usable_columns(columns.column_types_)))
         frame = columns.transform(rows.X)
     target = Target.of(rows.y, task=task, positive_class=settings.positive_class)
     target = replace(target, reason="" if inferred is None else inferred.reason, merged=rows.merged)
     weights = RowWeights.of(target, rows.sample_weight, settings.class_weight)
-    problem = _problem(target, weighted=weights.fit is not None)
+    sparse = is_sparse(columns.column_types_)
+    problem = replace(_problem(target, weighted=weights.fit is not None), sparse=sparse)
     objectives = objectives_for(
         scoring,
         directions,
@@ -274,12 +291,13 @@ def make_plan(
     fits = incompatibility_check(problem, *objectives.metrics)
     if not usable_columns(columns.column_types_):
         loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
-    check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
+    if not sparse:
+        check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
     for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task):
         loaded = loaded.drop_irrelevant(path, reason)
     loaded = forbid_unsuitable_inputs(loaded)
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
-    facts = TableFacts(problem.task, *frame.shape, problem.n_classes)
+    facts = TableFacts(problem.task, len(frame), frame.shape[1], problem.n_classes)
     specialised = specialised.for_table(facts)
     folds = make_folds(target.values, problem.task, cv, random_state, rows.groups, rows.time)
     weights.check(folds)
@@ -287,7 +305,7 @@ def make_plan(
     return Plan(
         columns,
         frame,
-        as_frame(rows.X).head(5),
+        _example(rows.X, columns),
         target,
         problem,
         objectives,
@@ -300,6 +318,14 @@ def make_plan(
         int(attrs.get("sample_rows", 0)),
         dict(attrs.get("reading", {})),
     )
+
+
+def _example(X: Any, columns: TypedColumns | SparseColumns) -> Any:
+    """Return some raw rows: a DataFrame, or an array for a sparse table, whose columns may be very many."""
+    if isinstance(columns, TypedColumns):
+        return as_frame(X).head(5)
+    n = max(1, min(5, 100_000 // columns.n_features_in_))
+    return columns.transform(X.iloc[:n] if hasattr(X, "iloc") else X.tocsr()[:n]).toarray()
 
 
 def _problem(target: Target, *, weighted: bool) -> Problem:

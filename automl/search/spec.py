@@ -179,7 +179,7 @@ def make_spec(
         n_folds=len(plan.folds),
         random_state=settings["random_state"],
         epoch_steps=plan.epoch_steps,
-        columns=plan.columns.column_types_,
+        columns={} if plan.problem.sparse else plan.columns.column_types_,
         types=dict(plan.columns.types or {}),
         left_out=plan.excluded,
         file=plan.file,

@@ -16,6 +16,7 @@ from automl.table.prepare import BLOCK_VALUES, prepare_matrices, preprocessor
 from automl.table.read import read_table
 from automl.table.row_sample import draw_rows
 from automl.table.rows import RareClasses, TrainingRows, training_rows
+from automl.table.sparse import SparseColumns, SparseTable, array_bytes, as_sparse, is_sparse
 from automl.table.splits import Folds, Split, default_split, is_time, make_folds, stratified_order
 from automl.table.target import Target, as_series
 from automl.table.target_transform import TARGET_TRANSFORMS, TargetTransform
@@ -37,6 +38,8 @@ __all__ = [
     "RareClasses",
     "RowBlocks",
     "RowWeights",
+    "SparseColumns",
+    "SparseTable",
     "Target",
     "Task",
     "TargetSettings",
@@ -46,8 +49,10 @@ __all__ = [
     "TaskHint",
     "TrainingRows",
     "TypedColumns",
+    "array_bytes",
     "as_frame",
     "as_series",
+    "as_sparse",
     "category_codes",
     "check_leaks",
     "check_table",
@@ -58,6 +63,7 @@ __all__ = [
     "draw_rows",
     "infer_task",
     "is_parquet",
+    "is_sparse",
     "is_time",
     "make_folds",
     "numbers_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from automl.errors import Fault, InputError, TableError, nearest
 from automl.table.column_types import REQUESTED, usable_columns
 from automl.table.columns import TypedColumns
 from automl.table.frames import as_frame, repeated_names
+from automl.table.sparse import SparseColumns, SparseTable, as_sparse
 from automl.table.splits import default_split
 from automl.table.target import Target, as_series, asked_task, class_faults, target_faults
 from automl.table.task import Task
@@ -28,7 +29,7 @@ def check_table(
     task: Task | None = None,
     text: bool = False,
     types: Mapping[str, str] | None = None,
-) -> tuple[TypedColumns, pd.DataFrame]:
+) -> tuple[TypedColumns | SparseColumns, pd.DataFrame | SparseTable]:
     """Return the types of a training table's columns and the typed table, or raise one error that lists every fault.
 
     Parameters
@@ -48,10 +49,10 @@ def check_table(
 
     Returns
     -------
-    TypedColumns
-        Fitted on ``X``.
-    DataFrame
-        The usable columns, as `TypedColumns.transform` returns them.
+    TypedColumns or SparseColumns
+        Fitted on ``X``; the latter for a large sparse table, see `as_sparse`.
+    DataFrame or SparseTable
+        The usable columns.
 
     Raises
     ------
@@ -61,16 +62,21 @@ def check_table(
         folds; X and y of different length.
     """
     faults: list[Fault] = []
-    frame = typed = column = None
-    columns = TypedColumns(text=text, types=dict(types) if types else None)
+    typed: Any = None
+    frame = column = None
+    large = as_sparse(X)
+    columns: Any = TypedColumns(text=text, types=dict(types) if types else None)
+    columns = columns if large is None else SparseColumns()
     try:
         column = as_series(y)
     except InputError:
         column = None  # the fault is reported below, after those of X
     try:
-        frame = as_frame(X)
+        frame = as_frame(X) if large is None else large
         wrong = _table_faults(frame) + _type_faults(frame, types or {})
-        if not wrong:
+        if large is not None and not wrong:
+            typed = SparseTable(columns.fit_transform(X), large.columns)
+        elif not wrong:
             typed = columns.fit_transform(X, column)
             wrong = _unusable(columns)
         faults += wrong
@@ -88,17 +94,17 @@ def check_table(
         )
     if faults:
         raise TableError(faults)
-    return columns, cast(pd.DataFrame, typed)
+    return columns, typed
 
 
-def _table_faults(frame: pd.DataFrame) -> list[Fault]:
+def _table_faults(frame: Any) -> list[Fault]:
     faults = repeated_names(frame)
     if len(frame) < FEWEST_ROWS:
         faults.append(Fault("X", f"must have at least {FEWEST_ROWS} rows", f"n_samples={len(frame)}"))
     return faults
 
 
-def _type_faults(frame: pd.DataFrame, types: Mapping[str, str]) -> list[Fault]:
+def _type_faults(frame: Any, types: Mapping[str, str]) -> list[Fault]:
     """Return the faults of the requested types."""
     faults, names = [], list(frame.columns)
     for name, kind in types.items():

@@ -10,9 +10,10 @@ import pandas as pd
 
 from automl.errors import Fault, TableError, nearest
 
-__all__ = ["as_frame", "has_names", "quoted", "repeated_names", "split_target", "unique_names"]
+__all__ = ["DENSE_BYTES", "as_frame", "has_names", "quoted", "repeated_names", "split_target", "unique_names"]
 
 MAX_DENSE_BYTES = 2**31
+DENSE_BYTES = 2**28  # of dense numbers, above which a sparse table stays sparse
 
 
 def as_frame(X: Any) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from automl.constraints import Number, OneOf, Parameter, Section, Union, Variant
 from automl.errors import Fault, SpaceError, nearest
 from automl.table.derived import discrete_values
 from automl.table.encoders import ENCODERS, SAME
+from automl.table.sparse import is_sparse
 from automl.table.target_transform import TARGET_TRANSFORMS
 from automl.table.transformers import GaussianRank, SpreadScaler
 
@@ -277,6 +278,10 @@ def irrelevant_options(
     """
     if task != "regression":
         yield "target", "the target is a class"
+    if is_sparse(column_types):
+        for part in ("numeric", "categorical", "datetime", "text", "features"):
+            yield part, "the table is sparse: each column is divided by its largest value"
+        return
     of_kind = {
         kind: [name for name in map(str, frame) if column_types[name] == kind]
         for kind in set(column_types.values())

@@ -25,6 +25,7 @@ from automl.table.encoders import (
     is_coded,
 )
 from automl.table.options import FEATURES, SCALERS, checked_settings
+from automl.table.sparse import SparseScaler, is_sparse
 from automl.table.strings import StringVectors
 from automl.table.transformers import DateParts, Float32, KeepMissing, TextColumns
 
@@ -58,10 +59,11 @@ def preprocessor(
     task: str | None = None,
     random_state: int = 0,
     n_rows: int = 1,
-) -> ColumnTransformer | Pipeline:
+) -> ColumnTransformer | Pipeline | SparseScaler:
     """Return the unfitted transformer of a configuration.
 
-    It takes the output of `TypedColumns` and returns a dense float32 matrix of shape (n, d).
+    It takes the output of `TypedColumns` and returns a dense float32 matrix of shape (n, d). Sparse tables are only
+    scaled, and stay sparse.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def preprocessor(
     >>> prepare.get_feature_names_out().tolist()
     ['numeric__delay', 'missing__missingindicator_delay', 'categorical__to_A', 'categorical__to_B']
     """
+    if is_sparse(column_types):
+        return SparseScaler()
     settings = checked_settings(configuration)
     impute, scale, discrete = (settings["numeric"][name] for name in ("impute", "scale", "discrete"))
     of_kind = {
@@ -188,6 +192,10 @@ def prepare_matrices(
     list of list of ndarray, or of results of ``keep``
         For each entry of ``rows``, pieces of shape (m, some columns) to concatenate by columns.
     """
+    if is_sparse(column_types):
+        table, scaler = read(list(column_types)), SparseScaler()
+        first = scaler.fit_transform(table.iloc[rows[0]])
+        return [[first], *([scaler.transform(table.iloc[part])] for part in rows[1:])]
     train, settings = rows[0], checked_settings(configuration)
     left_out = () if settings["text"]["encode"] != "drop" else ("text",)
     kinds = [kind for kind in _BLOCKS if kind not in left_out]

@@ -45,7 +45,7 @@ def write_model(
         A fitted scikit-learn pipeline.
     folder : Path
         Must not exist, or be empty.
-    X_example : DataFrame
+    X_example : DataFrame, or array for a sparse table
         Some rows of the table; the signature comes from them, the first five become the input example.
     metadata : mapping
         Saved with the model as plain values; ``automl_version`` is added.
@@ -90,7 +90,8 @@ def _write(
         from mlflow.models import Model
         from sklearn.dummy import DummyClassifier
 
-        example, probabilities = X_example.apply(_known_to_mlflow), hasattr(estimator, "predict_proba")
+        example = X_example.apply(_known_to_mlflow) if hasattr(X_example, "apply") else X_example
+        probabilities = hasattr(estimator, "predict_proba")
         model = Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity)
         # MLflow writes a small model, which the file above replaces: large ones take seconds to write and to read.
         mlflow.sklearn.save_model(
@@ -100,7 +101,7 @@ def _write(
             serialization_format="skops",
             skops_trusted_types=names,
             signature=_signature(example, estimator.predict(X_example), probabilities=probabilities),
-            input_example=example.head(_EXAMPLE_ROWS),
+            input_example=example[:_EXAMPLE_ROWS],
             # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=requirements([*names, *trusted]),
             code_paths=code_paths(),
@@ -174,14 +175,18 @@ def _signature(X_example: pd.DataFrame, predictions: Any, *, probabilities: bool
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import AnyType
 
-    columns = [ColSpec(AnyType(), name, required=False) for name in X_example.columns]
     outputs = infer_signature(model_output=predictions).outputs
     params = (
         ParamSchema([ParamSpec(PREDICT_METHOD, DataType.string, PREDICT_METHODS[0])])
         if probabilities
         else None
     )
-    return ModelSignature(inputs=Schema(columns), outputs=outputs, params=params)
+    inputs = (
+        Schema([ColSpec(AnyType(), name, required=False) for name in X_example.columns])
+        if hasattr(X_example, "columns")
+        else infer_signature(model_input=X_example).inputs  # an array, for a sparse table
+    )
+    return ModelSignature(inputs=inputs, outputs=outputs, params=params)
 
 
 def log_model(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from automl.families import Array
@@ -124,6 +125,7 @@ class CostMeter:
             )
             transformer.fit(frame.iloc[train], context.y[train])
             sample = sample_rows(frame.iloc[valid])
-            rows = np.ascontiguousarray(transformer.transform(sample), dtype=np.float32)
+            rows = transformer.transform(sample)
+            rows = rows if issparse(rows) else np.ascontiguousarray(rows, dtype=np.float32)
             self._preparations[key] = transformer, rows, seconds_for(lambda: transformer.transform(sample))
         return self._preparations[key]

@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock
 
 from automl.families import Array
-from automl.table import prepare_matrices, stratified_order
+from automl.table import array_bytes, is_sparse, prepare_matrices, stratified_order
 from automl.workers.context import WorkerContext
 from automl.workers.memory import trim_memory
 from automl.workers.spilled import SpilledArray, hstack, write_hstack
@@ -86,7 +86,9 @@ class PreparedFolds:
             # Free memory before the new matrices need it.
             while len(self._cache) >= _CACHED or self._size() > _CACHED_BYTES:
                 self._cache.popitem(last=False)
-            prepare = self._prepare if self._table is None else self._prepare_shared
+            # Sparse matrices are small, and each process prepares its own.
+            alone = self._table is None or is_sparse(self._context.column_types)
+            prepare = self._prepare if alone else self._prepare_shared
             self._cache[key] = prepare(preprocess)
             trim_memory()
         self._cache.move_to_end(key)
@@ -115,7 +117,11 @@ class PreparedFolds:
         return read_table_file(self._table)
 
     def _size(self) -> int:
-        return sum(fold.X.nbytes + fold.X_valid.nbytes for folds in self._cache.values() for fold in folds)
+        return sum(
+            array_bytes(fold.X) + array_bytes(fold.X_valid)
+            for folds in self._cache.values()
+            for fold in folds
+        )
 
     @cached_property
     def _orders(self) -> list[list[Array]]:
@@ -168,7 +174,7 @@ class PreparedFolds:
         return prepare_matrices(
             preprocess,
             context.column_types,
-            lambda names: self.frame()[names],
+            lambda names: self.frame() if is_sparse(context.column_types) else self.frame()[names],
             context.y,
             context.folds[number],
             task=context.problem.task,

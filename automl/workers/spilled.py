@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 from automl.families import Array
 
@@ -46,7 +47,9 @@ class SpilledArray:
 
 
 def hstack(blocks: Sequence[Array]) -> Array:
-    """Return the float32 matrix of these blocks side by side."""
+    """Return the float32 matrix of these blocks side by side; a sparse matrix is a single block."""
+    if sparse.issparse(blocks[0]):
+        return blocks[0]
     if len(blocks) == 1:
         return np.ascontiguousarray(blocks[0], dtype=np.float32)
     matrix = np.empty((len(blocks[0]), sum(block.shape[1] for block in blocks)), np.float32)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import skops.io
+from scipy.sparse import csr_matrix
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
@@ -30,7 +31,7 @@ from automl.ensemble import CalibratedClassifier, EnsembleClassifier, EnsembleRe
 from automl.families import FAMILIES, Problem, TargetScale
 from automl.families.label_encoding import LabelEncodedClassifier
 from automl.families.transformed import transformed
-from automl.table import PREPROCESS, TypedColumns, preprocessor
+from automl.table import PREPROCESS, SparseColumns, TypedColumns, preprocessor
 
 FILE = Path(__file__).parents[2] / "automl" / "persistence" / "known_types.py"
 # Of standard Python; skops trusts plain values by itself.
@@ -109,6 +110,11 @@ def pipelines() -> Iterator[tuple[str, Any]]:
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
         steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", models["linear"])]
+        scaled = [("columns", SparseColumns()), ("prepare", preprocessor({}, {"x0": "sparse"}, task=task))]
+        yield (
+            f"{task} sparse",
+            Pipeline([*scaled, ("model", models["linear"])]).fit(csr_matrix(np.eye(ROWS)), y),
+        )
         make = EnsembleRegressor if n_classes is None else EnsembleClassifier
         if n_classes is not None:
             whole = Pipeline([("columns", TypedColumns(text=True)), *steps])

@@ -90,6 +90,7 @@ class LightGBMFamily(BoostingFamily):
     """Gradient boosting of LightGBM."""
 
     category_codes = frozenset(["native"])
+    takes_sparse = True
     unit_seconds = 2e-9
 
     def __init__(self) -> None:
