@@ -119,7 +119,7 @@ def text_numbers(column: pd.Series, decimal: str = ".") -> pd.Series:
 def guess_encoding(head: bytes) -> str | None:
     """Return the encoding that the first bytes show, by a mark or zero bytes; None if they do not."""
     known = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
-    if known is None and b"\0" in head:
+    if known is None and 4 * head.count(0) > len(head):  # a single one may be a cell
         known = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
     return known
 

@@ -23,7 +23,9 @@ __all__ = [
 
 _SAMPLE = 50  # texts that are tried before all of them
 _SAMPLE_OTHER = 5  # of these, texts that may be anything else
-_CODE = r"^[+-]?0[\dxX]"  # a leading zero: "01067" is a postcode, "0x1F" a code of a machine
+_CODE = (
+    r"^[+-]?0(?:[xX]|\d+(?:[^\d:]|$))"  # a leading zero: "01067" is a postcode, "0x1F" a code of a machine
+)
 _MONEY = r"(?:[$€£¥₹₽₩]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|BRL)"
 _GROUPS = ",  \u00a0\u202f'’"
 _AROUND = "ABCDEFGHIJKLMNOPQRSTUVWXYZ$€£¥₹₽₩%()+-−" + " \u00a0\u202f"
@@ -91,7 +93,7 @@ def read_numbers(texts: Any, decimal: str = ".", *, strict: bool = False) -> Num
     """Return the numbers of texts with a known decimal sign.
 
     The other sign, spaces and apostrophes may group digits by three. A currency, a percent sign and parentheses for
-    negative numbers may occur, and durations in days.
+    negative numbers may occur. Durations in days, and times of the day such as "10:30", are seconds.
 
     Parameters
     ----------
@@ -218,7 +220,8 @@ def _parse_commas(cells: pa.Array) -> np.ndarray:
 
 
 def _parse_durations(cells: pa.Array) -> np.ndarray:
-    durations = pd.to_timedelta(pd.Series(cells.to_pylist(), dtype=object))
+    whole = pc.replace_substring_regex(cells, r"^(\d+:\d\d)$", r"\1:00")
+    durations = pd.to_timedelta(pd.Series(whole.to_pylist(), dtype=object))
     return durations.dt.total_seconds().to_numpy(dtype=float)
 
 
@@ -228,5 +231,9 @@ def _parse_infinite(cells: pa.Array) -> np.ndarray:
 
 _POINTS = (_grammar("."), _parse_points)
 _COMMAS = (_grammar(","), _parse_commas)
-_DURATIONS = (r"^-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?$", _parse_durations)
+_TIME_OF_DAY = r"^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
+_DURATIONS = (
+    r"^-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?$|" + _TIME_OF_DAY,
+    _parse_durations,
+)
 _INFINITE = (r"^[+-]?(?i:inf|infinity)$", _parse_infinite)

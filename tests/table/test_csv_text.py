@@ -57,6 +57,8 @@ FILES = {
     "exponents": (b"a\n1e3\n-2.5E-1\n+3\n", {"a": ("numeric", [1000, -0.25, 3])}),
     "hexadecimal": (b"a\n0x10\n0x11\n", {"a": ("categorical", ["0x10", "0x11"])}),
     "infinite": (b"a\n1\ninf\n-inf\n2\n", {"a": ("numeric", [1, np.nan, np.nan, 2])}),
+    "times of the day": (b"a\n07:05\n23:30\n", {"a": ("numeric", [25500, 84600])}),
+    "a zero byte": (b"a,b\n1,x\x00\n2,y\n", {"a": ("numeric", [1, 2])}),
     "large integers": (b"a\n12345678901234567890\n1\n", {"a": ("numeric", [12345678901234567890.0, 1])}),
 }  # fmt: skip
 
