@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 import automl
 from automl.cli import main
-from automl.ensemble import EnsembleClassifier
+from automl.ensemble import CalibratedClassifier, EnsembleClassifier
 from automl.export import onnx_inputs, save_onnx
 from automl.families import FAMILIES, Problem
 from automl.families.transformed import transformed
@@ -80,7 +80,8 @@ def fitted(task: str, family: str, params: dict, preprocess: dict) -> Pipeline:
 def assert_agrees(model, file):
     """Compare the predictions for training rows and for new ones."""
     session = onnxruntime.InferenceSession(file)
-    columns = model.columns_ if hasattr(model, "columns_") else model.steps[0][1]
+    inner = getattr(model, "model_", model)
+    columns = inner.columns_ if hasattr(inner, "columns_") else inner.steps[0][1]
     for X in (table(), new_rows()):
         found = dict(
             zip(
@@ -187,6 +188,17 @@ def test_onnx_averages_an_ensemble(tmp_path):
     assert_agrees(model, save_onnx(model, tmp_path / "model.onnx", table(), {}))
 
 
+@pytest.mark.parametrize(
+    ("task", "shift", "threshold", "positive"), [("binary", 0.4, 0.3, 0), ("multiclass", 0, None, 1)]
+)
+def test_onnx_calibrates_and_has_the_threshold(tmp_path, task, shift, threshold, positive):
+    members = [fitted(task, *CASES[name]) for name in ("random_forest", "linear")]
+    both = EnsembleClassifier.of_fitted(members[0][0], [one[1:] for one in members], [1, 1])
+    model = CalibratedClassifier.of_fitted(both, 0.7, shift, threshold, positive)
+    assert threshold is None or (model.predict(table()) != both.predict(table())).any()
+    assert_agrees(model, save_onnx(model, tmp_path / "model.onnx", table(), {}))
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_onnx_gives_scores_where_there_are_no_probabilities(tmp_path, task):
     model = fitted(task, "linear", {**EPOCHS, "loss": "hinge"}, {})
@@ -202,6 +214,15 @@ def test_onnx_gives_scores_where_there_are_no_probabilities(tmp_path, task):
         atol = 1e-5 * np.abs(wanted).max()
         np.testing.assert_allclose(scores.reshape(wanted.shape), wanted, rtol=0, atol=atol)
         assert label.tolist() == one.predict(new_rows()).tolist()
+
+
+def test_member_without_a_form_in_onnx_is_named(tmp_path):
+    members = [
+        fitted("binary", "decision_tree", {}, {"numeric": {"scale": scale}}) for scale in ("none", "quantile")
+    ]
+    model = EnsembleClassifier.of_fitted(members[0][0], [one[1:] for one in members], [1, 1])
+    with pytest.raises(automl.SettingError, match=r'member 2 of 2, step "prepare".*what="best"'):
+        save_onnx(model, tmp_path / "model.onnx", table(), {})
 
 
 UNKNOWN = {

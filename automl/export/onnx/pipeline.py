@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
+from automl.ensemble import CalibratedClassifier
 from automl.errors import Fault, SettingError, StoreError
 from automl.export.onnx.columns import add_inputs, convert_prepare, onnx_inputs
 from automl.export.onnx.graph import Graph, NotConvertible
@@ -29,7 +30,7 @@ def save_onnx(estimator: Any, path: str | Path, X_example: Any, metadata: Mappin
 
     Parameters
     ----------
-    estimator : Pipeline, EnsembleClassifier or EnsembleRegressor
+    estimator : Pipeline, EnsembleClassifier, EnsembleRegressor or CalibratedClassifier
         A fitted model of a search.
     path : str or Path
         A new file.
@@ -60,7 +61,12 @@ def save_onnx(estimator: Any, path: str | Path, X_example: Any, metadata: Mappin
     try:
         graph = _convert(estimator)
     except NotConvertible as error:
-        remedy = "Export it as an MLflow model, or leave that step out of the space."
+        other = (
+            ', or one pipeline of it (what="best")'
+            if hasattr(_without_calibration(estimator), "members_")
+            else ""
+        )
+        remedy = f"Export it as an MLflow model{other}, or leave that step out of the space."
         raise SettingError(
             Fault("the model", "must have steps that ONNX knows", str(error), remedy)
         ) from error
@@ -79,23 +85,53 @@ def save_onnx(estimator: Any, path: str | Path, X_example: Any, metadata: Mappin
     return file
 
 
-def _convert(estimator: Any) -> Graph:
-    graph = Graph()
-    if hasattr(estimator, "members_"):
-        columns, members, weights = estimator.columns_, estimator.members_, estimator.weights_
-    else:
-        columns, members, weights = estimator.steps[0][1], [estimator[1:]], [1.0]
-    tensors = add_inputs(graph, columns)
+def _convert(model: Any) -> Graph:
+    graph, estimator = Graph(), _without_calibration(model)
+    whole = hasattr(estimator, "members_")
+    members, weights = (estimator.members_, estimator.weights_) if whole else ([estimator[1:]], [1.0])
+    tensors = add_inputs(graph, _columns(model))
     found = []
-    for member in members:
-        (_, prepare), (_, model) = member.steps
-        matrix = graph.cast(convert_prepare(graph, prepare, tensors), np.float32)
+    for number, member in enumerate(members, start=1):
         try:
-            found.append(convert_model(graph, model, matrix))
+            found.append(_convert_steps(graph, member, tensors))
         except NotConvertible as error:
-            raise NotConvertible(f'step "model", {error}') from error
-    _add_outputs(graph, _average(graph, found, weights), estimator)
+            of_many = f"member {number} of {len(members)}, " if len(members) > 1 else ""
+            raise NotConvertible(f"{of_many}{error}") from error
+    predicted = _average(graph, found, weights)
+    if isinstance(model, CalibratedClassifier):
+        predicted = _calibrated(graph, predicted.values, model)
+    _add_outputs(graph, predicted, model)
     return graph
+
+
+def _without_calibration(model: Any) -> Any:
+    return model.model_ if isinstance(model, CalibratedClassifier) else model
+
+
+def _columns(model: Any) -> Any:
+    """Return the first step of a pipeline, or of all members of an ensemble."""
+    estimator = _without_calibration(model)
+    return estimator.columns_ if hasattr(estimator, "members_") else estimator.steps[0][1]
+
+
+def _calibrated(graph: Graph, probabilities: str, model: CalibratedClassifier) -> Predicted:
+    """Scale the log probabilities and shift those of the second class, as `ensemble.calibrated` does."""
+    wide = graph.cast(probabilities, np.float64)
+    logits = graph.op("Log", graph.op("Max", wide, graph.constant(1e-12, np.float64)))
+    logits = graph.op("Mul", logits, graph.constant(model.slope, np.float64))
+    shift = np.zeros(len(model.classes_))
+    shift[1] = model.shift
+    logits = graph.op("Add", logits, graph.constant(shift, np.float64))
+    return Predicted(graph.op("Softmax", logits, axis=1), "probabilities")
+
+
+def _convert_steps(graph: Graph, pipeline: Any, tensors: dict[str, str]) -> Predicted:
+    (_, prepare), (_, model) = pipeline.steps
+    matrix = graph.cast(convert_prepare(graph, prepare, tensors), np.float32)
+    try:
+        return convert_model(graph, model, matrix)
+    except NotConvertible as error:
+        raise NotConvertible(f'step "model", {error}') from error
 
 
 def _average(graph: Graph, found: list[Predicted], weights: Any) -> Predicted:
@@ -118,6 +154,13 @@ def _add_outputs(graph: Graph, predicted: Predicted, estimator: Any) -> None:
     if predicted.kind == "scores" and len(classes) == 2:
         above = graph.op("Greater", values, graph.constant(0, graph.dtypes[values]), dtype=bool)
         places = graph.op("Squeeze", graph.cast(above, np.int64), graph.constant([1], np.int64))
+    elif getattr(estimator, "threshold", None) is not None:
+        chosen = graph.columns(values, [estimator.positive])
+        limit = graph.constant(estimator.threshold, graph.dtypes[values])
+        above = graph.cast(graph.op("GreaterOrEqual", chosen, limit, dtype=bool), np.int64)
+        pair = graph.constant([1 - estimator.positive, estimator.positive], np.int64)
+        chosen = graph.op("Gather", pair, above, axis=0)
+        places = graph.op("Squeeze", chosen, graph.constant([1], np.int64))
     else:
         places = graph.op("ArgMax", values, axis=1, keepdims=0, dtype=np.int64)
     if classes.dtype == object:
@@ -130,9 +173,8 @@ def _add_outputs(graph: Graph, predicted: Predicted, estimator: Any) -> None:
 
 def _compare(estimator: Any, session: Any, X: Any) -> None:
     """Raise StoreError if the ONNX model predicts other values than the estimator."""
-    columns = estimator.columns_ if hasattr(estimator, "members_") else estimator.steps[0][1]
     names = [output.name for output in session.get_outputs()]
-    found = session.run([names[-1]], onnx_inputs(columns, X))[0]
+    found = session.run([names[-1]], onnx_inputs(_columns(estimator), X))[0]
     method = {"probabilities": "predict_proba", "scores": "decision_function", "prediction": "predict"}[
         names[-1]
     ]
