@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,9 @@ def _write(
         model.save(str(folder / "MLmodel"))
 
 
+@cache
 def warm_up() -> None:
-    """Write a tiny model to a temporary folder: the first one imports MLflow's and skops' parts for a second."""
+    """Write a tiny model to a temporary folder, once: the first one imports MLflow's and skops' parts for a second."""
     import pandas as pd
     from sklearn.dummy import DummyClassifier
 

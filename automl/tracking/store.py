@@ -40,6 +40,7 @@ _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _REACH_SECONDS = 5.0
 _OPEN_SECONDS = 60.0  # MLflow creates its tables in an empty database
+_MIN_OPEN_SECONDS = 10.0  # also if the search has less time left
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # of PostgreSQL's protocol, "SSLRequest": length and code
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _UI_STORE = "MLFLOW_BACKEND_STORE_URI"  # environment variable of ``mlflow ui``
@@ -167,7 +168,8 @@ def open_store(
             if uri.startswith(_SQLITE):
                 client = MlflowClient(uri, registry_uri=uri)
             else:
-                opened = limited_call(lambda: MlflowClient(uri, registry_uri=uri), _OPEN_SECONDS)
+                limit = min(_OPEN_SECONDS, max(_MIN_OPEN_SECONDS, remaining()))
+                opened = limited_call(lambda: MlflowClient(uri, registry_uri=uri), limit)
                 client = cast("MlflowClient", LimitedClient(opened, remaining))
             client.search_experiments(max_results=1)
         except Exception as error:
