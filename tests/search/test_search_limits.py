@@ -81,7 +81,7 @@ def test_search_prunes_trials_at_trial_timeout(folder, monkeypatch, n_jobs):
     space = {"space": {"model": {"choice": {"slow": {"estimator": "slow.Slow", "seconds": [0.0, 600.0]}}}}}
     search = make(space, n_jobs=n_jobs, trial_timeout=2, allow_imports="slow").fit(*small())
     sys.modules.pop("slow")
-    board = trial_rows(search.leaderboard_).set_index("trial")
+    board = trial_rows(search.leaderboard(wide=True)).set_index("trial")
     assert len(board) == 2
     hung = board[board["model.slow.seconds"] == 600]
     assert set(hung.state) == {"pruned"}
