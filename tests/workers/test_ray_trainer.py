@@ -1,0 +1,90 @@
+"""The program of a Ray actor, called directly: it needs no Ray."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automl.workers.ray_trainer import AtRung, Ended, Failed, RayTrainer, TooLarge
+
+MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
+NO_LIMIT = float("inf")
+
+
+def started(context, cohort, *, draining=False, memory=NO_LIMIT):
+    """Return a trainer, and the first message of a cohort."""
+    trainer = RayTrainer(context, 1, lambda: draining)
+    matrices = list(trainer.prepare(cohort.trials[0].preprocess))
+    return trainer, trainer.start(cohort, 60.0, memory, *matrices)
+
+
+def to_its_end(trainer, message):
+    """Answer all questions; return all messages."""
+    messages = [message]
+    while isinstance(messages[-1], AtRung):
+        messages.append(trainer.reply(set()))
+    return messages
+
+
+def test_messages_of_a_cohort_are_small(context, cohort, tmp_path):
+    kept = replace(context, predictions=tmp_path / "elsewhere")
+    *questions, end = to_its_end(*started(kept, cohort(*MODELS)))
+    assert [question.rung for question in questions] == [1, 2, 4, 6]
+    assert all(len(pickle.dumps(question)) < 500 for question in questions)
+    assert isinstance(end, Ended)
+    assert end.reusable
+    assert sorted(end.predictions) == [f"{n}.probabilities.npy" for n in range(3)]
+    assert not (tmp_path / "elsewhere").exists()  # a folder of the caller's machine
+    predictions = 4 * 2 * len(context.y) * len(MODELS)
+    assert len(pickle.dumps(end)) < predictions + 5_000
+
+
+def test_matrices_are_used_as_they_arrive(context, cohort):
+    trainer = RayTrainer(context, 1, lambda: False)
+    matrices = [(np.zeros_like(X), np.zeros_like(X_valid)) for X, X_valid in trainer.prepare({})]
+    end = to_its_end(trainer, trainer.start(cohort(*MODELS), 60.0, NO_LIMIT, *matrices))[-1]
+    assert {record.score for record in end.records} == {0.5}
+
+
+def test_draining_node_is_not_reusable(context, cohort):
+    end = to_its_end(*started(context, cohort({"max_epochs": 1}), draining=True))[-1]
+    assert not end.reusable
+
+
+def test_deadline_is_counted_from_the_start(context, cohort):
+    trainer = RayTrainer(context, 1, lambda: False)
+    matrices = list(trainer.prepare({}))
+    # The clock of the caller may be wrong: only the seconds count.
+    late = replace(cohort({"max_epochs": 10**7}), deadline=0.0)
+    end = to_its_end(trainer, trainer.start(late, 0.5, NO_LIMIT, *matrices))[-1]
+    assert [record.state for record in end.records] == ["stopped"]
+    assert end.records[0].curve.rungs
+
+
+def test_too_much_memory_is_reported(context, cohort):
+    trainer, message = started(context, cohort({"max_epochs": 10**7, "batch_size": 1}), memory=1.0)
+    messages = [message]
+    while isinstance(messages[-1], AtRung):
+        messages.append(trainer.reply(set()))
+    assert isinstance(messages[-1], TooLarge)
+    assert messages[-1].n_bytes > 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fault_of_a_cohort_is_a_message(context, cohort):
+    trainer = RayTrainer(context, 1, lambda: False)
+    broken = replace(cohort(*MODELS), trials=())
+    message = trainer.start(broken, 60.0, NO_LIMIT)
+    assert isinstance(message, Failed)
+    assert "IndexError" in message.reason
+
+
+def test_fault_of_the_preparation_reaches_the_trials(context, cohort):
+    wrong = replace(context, column_types={**context.column_types, "kind": "numeric"})
+    trainer = RayTrainer(wrong, 1, lambda: False)
+    matrices = list(trainer.prepare({}))
+    assert len(matrices) == 3
+    assert all("could not convert string to float" in one for one in matrices)
+    end = trainer.start(cohort(*MODELS), 60.0, NO_LIMIT, *matrices)
+    assert [record.state for record in end.records] == ["failed"] * 3
