@@ -16,12 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 from automl.workers import serve
+from automl.workers.worker_process import interrupts_blocked
 
 __all__ = ["ForkServer", "ForkedWorker", "main"]
 
@@ -29,6 +30,7 @@ __all__ = ["ForkServer", "ForkedWorker", "main"]
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2:]; from automl.workers.fork_server import main; main(sys.argv[1])"
 )
+_KILL: int = getattr(signal, "SIGKILL", 9)
 _MESSAGE_BYTES = 1 << 16
 _START_SECONDS = 120.0  # for the server to load the libraries, on a busy machine
 _END_SECONDS = 10.0  # for a killed process to be gone
@@ -45,7 +47,7 @@ class ForkServer:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path],
                 stdin=subprocess.DEVNULL,
@@ -84,7 +86,7 @@ class ForkServer:
         self._read(lambda: pid in self._codes, seconds)
         if pid in self._codes:
             return self._codes[pid]
-        return None if self.alive() else -int(signal.SIGKILL)
+        return None if self.alive() else -_KILL
 
     def _read(self, enough: Any, seconds: float) -> None:
         """Read messages of the server until ``enough()``, at most for some seconds."""
@@ -143,8 +145,8 @@ class ForkedWorker:
         code = self._server.code(pid, patience)
         if code is None:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            code = self._server.code(pid, _END_SECONDS) or -int(signal.SIGKILL)
+                os.kill(pid, _KILL)
+            code = self._server.code(pid, _END_SECONDS) or -_KILL
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
@@ -156,6 +158,8 @@ def main(handle: str) -> None:
     handle : str
         Handle of this process's end of the socket.
     """
+    if sys.platform != "linux":
+        raise OSError("Linux alone has fork servers")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = socket.socket(fileno=int(handle))
     woken, waker = socket.socketpair()
@@ -200,16 +204,8 @@ def _work(handle: int, request: list[Any], server: int) -> None:
 
 def _ended() -> Iterator[tuple[int, int]]:
     """Yield the process id and exit code of workers that have ended."""
+    if sys.platform != "linux":
+        return
     with suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             yield found[0], os.waitstatus_to_exitcode(found[1])
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start a process that does not receive Ctrl-C, which a terminal sends to all processes: the parent decides."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -119,11 +119,13 @@ def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
 
 def _own_bytes(process: psutil.Process) -> int:
     """Return the memory of a process without that of files; its part of what it shares with forked processes."""
-    with suppress(OSError):  # other systems than Linux, or it has ended
+    try:
         lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         for name, kilobytes, *_ in map(str.split, lines):
             if name == "Pss_Anon:":
                 return 1024 * int(kilobytes)
+    except OSError:  # other systems than Linux, or it has ended
+        pass
     memory = process.memory_info()
     return int(memory.rss - getattr(memory, "shared", 0))
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from automl.workers.blas import threads_per_job, worker_environment
 
-__all__ = ["WorkerProcess"]
+__all__ = ["WorkerProcess", "interrupts_blocked"]
 
 # Only `sys` is imported before the search path is the parent's.
 _PROGRAM = (
@@ -41,7 +41,7 @@ class WorkerProcess:
         self.connection, theirs = Pipe()
         handle = theirs.fileno()
         arguments = map(str, (handle, context_file, n_jobs, os.getpid()))
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *arguments, *sys.path],
                 stdin=subprocess.DEVNULL,
@@ -82,7 +82,7 @@ def _inherit(handle: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Start a process that does not receive Ctrl-C, which a terminal sends to all processes: the parent decides."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows, see _inherit
         yield
