@@ -27,7 +27,7 @@ def workers(context):
     made.close()
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -36,7 +36,7 @@ def until(condition, seconds=20):
 
 def test_workers_share_the_memory_of_the_libraries(workers, cohort, drive):
     workers.submit(cohort(QUICK))
-    assert isinstance(drive(workers, 1)[-1], Finished)
+    assert isinstance(drive(workers, 1, timeout=120)[-1], Finished)
     first, second = (psutil.Process(worker.pid) for worker in workers._idle)
     assert first.parent() == second.parent() == psutil.Process(workers._server._process.pid)
     for one in (first, second):
@@ -44,14 +44,15 @@ def test_workers_share_the_memory_of_the_libraries(workers, cohort, drive):
         assert memory.uss < 0.5 * memory.rss
 
 
+@pytest.mark.slow
 def test_workers_are_replaced_when_their_server_was_killed(workers, cohort, drive):
     workers.submit(cohort(QUICK))
-    drive(workers, 1)
+    drive(workers, 1, timeout=120)
     before = {worker.pid for worker in workers._idle}
     os.kill(workers._server._process.pid, signal.SIGKILL)
     until(lambda: not any(psutil.pid_exists(pid) for pid in before))
     workers.submit(cohort(QUICK, number=1))
-    assert isinstance(drive(workers, 1)[-1], Finished)
+    assert isinstance(drive(workers, 1, timeout=120)[-1], Finished)
 
 
 def test_close_does_not_wait_for_a_server_that_starts(context):
