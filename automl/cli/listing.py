@@ -13,7 +13,7 @@ from rich.text import Text
 
 from automl.cli.completion import complete_study
 from automl.cli.options import Storage, TrackingUri
-from automl.cli.output import say, show
+from automl.cli.output import print_rows, say
 from automl.errors import AutomlError, without_passwords
 
 __all__ = ["runs", "studies"]
@@ -34,7 +34,7 @@ def studies(storage: Storage = None) -> None:
         say("There are no studies yet. Start one: automl search FILE --target COLUMN")
     else:
         columns = ("study", "target", "scoring", "trials", "running", "score", "family")
-        show(_table(columns, rows), rows, "study")
+        print_rows(_table(columns, rows), rows, "study")
 
 
 def runs(
@@ -65,7 +65,7 @@ def runs(
         say("There are no runs yet. Start a search: automl search FILE --target COLUMN")
     else:
         shown = [{**row, "age": _age(time.time() - row["started"])} for row in rows]
-        show(_table(("run_id", "name", "state", "score", "age"), shown), rows, "run_id")
+        print_rows(_table(("run_id", "name", "state", "score", "age"), shown), rows, "run_id")
 
 
 def _study(name: str, storage: str | None) -> dict[str, Any]:

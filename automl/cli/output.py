@@ -23,7 +23,7 @@ __all__ = [
     "output",
     "result",
     "say",
-    "show",
+    "print_rows",
     "show_warning",
     "with_forms",
 ]
@@ -74,10 +74,10 @@ def with_forms(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def say(text: str) -> None:
-    """Print a line for people, unchanged, so that paths and commands can be copied."""
+def say(text: str, style: str | None = None) -> None:
+    """Print a text for people, unchanged, so that paths and commands can be copied."""
     if output.form == "text":
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def result(text: str, name: object, **fields: Any) -> None:
@@ -90,7 +90,7 @@ def result(text: str, name: object, **fields: Any) -> None:
         say(text)
 
 
-def show(table: RenderableType, rows: Iterable[Mapping[Any, Any]], name: str) -> None:
+def print_rows(table: RenderableType, rows: Iterable[Mapping[Any, Any]], name: str) -> None:
     """Print a table, or its rows as objects, or the field ``name`` of each."""
     if output.form == "text":
         console.print(table)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from automl.cli.output import console, say, show
+from automl.cli.output import console, print_rows, say
 from automl.cli.output import output as output_form
 from automl.errors import Fault, SettingError
 
@@ -113,7 +113,7 @@ def show_table(
     for row in rows:
         shown.add_row(*(Text(str(cell)) for cell in row))
     objects = [{"table": title, **dict(zip(heads, row, strict=True))} for row in rows]
-    show(shown, objects, heads[0])
+    print_rows(shown, objects, heads[0])
 
 
 def aligned(values: Iterable[float]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from automl.cli.options import Encoding, Separator, Storage, StudyName, TrackingUri, Trust
-from automl.cli.output import result, say, show
+from automl.cli.output import print_rows, result, say
 from automl.cli.render import (
     check_output,
     corrected_line,
@@ -67,7 +67,7 @@ def leaderboard(
         result(text, output, study=found.study_name, rows=len(table), file=output)
         return
     rows = table.head(top).reset_index().to_dict("records")
-    show(leaderboard_table(table, top, found.study_name), rows, "trial")
+    print_rows(leaderboard_table(table, top, found.study_name), rows, "trial")
     if (corrected := read_corrected(found)) is not None:
         say(corrected_line(corrected))
     if facts is not None and (line := sample_line(facts)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from automl.cli.output import emit, output, result, say, show
+from automl.cli.output import emit, output, print_rows, result, say
 from automl.cli.render import best_line, corrected_line, leaderboard_table, sample_line
 from automl.errors import AutomlError, InputError, collected, raise_all, without_passwords
 
@@ -111,7 +111,7 @@ def _print(search: Search, folder: Path | None) -> None:
     ensemble = read_ensemble(search.study_) if hasattr(search, "ensemble_") else None
     members = {} if ensemble is None else dict(ensemble.members)
     table, facts = search.leaderboard_, read_search(search.study_)
-    show(leaderboard_table(table, 10, study), [], "trial")
+    print_rows(leaderboard_table(table, 10, study), [], "trial")
     say(best_line(best, len(members)))
     if corrected is not None:
         say(corrected_line(vars(corrected)))

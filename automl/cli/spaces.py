@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from automl.cli.options import AllowImport, AllowIncludes
-from automl.cli.render import console
+from automl.cli.output import emit, print_rows, result, say, with_forms
 
 if TYPE_CHECKING:
     from automl.space import Change, Space
@@ -31,6 +31,7 @@ Source = Annotated[str, typer.Argument(help="A space that ships, or a YAML file.
 
 
 @app.command("list")
+@with_forms
 def list_spaces() -> None:
     """List the shipped spaces; each is a file to copy and change.
 
@@ -44,13 +45,15 @@ def list_spaces() -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("name", "about"):
         table.add_column(column)
-    for name in shipped_names():
-        table.add_row(name, _load(name).about)
-    console.print(table)
-    console.print(f"The files are in {shipped_folder()}", highlight=False, soft_wrap=True, markup=False)
+    rows = [{"space": name, "about": _load(name).about} for name in shipped_names()]
+    for row in rows:
+        table.add_row(*row.values())
+    print_rows(table, rows, "space")
+    say(f"The files are in {shipped_folder()}")
 
 
 @app.command()
+@with_forms
 def show(space: Source, allow_import: AllowImport = None, allow_includes: AllowIncludes = None) -> None:
     """Show a space as a tree, with its definitions and included files in place.
 
@@ -60,16 +63,18 @@ def show(space: Source, allow_import: AllowImport = None, allow_includes: AllowI
       automl spaces show my_space.yaml
     """
     found = _load(space, allow_import, allow_includes)
-    console.print(found.describe())
+    emit({"space": found.name, "yaml": found.to_yaml()})
+    print_rows(found.describe(), [], "space")
     for title, items in (("forbidden", found.forbid), ("tried first", found.enqueue)):
         if items:
-            console.print(title, style="bold")
+            say(title, style="bold")
         for item in items:
-            console.print(f"  {item}", markup=False, highlight=False, soft_wrap=True)
-    console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
+            say(f"  {item}")
+    say(_size(found))
 
 
 @app.command()
+@with_forms
 def check(space: Source, allow_import: AllowImport = None, allow_includes: AllowIncludes = None) -> None:
     """Check a space as a search would, before anything trains.
 
@@ -85,17 +90,18 @@ def check(space: Source, allow_import: AllowImport = None, allow_includes: Allow
     from automl.space import read_included
 
     found = _load(space, allow_import, allow_includes)
-    console.print(f"{found.name} is valid, for {', '.join(found.tasks)}.", markup=False, highlight=False)
-    console.print(_size(found), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"digest {found.digest()}", highlight=False)
+    text = f"{found.name} is valid, for {', '.join(found.tasks)}.\n{_size(found)}\ndigest {found.digest()}"
+    fields = {"space": found.name, "tasks": found.tasks, "digest": found.digest()}
+    result(text, found.name, **fields, dimensions=found.size().dimensions)
     with suppress(SpaceError):  # the included files alone need not form a space
         if (included := read_included(space, allow_includes=allow_includes or ())) is not None:
             changes = load_space(included, allow_imports=allow_import or ()).diff(found)
-            console.print("\nchanges to the included files:", highlight=False)
+            say("\nchanges to the included files:")
             _print_changes(changes)
 
 
 @app.command()
+@with_forms
 def sample(
     space: Source,
     n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 5,
@@ -118,6 +124,7 @@ def sample(
 
 
 @app.command()
+@with_forms
 def diff(
     old: Annotated[
         str, typer.Argument(metavar="A", help="A space that ships, or a YAML file.", show_default=False)
@@ -140,15 +147,15 @@ def diff(
     if not changes:
         return
     if all(change.keeps for change in changes):
-        console.print(f"every trial of {first.name} is a point of {second.name}", highlight=False)
+        say(f"every trial of {first.name} is a point of {second.name}")
     else:
         rng = np.random.default_rng(0)
         kept = sum(second.accepts(first.sample(rng)) for _ in range(_DRAWS))
-        drawn = f"of {_DRAWS:,} draws from {first.name}, {kept:,} are points of {second.name}"
-        console.print(drawn, highlight=False)
+        say(f"of {_DRAWS:,} draws from {first.name}, {kept:,} are points of {second.name}")
 
 
 @app.command()
+@with_forms
 def schema(
     output: Annotated[
         Path | None,
@@ -174,16 +181,16 @@ def schema(
         typer.echo(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
-        console.print(f"schema written to {output}", markup=False, highlight=False, soft_wrap=True)
+        result(f"schema written to {output}", output, file=output)
 
 
 def _print_changes(changes: Sequence[Change]) -> None:
     styles = {"came": "green", "widened": "green", "went": "red", "narrowed": "red"}
     for change in changes:
-        style = styles.get(change.kind)
-        console.print(str(change), style=style, markup=False, highlight=False, soft_wrap=True)
+        emit({"change": change.kind, "text": str(change)})
+        say(str(change), style=styles.get(change.kind))
     if not changes:
-        console.print("no change")
+        say("no change")
 
 
 def _load(

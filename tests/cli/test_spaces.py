@@ -184,3 +184,16 @@ def test_check_prints_the_changes_to_what_is_included(run, tmp_path):
 
 def test_check_of_a_file_without_includes_prints_no_changes(run):
     assert "changes" not in run("check", "mine.yaml")[1]
+
+
+def test_commands_print_objects_for_programs(run, tmp_path):
+    names = [json.loads(line)["space"] for line in run("list", "--json")[1].splitlines()]
+    assert names == list(shipped_names()) == run("list", "-q")[1].split()
+    (found,) = map(json.loads, run("check", "mine.yaml", "--json")[1].splitlines())
+    assert (found["space"], found["dimensions"]) == ("mine", {"decision_tree": 1, "linear": 2})
+    (tmp_path / "wider.yaml").write_text(SPACE.replace("high: 4", "high: 9"))
+    (change,) = map(json.loads, run("diff", "mine.yaml", "wider.yaml", "--json")[1].splitlines())
+    assert change["change"] == "widened"
+    code, printed, _ = run("check", "absent.yaml", "--json")
+    assert code == 2
+    assert json.loads(printed)["faults"][0]["where"] == "space"

@@ -19,6 +19,13 @@ def test_example_runs(example, folder, monkeypatch, capsys):
     assert "on test rows" in capsys.readouterr().out
 
 
+def test_flights_name_the_extra_they_need(monkeypatch):
+    flights = runpy.run_path(str(ROOT / "examples" / "flights.py"))
+    monkeypatch.setitem(flights["load_flights"].__globals__, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"pip install '\.\[demo\]'"):
+        flights["load_flights"]()
+
+
 def test_flights_exclude_columns_after_departure():
     flights = runpy.run_path(str(ROOT / "examples" / "flights.py"))
     X, y = flights["load_flights"]()
