@@ -90,7 +90,7 @@ def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
 def _run() -> int:
     """Run the command and return its exit code."""
     try:
-        return app(standalone_mode=False) or 0
+        return app(prog_name="automl", standalone_mode=False) or 0
     except typer.Exit as stop:
         return stop.exit_code
     except AutomlError as error:

@@ -37,7 +37,9 @@ def complete_column(context: typer.Context, incomplete: str) -> list[str]:
     """Return the columns of the table that the command line names before, if its header can be read."""
     from pathlib import Path
 
-    file = Path(str(context.params.get("file") or ""))
+    # Before an option without its value, typer has not parsed the words yet.
+    words = [context.params.get("file") or "", *context.args]
+    file = next((Path(word) for word in map(str, words) if Path(word).is_file()), Path())
     with suppress(Exception):  # any broken file; the search reports it
         if file.suffix == ".parquet":
             from pyarrow import parquet
