@@ -23,6 +23,7 @@ __all__ = [
     "ColumnType",
     "column_format",
     "column_type",
+    "few_others",
     "odd_cells",
     "usable_columns",
 ]
@@ -202,7 +203,7 @@ def _type_of_texts(raw: RawColumn, target: TargetOrder | None, decimal: str) -> 
 
 
 def _numbers_or_dates(raw: RawColumn, target: TargetOrder | None, decimal: str) -> ColumnType | None:
-    """Return the type of texts that are numbers or dates, but for a few; None for other texts."""
+    """Return the type of texts that are numbers or dates, with a few others at most; None for others."""
     numbers = raw.found_numbers(decimal)
     if numbers and not numbers.other.any():
         sign = _sign(raw, numbers.decimal)
@@ -211,11 +212,16 @@ def _numbers_or_dates(raw: RawColumn, target: TargetOrder | None, decimal: str) 
     dates = raw.found_dates()
     if dates and not dates.other.any():
         return ColumnType("datetime", dates.layout)
-    if numbers and _tolerable(raw.texts, numbers.other) and _many(numbers.values):
+    if numbers and few_others(raw.texts, numbers.values, numbers.other):
         return ColumnType("numeric", _sign(raw, numbers.decimal), coerced=True)
-    if dates and _tolerable(raw.date_texts, dates.other) and _many(dates.values):
+    if dates and few_others(raw.date_texts, dates.values, dates.other):
         return ColumnType("datetime", dates.layout, coerced=True)
     return None
+
+
+def few_others(texts: Texts, values: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether a few texts of a column of many numbers or dates are of another type."""
+    return _tolerable(texts, other) and _many(values)
 
 
 def _tolerable(texts: Texts, other: np.ndarray, share: float = MOST_OTHER) -> bool:

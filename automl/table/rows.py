@@ -80,7 +80,9 @@ class TrainingRows:
             return self
         missing = np.isnan(numbers)
         if missing.any():
-            _warn(self.y, missing, "without a number")
+            rows = np.flatnonzero(missing)[:3]
+            shown = ", ".join(f'"{self.y.iloc[row]}" (row {self.y.index[row]})' for row in rows)
+            _warn(self.y, missing, f"without a number, such as {shown},")
         y = pd.Series(numbers, index=self.y.index, name=self.y.name)
         return replace(self, y=y).take(~missing)
 
@@ -104,6 +106,11 @@ class TrainingRows:
         if not all(isinstance(label, str) for label in counts.index):
             rule, remedy = "must have labels that are texts to merge rare ones", 'Give rare_classes="drop".'
             raise SettingError(Fault(_where(self.y), rule, shown, remedy))
+        merged = int((few | (self.y == _MERGED).to_numpy()).sum())
+        if merged < n_folds:
+            rule = f"rare classes must have at least {n_folds} rows together to be merged"
+            remedy = 'Give rare_classes="drop", or use fewer folds (cv).'
+            raise SettingError(Fault(_where(self.y), rule, f"{merged}, of {shown}", remedy))
         warnings.warn(
             f'{_where(self.y)}: classes with fewer than {n_folds} rows became "{_MERGED}": {shown}',
             stacklevel=2,
@@ -161,6 +168,8 @@ def training_rows(
     no_features = tuple(value for name, value in named.items() if name != "time_column")
     if groups is not None and len(groups) != len(column):
         faults.append(Fault("groups", f"must have one value a row, {len(column)}", f"{len(groups)}"))
+    elif groups is not None:
+        faults += _group_faults(groups)
     if sample_weight is not None:
         faults += weights_faults(sample_weight, len(column))
     time = None
@@ -178,6 +187,22 @@ def training_rows(
         None if groups is None else np.asarray(groups),
         time,
     )
+
+
+def _group_faults(groups: Any) -> list[Fault]:
+    column = pd.Series(np.asarray(groups))
+    if missing := int(column.isna().sum()):
+        remedy = "Fill them in, or leave these rows out."
+        return [
+            Fault("groups", "must have a value in every row", f"{missing} of {len(column)} without", remedy)
+        ]
+    if column.nunique() < 2:
+        return [
+            Fault(
+                "groups", "must have at least two groups", "one", "Leave groups out, or give another column."
+            )
+        ]
+    return []
 
 
 def _part(X: Any, rows: np.ndarray | None, no_features: Sequence[str]) -> Any:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from automl.table.column_types import few_others
 from automl.table.converters import RawColumn
 
 __all__ = ["Inferred", "Kind", "Task", "TaskHint", "infer_task", "numbers_of"]
@@ -73,7 +74,7 @@ def infer_task(column: pd.Series, task: Task | None = None, hint: TaskHint | Non
 def numbers_of(column: pd.Series) -> np.ndarray | None:
     """Return the numbers of a target as float64; None if it holds booleans or texts that are no numbers.
 
-    Texts such as "12" and decimals are numbers; NaN replaces texts that mean "missing".
+    Texts such as "12" and decimals are numbers; NaN replaces texts that mean "missing", and a few others.
 
     Examples
     --------
@@ -88,7 +89,8 @@ def numbers_of(column: pd.Series) -> np.ndarray | None:
     try:
         raw = RawColumn(column.astype(object))
         found = raw.found_numbers(".")  # may have decimal commas
-        numbers, other = raw.numbers(found.decimal if found else ".")
+        few = found is not None and few_others(raw.texts, found.values, found.other)
+        numbers, other = raw.numbers(found.decimal if found else ".", strict=few)
     except TypeError:  # lists or other containers
         return None
-    return None if other is not None or np.isnan(numbers).all() else np.asarray(numbers)
+    return None if (other is not None and not few) or np.isnan(numbers).all() else np.asarray(numbers)

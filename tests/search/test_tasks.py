@@ -114,6 +114,8 @@ def test_task_and_its_reason(y, options, task, reason):
         (TEXTS, {"sample_weight": np.arange(N) == 0}, automl.SettingError, "rows of weight above 0 in every fold"),
         (TEXTS, {"groups": ["g"] * 3}, automl.SettingError, "groups: must have one value a row, 60; got 3"),
         (TEXTS, {"groups": "c"}, automl.SettingError, "groups: must be a column of the table; got \"c\""),
+        (TEXTS, {"groups": [None, *"ab"] * 20}, automl.SettingError, "groups: must have a value in every row; got 20"),
+        (TEXTS, {"groups": ["g"] * N}, automl.SettingError, "groups: must have at least two groups; got one"),
         (TEXTS, {"cv": "time", "groups": "b"}, automl.SettingError, "cv: must be a number or a splitter with groups"),
         (TEXTS, {"cv": "time", "time_column": "b"}, automl.SettingError, "a date or a number in every row"),
         (TEXTS, {"cv": "time", "time_column": "c"}, automl.SettingError, "time_column: must be a column"),
@@ -121,6 +123,7 @@ def test_task_and_its_reason(y, options, task, reason):
         (TEXTS, {"cv": "times"}, automl.SettingError, 'cv: must be a number of folds, "time"'),
         ([None] * N, {}, automl.TableError, "60 of 60 rows without"),
         (["rare"] * 2 + ["a"] * 28 + ["b"] * 30, {}, automl.TableError, "'rare' with 2.*rare_classes"),
+        (["r"] * 2 + ["a"] * 58, {"rare_classes": "merge"}, automl.SettingError, "to be merged; got 2, of 'r'"),
         ([1] * 2 + [2] * 28 + [3] * 30, {"rare_classes": "merge"}, automl.SettingError, "labels that are texts"),
     ],
 )  # fmt: skip
@@ -167,10 +170,20 @@ def test_rows_without_a_target_are_left_out():
 
 def test_texts_for_missing_numbers_are_left_out():
     y = pd.Series([*(f"{value:.3f}" for value in REAL[2:]), "n/a", ""], name="t")
-    with pytest.warns(UserWarning, match="2 of 60 rows without a number were left out"):
+    with pytest.warns(UserWarning, match=r'2 of 60 rows without a number, such as "n/a" \(row 58\)'):
         target = plan(y).target
     assert (target.task, len(target.values)) == ("regression", 58)
     assert target.values[:2] == pytest.approx(REAL[2:4], abs=1e-3)
+
+
+def test_a_few_texts_among_numbers_are_left_out():
+    y = pd.Series([f"{value:.3f}" for value in REAL], name="t")
+    y[7] = "12,5 kg"
+    with pytest.warns(
+        UserWarning, match=r'1 of 60 rows without a number, such as "12,5 kg" \(row 7\), were left out'
+    ):
+        target = plan(y).target
+    assert (target.task, len(target.values)) == ("regression", 59)
 
 
 def test_text_numbers_stay_labels():
