@@ -13,7 +13,7 @@ from typing import TypeVar
 __all__ = ["ignore_store_warnings", "in_background", "quiet_warnings"]
 
 _SWITCH_SECONDS = 0.0005  # in which Python's threads take turns meanwhile: an import would slow down training
-_MODULES = r"(mlflow|alembic|skops|sqlalchemy)(\.|$)"
+_MODULES = r"(mlflow|alembic|skops|sqlalchemy|urllib3)(\.|$)"  # and those that they import
 _Result = TypeVar("_Result")
 _thread = threading.local()
 
