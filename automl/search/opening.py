@@ -14,6 +14,7 @@ from automl.tracking import ignore_store_warnings, in_background, warm_up
 __all__ = ["Opening", "keep_filters"]
 
 _FOREVER = float("inf")
+_PATIENCE = 2.0  # seconds for the first trial, before MLflow opens beside it
 
 
 class Opening:
@@ -27,11 +28,19 @@ class Opening:
 
     def __init__(self) -> None:
         self.seconds = self._began = 0.0
+        self._open: Callable[[], str] | None = None
         self._run: Future[str] | None = None
         self._warm: Future[None] | None = None
 
-    def start(self, open_run: Callable[[], str], opened: Callable[[str], None], *, warms: bool) -> None:
-        """Start the thread.
+    def start(
+        self,
+        open_run: Callable[[], str],
+        opened: Callable[[str], None],
+        *,
+        after: Callable[[], bool],
+        warms: bool,
+    ) -> None:
+        """Set what is opened; `take` starts the thread.
 
         Parameters
         ----------
@@ -39,11 +48,14 @@ class Opening:
             Opens the store and returns the id of the search's run.
         opened : callable
             Called with the id, on the thread of `take`.
+        after : callable
+            Whether the first trial has ended. The import of MLflow would slow it down, so the thread starts after it,
+            or after two seconds.
         warms : bool
             Whether a model will be logged, so that the parts of MLflow that write models are imported meanwhile too.
         """
-        self._began, self._opened, self._warms = time.monotonic(), opened, warms
-        self._run = in_background(open_run)
+        self._began, self._open = time.monotonic(), open_run
+        self._opened, self._after, self._warms = opened, after, warms
 
     def take(self, seconds: float = 0.0) -> None:
         """Take the run once it is open; raise StoreError if it cannot be opened.
@@ -53,6 +65,10 @@ class Opening:
         seconds : float
             Seconds to wait for it; infinite waits as long as opening takes.
         """
+        late = seconds > 0 or time.monotonic() - self._began > _PATIENCE
+        if self._open is not None and (late or self._after()):
+            self._began = time.monotonic()
+            self._run, self._open = in_background(self._open), None
         if self._run is None or not (seconds or self._run.done()):
             return
         run_id, self._run = self._run.result(None if seconds == _FOREVER else seconds), None
@@ -63,6 +79,7 @@ class Opening:
 
     def settle(self, seconds: float = _FOREVER) -> None:
         """Take the run, and wait for the thread to end, at most ``seconds`` each; raise as `take` does."""
+        self._warms = False  # logging a model is next
         self.take(seconds)
         if self._warm is not None:
             wait([self._warm], None if seconds == _FOREVER else seconds)

@@ -119,7 +119,12 @@ class SearchRun:
         if not existing:
             self._loop = self._make_loop()
             self._loop.start()
-        self._opening.start(partial(self._open_run, existing), self._take_run, warms=self.spec.refit)
+        self._opening.start(
+            partial(self._open_run, existing),
+            self._take_run,
+            after=lambda: bool(self.records),
+            warms=self.spec.refit,
+        )
         if existing:
             self._opening.take(_FOREVER)
 

@@ -17,7 +17,7 @@ def test_opening_holds_nothing_up():
 
     opening = Opening()
     opening.take()
-    opening.start(open_run, taken.append, warms=False)
+    opening.start(open_run, taken.append, after=lambda: True, warms=False)
     opening.take()
     assert taken == []
     with pytest.raises(TimeoutError):
@@ -33,7 +33,32 @@ def test_opening_raises_where_it_is_taken():
         raise StoreError("tracking_uri: broken")
 
     opening, taken = Opening(), []
-    opening.start(fail, taken.append, warms=False)
+    opening.start(fail, taken.append, after=lambda: True, warms=False)
     with pytest.raises(StoreError, match="broken"):
         opening.settle()
     assert taken == []
+
+
+def test_opening_waits_for_the_first_trial():
+    ended, begun = [], threading.Event()
+
+    def open_run():
+        begun.set()
+        return "run"
+
+    opening, taken = Opening(), []
+    opening.start(open_run, taken.append, after=lambda: bool(ended), warms=False)
+    opening.take()
+    assert not begun.is_set()
+    ended.append(0)
+    opening.take()
+    assert begun.wait(30)
+    opening.settle()
+    assert taken == ["run"]
+
+
+def test_opening_starts_where_a_search_ends_without_a_trial():
+    opening, taken = Opening(), []
+    opening.start(lambda: "run", taken.append, after=lambda: False, warms=True)
+    opening.settle()
+    assert taken == ["run"]
