@@ -18,16 +18,10 @@ _PATIENCE = 2.0  # seconds for the first trial, before MLflow opens beside it
 
 
 class Opening:
-    """Open MLflow on a thread: its import and a new database take 3 seconds on an idle machine, 16 on a busy one.
-
-    Attributes
-    ----------
-    seconds : float
-        Seconds that opening took; 0 before `take` has taken the run.
-    """
+    """Open MLflow on a thread: its import and a new database take 3 seconds on an idle machine, 16 on a busy one."""
 
     def __init__(self) -> None:
-        self.seconds = self._began = 0.0
+        self._began = self._seconds = 0.0
         self._open: Callable[[], str] | None = None
         self._run: Future[str] | None = None
         self._warm: Future[None] | None = None
@@ -57,6 +51,11 @@ class Opening:
         self._began, self._open = time.monotonic(), open_run
         self._opened, self._after, self._warms = opened, after, warms
 
+    @property
+    def seconds(self) -> float:
+        """Seconds that opening took, or has taken so far."""
+        return self._seconds if self._run is None else time.monotonic() - self._began
+
     def take(self, seconds: float = 0.0) -> None:
         """Take the run once it is open; raise StoreError if it cannot be opened.
 
@@ -72,7 +71,7 @@ class Opening:
         if self._run is None or not (seconds or self._run.done()):
             return
         run_id, self._run = self._run.result(None if seconds == _FOREVER else seconds), None
-        self.seconds = time.monotonic() - self._began
+        self._seconds = time.monotonic() - self._began
         self._opened(run_id)
         if self._warms:
             self._warm = in_background(warm_up)

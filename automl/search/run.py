@@ -129,10 +129,9 @@ class SearchRun:
             self._opening.take(_FOREVER)
 
     def _make_loop(self) -> Loop:
-        slowness = max(1.0, self._opening.seconds / _OPENING)
-        self._admission = Admission(self.spec, self.budget, self.workers, self.tracker, slowness)
+        self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
         observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
-        return Loop(self.spec, self.session, self.workers, self._admission, observers, self._opening.take)
+        return Loop(self.spec, self.session, self.workers, self._admission, observers, self._watch)
 
     def when_open(self, call: Callable[[str], None]) -> None:
         """Call with the id of the search's run once it is known, at once if it is."""
@@ -159,8 +158,10 @@ class SearchRun:
         self.run_id = run_id
         save_run(self.study, run_id)
         self._when_open(run_id)
-        if self._loop is not None:
-            self._admission.slowness = max(1.0, self._opening.seconds / _OPENING)
+
+    def _watch(self) -> None:
+        self._opening.take()
+        self._admission.slowness = max(1.0, self._opening.seconds / _OPENING)
 
     def end(self, state: Literal["finished", "killed", "failed"], seconds: float) -> None:
         """End the run of the search; ``seconds`` is the time that the store has."""
