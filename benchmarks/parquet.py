@@ -5,9 +5,10 @@ end), trains a cohort from it in a separate process, and prints the peak of resi
 and the seconds of an epoch beside those of reading the file once. ``--rows`` takes fewer rows, ``--json`` prints one
 object a line.
 
-``--search`` searches the file within ``--memory-limit`` (2 GB) and ``--timeout`` (230 s), and a sample of 200,000 of
-its rows alone in the same time; then it predicts the file. It prints the peak of resident memory of all processes,
-the seconds of each step, and the score on 200,000 other rows. ``--folder`` keeps the file for the next call.
+``--search`` searches the file within ``--memory-limit`` (2 GB), four trials of small networks and trees, and then a
+sample of 200,000 of its rows alone in the same way; then it predicts the file. It prints the peak of resident memory
+of all processes, the seconds of each step, and the score on 200,000 other rows. ``--folder`` keeps the file for the
+next call.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ import pandas as pd
 import automl
 from automl.tracking import Progress
 
-file, held_out, sample, timeout, memory_limit = json.loads(sys.argv[1])
+file, held_out, sample, n_trials, timeout, memory_limit, space = json.loads(sys.argv[1])
 begun, stages = time.perf_counter(), []
 note = Progress.stage
 
@@ -131,7 +132,7 @@ def stage(self, text):
 Progress.stage = stage
 
 def main():
-    settings = {"timeout": timeout, "memory_limit": memory_limit}
+    settings = {"space": space, "n_trials": n_trials, "timeout": timeout, "memory_limit": memory_limit}
     if sample:
         from automl.table import ParquetTable, draw_rows
         search = automl.Search(**settings, ensemble=False).fit(draw_rows(ParquetTable(file), "y", sample, 0), "y")
@@ -152,6 +153,27 @@ def main():
 if __name__ == "__main__":
     main()
 """
+SPACE = {
+    "space": {
+        "model": {
+            "choice": {
+                "mlp": {
+                    "hidden_layer_sizes": [[64, 64]],
+                    "optimizer": ["adam"],
+                    "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+                    "max_epochs": 4,
+                    "batch_size": [512],
+                },
+                "lightgbm": {
+                    "n_estimators": 60,
+                    "num_leaves": [31, 127],
+                    "learning_rate": {"low": 0.1, "high": 0.4, "log": True},
+                    "early_stopping": False,
+                },
+            }
+        }
+    }
+}
 PREDICT = "import sys; from automl.cli import main; sys.argv[0] = 'automl'; main()"
 
 
@@ -199,7 +221,7 @@ def resident(pid: int) -> int:
 
 
 def measure_search(
-    rows: int, memory_limit: str, timeout: float, folder: Path, parts: list[str]
+    rows: int, settings: list[Any], folder: Path, parts: list[str]
 ) -> Iterator[dict[str, Any]]:
     """Write the file unless it is there, and search, search a sample, or predict; yield the results."""
     file, held_out = folder / "large.parquet", folder / "held-out.parquet"
@@ -215,19 +237,19 @@ def measure_search(
             )
             yield {"case": part, "rows": rows, "peak_gb": peak, "seconds": seconds}
             continue
-        given = json.dumps(
-            [str(file), str(held_out), SAMPLE if part == "sample" else 0, timeout, memory_limit]
-        )
+        n_sample = SAMPLE if part == "sample" else 0
+        given = json.dumps([str(file), str(held_out), n_sample, *settings, SPACE])
         (folder / "search.py").write_text(SEARCH)
         said, peak, _ = watched([sys.executable, "search.py", given], folder)
-        yield {"case": part, "rows": rows, "peak_gb": peak, "limit": memory_limit, **json.loads(said)}
+        yield {"case": part, "rows": rows, "peak_gb": peak, "limit": settings[-1], **json.loads(said)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--search", action="store_true", help="search the file")
     parser.add_argument("--memory-limit", default="2GB", help="of the search")
-    parser.add_argument("--timeout", type=float, default=230, help="seconds of the search")
+    parser.add_argument("--trials", type=int, default=4, help="of the search")
+    parser.add_argument("--timeout", type=float, help="seconds of the search")
     parser.add_argument("--parts", nargs="*", default=["large", "sample", "predict"], help="of --search")
     parser.add_argument("--folder", type=Path, help="where the file is kept; a temporary folder by default")
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the file")
@@ -238,7 +260,7 @@ def main() -> None:
             folder = (options.folder or Path(scratch)).absolute()
             folder.mkdir(exist_ok=True)
             for row in measure_search(
-                options.rows, options.memory_limit, options.timeout, folder, options.parts
+                options.rows, [options.trials, options.timeout, options.memory_limit], folder, options.parts
             ):
                 print(json.dumps(row), flush=True)
         return
