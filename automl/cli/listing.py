@@ -13,10 +13,13 @@ from rich.text import Text
 
 from automl.cli.completion import complete_study
 from automl.cli.options import Storage, TrackingUri
-from automl.cli.output import print_rows, say
+from automl.cli.output import console, print_rows, say
 from automl.errors import AutomlError, without_passwords
 
 __all__ = ["runs", "studies"]
+
+_WORD = 8  # letters that a folded column keeps
+_NUMBERS = ("trials", "unfinished", "score")
 
 
 def studies(storage: Storage = None) -> None:
@@ -33,8 +36,9 @@ def studies(storage: Storage = None) -> None:
     if not rows:
         say("There are no studies yet. Start one: automl search FILE --target COLUMN")
     else:
-        columns = ("study", "target", "scoring", "trials", "running", "score", "family")
-        print_rows(_table(columns, rows), rows, "study")
+        columns = ("study", "target", "scoring", "trials", "unfinished", "score", "family")
+        spare = ("unfinished", "scoring", "family", "target", "trials", "score")
+        print_rows(_table(columns, rows, spare), rows, "study")
 
 
 def runs(
@@ -65,7 +69,8 @@ def runs(
         say("There are no runs yet. Start a search: automl search FILE --target COLUMN")
     else:
         shown = [{**row, "age": _age(time.time() - row["started"])} for row in rows]
-        print_rows(_table(("run_id", "name", "state", "score", "age"), shown), rows, "run_id")
+        columns = ("run_id", "name", "state", "score", "age")
+        print_rows(_table(columns, shown, ("age", "state", "name", "score")), rows, "run_id")
 
 
 def _study(name: str, storage: str | None) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def _study(name: str, storage: str | None) -> dict[str, Any]:
     from automl.select import best_record
     from automl.study import load_study, read_records, read_run, read_search
 
-    row: dict[str, Any] = {"study": name, "target": None, "scoring": None, "trials": 0, "running": 0}
+    row: dict[str, Any] = {"study": name, "target": None, "scoring": None, "trials": 0, "unfinished": 0}
     row |= {"score": None, "family": None, "run_id": None, "fault": None}
     try:
         study = load_study(name, storage)
@@ -90,20 +95,30 @@ def _study(name: str, storage: str | None) -> dict[str, Any]:
         "trials": len(records),
         "run_id": read_run(study),
     }
-    row |= {"running": states.count("RUNNING")}
+    row |= {"unfinished": states.count("RUNNING")}
     return row if best is None else {**row, "score": best.score, "family": best.family}
 
 
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> Table:
-    """Return rows as a table; the first column is never cut, because it is copied."""
+def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]], spare: Sequence[str]) -> Table:
+    """Return rows as a table; columns that a narrow terminal has no room for are left out, ``spare`` ones first."""
+    longest = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) for name in columns}
+    whole = {"run_id", "study", *_NUMBERS}  # copied, or wrong if cut
+    needed = {name: width if name in whole else min(width, _WORD) for name, width in longest.items()}
+    kept = list(columns)
+    for name in spare:
+        if sum(needed[one] + 2 for one in kept) + 2 > console.width:
+            kept.remove(name)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in columns:
-        number = name in ("trials", "running", "score", "seconds")
+    for name in kept:
         table.add_column(
-            name.replace("run_id", "run"), justify="right" if number else "left", overflow="fold"
+            name.replace("run_id", "run"),
+            justify="right" if name in _NUMBERS else "left",
+            overflow="fold",
+            no_wrap=name in whole,
+            min_width=needed[name],
         )
     for row in rows:
-        table.add_row(*(Text(_cell(row[name])) for name in columns))
+        table.add_row(*(Text(_cell(row[name])) for name in kept))
     return table
 
 

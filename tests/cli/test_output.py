@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,8 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from automl.cli import main
+from automl.cli.listing import runs, studies
+from automl.cli.output import output
+from automl.tracking import RunRow
 
 SEARCH = ("search", "penguins.csv.gz", "--target", "species", "--space", "tree.yaml", "--n-jobs", 1)
 OWN = "def right(estimator, X, y):\n    return float((estimator.predict(X) == y).mean())\n"
@@ -79,6 +84,34 @@ def test_search_ends_with_the_best_result_and_the_next_commands(table, streams):
     assert " model-2\n" in out.split("automl export ")[1]
     assert "automl resume 'two birds' --n-trials 4 --storage s.journal\n" in out
     assert re.search(r"automl ui \w{32}  \(http://127.0.0.1:5000/#/experiments/", out)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_lists_cut_no_name_and_no_number(monkeypatch, width):
+    monkeypatch.setattr(output, "form", "text")
+    monkeypatch.setattr("automl.cli.listing.console", Console(width=width))
+    monkeypatch.setattr(
+        "automl.cli.output.console", printed := Console(width=width, record=True, file=io.StringIO())
+    )
+    study = "churn-20261128-233721-957231"
+    rows = [RunRow("a" * 32, study, "finished", 0.852091, 0.0, 1.0)]
+    monkeypatch.setattr("automl.tracking.list_runs", lambda *_: rows)
+    runs()
+    record = {
+        "study": study,
+        "target": "churn",
+        "scoring": "neg_log_loss",
+        "family": "hist_gradient_boosting",
+    }
+    monkeypatch.setattr("automl.study.known_studies", lambda *_: [study])
+    row = {**record, "trials": 1200, "unfinished": 0, "score": 0.852091, "run_id": None, "fault": None}
+    monkeypatch.setattr("automl.cli.listing._study", lambda *_: row)
+    studies()
+    text = printed.export_text()
+    assert "a" * 32 in text
+    assert study in text
+    assert set(re.findall(r"\d\.\d+", text)) <= {"0.85209"}
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_faults_of_options_file_and_settings_are_reported_at_once(table, streams):
