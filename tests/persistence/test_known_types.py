@@ -20,6 +20,12 @@ def test_known_types_cover_all_families_and_preprocessing(tmp_path: Path) -> Non
         np.testing.assert_array_equal(load_skops(file).predict(X), pipeline.predict(X))
 
 
+def test_known_types_cover_sparse_tables(tmp_path: Path) -> None:
+    file = tmp_path / "model.skops"
+    skops.io.dump(known_types.sparse_pipeline(), file)
+    assert set(needed_types(file)) <= KNOWN_TYPES
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_known_types_load_every_sklearn_model_of_a_space(tmp_path: Path) -> None:

@@ -110,16 +110,19 @@ def pipelines() -> Iterator[tuple[str, Any]]:
             steps = [("columns", TypedColumns(text=True)), ("prepare", prepare), ("model", model)]
             yield f"{task} {name}", Pipeline(steps).fit(X, y)
         steps = [("prepare", preprocessor({}, columns.column_types_, task=task)), ("model", models["linear"])]
-        scaled = [("columns", SparseColumns()), ("prepare", preprocessor({}, {"x0": "sparse"}, task=task))]
-        yield (
-            f"{task} sparse",
-            Pipeline([*scaled, ("model", models["linear"])]).fit(csr_matrix(np.eye(ROWS)), y),
-        )
         make = EnsembleRegressor if n_classes is None else EnsembleClassifier
         if n_classes is not None:
             whole = Pipeline([("columns", TypedColumns(text=True)), *steps])
             yield f"{task} calibrated", CalibratedClassifier(whole).fit(X, y)
         yield f"{task} ensemble", make(TypedColumns(text=True), [Pipeline(steps)], [1]).fit(X, y)
+
+
+def sparse_pipeline() -> Pipeline:
+    """Return a pipeline fitted to a sparse table."""
+    scaler = preprocessor({}, {"x0": "sparse"}, task="binary")
+    model = FAMILIES["linear"].estimator({"max_epochs": 1}, 0, Problem("binary", 2))
+    steps = [("columns", SparseColumns()), ("prepare", scaler), ("model", model)]
+    return Pipeline(steps).fit(csr_matrix(np.eye(ROWS)), target("binary"))
 
 
 def _suitable(configuration: dict[str, Any]) -> Any:
@@ -198,7 +201,7 @@ def collect() -> list[str]:
     found = {f"{one.__module__}.{one.__name__}" for one in _siblings()} | CONTAINERS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _, model in (*pipelines(), *sklearn_models()):
+        for _, model in (*pipelines(), ("sparse", sparse_pipeline()), *sklearn_models()):
             found |= {name for name in types_in(model) if is_type(name)}
     return sorted(found - NOT_TRUSTED)
 
