@@ -6,6 +6,8 @@ import queue
 import threading
 import time
 import traceback
+from contextlib import suppress
+from importlib import import_module
 
 from typing_extensions import override
 
@@ -39,6 +41,7 @@ class ThreadWorkers(Workers):
         self, context: WorkerContext, prepared: PreparedFolds | None = None, threads: int | None = None
     ) -> None:
         super().__init__(slots=1)
+        _import_polars()
         self._context, self._threads = context, threads
         self._prepared, self._costs = prepared or PreparedFolds(context), CostMeter(context)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -95,3 +98,13 @@ class ThreadWorkers(Workers):
             return self._replies.get()
 
         return report
+
+
+def _import_polars() -> None:
+    """Import polars, if it is installed, before the thread starts.
+
+    `import mlflow` imports it too, in the search's thread. Meanwhile `sys.modules` has a half of it, which
+    scikit-learn would take for the whole in the fits of this worker.
+    """
+    with suppress(ImportError):
+        import_module("polars")
