@@ -5,13 +5,16 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from automl.errors import NoModelError, SettingError, StoreError
+from automl.metrics import Predictions, Truth, final_metrics
 from automl.records import Curve, SearchRecord, State, TrialRecord
 from automl.tracking import Tracker, find_model
+from automl.tracking.runs import trial_run
 
 STARTED = 1_700_000_000.0
 STATES: tuple[State, ...] = ("complete", "pruned", "failed")
@@ -240,3 +243,15 @@ def test_backlog_estimates_the_queue(tracker: Tracker, monkeypatch: pytest.Monke
     assert tracker.flush()
     assert tracker.backlog() == 0
     assert tracker.backlog(more=10) >= 0.5
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_trials_have_at_most_15_metric_names(task: str) -> None:
+    n_classes = {"binary": 2, "multiclass": 3, "regression": 0}[task]
+    y = np.arange(30) % n_classes if n_classes else np.linspace(0, 1, 30)
+    probabilities = np.full((30, n_classes), 1 / n_classes) if n_classes else None
+    (metrics,) = final_metrics(task, Truth(y, n_classes), [Predictions(y, probabilities=probabilities)])
+    content = trial_run(trial(0, metrics=metrics, fold_scores=(0.1, 0.2)), "parent")
+    names = {point.key for point in content.points}
+    assert {"score", "score_std", "train_loss", "learning_rate", "seconds"} < names
+    assert len(names) <= 15
