@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from automl.errors import without_passwords
 from automl.records import TrialRecord
 from automl.search.analysis import study_results, winner_predictions
 from automl.search.budget import Budget
@@ -75,6 +76,7 @@ class ResultsPage:
             Predictions for the figures.
         """
         facts, options = winner.facts, shell_options(self.stores)
+        options = None if options is None else without_passwords(options)
         note = report_note(facts, self.budget, self.slowness, options)
         found = Description(
             facts,

@@ -207,6 +207,9 @@ class NullProgress:
     def trial(self, record: TrialRecord) -> None:
         """Do nothing."""
 
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
     def stage(self, text: str) -> None:
         """Do nothing."""
 
