@@ -64,11 +64,12 @@ class _QuickLinear(BaseEstimator):
             sample = sample[:, self.columns_]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            pipeline = make_pipeline(StandardScaler(), model)
-            weights = {}
-            if sample_weight is not None:
-                weights[f"{pipeline.steps[-1][0]}__sample_weight"] = np.asarray(sample_weight)[rows]
-            self.model_: Pipeline = pipeline.fit(sample, target, **weights)
+            scaler = StandardScaler().fit(sample)
+            # Categories as 0 and 1 keep their scale: a rare one would be penalised less than a frequent one.
+            scaler.scale_ = np.where(_binary(sample), 1.0, scaler.scale_)
+            weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+            model.fit(scaler.transform(sample), target, sample_weight=weight)
+            self.model_: Pipeline = make_pipeline(scaler, model)
         self.n_features_in_ = X.shape[1]
 
     def _selected(self, X: Any) -> Array:
@@ -127,6 +128,12 @@ class QuickLinearRegressor(RegressorMixin, _QuickLinear):
         """Return numbers, shape (n,)."""
         numbers: Array = self.model_.predict(self._selected(X))
         return numbers
+
+
+def _binary(X: Array) -> Array:
+    """Return which columns hold 0 and 1 only, shape (d,)."""
+    binary: Array = ((X == 0) | (X == 1)).all(axis=0)
+    return binary
 
 
 def _correlations(X: Array, y: Array, n_outputs: int) -> Array:

@@ -4,6 +4,10 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from automl.families.quick_linear import QuickLinearClassifier, QuickLinearRegressor
 
@@ -36,3 +40,18 @@ def test_quick_linear_handles_constant_and_huge_columns():
     X[:, 7], X[:, 9] = np.arange(50), 3e38
     regressor = QuickLinearRegressor().fit(X, np.arange(50.0))
     assert regressor.score(X, np.arange(50.0)) > 0.9
+
+
+def test_quick_linear_keeps_the_scale_of_categories():
+    rng = np.random.default_rng(0)
+    numbers, kinds = rng.normal(size=(2, 400, 30))
+    rare = (rng.random((400, 60)) < 0.03).astype(float)
+    y = (numbers[:, 0] + 0.5 * kinds[:, 0] > 0).astype(int)
+    X = np.hstack([numbers, kinds, rare])
+    model = QuickLinearClassifier().fit(X[:200], y[:200])
+    plain = LogisticRegression(max_iter=200).fit(X[:200], y[:200])
+    assert model.score(X[200:], y[200:]) >= plain.score(X[200:], y[200:]) - 0.02
+    scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[:200], y[:200])
+    assert roc_auc_score(y[200:], model.predict_proba(X[200:])[:, 1]) > roc_auc_score(
+        y[200:], scaled.predict_proba(X[200:])[:, 1]
+    )
