@@ -44,6 +44,11 @@ class SparseTable:
         return self.shape[0]
 
     @property
+    def dtypes(self) -> list[Any]:
+        """The type of the numbers."""
+        return [self.matrix.dtype]
+
+    @property
     def iloc(self) -> _Rows:
         """Rows by position: ``table.iloc[rows]``."""
         return _Rows(self)

@@ -83,3 +83,16 @@ def test_search_never_holds_a_large_sparse_table_as_dense_numbers(words, tmp_pat
     finally:
         tracemalloc.stop()
     assert search.score(X, y) > 0.9
+
+
+@pytest.mark.slow
+def test_worker_processes_take_sparse_tables(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("automl.table.sparse.DENSE_BYTES", 0)
+    scores = [
+        make(["linear", "svm"], sampler="grid", n_trials=2, n_jobs=n_jobs, refit=False)
+        .fit(*words)
+        .leaderboard_
+        for n_jobs in (1, 2)
+    ]
+    assert scores[0].score.tolist() == scores[1].score.tolist()
