@@ -160,7 +160,7 @@ def _browse(search: Search, store: str) -> str:
     uri = search.tracking_uri or default_tracking_uri()
     try:
         if uri.startswith("http"):
-            return without_passwords(ui_url(uri, run_id=search.run_id_, address=uri))
+            return ui_url(uri, run_id=search.run_id_, address=without_passwords(uri))
         return f"automl ui {search.run_id_}{store}  ({ui_url(uri, run_id=search.run_id_)})"
     except AutomlError:  # the store does not answer
         return f"automl ui {search.run_id_}{store}"
