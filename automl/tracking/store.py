@@ -130,6 +130,13 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+def _forget_places() -> None:
+    """Empty MLflow's cache of the folders of runs: they have moved while this process runs."""
+    from mlflow.tracking._tracking_service import utils
+
+    getattr(utils, "_artifact_repos_cache", {}).clear()
+
+
 def open_store(
     uri: str, create: bool = True, remaining: Callable[[], float] = lambda: float("inf")
 ) -> MlflowClient:
@@ -164,7 +171,8 @@ def open_store(
                 _make(Path(uri.removeprefix(_SQLITE)))
             if (folder := artifact_folder(uri)) is not None and folder.is_dir():
                 with suppress(sqlite3.Error):  # MLflow reports a broken or a foreign database better
-                    relocate(Path(uri.removeprefix(_SQLITE)), folder)
+                    if relocate(Path(uri.removeprefix(_SQLITE)), folder):
+                        _forget_places()
             if uri.startswith(_SQLITE):
                 client = MlflowClient(uri, registry_uri=uri)
             else:
