@@ -122,7 +122,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     data = None if asked.data is None else asked.data.resolve()
     found: list[dict[str, Any]] = []
-    print(f"{'table':22}{'seed':>5}{'error':>12}", *(f"{part:>10}" for part in list(PARTS)[1:]))
+    print(f"{'table':22}{'seed':>5}{'error':>12}", *(f"{part:>10}" for part in list(PARTS)[1:]), flush=True)
     for name in asked.only or names(data):
         X, y, task = read(data, name)
         if len(X) > asked.rows:

@@ -29,7 +29,7 @@ from quality import names, read
 
 from automl.records import TrialRecord
 from automl.search import Search
-from automl.study import load_study, read_records
+from automl.study import read_records
 
 
 def folds_until_stopped(record: TrialRecord, best: TrialRecord | None) -> int:
@@ -88,7 +88,7 @@ def main() -> None:
                 os.chdir(folder)
                 search = Search(timeout=asked.timeout, random_state=seed, progress=False, ensemble=False)
                 search.fit(X, y)
-                records = read_records(load_study(search.study_name_))
+                records = read_records(search.study_)
                 os.chdir("/")
             found.append(savings(records))
             rungs, besides, alone, stopped, wrong = found[-1]
