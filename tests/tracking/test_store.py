@@ -126,7 +126,7 @@ def test_ui_command_names_no_password() -> None:
 @pytest.mark.slow
 def test_open_store_is_silent_and_imports_late(tmp_path: Path) -> None:
     script = (
-        "import sys, automl.tracking, automl.export\n"
+        "import sys, automl.tracking\n"
         "assert not {'mlflow', 'sklearn', 'pandas'} & set(sys.modules), 'loaded early'\n"
         "automl.tracking.Tracker().close('finished')\n"
     )
