@@ -39,9 +39,8 @@ def test_workers_share_the_memory_of_the_libraries(workers, cohort, drive):
     assert isinstance(drive(workers, 1, timeout=120)[-1], Finished)
     first, second = (psutil.Process(worker.pid) for worker in workers._idle)
     assert first.parent() == second.parent() == psutil.Process(workers._server._process.pid)
-    for one in (first, second):
-        memory = one.memory_full_info()
-        assert memory.uss < 0.5 * memory.rss
+    own = sorted(one.memory_full_info().uss for one in (first, second))
+    assert own[0] < 20 << 20  # the one that has not trained; the libraries take over 100 MB
 
 
 @pytest.mark.slow
