@@ -12,12 +12,14 @@ from filelock import FileLock
 from automl.tracking import Tracker
 from tests.support import ROOT
 from tests.support.postgres import postgres
-from tests.support.ray_cluster import ray_cluster
+from tests.support.ray_cluster import TOKEN, ray_cluster
 
 __all__ = ["postgres", "ray_cluster"]
 
 # Subprocesses import this checkout, whatever is installed.
 os.environ["PYTHONPATH"] = str(ROOT)
+# Ray reads its token once in a process.
+os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
 # pytest-xdist sets the width of a terminal; a console made at import would keep it.
 os.environ.pop("COLUMNS", None)
 

@@ -13,7 +13,7 @@ PUBLIC = {
     "automl": [
         "AutomlError", "Branch", "Choice", "Float", "InputError", "Int", "NoModelError", "Search",
         "SettingError", "Space", "SpaceError", "StoreError", "TableError", "__version__", "load_model", "load_space",
-        "read_table", "trusted_types",
+        "predict_file", "read_table", "trusted_types",
     ],
     "automl.descent": [
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "INPUT_LAYERS", "LOSSES", "NORMALIZATIONS",

@@ -45,6 +45,8 @@ def _check(
     left: np.ndarray, right: np.ndarray, feature: np.ndarray, inner: np.ndarray, n_features: float
 ) -> None:
     n = len(left)
+    if not n:
+        raise ValueError("a tree has no node")
     own = np.flatnonzero(inner)
     for child in (left[inner].astype(np.int64), right[inner].astype(np.int64)):
         if (child <= own).any() or (child >= n).any():

@@ -12,6 +12,7 @@ from automl.select import (
     baseline_predictions,
     corrected_score,
 )
+from automl.workers import limit_threads
 
 __all__ = ["corrected_winner", "plan_baseline"]
 
@@ -52,15 +53,19 @@ def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
     )
 
 
-def plan_baseline(plan: Plan) -> Baseline | None:
-    """Return the scores of a model that ignores all columns; None if the first objective is not defined for it."""
-    return baseline_of(
-        plan.target.task,
-        plan.objectives.metric,
-        plan.target.values,
-        plan.folds,
-        n_classes=plan.problem.n_classes,
-        positive=plan.target.positive,
-        fit_weight=plan.weights.fit,
-        score_weight=plan.weights.score,
-    )
+def plan_baseline(plan: Plan, n_jobs: int, blas_threads: int) -> Baseline | None:
+    """Return the scores of a model that ignores all columns; None if the first objective is not defined for it.
+
+    Scorers have as many threads as in each of ``n_jobs`` workers.
+    """
+    with limit_threads(plan.frame.size, n_jobs, blas_threads):
+        return baseline_of(
+            plan.target.task,
+            plan.objectives.metric,
+            plan.target.values,
+            plan.folds,
+            n_classes=plan.problem.n_classes,
+            positive=plan.target.positive,
+            fit_weight=plan.weights.fit,
+            score_weight=plan.weights.score,
+        )

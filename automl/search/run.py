@@ -366,7 +366,7 @@ def open_search(
         existing = check_same(study, facts, plan.space)
         save_settings(study, spec.study_settings)
         lease.register(study)
-        if (baseline := plan_baseline(plan)) is not None:
+        if (baseline := plan_baseline(plan, workers.slots, facts.blas_threads)) is not None:
             save_baseline(study, asdict(baseline))
         session = Session(study, plan.space, facts, lease, spec.n_trials)
         run = SearchRun(

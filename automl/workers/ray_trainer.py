@@ -106,6 +106,11 @@ class RayTrainer:
         self._asked: RungReached | None = None
         self._measured = time.monotonic()
 
+    def close(self) -> None:
+        """End the thread and remove the folder; for tests, an actor ends with its process."""
+        self._workers.close()
+        self._folder.cleanup()
+
     def version(self) -> str:
         """Return the version of the package on this node."""
         return __version__

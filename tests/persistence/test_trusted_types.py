@@ -36,7 +36,7 @@ def test_user_logs_and_loads_the_best_estimator(winner, tmp_path):
 
     search, X = winner
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mine.db")
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id="0"):  # not of a search in this process
         info = mlflow.sklearn.log_model(
             search.best_estimator_,
             name="mine",

@@ -110,7 +110,7 @@ def test_predict_takes_no_rows(found, table):
             "a table without names must have the 8 columns.*got 3 columns",
         ),
         (lambda X: X["age"], "rows and columns"),
-        (lambda X: "rows.csv", "rows and columns"),
+        (lambda X: "rows.csv", "rows.csv: must be a file; got no such file"),
     ],
 )
 def test_predict_refuses(change, says, found, table):

@@ -19,7 +19,6 @@ _ATTEMPTS = 3  # Ray gives a node 30 s to start, which a busy machine may exceed
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:
     """Start two nodes of one core each, and connect this process. A test that removes a node adds another."""
-    os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, IMPORTABLE)))
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     from ray.cluster_utils import Cluster

@@ -80,7 +80,7 @@ DTYPES = {
     "arrow timestamp": (pd.array(DAYS, "timestamp[us][pyarrow]"), "datetime", list(DAYS)),
     "arrow date": (pd.array([day.date() for day in DAYS], "date32[pyarrow]"), "datetime", list(DAYS)),
     "numpy text": (np.array(["x", "y"] * 12), "categorical", ["x", "y"] * 12),
-    "time of day": ([dt.time(8, 30), dt.time(9)] * 12, "categorical", ["08:30:00", "09:00:00"] * 12),
+    "time of day": ([dt.time(8, 30), dt.time(9)] * 12, "numeric", [30_600.0, 32_400.0] * 12),
     "bytes": ([b"x", b"y"] * 12, "categorical", None),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The program of a Ray actor, called directly: it needs no Ray."""
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,22 @@ from automl.workers.ray_trainer import AtRung, Ended, Failed, RayTrainer, TooLar
 
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
 NO_LIMIT = float("inf")
+
+
+@pytest.fixture(autouse=True)
+def closed(monkeypatch):
+    """Close the trainers of a test, and restore the filters of warnings."""
+    made, init = [], RayTrainer.__init__
+
+    def keep(trainer, *args):
+        init(trainer, *args)
+        made.append(trainer)
+
+    monkeypatch.setattr(RayTrainer, "__init__", keep)
+    with warnings.catch_warnings():
+        yield
+    for trainer in made:
+        trainer.close()
 
 
 def started(context, cohort, *, draining=False, memory=NO_LIMIT):
