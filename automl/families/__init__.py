@@ -1,6 +1,6 @@
 """Model families: from a configuration to a model in training, and to an estimator."""
 
-from automl.families.base import Array, Family, Fold, Problem, Trainer
+from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer
 from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
 from automl.families.inputs import forbid_unsuitable_inputs, prepared_problem
 from automl.families.reference import reference
@@ -14,6 +14,7 @@ __all__ = [
     "Family",
     "Fold",
     "Problem",
+    "StreamedFit",
     "TargetScale",
     "Trainer",
     "epoch_steps",

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 
 from automl.constraints import Section
 from automl.families.rungs import rung_levels
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "Trainer", "fit_weighted", "predictions_from"]
+__all__ = ["Array", "Family", "Fold", "Problem", "StreamedFit", "Trainer", "fit_weighted", "predictions_from"]
 
 Array = npt.NDArray[Any]
 
@@ -94,6 +95,34 @@ class Fold:
     y_valid: Array = field(default_factory=lambda: np.empty(0))
     weight: Array | None = None
     weight_valid: Array | None = None
+
+
+@dataclass(frozen=True)
+class StreamedFit:
+    """The model, parameters and rows of a fit to more rows than its trial had.
+
+    Parameters
+    ----------
+    model : estimator
+        The estimator of the same trial, fitted to a sample of the rows.
+    params : dict
+        The parameters, as `Family.streamed_params` returns them.
+    seed : int
+        The seed of the trial.
+    problem : Problem
+        The problem.
+    fold : Fold
+        All rows. ``X`` has ``shape`` and ``blocks``, a list of ``(start, stop)``, and returns slices of rows.
+    stop : callable
+        Called from time to time; the fit ends as soon as it returns True.
+    """
+
+    model: Any
+    params: dict[str, Any]
+    seed: int
+    problem: Problem
+    fold: Fold
+    stop: Callable[[], bool]
 
 
 class Trainer(ABC):
@@ -274,31 +303,13 @@ class Family(ABC):
         """Estimate the bytes of `fit_streamed`; by default of a fit with the matrix in memory."""
         return 4.0 * n_rows * n_columns + self.memory(params, n_rows, n_columns)
 
-    def fit_streamed(
-        self,
-        model: Any,
-        params: dict[str, Any],
-        seed: int,
-        problem: Problem,
-        fold: Fold,
-        stop: Callable[[], bool],
-    ) -> Any:
-        """Return an estimator fitted to rows that are read block by block; None if ``stop`` returned True.
+    def fit_streamed(self, fit: StreamedFit) -> Any:
+        """Return an estimator fitted to rows that are read block by block; None if ``fit.stop`` returned True.
 
-        Parameters
-        ----------
-        model : estimator
-            The estimator of the same trial, fitted to a sample of the rows.
-        params : dict
-            The result of `streamed_params`.
-        seed, problem
-            As in `trainer`.
-        fold : Fold
-            All rows. ``X`` has ``shape`` and ``blocks``, a list of ``(start, stop)``, and returns slices of rows.
-        stop : callable
-            Called from time to time; the fit ends as soon as it returns True.
+        By default the rows are read into memory.
         """
-        raise NotImplementedError(f"{self.name} needs all rows in memory")
+        y = fit.model.classes_[fit.fold.y] if fit.problem.n_classes else fit.fold.y
+        return fit_weighted(clone(fit.model), fit.fold.X[:], y, fit.fold.weight)
 
     # Training
 

@@ -21,7 +21,7 @@ from automl.descent import (
     from_configuration,
     parameters,
 )
-from automl.families.base import Array, Family, Fold, Problem, Trainer, predictions_from
+from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer, predictions_from
 from automl.metrics import Metric, Predictions
 
 __all__ = ["DescentFamily"]
@@ -197,21 +197,13 @@ class DescentFamily(Family):
         return _STREAMED_ROW * n_rows + _WINDOW_BYTES + self.memory(params, n_rows, n_columns)
 
     @override
-    def fit_streamed(
-        self,
-        model: Any,
-        params: dict[str, Any],
-        seed: int,
-        problem: Problem,
-        fold: Fold,
-        stop: Callable[[], bool],
-    ) -> Any:
-        trainer = self.trainer([params], [seed], problem, fold)
-        if not trainer.advance(self.epochs(params), stop) or trainer.failures:
+    def fit_streamed(self, fit: StreamedFit) -> Any:
+        trainer = self.trainer([fit.params], [fit.seed], fit.problem, fit.fold)
+        if not trainer.advance(self.epochs(fit.params), fit.stop) or trainer.failures:
             return None
         fitted = trainer.estimator(0)
-        if problem.n_classes:
-            fitted.classes_ = model.classes_
+        if fit.problem.n_classes:
+            fitted.classes_ = fit.model.classes_
         return fitted
 
     @override

@@ -8,7 +8,7 @@ A target of ordinary size is left alone, so that models keep their plain form.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import TransformedTargetRegressor
 
-from automl.families.base import Array, Family, Fold, Problem
+from automl.families.base import Array, Family, Problem, StreamedFit
 from automl.metrics import Predictions
 
 __all__ = ["TargetScale", "TargetScaler", "fit_streamed", "scale_of", "target_scale"]
@@ -56,23 +56,15 @@ class TargetScale(NamedTuple):
         return TransformedTargetRegressor(estimator, transformer=TargetScaler())
 
 
-def fit_streamed(
-    family: Family,
-    model: Any,
-    params: dict[str, Any],
-    seed: int,
-    problem: Problem,
-    fold: Fold,
-    stop: Callable[[], bool],
-) -> Any:
+def fit_streamed(family: Family, fit: StreamedFit) -> Any:
     """Return an estimator fitted to streamed rows, as `Family.fit_streamed`; also one that `TargetScale` wrapped."""
-    if not isinstance(model, TransformedTargetRegressor):
-        return family.fit_streamed(model, params, seed, problem, fold, stop)
-    y = model.transformer_.transform(fold.y.reshape(-1, 1)).reshape(-1)
-    found = family.fit_streamed(model.regressor_, params, seed, problem, replace(fold, y=y), stop)
+    if not isinstance(fit.model, TransformedTargetRegressor):
+        return family.fit_streamed(fit)
+    y = fit.model.transformer_.transform(fit.fold.y.reshape(-1, 1)).reshape(-1)
+    found = family.fit_streamed(replace(fit, model=fit.model.regressor_, fold=replace(fit.fold, y=y)))
     if found is None:
         return None
-    fitted = copy(model)
+    fitted = copy(fit.model)
     fitted.regressor_ = found
     return fitted
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
-from automl.families.base import Array, Family, Fold, Problem, Trainer, fit_weighted
+from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer, fit_weighted
 from automl.metrics import Predictions
 from automl.table import TARGET_TRANSFORMS, TargetTransform
 
@@ -159,21 +159,13 @@ class _TransformedFamily:
         model = self._family.estimator(params, seed, _transformed_problem(problem))
         return TransformedRegressor(model, self._transform, seed) if problem.task == "regression" else model
 
-    def fit_streamed(
-        self,
-        model: Any,
-        params: dict[str, Any],
-        seed: int,
-        problem: Problem,
-        fold: Fold,
-        stop: Callable[[], bool],
-    ) -> Any:
+    def fit_streamed(self, fit: StreamedFit) -> Any:
         """Return an estimator fitted to streamed rows as `Family.fit_streamed` does."""
-        if problem.task != "regression":
-            return self._family.fit_streamed(model, params, seed, problem, fold, stop)
-        seen = replace(fold, y=model.transform_.transform(fold.y))
-        inside = _transformed_problem(problem)
-        found = self._family.fit_streamed(model.regressor_, params, seed, inside, seen, stop)
+        if fit.problem.task != "regression":
+            return self._family.fit_streamed(fit)
+        model, fold = fit.model, replace(fit.fold, y=fit.model.transform_.transform(fit.fold.y))
+        inside = replace(fit, model=model.regressor_, problem=_transformed_problem(fit.problem), fold=fold)
+        found = self._family.fit_streamed(inside)
         return None if found is None else copy(model).adopt(found, model.transform_)
 
     def incompatibility(self, params: dict[str, Any], problem: Problem, metric: Any = None) -> str:

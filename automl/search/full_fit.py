@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from automl.errors import TableError
@@ -21,6 +20,7 @@ from automl.families import (
     Family,
     Fold,
     Problem,
+    StreamedFit,
     fit_streamed,
     get_family,
     params_at_stop,
@@ -120,7 +120,7 @@ class _FullFit:
         return FullFit(Pipeline([*self.pipeline.steps[:-1], ("model", model)]), n_used, why)
 
     def affordable(self, sample_seconds: float, seconds: float) -> tuple[int, str]:
-        """Return how many rows can be fitted, and the reason if these are not all."""
+        """Return the number of rows that can be fitted, and the reason if it is not all."""
         limits = {"": self.n_all}
         trim_memory()
         free = self.table.limit - psutil.Process().memory_info().rss - _RESERVE
@@ -149,9 +149,11 @@ class _FullFit:
 
     def _cost(self, n_rows: int) -> float:
         """Return the cost of a fit as a multiple of that of the sample."""
-        params = self.family.streamed_params(self.params, self.n_sample, n_rows) or self.params
         one = self.family.cost(self.params, self.n_sample, self.width)
-        return self.family.cost(params, n_rows, self.width) / one
+        return self.family.cost(self._params_for(n_rows), n_rows, self.width) / one
+
+    def _params_for(self, n_rows: int) -> dict[str, Any]:
+        return self.family.streamed_params(self.params, self.n_sample, n_rows) or self.params
 
     def _prepare_seconds(self) -> float:
         """Return the seconds that a row takes to be read and prepared, measured on the first block."""
@@ -197,19 +199,10 @@ class _FullFit:
             values.clear()
             weights.clear()
             report(f"fitting the winner to {len(y):,} rows")
-            params = self.family.streamed_params(self.params, self.n_sample, len(y))
-            if params is None:
-                return self._fit_in_memory(rows[:], y, weight), len(y)
+            params = self._params_for(len(y))
             fold = Fold(rows, y, (self.facts.random_state, len(self.plan.folds)), weight=weight)  # type: ignore[arg-type]
-            model = fit_streamed(
-                self.family, self.pipeline["model"], params, self.record.seed, self.problem, fold, stop
-            )
-            return model, len(y)
-
-    def _fit_in_memory(self, X: Array, y: Array, weight: Array | None) -> Any:
-        labels = self.plan.target.decode(y)
-        weights = {} if weight is None else {"sample_weight": weight}
-        return clone(self.pipeline["model"]).fit(X, labels, **weights)
+            fit = StreamedFit(self.pipeline["model"], params, self.record.seed, self.problem, fold, stop)
+            return fit_streamed(self.family, fit), len(y)
 
     def _prepared(self, n_rows: int) -> Iterator[tuple[Array, Array, Array | None]]:
         """Yield prepared rows, their codes or numbers, and their weights.

@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from automl.constraints import Boolean, Number, Parameter
-from automl.families.base import Array, Fold, Problem
+from automl.families.base import Array, Fold, Problem, StreamedFit
 from automl.families.boosting.family import DEPTH, SHARE, WHOLE, BoostingFamily, common_parameters
 from automl.families.boosting.lightgbm_stream import fit_booster
 from automl.families.boosting.trainer import Booster
@@ -48,7 +48,7 @@ _OBJECTIVES = ("regression", "regression_l1", "huber", "poisson")
 _CLASSES = {"binary": "binary", "multiclass": "multiclass"}
 # LightGBM chooses its histogram algorithm by a clock otherwise, so two runs could differ.
 _REPEATABLE = {"verbose": -1, "deterministic": True, "force_row_wise": True}
-# Bins in columns only: in rows, too, they would take twice the memory.
+# Bins by column only: storing them by row as well would take twice the memory.
 _BY_COLUMN = {"force_row_wise": False, "force_col_wise": True, "num_threads": 0}
 _BYTE = 255  # bins of a column that fit into one byte
 _ROW_BYTES = 16  # of a row in training besides its bins: target, weight and its place in a leaf
@@ -115,20 +115,12 @@ class LightGBMFamily(BoostingFamily):
         return float(n_rows * (n_columns * (1 + wide) + _ROW_BYTES + _OUTPUT_BYTES * outputs) + _FIXED_BYTES)
 
     @override
-    def fit_streamed(
-        self,
-        model: Any,
-        params: dict[str, Any],
-        seed: int,
-        problem: Problem,
-        fold: Fold,
-        stop: Callable[[], bool],
-    ) -> Any:
-        every = {**self.defaults(problem.task), **params}
+    def fit_streamed(self, fit: StreamedFit) -> Any:
+        every = {**self.defaults(fit.problem.task), **fit.params}
         n_trees = every.pop("n_estimators")
         del every["early_stopping"]
-        native = {**self._native(every, seed, problem), **_BY_COLUMN}
-        return fit_booster(model, native, n_trees, fold, len(problem.categories), stop)
+        native = {**self._native(every, fit.seed, fit.problem), **_BY_COLUMN}
+        return fit_booster(fit.model, native, n_trees, fit.fold, len(fit.problem.categories), fit.stop)
 
     def _native(self, params: dict[str, Any], seed: int, problem: Problem) -> dict[str, Any]:
         """Return the parameters of the library."""
