@@ -380,7 +380,7 @@ class SearchRecord(_Record):
 
     @property
     def rows_searched(self) -> str:
-        """The rows that trials are trained and scored on, as text: a sample says of how many rows it is."""
+        """The rows that trials are trained and scored on, as text, with the total if they are a sample."""
         return f"{self.n_rows:,} of {self.table_rows:,}" if self.table_rows else f"{self.n_rows:,}"
 
     @property

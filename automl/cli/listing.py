@@ -1,4 +1,4 @@
-"""Commands that list what there is: studies, runs."""
+"""Commands that list studies and runs."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _DIGITS = 5  # of scores
 
 
 def best_line(best: TrialRecord, members: int = 0) -> str:
-    """Return a line about the best trial, and about the ensemble of so many trials that predicts better."""
+    """Return a line with the best trial and, if it predicts better, the ensemble and its number of trials."""
     better = f"; an ensemble of {members} trials predicts better" if members else ""
     return f"best: trial {best.number}, {best.family}, score {_score(best.score)}{better}"
 
@@ -156,7 +156,7 @@ def _score(value: float | None) -> str:
 
 
 def sample_line(facts: SearchRecord) -> str:
-    """Return a line about the rows that the scores of a search in a sample are of; empty without a sample."""
+    """Return a line with the number of rows that scores were measured on; empty without a sample."""
     if not facts.sample_rows:
         return ""
     return f"scores are of a sample: {facts.rows_searched} rows were searched"
@@ -164,7 +164,7 @@ def sample_line(facts: SearchRecord) -> str:
 
 @contextmanager
 def row_progress(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows how many rows of all are done: a bar in a terminal, else a line now and then."""
+    """Yield a callback for progress by rows: a bar in a terminal, otherwise a line from time to time."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     errors, quiet = Console(stderr=True), output_form.form == "names"

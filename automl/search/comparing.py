@@ -37,7 +37,7 @@ _FACTS = ("target", "task", "scoring", "space", "n_rows", "n_columns", "n_folds"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several searches beside each other.
+    """Several searches to compare.
 
     Parameters
     ----------

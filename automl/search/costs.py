@@ -51,7 +51,7 @@ class CostModel:
         return spec.family in self._observed
 
     def doubt(self, spec: TrialSpec) -> float:
-        """Return how many times longer than it takes a trial may be estimated."""
+        """Return the factor by which the estimate of a trial may be too long."""
         if self.is_measured(spec):
             return 1.0
         return _DOUBT_AT_RUNG if spec.family in self._at_rung else _DOUBT

@@ -81,7 +81,7 @@ def fit_ensemble(
     chosen = choose_ensemble(found, metric)
     records = {record.number: record for record in found.records}
     fits: dict[int, Future[list[Pipeline]]] = {}
-    # Each fit limits threads and restores the limit it found; limits that overlap find this one.
+    # Fits that overlap restore the thread limit that they found, so they must all find the same one.
     with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), _pool(n_jobs) as pool:
         for number, _ in chosen.members:
             _wait_for_thread(fits.values(), n_jobs)

@@ -379,7 +379,7 @@ class Search(FittedSearch):
         return str(BaseEstimator.__repr__(self._to_show(), N_CHAR_MAX))
 
     def _html_repr(self) -> str:
-        """Return what a notebook shows: the results, or before `fit` the settings."""
+        """Return the HTML for a notebook: the results, or before `fit` the settings."""
         return self._html_summary() or str(BaseEstimator._html_repr(self._to_show()))
 
     def _to_show(self) -> Search:

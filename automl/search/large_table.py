@@ -201,7 +201,7 @@ def _large(path: Path, parquet: Path, y: Any, settings: Mapping[str, Any]) -> La
 
 
 def _memory(settings: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the limit in bytes, and what it leaves for the rows of a table."""
+    """Return the limit, and its part for the rows of a table, in bytes."""
     if settings["memory_limit"] is None:
         half = _MEMORY_SHARE * psutil.virtual_memory().total
         return half, half

@@ -1,4 +1,4 @@
-"""What MLflow shows of a finished search: description, leaderboard, and, if there is time, report and figures."""
+"""Results of a finished search in MLflow: description, leaderboard, and, if there is time, report and figures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def report_seconds(timeout: float | None, slowness: float = 1.0) -> float:
     timeout : float or None
         Of the search.
     slowness : float
-        Factor on what they take, for a slow machine.
+        Factor on their duration, for a slow machine.
     """
     seconds = slowness * _REPORT_SECONDS
     return seconds if timeout is not None and seconds <= _MAX_SHARE * timeout else 0.0
@@ -105,7 +105,7 @@ def shell_options(stores: Mapping[str, Any]) -> str | None:
 def next_commands(
     facts: SearchRecord, model_uri: str, tracking_uri: str, options: str | None
 ) -> dict[str, str]:
-    """Return code that loads the model and a command that continues the search, by what they do."""
+    """Return code that loads the model and a command that continues the search, by description."""
     commands = {}
     if model_uri:
         uri = without_passwords(tracking_uri)

@@ -15,7 +15,7 @@ __all__ = ["SearchResults"]
 
 
 class SearchResults(BaseEstimator):
-    """The trials of a finished search as `GridSearchCV` and its kin name them."""
+    """The trials of a finished search, with the names that `GridSearchCV` uses."""
 
     _winner: Winner
     _records: tuple[TrialRecord, ...]

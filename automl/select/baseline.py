@@ -72,7 +72,7 @@ def baseline_of(
         weight = None if score_weight is None else score_weight[valid]
         try:
             scores.append(float(metric(y[valid], part, weight)))
-        except Exception:  # a scorer of the user may need what the baseline lacks, such as decision scores
+        except Exception:  # a user's scorer may need, for example, decision scores
             return None
         metrics += final_metrics(task, Truth(y[valid], n_classes, weight, positive), [part])
     if not np.isfinite(scores).all():

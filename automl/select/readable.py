@@ -34,7 +34,7 @@ def params_texts(records: Sequence[TrialRecord]) -> dict[int, str]:
 
 
 def short_value(value: Any) -> str:
-    """Return a value with as few digits as tell it apart from 0 and 1.
+    """Return a value with the fewest digits that distinguish it from 0 and 1.
 
     Examples
     --------

@@ -203,7 +203,7 @@ class _Writer:
 
 
 def _names(known: Iterable[str]) -> Schema:
-    """Return the schema of one name or several; editors offer the known ones, and others are valid, too."""
+    """Return the schema of one name or several; editors suggest known names, and any name is valid."""
     name: Schema = {"anyOf": [{"enum": sorted(known)}, {"type": "string"}]}
     return {"anyOf": [*name["anyOf"], {"type": "array", "items": name}]}
 

@@ -160,7 +160,7 @@ def batched_writes(study: optuna.Study) -> AbstractContextManager[None]:
 
 
 class _OptunaLock(JournalFileOpenLock):
-    """Optuna's lock; a lock that may not be removed is an error, where Optuna's tries for ever."""
+    """Optuna's lock, which raises PermissionError where Optuna would retry forever."""
 
     @override
     def release(self) -> None:

@@ -22,7 +22,7 @@ _ENDINGS = (".parquet", ".pq")
 _BLOCK_VALUES = 1 << 21  # values of a block of rows
 _MIN_BLOCK_ROWS, _MAX_BLOCK_ROWS = 1 << 9, 1 << 17
 _REMEDY = "Write the file again, or take it out of the folder."
-# Arrow types that may stand for each other in the files of a folder.
+# Arrow types that are interchangeable in the files of a folder.
 _KINDS = (
     ("truth values", pa.types.is_boolean),
     ("numbers", lambda of: pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_decimal(of)),

@@ -15,7 +15,7 @@ _SPECIAL = "\\`*_[]<>|#"  # characters with a meaning in Markdown
 
 @dataclass(frozen=True)
 class Description:
-    """What the description of a finished search tells.
+    """Data for the description of a finished search.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Description:
     seconds : mapping of str to float
         Seconds that parts of the search took, by name; ``"all"`` is the whole of it.
     commands : mapping of str to str
-        Code and shell commands to go on with, by what they do.
+        Next steps: code and shell commands, by description.
     notes : sequence of str
         Sentences to add.
     """

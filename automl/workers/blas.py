@@ -23,7 +23,7 @@ _ENVIRONMENT = {
 
 
 def worker_environment(n_threads: int) -> dict[str, str]:
-    """Return the environment variables of a worker process with so many threads."""
+    """Return the environment variables of a worker process with ``n_threads`` threads."""
     return {**dict.fromkeys(_THREADS, str(n_threads)), **_ENVIRONMENT}
 
 

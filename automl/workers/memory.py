@@ -118,7 +118,7 @@ def process_tree_rss(pids: Iterable[int]) -> dict[int, int]:
 
 
 def _own_bytes(process: psutil.Process) -> int:
-    """Return the memory of a process without that of files; its part of what it shares with forked processes."""
+    """Return the anonymous memory of a process; pages shared with forked processes count in parts."""
     try:
         lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         for name, kilobytes, *_ in map(str.split, lines):

@@ -229,7 +229,7 @@ class RayWorkers(Workers):
         return Crashed(cohort, f"the worker process is gone: {_short(error)}")
 
     def _again(self, cohort: Cohort, error: Exception) -> Event | None:
-        """Run a cohort again that was lost without a fault of its own."""
+        """Queue a cohort again that was lost with its node or its matrices."""
         self._lost[cohort.id] += 1
         if self._lost[cohort.id] > _LOST:
             return Crashed(cohort, f"its node was lost {_LOST + 1} times: {_short(error)}")
@@ -273,7 +273,7 @@ class RayWorkers(Workers):
             self._workers.append(_Worker(actor, actor.where.remote()))
 
     def _dispatch(self) -> None:
-        """Give waiting cohorts to idle workers, rather to one whose node has the matrices."""
+        """Give waiting cohorts to idle workers, preferably where the matrices are."""
         self._fill()
         while self._queue and (idle := [worker for worker in self._workers if worker.idle]):
             cohort = self._queue.popleft()

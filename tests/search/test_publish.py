@@ -1,4 +1,4 @@
-"""Results of a search in MLflow: when report and figures are written, and what the run has then."""
+"""Results of a search in MLflow: when report and figures are written, and the content of the run."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from automl.tracking import NotebookProgress, Progress, open_progress
 
 
 class Handle:
-    """A display of a notebook that keeps what it shows."""
+    """A notebook display that keeps its outputs."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []

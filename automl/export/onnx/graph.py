@@ -16,7 +16,7 @@ _ML = "ai.onnx.ml"
 
 
 class NotConvertible(Exception):
-    """A step that has no form in ONNX.
+    """A step that cannot be converted to ONNX.
 
     Parameters
     ----------
