@@ -11,10 +11,11 @@ from filelock import FileLock
 
 from automl.tracking import Tracker
 from tests.support import ROOT
+from tests.support.command_line import run, streams
 from tests.support.postgres import postgres
 from tests.support.ray_cluster import TOKEN, ray_cluster
 
-__all__ = ["postgres", "ray_cluster"]
+__all__ = ["postgres", "ray_cluster", "run", "streams"]
 
 # Subprocesses import this checkout, whatever is installed.
 os.environ["PYTHONPATH"] = str(ROOT)

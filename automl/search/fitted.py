@@ -213,7 +213,7 @@ class FittedSearch(ShownSearch):
         Raises
         ------
         SettingError
-            If the folder is not empty, a word is unknown, or a step of the pipeline has no form in ONNX.
+            If the folder is not empty, a word is unknown, or a step of the pipeline cannot be converted to ONNX.
         NoModelError
             If there is no ensemble.
         """

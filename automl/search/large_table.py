@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from automl.errors import AutomlError, Fault, SettingError
+from automl.errors import Fault, SettingError
+from automl.search.known_study import known_facts
 from automl.search.scratch import scratch_folder
 from automl.search.spec import resolve_jobs
-from automl.study import load_study, read_search
 from automl.table import (
     ParquetTable,
     csv_bytes,
@@ -213,10 +213,5 @@ def _memory(settings: Mapping[str, Any]) -> tuple[float, float]:
 
 def _known_sample(settings: Mapping[str, Any]) -> int | None:
     """Return the rows of the sample of the study that a search continues: 0 for all; None for a new study."""
-    if not settings["resume"] or settings["study_name"] is None:
-        return None
-    try:
-        facts = read_search(load_study(settings["study_name"], settings["storage"]))
-    except AutomlError:  # no such study; opening it for the search reports a storage that cannot be used
-        return None
+    facts = known_facts(settings)
     return None if facts is None else facts.sample_rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import AutomlError, Fault, SettingError, SpaceError
+from automl.errors import Fault, SettingError, SpaceError
 from automl.records import SearchRecord
-from automl.study import Study, load_study, read_records, read_search, read_settings
+from automl.search.known_study import known_facts
+from automl.study import Study, read_records, read_search, read_settings
 from automl.table import Split
 
 if TYPE_CHECKING:
@@ -74,12 +75,7 @@ def known_split(settings: Mapping[str, Any]) -> Split | None:
 
     The number of default folds depends on the time limit, and earlier versions had other rules.
     """
-    if not settings["resume"] or settings["study_name"] is None:
-        return None
-    try:
-        facts = read_search(load_study(settings["study_name"], settings["storage"]))
-    except AutomlError:  # no such study; opening it for the search reports a storage that cannot be used
-        return None
+    facts = known_facts(settings)
     return None if facts is None or facts.cv is not None else Split(facts.n_folds, facts.hold_out)
 
 

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from automl.cli import main
 from tests.support.tables import penguins
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; return its exit code and output."""
-
-    def run(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out + printed.err
-
-    return run
 
 
 @pytest.fixture

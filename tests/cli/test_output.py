@@ -13,27 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from automl.cli import main
 from automl.cli.listing import runs, studies
 from automl.cli.output import output
 from automl.tracking import RunRow
 
 SEARCH = ("search", "penguins.csv.gz", "--target", "species", "--space", "tree.yaml", "--n-jobs", 1)
 OWN = "def right(estimator, X, y):\n    return float((estimator.predict(X) == y).mean())\n"
-
-
-@pytest.fixture
-def streams(monkeypatch, capsys):
-    """Run a command line; return its exit code, standard output and standard error."""
-
-    def streams(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return streams
 
 
 def objects(text):

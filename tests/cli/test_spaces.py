@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 
 import pytest
 import yaml
 
 import automl
-from automl.cli import main
 from automl.space import shipped_names
 
 SPACE = """\
@@ -28,20 +27,12 @@ enqueue:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(streams, monkeypatch, tmp_path):
     """Run `automl spaces` in a folder with a space; return exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     (tmp_path / "mine.yaml").write_text(SPACE)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["automl", "spaces", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return run
+    return partial(streams, "spaces")
 
 
 def test_list_prints_all_spaces_and_their_folder(run):

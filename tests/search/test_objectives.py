@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from mlflow import MlflowClient
 
 import automl
-from automl.cli import main
 from automl.search import sync
 from automl.study import load_study, read_records
 from automl.workers import model_bytes
@@ -279,18 +277,6 @@ def test_constraints_apply_with_several_objectives(folder):
 
 
 # The command line
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["automl", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out + printed.err
-
-    return run
 
 
 @pytest.mark.filterwarnings("always:No trial is within:UserWarning")

@@ -11,20 +11,12 @@ import pytest
 
 import automl
 from automl.study import load_study, read_records
+from tests.support import kill_and_resume
 from tests.support.ray_cluster import TOKEN
 from tests.support.tables import small
 
 pytestmark = [pytest.mark.slow, pytest.mark.serial]
-SPACE = {
-    "space": {
-        "model": {
-            "choice": {
-                "linear": {"learning_rate": {"low": 1e-3, "high": 1, "log": True}, "max_epochs": [4, 8]},
-                "decision_tree": {"max_depth": {"low": 1, "high": 6}},
-            }
-        }
-    }
-}
+SPACE = {"space": kill_and_resume.SPACE["space"]}
 SETTINGS = {"n_trials": 24, "timeout": None, "cv": 3, "n_jobs": 2, "study_name": "s"}
 DRIVER = """
 import json, sys

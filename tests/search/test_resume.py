@@ -52,12 +52,12 @@ def children(run_id):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its searches")
 def test_resume_after_random_kills_loses_no_trial(folder):
-    command = [sys.executable, "-m", "tests.support.kill_and_resume", "20", "1", str(folder)]
+    command = [sys.executable, "-m", "tests.support.kill_and_resume", "30", "1", str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()  # workers of killed searches print too
-    summary = next(line for line in lines if line.startswith("{'kill': 20, "))
-    assert "the same 300 trials: {'complete'" in summary
+    summary = next(line for line in lines if line.startswith("{'kill': 30, "))
+    assert "the same 450 trials: {'complete'" in summary
 
 
 def test_resume_adds_to_the_same_study_and_run(folder):

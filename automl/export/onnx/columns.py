@@ -47,7 +47,7 @@ def convert_prepare(graph: Graph, prepare: Any, tensors: dict[str, str]) -> str:
     Raises
     ------
     NotConvertible
-        If a step of it has no form in ONNX.
+        If a step of it cannot be converted to ONNX.
     """
     if isinstance(prepare, Pipeline):
         (_, columns), *rest = prepare.steps

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Graph", "NotConvertible"]
+__all__ = ["Graph", "NotConvertible", "converter_of"]
+
+_Converter = TypeVar("_Converter")
 
 Array = npt.NDArray[Any]
 
@@ -23,6 +26,21 @@ class NotConvertible(Exception):
     step : str
         The step, with the reason.
     """
+
+
+def converter_of(step: Any, converters: Mapping[str, _Converter]) -> _Converter:
+    """Return the converter of a step's class, or of its nearest base class, by package and name.
+
+    Raises
+    ------
+    NotConvertible
+        If there is none.
+    """
+    for kind in type(step).__mro__:
+        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        if name in converters:
+            return converters[name]
+    raise NotConvertible(type(step).__name__)
 
 
 class Graph:

@@ -16,7 +16,7 @@ from automl.export.onnx.boosting import (
     sklearn_tree,
     xgboost_sums,
 )
-from automl.export.onnx.graph import Graph, NotConvertible
+from automl.export.onnx.graph import Graph, NotConvertible, converter_of
 from automl.export.onnx.network import convert_descent
 from automl.export.onnx.numbers import convert_numbers
 from automl.export.onnx.trees import leaf_values, sum_of_trees
@@ -45,13 +45,9 @@ def convert_model(graph: Graph, model: Any, x: str) -> Predicted:
     Raises
     ------
     NotConvertible
-        If the model has no form in ONNX.
+        If the model cannot be converted.
     """
-    for kind in type(model).__mro__:
-        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-        if name in _MODELS:
-            return _MODELS[name](graph, model, x)
-    raise NotConvertible(type(model).__name__)
+    return converter_of(model, _MODELS)(graph, model, x)
 
 
 def _linked(graph: Graph, values: str, link: str) -> Predicted:

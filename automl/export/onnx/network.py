@@ -21,7 +21,7 @@ def convert_descent(graph: Graph, model: Any, x: str) -> str:
     Raises
     ------
     NotConvertible
-        If a layer has no form in ONNX.
+        If a layer cannot be converted to ONNX.
     """
     units = graph.cast(x, np.float32)
     for kind, values in network_layers(model):

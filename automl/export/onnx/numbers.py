@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from automl.export.onnx.graph import Graph, NotConvertible
+from automl.export.onnx.graph import Graph, converter_of
 
 __all__ = ["convert_numbers"]
 
@@ -20,13 +20,9 @@ def convert_numbers(graph: Graph, step: Any, x: str) -> str:
     Raises
     ------
     NotConvertible
-        If it has no form in ONNX.
+        If it cannot be converted.
     """
-    for kind in type(step).__mro__:
-        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-        if name in _STEPS:
-            return _STEPS[name](graph, step, x)
-    raise NotConvertible(type(step).__name__)
+    return converter_of(step, _STEPS)(graph, step, x)
 
 
 def _pipeline(graph: Graph, step: Any, x: str) -> str:

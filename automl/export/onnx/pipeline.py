@@ -42,7 +42,7 @@ def save_onnx(estimator: Any, path: str | Path, X_example: Any, metadata: Mappin
     Raises
     ------
     SettingError
-        If the file exists, a step has no form in ONNX, or the package onnx is missing.
+        If the file exists, a step cannot be converted to ONNX, or the package onnx is missing.
     StoreError
         If the file cannot be written, or predictions differ by more than 1e-5.
     """
