@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support import ROOT
 from tests.support.source import modules
 
@@ -33,3 +35,9 @@ def test_test_modules_are_not_imported():
 def test_test_modules_have_at_most_400_lines():
     found = {name: one.n_lines for name, one in modules(ROOT, "tests").items() if one.n_lines > 400}
     assert found == {}
+
+
+def test_tests_name_stores_of_mlflow_by_absolute_paths():
+    relative = re.compile(r'MlflowClient\(f?"sqlite:///(?![/{])')  # opens the store of an earlier test
+    found = [path.name for path in ROOT.glob("tests/*/test_*.py") if relative.search(path.read_text())]
+    assert found == []

@@ -50,7 +50,7 @@ def test_run_of_a_search_has_the_results(folder, monkeypatch):
     X, y = penguins()
     space = {"space": {"model": {"choice": {"decision_tree": {"max_depth": {"low": 1, "high": 9}}}}}}
     search = automl.Search(space, n_trials=3, timeout=None, n_jobs=1, cv=2, progress=False).fit(X, y)
-    run = MlflowClient("sqlite:///mlruns/mlflow.db").get_run(search.run_id_)
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
     files = Path(run.info.artifact_uri.removeprefix("file://"))
     assert {file.name for file in files.iterdir()} == {
         "space.yaml", "leaderboard.csv", "leaderboard.json", "report.html", "figures",

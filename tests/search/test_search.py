@@ -364,7 +364,7 @@ def test_search_reports_within_epochs_on_large_tables(folder):
         "space": {"model": {"choice": {"linear": {"max_epochs": 2}, "random_forest": {"n_estimators": 9}}}}
     }
     search = automl.Search(space=space, n_trials=2, n_jobs=1, progress=False, refit=False).fit(X, X[:, 0] > 0)
-    run = MlflowClient("sqlite:///mlruns/mlflow.db").get_run(search.run_id_)
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_)
     assert run.data.tags["automl.epoch_steps"] == "2"
     curves = {record.family: record.curve for record in read_records(search.study_)}
     assert curves["linear"].rungs == (1, 2, 4)
