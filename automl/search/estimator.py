@@ -15,9 +15,10 @@ from automl.metrics import Direction, Scorer, scorer_kind
 from automl.search.budget import Budget
 from automl.search.checks import checked_search
 from automl.search.fitted import FittedSearch
+from automl.search.open_search import open_search
 from automl.search.plan import make_plan
 from automl.search.resume import known_split
-from automl.search.run import SearchRun, open_search
+from automl.search.run import SearchRun
 from automl.search.settings import target_settings
 from automl.search.spec import make_spec
 from automl.table import RareClasses, Task

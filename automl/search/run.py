@@ -1,12 +1,11 @@
-"""One search as a context manager: open the stores, search, finish, close."""
+"""One search from its open study to its end: open MLflow, search, finish, close."""
 
 from __future__ import annotations
 
-import shlex
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,45 +13,32 @@ from automl.records import TrialRecord
 from automl.search.admission import Admission
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
-from automl.search.correcting import corrected_winner, plan_baseline
+from automl.search.correcting import corrected_winner
 from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.full_fit import FullFit, fit_all_rows
 from automl.search.large_table import LargeTable
 from automl.search.loop import Loop
 from automl.search.opening import Opening, keep_filters
 from automl.search.plan import Plan
-from automl.search.publish import PartTimes, shell_options
+from automl.search.publish import PartTimes
 from automl.search.results_page import ResultsPage
-from automl.search.resume import check_same
-from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
-from automl.search.starting import check_memory, start_workers
 from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
 from automl.study import (
     ProcessLease,
     Session,
     Study,
-    create_study,
-    make_pruner,
-    make_sampler,
-    open_lease,
-    predictions_folder,
     read_records,
     read_run,
-    save_baseline,
     save_corrected,
     save_ensemble,
     save_run,
-    save_settings,
-    storage_errors,
 )
 from automl.tracking import (
-    FLUSH_SECONDS,
     NullProgress,
     Progress,
     Tracker,
     finish_run,
-    open_progress,
     open_run,
 )
 from automl.workers import (
@@ -64,13 +50,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-__all__ = ["SearchRun", "open_search"]
+__all__ = ["SearchRun"]
 
 _OPENING = 4.0  # seconds to open MLflow while workers start; the ratio is the slowness of this machine
 _FOREVER = float("inf")
 _FLUSH_AFTER_ERROR = 10.0  # seconds for a store that is being opened when the search fails
-_FLUSH_AFTER_INTERRUPT = 1.0  # seconds for the store after a second Ctrl-C
-_SCRATCH = 64  # bytes of temporary files for a cell of the table: its folds under eight preprocessings
 
 
 @dataclass
@@ -308,93 +292,3 @@ class SearchRun:
         """Propose no more trials."""
         if self._loop is not None:
             self._loop.stop()
-
-
-@contextmanager
-def open_search(
-    spec: SearchSpec, plan: Plan, settings: Mapping[str, Any], budget: Budget
-) -> Iterator[SearchRun]:
-    """Open the stores and the workers of a search, and close them at its end.
-
-    Parameters
-    ----------
-    spec, plan : SearchSpec and Plan
-        The checked search.
-    settings : mapping
-        The parameters of `Search`; its objects (sampler, pruner, storage, scorers) are used from here.
-    budget : Budget
-        Time and trials.
-
-    Raises
-    ------
-    InputError
-        If sampler, pruner, memory limit or an existing study do not fit the search.
-    StoreError
-        If the study or the MLflow store cannot be written.
-    """
-    facts = spec.facts
-    sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
-    pruner = make_pruner(settings["pruner"], len(facts.directions))
-    folder = predictions_folder(facts.study_name, settings["storage"])
-    out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts, plan.weights.score)
-    context = replace(plan.worker_context(facts), predictions=out_of_fold.folder)
-    with (
-        scratch_folder(settings["scratch"], _SCRATCH * plan.frame.size),
-        open_lease(facts.study_name, settings["storage"]) as lease,
-        open_progress() if settings["progress"] else NullProgress() as progress,
-        closing(start_workers(context, spec)) as workers,
-    ):
-        progress.stage("opening the stores")
-        stores = {name: settings[name] for name in ("storage", "tracking_uri")}
-        options = shell_options({**stores, "experiment_name": settings["experiment_name"]})
-        tracker = Tracker(
-            settings["tracking_uri"],
-            settings["experiment_name"],
-            remaining=lambda: budget.remaining,
-            sync_command="" if options is None else f"automl sync {shlex.quote(facts.study_name)}{options}",
-            opened=False,
-        )
-        study = create_study(
-            facts.study_name,
-            settings["storage"],
-            sampler=sampler,
-            pruner=pruner,
-            resume=settings["resume"],
-            directions=plan.objectives.directions,
-        )
-        check_memory(workers, spec.memory_limit)
-        existing = check_same(study, facts, plan.space)
-        save_settings(study, spec.study_settings)
-        lease.register(study)
-        if (baseline := plan_baseline(plan, workers.slots, facts.blas_threads)) is not None:
-            save_baseline(study, asdict(baseline))
-        session = Session(study, plan.space, facts, lease, spec.n_trials)
-        run = SearchRun(
-            spec,
-            plan,
-            budget,
-            study,
-            session,
-            workers,
-            tracker,
-            progress,
-            lease,
-            out_of_fold,
-            baseline,
-            stores,
-        )
-        state: Literal["finished", "killed", "failed"] = "failed"
-        flush_seconds = FLUSH_SECONDS
-        try:
-            run.open(existing=bool(existing or lease.others()))
-            with storage_errors(settings["storage"]):
-                yield run
-            state = "killed" if run.interrupted else "finished"
-        except KeyboardInterrupt:
-            state, flush_seconds = "killed", _FLUSH_AFTER_INTERRUPT
-            raise
-        except BaseException:
-            state = "killed" if run.interrupted else "failed"
-            raise
-        finally:
-            run.end(state, flush_seconds)
