@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from automl.select import OutOfFold
 from automl.study import (
     Session,
     create_study,
+    limited_calls,
     make_pruner,
     make_sampler,
     open_lease,
@@ -59,7 +60,7 @@ def open_search(
     StoreError
         If the study or the MLflow store cannot be written.
     """
-    facts = spec.facts
+    facts, remaining = spec.facts, lambda: budget.remaining
     sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
     pruner = make_pruner(settings["pruner"], len(facts.directions))
     folder = predictions_folder(facts.study_name, settings["storage"])
@@ -70,6 +71,7 @@ def open_search(
         open_lease(facts.study_name, settings["storage"]) as lease,
         open_progress() if settings["progress"] else NullProgress() as progress,
         closing(start_workers(context, spec)) as workers,
+        ExitStack() as stack,
     ):
         progress.stage("opening the stores")
         stores = {name: settings[name] for name in ("storage", "tracking_uri")}
@@ -77,25 +79,28 @@ def open_search(
         tracker = Tracker(
             settings["tracking_uri"],
             settings["experiment_name"],
-            remaining=lambda: budget.remaining,
+            remaining=remaining,
             sync_command="" if options is None else f"automl sync {shlex.quote(facts.study_name)}{options}",
             opened=False,
         )
-        study = create_study(
-            facts.study_name,
-            settings["storage"],
-            sampler=sampler,
-            pruner=pruner,
-            resume=settings["resume"],
-            directions=plan.objectives.directions,
-        )
-        check_memory(workers, spec.memory_limit)
-        existing = check_same(study, facts, plan.space)
-        save_settings(study, spec.study_settings)
-        lease.register(study)
-        if (baseline := plan_baseline(plan, workers.slots, facts.blas_threads)) is not None:
-            save_baseline(study, asdict(baseline))
-        session = Session(study, plan.space, facts, lease, spec.n_trials)
+        with storage_errors(settings["storage"]):
+            study = create_study(
+                facts.study_name,
+                settings["storage"],
+                sampler=sampler,
+                pruner=pruner,
+                resume=settings["resume"],
+                directions=plan.objectives.directions,
+                remaining=remaining,
+            )
+            stack.enter_context(limited_calls(study, remaining))
+            check_memory(workers, spec.memory_limit)
+            existing = check_same(study, facts, plan.space)
+            save_settings(study, spec.study_settings)
+            lease.register(study)
+            if (baseline := plan_baseline(plan, workers.slots, facts.blas_threads)) is not None:
+                save_baseline(study, asdict(baseline))
+            session = Session(study, plan.space, facts, lease, spec.n_trials)
         run = SearchRun(
             spec,
             plan,

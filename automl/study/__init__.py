@@ -22,6 +22,7 @@ from automl.study.attributes import (
 )
 from automl.study.importances import param_importances
 from automl.study.lease import ProcessLease, open_lease
+from automl.study.optuna_private import limited_calls
 from automl.study.peers import RemoteUpdates
 from automl.study.pruners import DEFAULT_PRUNER, PRUNERS, make_pruner
 from automl.study.repair import Repair, repair_journal
@@ -56,6 +57,7 @@ __all__ = [
     "save_run",
     "save_settings",
     "known_studies",
+    "limited_calls",
     "load_study",
     "make_pruner",
     "make_sampler",

@@ -83,11 +83,13 @@ class ProcessLease:
         self._end_startup()
         if self._active:
             self._active = False
-            with suppress(
-                Exception
-            ):  # an unreachable storage: the free lock shows that this process has left
+            try:
                 self._announce(0.0)
-            release(self._lock)
+                release(self._lock)
+            except (
+                Exception
+            ):  # an unreachable storage: the file with its free lock shows that this process has left
+                self._lock.release()
         try:
             return not self.others()
         except Exception:  # an unreachable storage

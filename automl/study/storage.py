@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,8 @@ from automl.errors import AutomlError, Fault, SettingError, StoreError, nearest,
 from automl.metrics import Direction
 from automl.study.journal import Journal
 from automl.study.journal_faults import broken, emptied
-from automl.study.optuna_private import Database
+from automl.study.optuna_private import CALL_EXTRA, CALL_SECONDS, Database
+from automl.time_limit import without_limit
 
 __all__ = [
     "STUDIES",
@@ -48,6 +49,7 @@ def create_study(
     pruner: Any,
     resume: bool = False,
     directions: Sequence[Direction] = ("maximize",),
+    remaining: Callable[[], float] = without_limit,
 ) -> optuna.Study:
     """Create a study, or open an existing one to resume it.
 
@@ -64,6 +66,8 @@ def create_study(
         Whether the study may exist.
     directions : sequence of {"maximize", "minimize"}
         The direction of each objective.
+    remaining : callable
+        Returns the seconds that the search has left: a database has no more to answer.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def create_study(
         try:
             return optuna.create_study(
                 study_name=study_name,
-                storage=_open(study_name, storage, create=True),
+                storage=_open(study_name, storage, create=True, remaining=remaining),
                 sampler=sampler,
                 pruner=pruner,
                 directions=list(directions),
@@ -149,16 +153,23 @@ def known_studies(storage: str | Path | BaseStorage | None = None) -> list[str]:
             raise store_error(storage, error) from public_cause(error)
 
 
-def _open(study_name: str, storage: str | Path | BaseStorage | None, *, create: bool) -> BaseStorage:
+def _open(
+    study_name: str,
+    storage: str | Path | BaseStorage | None,
+    *,
+    create: bool,
+    remaining: Callable[[], float] = without_limit,
+) -> BaseStorage:
     if isinstance(storage, BaseStorage):
         return storage
+    seconds = min(CALL_SECONDS, max(0.0, remaining()) + CALL_EXTRA)
     if isinstance(storage, str) and "://" in storage:
-        return Database(_with_driver(storage))
+        return Database(_with_driver(storage), seconds)
     file = journal_file(study_name, storage)
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
     if not is_file(storage) and (create or file.is_file()):
-        return Database(storage_url(storage))
+        return Database(storage_url(storage), seconds)
     if create:
         if file.is_file() and not file.stat().st_size:
             warnings.warn(f"{file} is empty: the study starts with its first trial.", stacklevel=5)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from automl.errors import StoreError
-from automl.time_limit import in_time
+from automl.time_limit import CallLimit, in_time
 
 __all__ = ["CALL_SECONDS", "TRANSFER_SECONDS", "LimitedClient", "limited_call"]
 
@@ -19,8 +18,7 @@ TRANSFER_SECONDS = (
     600.0  # for a call that sends or fetches the files of a model, outside of a search with a timeout
 )
 _TRANSFER_EXTRA = 2.0  # seconds that sending a model may end after the timeout of a search
-_MIN_SECONDS = 1.0  # that a call has when the time of the search is up
-_REST_SECONDS = 5.0  # after a call without an answer, until the next one is tried
+_EXTRA = 1.0  # seconds that any other call may
 _TRANSFERS = ("log_model_artifacts", "download_artifacts")
 
 # MLflow itself would retry for four minutes. The user's own values are kept.
@@ -47,31 +45,22 @@ class LimitedClient:
     """
 
     def __init__(self, client: Any, remaining: Callable[[], float]) -> None:
-        self._client, self._remaining = client, remaining
-        self._resting_until = 0.0
+        self._client, self._calls = client, CallLimit(remaining)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._client, name)
         if not callable(value):
             return value
+        limits = (TRANSFER_SECONDS, _TRANSFER_EXTRA) if name in _TRANSFERS else (CALL_SECONDS, _EXTRA)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if time.monotonic() < self._resting_until:
-                raise StoreError("it did not answer in time")
             try:
-                return limited_call(lambda: value(*args, **kwargs), self._limit(name))
+                with _request_settings():
+                    return self._calls.run(lambda: value(*args, **kwargs), *limits)
             except TimeoutError as error:
-                self._resting_until = time.monotonic() + _REST_SECONDS
                 raise StoreError(str(error)) from None
 
         return call
-
-    def _limit(self, name: str) -> float:
-        """Return the seconds that a call may take."""
-        left = max(0.0, self._remaining())
-        if name in _TRANSFERS:
-            return min(TRANSFER_SECONDS, left + _TRANSFER_EXTRA)
-        return min(CALL_SECONDS, left + _MIN_SECONDS)
 
 
 def limited_call(call: Callable[[], Any], seconds: float) -> Any:

@@ -1,10 +1,13 @@
-"""Stores that fail during a search: the error says if the study survived, and how to continue."""
+"""Stores that fail or hang during a search: the error says if the study survived, and how to continue."""
 
 from __future__ import annotations
 
 import os
 import resource
 import shutil
+import socket
+import sqlite3
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -112,3 +115,52 @@ def test_search_whose_database_fails(folder: Path, table: Any, postgres: str) ->
     storage = f"postgresql://guest:sesame@{postgres.partition('@')[2].removesuffix('postgres')}guest"
     with pytest.raises(StoreError, match=r"postgresql://guest:\*\*\*@.* failed during the search.* survived"):
         scores(table, refuse, study_name="mine", storage=storage)
+
+
+def test_search_whose_sqlite_file_is_locked_ends_in_time(folder: Path, table: Any) -> None:
+    other = sqlite3.connect(folder / "study.db", check_same_thread=False)
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=r"study.db failed during the search: it did not answer within"):
+        scores(
+            table,
+            lambda: other.execute("BEGIN EXCLUSIVE"),
+            n_trials=None,
+            timeout=5,
+            study_name="mine",
+            storage=folder / "study.db",
+        )
+    assert time.monotonic() - began < 8
+    other.close()
+    again = scores(table, study_name="mine", storage=folder / "study.db")
+    assert len(again) == N_TRIALS + 1  # with the baseline
+    assert time.monotonic() - began < 20  # it takes the trials over at once
+
+
+@pytest.mark.postgres
+def test_search_whose_database_hangs_ends_in_time(folder: Path, table: Any, postgres: str) -> None:
+    began = time.monotonic()
+    with psycopg.connect(postgres) as other:
+        with pytest.raises(StoreError, match="failed during the search: it did not answer within"):
+            scores(
+                table,
+                lambda: other.execute("LOCK TABLE studies, trials"),
+                n_trials=None,
+                timeout=5,
+                study_name="mine",
+                storage=postgres,
+            )
+        assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    ("setting", "scheme"),
+    [("storage", "postgresql"), ("tracking_uri", "postgresql"), ("tracking_uri", "http")],
+)
+def test_search_whose_store_never_answers_ends_in_time(
+    folder: Path, table: Any, setting: str, scheme: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts connections
+        began, uri = time.monotonic(), f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(StoreError, match=setting):
+            scores(table, n_trials=None, timeout=3, **{setting: uri})
+        assert time.monotonic() - began < 6

@@ -1,9 +1,13 @@
 """The private names of Optuna: they exist, in the versions that were tested."""
 
 import inspect
+import re
+import sqlite3
+import time
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import GridSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -15,6 +19,7 @@ from automl.study.optuna_private import (
     Database,
     grid_of,
     journal_backend,
+    limited_calls,
     storage_of,
     study_id,
     trial_id,
@@ -55,6 +60,30 @@ def test_database_accepts_wider_distribution(tmp_path):
     for choices in (["a"], ["a", "b"]):
         study.ask().suggest_categorical("x", choices)
     assert [trial.params for trial in study.trials] == [{"x": "a"}, {"x": study.trials[1].params["x"]}]
+
+
+def test_database_limits_all_calls_of_the_cache(tmp_path):
+    source = inspect.getsource(optuna.storages._CachedStorage)
+    without_database = {"get_heartbeat_interval", "get_heartbeat_stale_trial_callback"}  # and not used here
+    heartbeats = {"record_heartbeat", "_get_stale_trial_ids"}
+    called = set(re.findall(r"self\._backend\.(\w+)\(", source)) - without_database - heartbeats
+    assert called
+    for name in called | BaseStorage.__abstractmethods__:
+        assert getattr(Database, name).__wrapped__ is getattr(RDBStorage, name), name
+
+
+def test_database_call_ends_with_the_time_of_the_search(tmp_path):
+    study = optuna.create_study(storage=Database(f"sqlite:///{tmp_path}/s.db"))
+    other = sqlite3.connect(tmp_path / "s.db")
+    other.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    with limited_calls(study, lambda: -1.5):
+        with pytest.raises(StorageInternalError, match="did not answer within 2 s"):
+            study.set_user_attr("x", 1)
+        with pytest.raises(StorageInternalError, match="did not answer in time"):
+            study.set_user_attr("x", 2)
+    assert 1.9 < time.monotonic() - began < 4
+    other.close()
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
