@@ -26,7 +26,7 @@ class RunStore:
     remaining : callable
         Returns the seconds that the search has left.
     experiment_id : str or None
-        An existing experiment, instead of the one of that name.
+        An experiment to use instead of the one of that name, if it exists.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class RunStore:
     ) -> None:
         self.uri = uri
         self.client = open_store(uri, remaining=remaining)
-        self.experiment_id = experiment_id or self._experiment(experiment_name)
+        self.experiment_id = self._existing(experiment_id) or self._experiment(experiment_name)
 
     def create(self, content: RunContent) -> str:
         """Create a run with its tags and return its id."""
@@ -123,6 +123,18 @@ class RunStore:
             self.client.delete_tag(run_id, tag)
         for run_id in run_ids - marked:
             self.client.set_tag(run_id, tag, "true")
+
+    def _existing(self, experiment_id: str | None) -> str | None:
+        """Return the id if the store has this experiment, and it is not deleted."""
+        from mlflow.exceptions import MlflowException
+
+        if experiment_id is None:
+            return None
+        try:
+            found = self.client.get_experiment(experiment_id)
+        except MlflowException:  # of another store, or damaged: the search has its own experiment
+            return None
+        return experiment_id if found.lifecycle_stage == "active" else None
 
     def _experiment(self, name: str) -> str:
         """Return the id of the experiment of that name, created where it is missing."""

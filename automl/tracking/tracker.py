@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from automl.errors import without_passwords
 from automl.records import SearchRecord, TrialRecord
 from automl.tracking.description import Description
-from automl.tracking.fluent import active_run, chosen_experiment
+from automl.tracking.fluent import active_run, chosen_experiment, named_experiment
 from automl.tracking.models import log_model
 from automl.tracking.parent_run import log_files, write_inputs, write_results, write_summary
 from automl.tracking.run_store import RunStore, store_errors
@@ -38,8 +38,8 @@ class Tracker:
         A database or a server; None for `default_tracking_uri`. An SQLite file is created with its folder,
         its artifacts in ``artifacts/`` beside it.
     experiment_name : str or None
-        MLflow's experiment, created where it is missing; None for that of the user's active run, then
-        ``MLFLOW_EXPERIMENT_NAME``, then ``"automl"``.
+        MLflow's experiment, created where it is missing; None for that of the user's active run, then that of
+        ``mlflow.set_experiment`` unless autologging is on, then ``MLFLOW_EXPERIMENT_NAME``, then ``"automl"``.
     remaining : callable
         Returns the seconds that the search has left: a server or database that does not answer may not take longer.
     sync_command : str
@@ -73,13 +73,14 @@ class Tracker:
         self.tracking_uri = resolve_uri(tracking_uri)
         self.parent_run_id: str | None = None
         self._sync_command = sync_command
-        self._above = active_run(self.tracking_uri)
+        self._above = above = active_run(self.tracking_uri)
+        chosen = chosen_experiment(self.tracking_uri) if above is None else above.experiment_id
         self._make_store = partial(
             RunStore,
             self.tracking_uri,
-            experiment_name or chosen_experiment() or DEFAULT_EXPERIMENT,
+            experiment_name or named_experiment() or DEFAULT_EXPERIMENT,
             remaining,
-            self._above.experiment_id if self._above is not None and experiment_name is None else None,
+            chosen if experiment_name is None else None,
         )
         self._store: RunStore
         if opened:

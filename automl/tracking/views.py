@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.records import Task
 from automl.tracking.read_runs import get_run
-from automl.tracking.store import DEFAULT_EXPERIMENT, open_store, resolve_uri
+from automl.tracking.store import open_store, resolve_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,17 +90,19 @@ def ui_url(
 
     Parameters
     ----------
-    tracking_uri, experiment_name : str or None
+    tracking_uri : str or None
         As in `Tracker`.
+    experiment_name : str or None
+        The experiment; None is all of them.
     run_id : str or None
-        The run of the search; None is the newest one of the experiment.
+        The run of the search; None is the newest one.
     address : str
         Of the server.
 
     Returns
     -------
     str
-        The page of all runs if the experiment has no search; the start page if there is no such experiment.
+        The page of all runs if the named experiment has no search; the start page if there is no experiment or search.
 
     Raises
     ------
@@ -112,17 +114,13 @@ def ui_url(
     uri = resolve_uri(tracking_uri)
     client = open_store(uri, create=False)
     if run_id is None:
-        experiment = client.get_experiment_by_name(experiment_name or DEFAULT_EXPERIMENT)
-        if experiment is None:
-            return address
-        found = client.search_runs(
-            [experiment.experiment_id],
-            "tags.`automl.kind` = 'search'",
-            max_results=1,
-            order_by=["start_time DESC"],
-        )
+        named = None if experiment_name is None else client.get_experiment_by_name(experiment_name)
+        experiments = client.search_experiments() if experiment_name is None else [named]
+        ids = [one.experiment_id for one in experiments if one is not None]
+        kind, newest = "tags.`automl.kind` = 'search'", ["start_time DESC"]
+        found = client.search_runs(ids, kind, max_results=1, order_by=newest) if ids else []
         if not found:
-            return _page(address, experiment.experiment_id)
+            return _page(address, ids[0]) if experiment_name and ids else address
         run = found[0]
     else:
         run = get_run(client, run_id, uri)

@@ -92,3 +92,28 @@ def test_experiment_of_the_environment(
         for tracker in (Tracker(store), Tracker(store, "given"))
     ]
     assert named == ["theirs", "given"]
+
+
+def experiment_of(tracker: Tracker, search: SearchRecord) -> str:
+    client = MlflowClient(tracker.tracking_uri)
+    return client.get_experiment(client.get_run(tracker.start(search, {})).info.experiment_id).name
+
+
+def test_search_is_in_the_experiment_that_was_set(user_store: str, search: SearchRecord, tmp_path) -> None:
+    assert experiment_of(Tracker(user_store), search) == "mine"
+    assert experiment_of(Tracker(user_store, "given"), search) == "given"
+    assert experiment_of(Tracker(f"sqlite:///{tmp_path}/other.db"), search) == "automl"
+    MlflowClient(user_store).delete_experiment(
+        MlflowClient(user_store).get_experiment_by_name("mine").experiment_id
+    )
+    assert experiment_of(Tracker(user_store), search) == "automl"
+
+
+def test_search_leaves_the_experiment_of_autologging_alone(user_store: str, search: SearchRecord) -> None:
+    mlflow.sklearn.autolog(log_models=False, silent=True)
+    try:
+        assert experiment_of(Tracker(user_store), search) == "automl"
+        assert runs(user_store) == 0
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+    assert experiment_of(Tracker(user_store), search) == "mine"

@@ -101,3 +101,12 @@ def test_store_without_permission_for_views_is_no_error(
     monkeypatch.setattr(MlflowClient, "set_experiment_tag", refused)
     assert started(store, search)
     assert not views(store)
+
+
+def test_ui_url_finds_the_newest_search_of_all_experiments(store: str, search: SearchRecord) -> None:
+    started(store, search)
+    tracker = Tracker(store, "it's mine")
+    newest = tracker.start(search, {})
+    tracker.close("finished")
+    assert ui_url(store) == ui_url(store, "it's mine") == ui_url(store, run_id=newest)
+    assert ui_url(store, "automl") != ui_url(store)
