@@ -134,12 +134,14 @@ def _honest_parts(results: StudyResults) -> Iterator[Part]:
     text = ""
     if found is not None:
         text = (
-            "The corrected score is that of trials selected on resampled rows, for the rows that were not drawn. "
-            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the resamples"
+            "The corrected score is that of trials selected on a random half of the rows, for the other half. "
+            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the halves"
         )
         if found.beats_default is not None:
             text += f", and the first trial of its family in {found.beats_default:.0%}"
-        text += "."
+        text += ". The interval is for very many new rows."
+        if found.by_size:
+            text += " The score grows with the number of rows: it is that of the rows of one fold."
     if rows:
         heads = ["model", results.score_name, "from", "to"]
         yield Part(

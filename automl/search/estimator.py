@@ -109,7 +109,7 @@ class Search(FittedSearch):
     tracking_uri : str or None, default=None
         MLflow store. None is ``sqlite:///mlruns/mlflow.db``.
     experiment_name : str or None, default=None
-        MLflow experiment. None is ``automl``.
+        MLflow experiment. None is that of the active run or of ``mlflow.set_experiment``, else ``automl``.
     refit : bool, default=True
         Whether to train the best pipeline on all rows, log it as a model and register it.
     ensemble : bool, default=True
@@ -151,7 +151,8 @@ class Search(FittedSearch):
         select the trial. With several objectives it is the score by the first one.
     corrected_score_ : CorrectedScore or None
         The best trial's score, corrected for having been selected: ``score``, its 95 % interval ``low`` to ``high``,
-        and ``beats_baseline``, the probability of being better than a model that ignores all columns.
+        ``interval(n_rows)`` for a test set, and ``beats_baseline``, the probability of being better than a model that
+        ignores all columns.
     best_trial_ : TrialRecord
         Record of the best trial.
     leaderboard_ : DataFrame

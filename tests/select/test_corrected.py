@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
+from sklearn.metrics import make_scorer
 
+from automl.errors import SettingError
 from automl.metrics import Predictions, metric_for
-from automl.select import baseline_predictions, corrected_score
+from automl.select import CorrectedScore, baseline_predictions, corrected_score
 
 FOLDS = 5
 
@@ -96,6 +100,81 @@ def test_corrected_score_is_repeatable_and_weighted():
     hits = (trials[0].values == y[rows])[weight > 0]
     fold = np.repeat(np.arange(FOLDS), 20)[weight > 0]
     assert found.selected == pytest.approx(np.mean([hits[fold == k].mean() for k in np.unique(fold)]))
+
+
+def numbers(scales, n=500, seed=0):
+    """Return a target and predictions with errors of these sizes, rows sorted by fold."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n)
+    rows = np.concatenate([valid for _, valid in folds_of(n)])
+    return y, [Predictions((y + scale * rng.normal(size=n))[rows]) for scale in scales]
+
+
+@pytest.mark.parametrize(
+    ("scale", "low", "high"), [(0.1, 0.5, 0.5), (0.5, 1, 1), (0.04, 0, 0), (0.103, 0.6, 0.98)]
+)
+def test_corrected_score_tells_how_often_it_beats_the_default_start(scale, low, high):
+    y, (best, *others, default) = numbers([0.1, 0.5, 1.0, scale])
+    default = best if scale == 0.1 else default
+    found = corrected("neg_root_mean_squared_error", y, [best, *others], 0, default=default)
+    assert low <= found.beats_default <= high
+    assert corrected("neg_root_mean_squared_error", y, [best], 0).beats_default is None
+
+
+def test_corrected_score_without_an_error_has_a_width():
+    y = np.arange(90) % 3
+    rows = np.concatenate([valid for _, valid in folds_of(90)])
+    right = Predictions(y[rows], np.eye(3)[y[rows]])
+    found = corrected("accuracy", y, [right, right], 3)
+    assert (found.selected, found.score, found.high, found.greatest) == (1, 1, 1, 1)
+    assert 0.92 < found.low < 0.97  # Clopper and Pearson: 0.96
+    low, high = found.interval(90)
+    assert high == 1
+    assert low == pytest.approx(1 - np.sqrt(2) * (1 - found.low))
+    assert found.interval(30)[0] < low < found.interval(10**9)[0] == pytest.approx(found.low)
+
+
+def test_corrected_score_counts_equally_good_trials_as_one():
+    y = np.arange(100) % 2
+    rows = np.concatenate([valid for _, valid in folds_of(100)])
+    trials = []
+    for wrong in np.split(rows, 10):  # ten trials, each wrong for ten other rows
+        values = np.where(np.isin(rows, wrong), 1 - y[rows], y[rows])
+        trials.append(Predictions(values, np.eye(2)[values]))
+    found = corrected("accuracy", y, trials, 2)
+    assert found.score <= 0.9  # choosing among them gains nothing
+
+
+def total_cost(y, predicted):
+    return -float(np.abs(y - predicted).sum())
+
+
+def mean_cost(y, predicted):
+    return -float(np.abs(y - predicted).mean())
+
+
+def test_corrected_score_of_a_sum_is_that_of_a_fold():
+    y, trials = numbers([0.5, 0.6, 0.7], n=200)
+    total, mean = (corrected(make_scorer(cost), y, trials, 0) for cost in (total_cost, mean_cost))
+    assert (total.by_size, mean.by_size) == (True, False)
+    for name in ("score", "low", "high", "selected", "baseline"):
+        assert getattr(total, name) == pytest.approx(40 * getattr(mean, name))  # rows of a fold
+    assert total.beats_baseline == mean.beats_baseline
+    with pytest.raises(SettingError, match="a mean over rows"):
+        total.interval(50)
+
+
+def test_corrected_score_of_an_older_study_has_no_interval_of_a_test_set():
+    y, trials = numbers([0.5], n=100)
+    found = corrected("neg_mean_absolute_error", y, trials, 0)
+    assert CorrectedScore(**asdict(found)) == found
+    older = {
+        name: value for name, value in asdict(found).items() if name not in ("n_rows", "greatest", "by_size")
+    }
+    with pytest.raises(SettingError, match="an older study"):
+        CorrectedScore(**older).interval(50)
+    with pytest.raises(SettingError, match="at least 1"):
+        found.interval(0)
 
 
 def test_corrected_score_of_a_scorer_without_a_quick_form():
