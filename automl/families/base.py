@@ -134,9 +134,12 @@ class Trainer(ABC):
     ----------
     failures : dict of int to str
         Reasons, by position, of trials that failed in training; the trainer has removed them.
+    keeps_model : bool
+        Whether `estimator` returns what was trained, without another fit.
     """
 
     failures: dict[int, str]
+    keeps_model: bool = True
 
     @property
     @abstractmethod

@@ -88,7 +88,7 @@ class _TransformedTrainer(Trainer):
 
     def __init__(self, trainer: Trainer, transform: TargetTransform, unfitted: Callable[[int], Any]) -> None:
         self._trainer, self._transform, self._unfitted = trainer, transform, unfitted
-        self.failures = trainer.failures
+        self.failures, self.keeps_model = trainer.failures, trainer.keeps_model
 
     @property
     @override

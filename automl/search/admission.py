@@ -108,12 +108,13 @@ class Admission:
         left = max(_FIRST_SECONDS, self.time_left)
         return lambda trial: self.costs.trial_seconds([trial]) / left
 
-    def _reserved(self) -> float:
-        """Return the seconds for the end of the search: refit, model files, last runs."""
+    def _reserved(self, refit: float | None = None) -> float:
+        """Return the seconds for the end of the search: refit (None: of the best trial), model files, last runs."""
         backlog = self._tracker.backlog(sum(len(run.cohort.trials) for run in self.runs.values()))
         if not self._spec.refit:
             return self.slowness * _END_WITHOUT_MODEL + backlog
-        refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
+        if refit is None:
+            refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
         if self._spec.facts.sample_rows:
             refit = max(refit, _ALL_ROWS_SHARE * (self.budget.timeout or 0.0))
         return self._end_seconds() + backlog + refit + self._ensemble_seconds()
@@ -227,6 +228,10 @@ class Admission:
         if self._spec.refit and self._best is None:
             # Before the first score, time for one refit is reserved.
             left /= 1 + min(1.0, family.solo_slowdown / len(trials))
+        elif self._spec.refit and not self._spec.facts.sample_rows:
+            # A trial that trains longer could be the best, but not be trained on all rows.
+            own = self.budget.remaining - self._reserved(refit=0.0)
+            left = min(left, own / (1 + self.costs.refit_share(trials)))
         # An interruptible training may start without a chance to end if there is nothing better to do.
         first = family.interruptible and not (self._ended or self.runs)
         in_time = first or self._least_seconds(trials[0]) <= left

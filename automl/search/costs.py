@@ -70,6 +70,10 @@ class CostModel:
         cost = family.cost(params_at_stop(record), self._n_rows, self._n_columns)
         return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
 
+    def refit_share(self, specs: Sequence[TrialSpec]) -> float:
+        """Return the seconds of training one trial on all rows, as a share of those of all trials on all folds."""
+        return get_family(specs[0]).solo_slowdown * self._n_rows / (self._training_rows * len(specs))
+
     def learn(self, records: Sequence[TrialRecord]) -> None:
         """Learn from the trials of a cohort that ended."""
         family = get_family(records[0])

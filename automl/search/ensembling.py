@@ -73,7 +73,8 @@ def fit_ensemble(
         Workers of the search; as many members are fitted at a time, on threads.
     in_time : callable
         ``in_time(record, n)``: whether there is time to fit a trial n times; asked in the order of weights. Networks
-        without time for all folds are fitted on all rows. Members without time for that are left out.
+        without time for all folds are fitted on all rows. Members without time for that keep the fold models of
+        their trial; without those, which boosting never has, they are left out.
     """
     if facts.several:
         return Ensemble(EnsembleRecord(reason="the search has several objectives"))
@@ -86,10 +87,13 @@ def fit_ensemble(
         for number, _ in chosen.members:
             _wait_for_thread(fits.values(), n_jobs)
             record, is_best = records[number], number == found.records[0].number
-            if averages_folds(record, plan) and in_time(record, len(plan.folds)):
-                fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs)
+            kept = found.fold_models(number)
+            if averages_folds(record, plan) and in_time(record, 0 if kept else len(plan.folds)):
+                fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs, kept)
             elif not is_best and in_time(record, 1):
                 fits[number] = pool.submit(lambda one: [refit(one, plan, facts, n_jobs)], record)
+            elif not is_best and kept and in_time(record, 0):
+                fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs, kept)
         fitted = {number: fit.result() for number, fit in fits.items()}
     if found.records and (first := found.records[0].number) in dict(chosen.members):
         fitted[first] = [best, *fitted.get(first, [])]

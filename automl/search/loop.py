@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from automl.families import get_family
 from automl.records import TrialRecord, TrialSpec
 from automl.search.admission import Admission
 from automl.search.callbacks import Callback, Observers
@@ -19,6 +21,7 @@ from automl.workers import Crashed, Event, Finished, Killed, RungReached, Worker
 __all__ = ["Loop"]
 
 _GRACE = 0.5  # seconds that a cohort has to stop by itself after the time is up
+_STOP_SECONDS = 1.0  # that trials in training have to end when the search ends before them
 _POLL = 0.25  # seconds between two looks at the clock and at Ctrl-C
 _AHEAD = 2  # cohorts between a proposal and the last result it knows, in a repeatable search
 
@@ -123,9 +126,20 @@ class Loop:
             event = self._workers.next(timeout=min(_POLL, max(0.05, left)))
             if event is not None:
                 self._react(event)
-        while (event := self._workers.next(timeout=0)) is not None:
+        self._take_last_results()
+
+    def _take_last_results(self) -> None:
+        """Stop what is in training, and take its results: a trial that is killed leaves no predictions."""
+        training = [run.training for run in self._runs.values() if run.training is not None]
+        waits = (
+            any(get_family(cohort.trials[0]).interruptible for cohort in training) and self._workers.stop()
+        )
+        end = time.monotonic() + (_STOP_SECONDS if waits else 0.0)
+        while (event := self._workers.next(timeout=max(0.0, end - time.monotonic()))) is not None:
             if not isinstance(event, RungReached):
                 self._react(event)
+            if not any(run.training for run in self._runs.values()):
+                end = 0.0
 
     def _poll_remote(self) -> None:
         """Take note of results of other processes, and take over the trials of crashed ones."""

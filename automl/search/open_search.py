@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Literal
 
 from automl.search.budget import Budget
@@ -16,8 +16,7 @@ from automl.search.resume import check_same
 from automl.search.run import SearchRun
 from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
-from automl.search.starting import check_memory, start_workers
-from automl.select import OutOfFold
+from automl.search.starting import check_memory, open_out_of_fold, start_workers
 from automl.study import (
     Session,
     create_study,
@@ -25,7 +24,6 @@ from automl.study import (
     make_pruner,
     make_sampler,
     open_lease,
-    predictions_folder,
     save_baseline,
     save_settings,
     storage_errors,
@@ -63,14 +61,12 @@ def open_search(
     facts, remaining = spec.facts, lambda: budget.remaining
     sampler = make_sampler(settings["sampler"], facts.random_state, plan.space, len(facts.directions))
     pruner = make_pruner(settings["pruner"], len(facts.directions))
-    folder = predictions_folder(facts.study_name, settings["storage"])
-    out_of_fold = OutOfFold(folder, plan.target.values, plan.folds, facts, plan.weights.score)
-    context = replace(plan.worker_context(facts), predictions=out_of_fold.folder)
     with (
         scratch_folder(settings["scratch"], _SCRATCH * plan.frame.size),
+        open_out_of_fold(plan, spec, settings["storage"]) as out_of_fold,
         open_lease(facts.study_name, settings["storage"]) as lease,
         open_progress() if settings["progress"] else NullProgress() as progress,
-        closing(start_workers(context, spec)) as workers,
+        closing(start_workers(plan, spec, out_of_fold)) as workers,
         ExitStack() as stack,
     ):
         progress.stage("opening the stores")

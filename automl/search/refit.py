@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 
@@ -43,16 +46,24 @@ def trial_pipeline(record: TrialRecord, plan: Plan, facts: SearchRecord) -> Pipe
     return plan.pipeline(record.preprocess, model, facts.random_state)
 
 
-def fold_models(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> list[Pipeline]:
+def fold_models(
+    record: TrialRecord,
+    plan: Plan,
+    facts: SearchRecord,
+    n_jobs: int,
+    models: Sequence[Any] | None = None,
+) -> list[Pipeline]:
     """Return the steps ``prepare`` and ``model`` of a trial, fitted on the training rows of each fold.
 
     Parameters
     ----------
     record, plan, facts, n_jobs
         As in `refit`.
+    models : sequence of estimator, optional
+        The fold models that the trial kept; they are trained again without.
     """
     fitted = []
-    models = train_folds(plan.worker_context(facts), record, n_jobs)
+    models = models or train_folds(plan.worker_context(facts), record, n_jobs)
     for model, (train, _) in zip(models, plan.folds, strict=True):
         prepare = plan.pipeline(record.preprocess, model, facts.random_state).named_steps["prepare"]
         prepare.fit(plan.frame.iloc[train], plan.target.values[train])

@@ -1,16 +1,48 @@
-"""Start the workers of a search, and check that they have memory."""
+"""Start the workers of a search with folders for their results, and check that they have memory."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from automl.errors import Fault, SettingError
+from automl.search.plan import Plan
 from automl.search.spec import SearchSpec
-from automl.workers import MIN_WORKER_MEMORY, WorkerContext, Workers, format_bytes, open_workers
+from automl.select import OutOfFold
+from automl.study import predictions_folder
+from automl.workers import MIN_WORKER_MEMORY, Workers, format_bytes, open_workers
 
-__all__ = ["check_memory", "start_workers"]
+__all__ = ["check_memory", "open_out_of_fold", "start_workers"]
 
 
-def start_workers(context: WorkerContext, spec: SearchSpec) -> Workers:
-    """Return the workers of a search."""
+@contextmanager
+def open_out_of_fold(plan: Plan, spec: SearchSpec, storage: Any) -> Iterator[OutOfFold]:
+    """Open the folders of out-of-fold predictions and of fold models; the latter is deleted at the end.
+
+    A repeatable search keeps no fold models: trained again alone, they are the same whatever was killed before.
+    """
+    facts = spec.facts
+    folder = predictions_folder(facts.study_name, storage)
+    with tempfile.TemporaryDirectory(prefix="automl-models-", ignore_cleanup_errors=True) as models:
+        keeps = spec.refit and spec.ensemble and not spec.repeatable
+        yield OutOfFold(
+            folder,
+            plan.target.values,
+            plan.folds,
+            facts,
+            plan.weights.score,
+            Path(models) if keeps else None,
+        )
+
+
+def start_workers(plan: Plan, spec: SearchSpec, out_of_fold: OutOfFold) -> Workers:
+    """Return the workers of a search, which write to the folders of ``out_of_fold``."""
+    context = plan.worker_context(spec.facts)
+    context = replace(context, predictions=out_of_fold.folder, models=out_of_fold.models)
     return open_workers(
         context,
         spec.n_jobs,

@@ -4,6 +4,7 @@ from automl.select.baseline import Baseline, baseline_of, baseline_predictions
 from automl.select.corrected import CorrectedScore, corrected_score
 from automl.select.cv_results import cv_results
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
+from automl.select.fold_models import KEPT_FROM_SECONDS, save_fold_models
 from automl.select.leaderboard import leaderboard
 from automl.select.out_of_fold import OutOfFold, put_predictions, save_predictions, take_predictions
 from automl.select.paired import paired_interval
@@ -13,6 +14,7 @@ from automl.select.readable import last_line, params_texts, short_value
 __all__ = [
     "Baseline",
     "CorrectedScore",
+    "KEPT_FROM_SECONDS",
     "MIN_ROWS",
     "OutOfFold",
     "baseline_of",
@@ -29,6 +31,7 @@ __all__ = [
     "pareto_front",
     "rank",
     "put_predictions",
+    "save_fold_models",
     "save_predictions",
     "short_value",
     "take_predictions",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from automl.metrics import Predictions
 from automl.records import SearchRecord, TrialRecord
+from automl.select.fold_models import delete_fold_models, load_fold_models
 from automl.select.ranking import rank
 
 __all__ = ["OutOfFold", "put_predictions", "save_predictions", "take_predictions"]
@@ -23,6 +24,7 @@ Array = npt.NDArray[Any]
 # Predictions that stay on disk besides the best and the first trial of each family: bytes, and least and most trials.
 _BYTES = 1 << 28
 _FEWEST_KEPT, _MOST_KEPT = 30, 500
+_MODELS_KEPT = 10  # trials whose fold models stay on disk, besides the best and the first of each family
 # Content of a file: classes have probabilities if the model gives them. Numbers keep all their digits.
 _KINDS = {"probabilities": np.float32, "decision": np.float32, "values": np.float64}
 
@@ -103,11 +105,13 @@ class OutOfFold:
         The search, for its constraints and its seed.
     weight : ndarray of shape (n,), optional
         Row weights of scores.
+    models : Path or None
+        Folder of the trials' fold models, which only this process and its workers can write.
 
     Attributes
     ----------
-    folder : Path
-        The folder.
+    folder, models : Path
+        The folders.
     rows : ndarray of shape (m,)
         Row numbers in the table: the validation rows of the folds, one fold after the other. Of a single holdout,
         only its validation rows.
@@ -130,6 +134,7 @@ class OutOfFold:
         folds: Sequence[tuple[Array, Array]],
         search: SearchRecord | None = None,
         weight: Array | None = None,
+        models: Path | None = None,
     ) -> None:
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="automl-predictions-"))
@@ -141,7 +146,7 @@ class OutOfFold:
         self.weight = None if weight is None else weight[self.rows]
         self.random_state = 0 if search is None else search.random_state
         self.records: list[TrialRecord] = []
-        self._search = search
+        self.models, self._search = models, search
         row_bytes = 8 if self.y.dtype.kind == "f" else 4 * (1 + int(y.max(initial=0)))
         self._most = int(np.clip(_BYTES // (row_bytes * max(1, len(self.rows))), _FEWEST_KEPT, _MOST_KEPT))
 
@@ -152,9 +157,12 @@ class OutOfFold:
         known = [*self.records, record]
         self.records = _best_of(known, self._search, self._most)
         kept = {one.number for one in self.records}
+        with_models = {one.number for one in _best_of(known, self._search, _MODELS_KEPT)}
         for one in known:
             if one.number not in kept:
                 _delete(self.folder, one.number)
+            if self.models is not None and one.number not in with_models:
+                delete_fold_models(self.models, one.number)
 
     def predictions(self, number: int) -> Predictions | None:
         """Return the predictions of a trial for `rows`; None if they are not kept.
@@ -170,6 +178,10 @@ class OutOfFold:
             if len(stored) == len(self.rows):
                 return _predictions(kind, stored)
         return None
+
+    def fold_models(self, number: int) -> list[Any] | None:
+        """Return the fitted model of each fold of a trial; None if they are not kept."""
+        return None if self.models is None else load_fold_models(self.models, number)
 
 
 def _predictions(kind: str, stored: Array) -> Predictions:

@@ -47,6 +47,8 @@ class WorkerContext:
         The fitted first step of every pipeline; its size is part of ``model_bytes``.
     predictions : Path or None
         Folder for the out-of-fold predictions of trials; None keeps none.
+    models : Path or None
+        Folder for the fold models of trials that took long; None keeps none.
     """
 
     frame: pd.DataFrame
@@ -62,3 +64,4 @@ class WorkerContext:
     score_weight: Array | None = None
     columns: TypedColumns | None = None
     predictions: Path | None = None
+    models: Path | None = None

@@ -65,6 +65,13 @@ class EarlyStart(Workers):
         return self._processes.memory_per_worker()
 
     @override
+    def stop(self) -> bool:
+        for workers in (self._processes, self._thread):
+            if workers is not None:
+                workers.stop()
+        return True
+
+    @override
     def close(self) -> None:
         self._processes.close()
         if self._thread is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from automl.families import Fold, Trainer, get_family, prepared_problem, target_scale
 from automl.metrics import Predictions
 from automl.records import State, TrialRecord, TrialSpec
-from automl.select import save_predictions
+from automl.select import KEPT_FROM_SECONDS, save_fold_models, save_predictions
 from automl.workers.blas import limit_threads
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
@@ -266,6 +266,19 @@ class _Evaluation:
         if folder is not None and trial.state in ("complete", "stopped") and by_fold:
             with suppress(OSError):  # the disk is full: the trial will be in no ensemble
                 save_predictions(folder, trial.spec.number, by_fold)
+                self.save_models(i)
+
+    def save_models(self, i: int) -> None:
+        """Save the fold models of a complete trial that took long, if an ensemble can average them."""
+        folder, trial = self.context.models, self.trials[i]
+        long = trial.state == "complete" and trial.fit_seconds >= KEPT_FROM_SECONDS
+        if folder is None or not long or not self.scale.is_identity:
+            return
+        if all(trainer.keeps_model for trainer in self.trainers):
+            models = [trainer.estimator(i) for trainer in self.trainers]
+            n_classes = self.context.problem.n_classes
+            if not n_classes or all(len(model.classes_) == n_classes for model in models):
+                save_fold_models(folder, trial.spec.number, models)
 
     @np.errstate(all="ignore")
     def measure(self, i: int, predictions: RungPredictions | None = None) -> None:

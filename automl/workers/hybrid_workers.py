@@ -49,6 +49,12 @@ class HybridWorkers(ThreadWorkers):
         return event
 
     @override
+    def stop(self) -> bool:
+        if self._process is not None:
+            self._process.stop()
+        return super().stop()
+
+    @override
     def close(self) -> None:
         if self._process is not None:
             self._process.close()

@@ -190,6 +190,13 @@ class ProcessWorkers(Workers):
         return job.worker.end(patience)
 
     @override
+    def stop(self) -> bool:
+        for job in self._busy.values():
+            with suppress(OSError):  # it dies at this moment; `next` reports that
+                job.worker.connection.send(None)
+        return True
+
+    @override
     def close(self) -> None:
         for worker in [*self._idle, *(job.worker for job in self._busy.values())]:
             worker.end()

@@ -87,6 +87,13 @@ class Workers(ABC):
     def next(self, timeout: float | None = None) -> Event | None:
         """Wait for the next event, at most ``timeout`` seconds; None if there was none."""
 
+    def stop(self) -> bool:
+        """Ask all cohorts to end with the scores they have, and return whether `next` will return their results.
+
+        No cohort may be submitted after it, and events `RungReached` need no reply.
+        """
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Stop all cohorts without waiting for their results."""

@@ -99,7 +99,7 @@ class RayTrainer:
         self._keeps_predictions = context.predictions is not None
         self._folder = tempfile.TemporaryDirectory(prefix="automl-ray-")
         if self._keeps_predictions:
-            context = replace(context, predictions=Path(self._folder.name))
+            context = replace(context, predictions=Path(self._folder.name), models=None)
         self._prepare, self._prepared = PreparedFolds(context), _GivenFolds(context)
         self._workers = ThreadWorkers(context, self._prepared, threads)
         self._draining, self._memory = draining, float("inf")

@@ -73,7 +73,8 @@ class _Server:
     ----------
     parent : Connection
         Cohorts arrive here. For each the server sends None when training begins, ``(rung, scores)`` at every rung, to
-        which the parent replies, and at the end the records or the traceback of an error.
+        which the parent replies, and at the end the records or the traceback of an error. The parent sends None to
+        stop the training.
     file : Path
         File of the context.
     n_jobs : int
@@ -82,6 +83,7 @@ class _Server:
 
     def __init__(self, parent: connection.Connection, file: Path, n_jobs: int) -> None:
         self._parent, self._file, self._n_jobs = parent, file, n_jobs
+        self._stopped = False
         self._loaded: tuple[WorkerContext, PreparedFolds, CostMeter] | None = None
 
     def run(self) -> None:
@@ -98,7 +100,7 @@ class _Server:
         self._parent.send(None)
         n_values = len(context.y) * context.frame.shape[1]
         with limit_threads(n_values, self._n_jobs, cohort.blas_threads):
-            return evaluate(context, prepared, cohort, self._report, lambda: False, costs)
+            return evaluate(context, prepared, cohort, self._report, self._must_stop, costs)
 
     def _load(self) -> tuple[WorkerContext, PreparedFolds, CostMeter]:
         if self._loaded is None:
@@ -108,9 +110,18 @@ class _Server:
         return self._loaded
 
     def _report(self, rung: int, scores: dict[int, float]) -> set[int]:
+        if self._must_stop():
+            return set()
         self._parent.send((rung, scores))
-        pruned: set[int] = self._parent.recv()
-        return pruned
+        pruned: set[int] | None = self._parent.recv()
+        self._stopped = pruned is None
+        return pruned or set()
+
+    def _must_stop(self) -> bool:
+        """Return whether the parent has said that training must end; during training it sends nothing else."""
+        if not self._stopped and self._parent.poll():
+            self._stopped = self._parent.recv() is None
+        return self._stopped
 
 
 def _exit_with(parent_id: int, above: int, folder: Path) -> None:

@@ -64,9 +64,14 @@ class ThreadWorkers(Workers):
             return None
 
     @override
-    def close(self) -> None:
+    def stop(self) -> bool:
         self._stopped.set()
         self._replies.put(set())  # for a cohort that waits at a rung
+        return True
+
+    @override
+    def close(self) -> None:
+        self.stop()
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
         self._prepared.clear()

@@ -13,6 +13,7 @@ from tests.support.scripted import (
     ScriptedWorkers,
     finished,
     loop,
+    record,
 )
 
 
@@ -149,3 +150,17 @@ def test_fit_that_may_be_late_is_killable():
     assert not loop(ScriptedWorkers(finished), n_trials=4).admission._may_be_late(
         ScriptedSession("decision_tree").proposal()
     )
+
+
+@pytest.mark.parametrize(("folds", "refit"), [(1, 1.25), (3, 0.5), (5, 0.25)])
+def test_cohort_leaves_time_to_train_its_own_best_on_all_rows(folds, refit):
+    clock = Clock()
+    decides = loop(
+        ScriptedWorkers(finished), timeout=100, clock=clock, shape=(400, 5, folds), refit=True, ensemble=False
+    ).admission
+    decides.ended(record(ScriptedSession("quick_linear").proposal(), seconds=0.1))  # a refit of no time
+    end = 100 - decides._end_seconds()
+    seconds = decides._cohort_seconds([ScriptedSession("decision_tree").proposal()])
+    assert seconds * (1 + refit) == pytest.approx(end, rel=0.01)
+    decides.ended(record(ScriptedSession("decision_tree").proposal(), seconds=90 / refit, score=0.9))
+    assert decides._cohort_seconds([ScriptedSession("decision_tree").proposal()]) < 10

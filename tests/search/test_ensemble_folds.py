@@ -6,9 +6,12 @@ import pytest
 from sklearn.datasets import make_classification, make_regression
 
 import automl
+import automl.search.refit as refit
 from automl.export import export_run
 from automl.search.ensembling import fit_ensemble
-from automl.study import read_ensemble
+from automl.search.refit import fold_models
+from automl.study import read_ensemble, read_records
+from automl.workers import evaluation
 
 NETWORKS = {
     "space": {
@@ -86,3 +89,60 @@ def test_networks_without_time_for_all_folds_are_fitted_on_all_rows(found):
     )
     assert len(made.estimator.members_) == len(made.record.members)
     assert made.record == winner.ensemble.record
+
+
+@pytest.fixture(scope="module")
+def timed(empty_store, tmp_path_factory):
+    """Return a timed search of networks and forests that keeps all fold models, and its table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("timed"))
+        patch.setattr(evaluation, "KEPT_FROM_SECONDS", 0.0)
+        X, y = table("multiclass")
+        forest = {"extra_trees": {"n_estimators": 20, "min_samples_leaf": [5, 9]}}
+        space = {"space": {"model": {"choice": NETWORKS["space"]["model"]["choice"] | forest}}}
+        loaded = {}
+
+        def stop(study, trial):
+            found = [int(path.stem) for path in search._run.out_of_fold.models.glob("*.pickle")]
+            loaded.update({number: search._run.out_of_fold.fold_models(number) for number in found})
+            if len(loaded) >= 8:
+                search.stop()
+
+        search = automl.Search(space, timeout=120, n_jobs=1, cv=3, progress=False, callbacks=[stop])
+        yield search.fit(X, y), X, loaded
+
+
+def test_kept_fold_models_are_those_of_training_again(timed, monkeypatch):
+    search, X, loaded = timed
+    winner = search._winner
+    typed = winner.plan.columns.fixed().transform(X)
+    records = {record.number: record for record in read_records(search.study_)}
+    assert {records[number].family for number in loaded} == {"mlp", "extra_trees"}
+    for number, models in loaded.items():
+        again = fold_models(records[number], winner.plan, winner.facts, 1)
+        monkeypatch.setattr(refit, "train_folds", None)  # may not be called
+        kept = fold_models(records[number], winner.plan, winner.facts, 1, models)
+        monkeypatch.undo()
+        for one, other in zip(kept, again, strict=True):
+            assert np.allclose(one.predict_proba(typed), other.predict_proba(typed), atol=1e-5)
+
+
+def test_members_without_time_keep_their_fold_models(timed, monkeypatch):
+    search, _, loaded = timed
+    winner, found = search._winner, search.out_of_fold_
+    chosen = winner.ensemble.record
+    assert len(chosen.members) > 1
+    monkeypatch.setattr(found, "fold_models", loaded.get)
+    made = fit_ensemble(
+        search.best_estimator_[1:],
+        found,
+        winner.plan,
+        winner.facts,
+        n_jobs=1,
+        in_time=lambda record, n: n == 0,
+    )
+    assert made.record == chosen
+    best = search.best_trial_.number
+    for number, _ in chosen.members:
+        network = next(one.family for one in found.records if one.number == number) == "mlp"
+        assert made.trials.count(number) == (1 if number == best and not network else 3 + (number == best))

@@ -169,7 +169,7 @@ def test_choose_ensemble_is_the_best_trial_where_the_gain_is_noise(tmp_path):
     one = y + rng.normal(size=900)
     found, metric = out_of_fold(tmp_path, y, fold, one + 0.02 * rng.normal(size=(4, 900)))
     chosen = choose_ensemble(found, metric)
-    assert "within the standard error" in chosen.reason
+    assert "within the noise" in chosen.reason
     assert chosen.members == ()
 
 

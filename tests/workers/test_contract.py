@@ -25,6 +25,7 @@ from tests.support.ray_cluster import IMPORTABLE
 
 RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.serial])
 EVERYWHERE = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow), RAY])
+LOCAL = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow)])
 OUTSIDE = pytest.mark.parametrize("kind", [pytest.param("process", marks=pytest.mark.slow), RAY])
 ENDLESS = {"max_epochs": 10**7}
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
@@ -114,6 +115,32 @@ def test_trial_timeout_ends_members_and_close_a_cohort(cohort, drive, workers_of
     workers.close()
     assert time.monotonic() - start < 2
     workers.close()
+
+
+@LOCAL
+def test_stop_ends_training_with_the_scores_it_has(context, cohort, workers_of, kind, tmp_path):
+    workers = workers_of(kind, replace(context, predictions=tmp_path))
+    workers.submit(cohort(ENDLESS))
+    event = workers.next(90)
+    event.reply(set())
+    assert workers.stop()
+    start = time.monotonic()
+    while isinstance(event, RungReached):
+        event = workers.next(90)
+    assert time.monotonic() - start < 5
+    (record,) = event.records
+    assert record.state == "stopped"
+    assert record.score is not None
+    assert [file.name.partition(".")[0] for file in tmp_path.iterdir()] == [str(record.number)]
+
+
+@LOCAL
+def test_stop_ends_training_that_waits_at_a_rung(cohort, workers_of, kind):
+    workers = workers_of(kind)
+    workers.submit(cohort(ENDLESS))
+    assert isinstance(workers.next(90), RungReached)  # the answer never comes
+    workers.stop()
+    assert isinstance(workers.next(5), Finished)
 
 
 @OUTSIDE

@@ -158,6 +158,8 @@ class BoostingTrainer(Trainer):
     def found_params(self, position: int) -> dict[str, int]:
         return {"n_estimators": max(1, self._best)}
 
+    keeps_model = False  # no library has a public way from its own ensemble to its scikit-learn class
+
     @override
     def estimator(self, position: int) -> Any:
         model = self._make(n_estimators=max(1, self._best))
