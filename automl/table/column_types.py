@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from automl.table.converters import DAY_NUMBER, TRUTH, RawColumn
 from automl.table.date_texts import ISO
 from automl.table.order import TargetOrder
+from automl.table.text_bytes import has_byte
 from automl.table.texts import MISSING, Texts
 
 __all__ = [
@@ -143,8 +143,7 @@ def column_format(raw: RawColumn, kind: str, *, decimal: str = ".") -> ColumnTyp
 def _sign(raw: RawColumn, decimal: str) -> str:
     """Return "," for decimal commas, else ""."""
     values = raw.texts.values
-    commas = decimal == "," and pc.any(pc.match_substring_regex(values, "[.,]")).as_py()
-    return "," if commas else ""
+    return "," if decimal == "," and (has_byte(values, ",") or has_byte(values, ".")) else ""
 
 
 def _is_date(dtype: Any) -> bool:

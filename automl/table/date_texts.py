@@ -35,6 +35,9 @@ _DAYS = {  # pattern of a date: its formats, the first that fits all values is t
     r"[A-Za-z]{3,} \d{1,2} \d{4}": ("%b %d %Y", "%B %d %Y"),
     r"[A-Za-z]{3}, \d{1,2} [A-Za-z]{3} \d{4}": ("%a, %d %b %Y",),
 }
+_PATTERNS = {re.compile(pattern): layouts for pattern, layouts in _DAYS.items()}
+_ANY_DAY = re.compile("|".join(f"(?:{pattern})" for pattern in _DAYS))
+_ISO_DAY = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
 _TIME = re.compile(r"(,? |T|:)\d{1,2}:\d{2}(:\d{2})?(\.\d+)?( ?[AaPp][Mm])?( ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?$")
 
 
@@ -113,10 +116,10 @@ def _candidates(sample: pa.Array) -> list[str]:
     for text in sample.to_pylist():
         time = _TIME.search(text)
         day = text[: time.start()] if time else text
-        layouts = [ISO] if re.match(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}", text) else []
-        for pattern, days in _DAYS.items():
-            if re.fullmatch(pattern, day):
-                layouts += [layout + _time_format(time) for layout in days]
+        layouts = [ISO] if _ISO_DAY.match(text) else []
+        if _ANY_DAY.fullmatch(day):
+            found = (days for pattern, days in _PATTERNS.items() if pattern.fullmatch(day))
+            layouts += [layout + _time_format(time) for days in found for layout in days]
         if layouts:
             return layouts
     return []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from automl.table.shapes import Shapes, digits_as_number
+from automl.table.text_bytes import byte_at, has_byte, replace_byte, stripped
 from automl.table.texts import as_texts_array, is_missing, matches, spread
 
 __all__ = [
@@ -26,8 +31,11 @@ _SAMPLE_OTHER = 5  # of these, texts that may be anything else
 _CODE = (
     r"^[+-]?0(?:[xX]|\d+(?:[^\d:]|$))"  # a leading zero: "01067" is a postcode, "0x1F" a code of a machine
 )
+_AFTER_ZERO = np.zeros(256, bool)  # what makes a code of a leading zero
+_AFTER_ZERO[list(b"0123456789xX")] = True
 _MONEY = r"(?:[$€£¥₹₽₩]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|BRL)"
 _GROUPS = ",  \u00a0\u202f'’"
+_NEGATIVE = r"^[^0-9]*[-−(]"
 _AROUND = "ABCDEFGHIJKLMNOPQRSTUVWXYZ$€£¥₹₽₩%()+-−" + " \u00a0\u202f"
 
 
@@ -134,14 +142,22 @@ def parse_numbers(texts: Any, decimal: str = ".") -> np.ndarray:
 
 def has_codes(texts: pa.Array) -> bool:
     """Return whether a text has a leading zero, as codes have."""
-    return bool(matches(texts, _CODE).any())
+    first, second = byte_at(texts, 0), byte_at(texts, 1)
+    signed = (first == ord("+")) | (first == ord("-"))
+    maybe = (first == ord("0")) | (signed & (second == ord("0")))
+    if maybe.any():
+        maybe &= _AFTER_ZERO[np.where(signed, byte_at(texts, 2), second)]
+    if not maybe.any():
+        return False
+    some = texts.filter(pa.array(maybe))
+    return any(bool(matches(part, _CODE).any()) for part in (some[:_SAMPLE], some))
 
 
 def plain_numbers(cells: pa.Array) -> np.ndarray | None:
     """Return numbers such as "-1.5e3", NaN where a cell is null or means "missing"; None if one is anything else."""
     if (values := _cast(cells, ".")) is not None:
         return None if np.isnan(values).all() else values
-    cells = pc.utf8_trim_whitespace(cells)
+    cells = stripped(cells)
     present = pc.is_valid(cells).to_numpy(zero_copy_only=False) & ~is_missing(cells)
     found = _cast(cells.filter(pa.array(present)), ".") if present.any() else None
     if found is None:
@@ -163,9 +179,9 @@ def cast_if_all(cells: pa.Array, to: pa.DataType) -> pa.Array | None:
 def _cast(cells: pa.Array, decimal: str) -> np.ndarray | None:
     """Return plain numbers, read fast; None if a text is anything else."""
     if decimal == ",":
-        if pc.any(pc.match_substring(cells, ".")).as_py():
+        if has_byte(cells, "."):
             return None
-        cells = pc.replace_substring(cells, ",", ".")
+        cells = replace_byte(cells, ",", ".")
     if (numbers := cast_if_all(cells, pa.float64())) is None:
         return None
     values = np.asarray(numbers)
@@ -178,15 +194,39 @@ def _cast(cells: pa.Array, decimal: str) -> np.ndarray | None:
 def _by_grammar(cells: pa.Array, decimal: str, strict: bool) -> np.ndarray:
     values = np.full(len(cells), np.nan)
     points = (_POINTS, _DURATIONS, _INFINITE)
-    grammars = points if decimal == "." else (_COMMAS, _INFINITE) if strict else (_COMMAS, *points)
-    for pattern, parse in grammars:
+    for read in points if decimal == "." else (_COMMAS, _INFINITE) if strict else (_COMMAS, *points):
         rows = np.flatnonzero(np.isnan(values))
         if len(rows) == 0:
             break
-        rest = cells if len(rows) == len(cells) else cells.take(pa.array(rows))
-        found = matches(rest, pattern)
-        if found.any():
-            values[rows[found]] = parse(rest if found.all() else rest.filter(pa.array(found)))
+        values[rows] = read(cells if len(rows) == len(cells) else cells.take(pa.array(rows)))
+    return values
+
+
+def _read(pattern: str, parse: Callable[[pa.Array], np.ndarray], cells: pa.Array) -> np.ndarray:
+    """Return the numbers of the texts that match a pattern, NaN for others."""
+    found = matches(cells, pattern)
+    values = np.full(len(cells), np.nan)
+    if found.any():
+        values[found] = parse(cells if found.all() else cells.filter(pa.array(found)))
+    return values
+
+
+def _read_amounts(pattern: str, decimal: str, cells: pa.Array) -> np.ndarray:
+    """Return the same for the grammar of amounts, which is tried on the shapes of many texts."""
+    parse = partial(_parse_amounts, decimal=decimal)
+    shapes = Shapes.of(cells)
+    if shapes is None:
+        return _read(pattern, parse, cells)
+    values = np.full(len(cells), np.nan)
+    for (shape, rows), is_number in zip(shapes.groups(), matches(shapes.values, pattern), strict=True):
+        if not is_number:
+            continue
+        found = None if re.search(r"\d[eE]", shape) else digits_as_number(cells, shape, rows, decimal)
+        if found is None:
+            values[rows] = parse(cells.take(pa.array(rows)))
+            continue
+        found = found / 100.0 if "%" in shape else found
+        values[rows] = -found if re.match(_NEGATIVE, shape) else found
     return values
 
 
@@ -201,8 +241,10 @@ def _grammar(decimal: str) -> str:
     return rf"^(?:{amount}|\({amount}\))$"
 
 
-def _parse_points(cells: pa.Array) -> np.ndarray:
+def _parse_amounts(cells: pa.Array, decimal: str) -> np.ndarray:
     """Return the numbers of texts that the grammar has accepted."""
+    if decimal == ",":
+        cells = pc.replace_substring(pc.replace_substring(cells, ".", ""), ",", ".")
     bare = pc.replace_substring(pc.utf8_trim(cells, _AROUND), ",", "")
     try:
         values = np.asarray(bare.cast(pa.float64()))
@@ -212,11 +254,7 @@ def _parse_points(cells: pa.Array) -> np.ndarray:
     if pc.any(percent).as_py():
         values = values / np.where(percent, 100.0, 1.0)
     signed = pc.match_substring_regex(cells, r"[-−(]")
-    return np.where(matches(cells, r"^[^0-9]*[-−(]"), -values, values) if pc.any(signed).as_py() else values
-
-
-def _parse_commas(cells: pa.Array) -> np.ndarray:
-    return _parse_points(pc.replace_substring(pc.replace_substring(cells, ".", ""), ",", "."))
+    return np.where(matches(cells, _NEGATIVE), -values, values) if pc.any(signed).as_py() else values
 
 
 def _parse_durations(cells: pa.Array) -> np.ndarray:
@@ -229,11 +267,10 @@ def _parse_infinite(cells: pa.Array) -> np.ndarray:
     return np.asarray(cells.cast(pa.float64()))
 
 
-_POINTS = (_grammar("."), _parse_points)
-_COMMAS = (_grammar(","), _parse_commas)
+_POINTS = partial(_read_amounts, _grammar("."), ".")
+_COMMAS = partial(_read_amounts, _grammar(","), ",")
 _TIME_OF_DAY = r"^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
-_DURATIONS = (
-    r"^-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?$|" + _TIME_OF_DAY,
-    _parse_durations,
+_DURATIONS = partial(
+    _read, r"^-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?$|" + _TIME_OF_DAY, _parse_durations
 )
-_INFINITE = (r"^[+-]?(?i:inf|infinity)$", _parse_infinite)
+_INFINITE = partial(_read, r"^[+-]?(?i:inf|infinity)$", _parse_infinite)
