@@ -165,6 +165,8 @@ class TrialRecord(_Trial):
         Mean validation score over the folds, greater is better; None if it failed.
     fold_scores : tuple of float
         Score of each fold.
+    score_seconds : tuple of float
+        Seconds that predictions and score of each fold took at the last rung; empty in records of older versions.
     metrics : dict
         Final metrics by plain name (``accuracy``, ``rmse``, ...), means over the folds.
     values : dict
@@ -191,6 +193,7 @@ class TrialRecord(_Trial):
     family: str
     score: float | None = None
     fold_scores: tuple[float, ...] = ()
+    score_seconds: tuple[float, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
     violation: dict[str, float] = Field(default_factory=dict, alias="excess")
@@ -306,6 +309,8 @@ class SearchRecord(_Record):
         Fingerprint of the space.
     n_rows, n_columns, n_folds : int
         Size of the table and number of folds.
+    density : float
+        Share of the cells that are stored, below 1 for a sparse table.
     epoch_steps : int
         Steps of an epoch, the scale of all rungs.
     random_state : int
@@ -377,6 +382,7 @@ class SearchRecord(_Record):
     blas_threads: int = 1
     table_rows: int = 0
     sample_rows: int = 0
+    density: float = 1.0
 
     @property
     def rows_searched(self) -> str:

@@ -1,6 +1,6 @@
 """Model families: from a configuration to a model in training, and to an estimator."""
 
-from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer
+from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer, matrix_bytes
 from automl.families.catalog import FAMILIES, family_of, get_family, params_at_stop, structural, vocabulary
 from automl.families.inputs import forbid_unsuitable_inputs, prepared_problem
 from automl.families.reference import reference
@@ -25,6 +25,7 @@ __all__ = [
     "incompatibility_check",
     "rung_levels",
     "load_space",
+    "matrix_bytes",
     "params_at_stop",
     "prepared_problem",
     "reference",

@@ -20,7 +20,17 @@ from automl.constraints import Section
 from automl.families.rungs import rung_levels
 from automl.metrics import Metric, Predictions
 
-__all__ = ["Array", "Family", "Fold", "Problem", "StreamedFit", "Trainer", "fit_weighted", "predictions_from"]
+__all__ = [
+    "Array",
+    "Family",
+    "Fold",
+    "Problem",
+    "StreamedFit",
+    "Trainer",
+    "fit_weighted",
+    "matrix_bytes",
+    "predictions_from",
+]
 
 Array = npt.NDArray[Any]
 
@@ -123,6 +133,18 @@ class StreamedFit:
     problem: Problem
     fold: Fold
     stop: Callable[[], bool]
+
+
+def matrix_bytes(n_rows: int, n_columns: int, density: float = 1.0) -> float:
+    """Return the bytes of a prepared matrix: float32 cells, or the stored cells of a sparse one with their columns.
+
+    Examples
+    --------
+    >>> matrix_bytes(1_000, 100), matrix_bytes(1_000, 100, density=0.01)
+    (400000.0, 12000.0)
+    """
+    cells = float(n_rows * n_columns)
+    return 4 * cells if density >= 1 else 8 * cells * density + 4 * n_rows
 
 
 class Trainer(ABC):
@@ -282,9 +304,12 @@ class Family(ABC):
         """Return the largest number of trials worth training together."""
         return 1
 
-    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
-        """Estimate the bytes of a trial that trains on one fold, apart from the fold itself."""
-        return 4.0 * n_rows * n_columns
+    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int, density: float = 1.0) -> float:
+        """Estimate the bytes of a trial that trains on one fold, apart from the fold itself.
+
+        ``density`` is the share of the cells that are stored, below 1 for a sparse table.
+        """
+        return matrix_bytes(n_rows, n_columns, density)
 
     # All rows of a table that does not fit into memory
 

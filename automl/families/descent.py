@@ -175,7 +175,7 @@ class DescentFamily(Family):
         return min(max(_LEAST, _SHARED // self._products(params, n_columns)), _MOST)
 
     @override
-    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
+    def memory(self, params: dict[str, Any], n_rows: int, n_columns: int, density: float = 1.0) -> float:
         sizes = [n_columns, *self._whole(params).get("hidden_layer_sizes", ()), 1]
         batch = params.get("batch_size", self.section.parameters["batch_size"].default)
         rows = min(n_rows, _AT_A_TIME if batch == "full" else batch, _AT_A_TIME)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +26,8 @@ def category_columns(X: Array, n_categories: int) -> list[int]:
 def catboost_pool(X: Array, n_categories: int, y: Array | None = None, **pool_params: Any) -> Any:
     """Return rows as CatBoost takes them: numbers as they are, codes of categories as texts, missing as "-1"."""
     catboost, first = import_module("catboost"), X.shape[1] - n_categories
+    if sparse.issparse(X):
+        return catboost.Pool(X, y, **pool_params)
     numbers = np.ascontiguousarray(X[:, :first], dtype=np.float32)
     if not n_categories:
         return catboost.Pool(numbers, y, **pool_params)

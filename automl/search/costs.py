@@ -29,7 +29,9 @@ class CostModel:
 
     def __init__(self, facts: SearchRecord) -> None:
         self._n_rows, self._n_columns, self._n_folds = facts.n_rows, facts.n_columns, facts.n_folds
-        self._epoch_steps = facts.epoch_steps
+        self._epoch_steps, self._density = facts.epoch_steps, facts.density
+        # Training takes time for stored cells: those of so many full columns.
+        self._full_columns = max(1, round(facts.n_columns * facts.density))
         self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
         self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
         # Rows that a trial trains on, all folds together, as a multiple of the table's.
@@ -67,7 +69,7 @@ class CostModel:
         if record.seconds and record.curve.rungs:
             whole = record.seconds / min(1.0, record.curve.epochs)
             return family.solo_slowdown * whole * self._n_rows / self._training_rows
-        cost = family.cost(params_at_stop(record), self._n_rows, self._n_columns)
+        cost = family.cost(params_at_stop(record), self._n_rows, self._full_columns)
         return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
 
     def refit_share(self, specs: Sequence[TrialSpec]) -> float:
@@ -106,20 +108,19 @@ class CostModel:
         With ``shared``, another worker has the same matrices loaded.
         """
         params: list[dict[str, Any]] = [spec.family_params] * n_trials
-        return cohort_bytes(
-            get_family(spec), params, self._n_rows, self._n_columns, self._n_folds, shared=shared
-        )
+        size = self._n_rows, self._n_columns, self._n_folds
+        return cohort_bytes(get_family(spec), params, *size, density=self._density, shared=shared)
 
     def _cost_until(self, family: Family, spec: TrialSpec | TrialRecord, epochs: float) -> float:
         """Return the cost of the first ``epochs`` of a training; all of a complete trial that stopped early."""
         params, steps = spec.family_params, self._epoch_steps
-        whole = family.cost(params, self._training_rows, self._n_columns)
+        whole = family.cost(params, self._training_rows, self._full_columns)
         if epochs >= family.epochs(params):
             return whole
         part = family.truncated_params(params, int(epochs * steps), steps)
         if "early_stopping" in family.section.parameters:
             part = {**part, "early_stopping": False}
-        return min(1.0, epochs) * family.cost(part, self._training_rows, self._n_columns)
+        return min(1.0, epochs) * family.cost(part, self._training_rows, self._full_columns)
 
     def _cost(self, family: Family, specs: Sequence[TrialSpec]) -> float:
-        return sum(family.cost(spec.family_params, self._training_rows, self._n_columns) for spec in specs)
+        return sum(family.cost(spec.family_params, self._training_rows, self._full_columns) for spec in specs)

@@ -264,7 +264,8 @@ def make_plan(
         raise
     if cv is None:
         large = as_sparse(rows.X)
-        cv = default_split(*(as_frame(rows.X) if large is None else large).shape, timeout)
+        table: Any = as_frame(rows.X) if large is None else large
+        cv = default_split(len(table), -(-table.size // max(1, len(table))), timeout)
     n_folds = _min_rows_per_class(cv)
     rows, inferred = settings.choose(rows, y, n_folds, lambda n: _hint(scoring, loaded, n))
     task = None if inferred is None else inferred.task

@@ -201,6 +201,7 @@ def make_spec(
         blas_threads=_blas_threads(settings),
         table_rows=plan.table_rows,
         sample_rows=plan.sample_rows,
+        density=plan.frame.size / (n_rows * n_columns) if plan.problem.sparse else 1.0,
     )
     values = {name: _plain(value) for name, value in settings.items() if name not in _PRIVATE}
     values["space"] = plan.space.to_yaml()

@@ -212,9 +212,19 @@ def _table(X: Any) -> SparseTable:
     if isinstance(X, pd.DataFrame):
         of_columns: Any = X
         numbers = of_columns.sparse.to_coo() if _all_sparse(X) else X.to_numpy(dtype=float)
-        return SparseTable(sparse.csr_matrix(numbers, dtype=float), X.columns.map(str), X.index)
+        matrix = _without_stored_zeros(sparse.csr_matrix(numbers, dtype=float))
+        return SparseTable(matrix, X.columns.map(str), X.index)
     matrix = sparse.csr_matrix(X, dtype=float)
-    return SparseTable(matrix, pd.Index(_numbered(matrix.shape[1])))
+    return SparseTable(_without_stored_zeros(matrix), pd.Index(_numbered(matrix.shape[1])))
+
+
+def _without_stored_zeros(matrix: Any) -> Any:
+    """Return a matrix whose zeros are not stored: XGBoost would tell stored ones from others."""
+    if matrix.data.all():
+        return matrix
+    matrix = matrix.copy()  # the user's, which stays as it is
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def _numbered(n: int) -> list[str]:

@@ -12,7 +12,7 @@ import psutil
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from automl.errors import Fault, SettingError
-from automl.families import Family
+from automl.families import Family, matrix_bytes
 from automl.table import BLOCK_VALUES
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
 
 MIN_WORKER_MEMORY = 180_000_000  # bytes of a worker process that has trained on a tiny table
 _COPIES = 10  # float64 copies of a block of columns in the transformers (measured)
+_SPARSE_COPIES = 4  # float32 matrices that the preparation of a sparse one takes
 _TARGET_BYTES = 48  # of a row: target, positions in stratified and shuffled orders
 
 
@@ -70,6 +71,7 @@ def cohort_bytes(
     n_columns: int,
     n_folds: int,
     *,
+    density: float = 1.0,
     shared: bool = False,
 ) -> float:
     """Estimate the bytes that a cohort adds in a worker, from sizes alone.
@@ -82,13 +84,18 @@ def cohort_bytes(
         The trials' parameters.
     n_rows, n_columns, n_folds : int
         Rows, columns and folds of the table.
+    density : float
+        Share of the cells that are stored, below 1 for a sparse table.
     shared : bool
         Whether another worker has the same matrices in shared memory.
     """
     values = float(n_rows * n_columns)
-    matrices = 0.0 if shared else n_folds * 4 * values + _COPIES * 8 * min(values, max(BLOCK_VALUES, n_rows))
+    matrix = matrix_bytes(n_rows, n_columns, density)
+    blocks = _COPIES * 8 * min(values, max(BLOCK_VALUES, n_rows))
+    copies = _SPARSE_COPIES * matrix if density < 1 else blocks  # a sparse matrix is prepared as a whole
+    matrices = 0.0 if shared else n_folds * matrix + copies
     targets = n_folds * _TARGET_BYTES * n_rows
-    trials = n_folds * sum(family.memory(one, n_rows, n_columns) for one in params)
+    trials = n_folds * sum(family.memory(one, n_rows, n_columns, density) for one in params)
     return MIN_WORKER_MEMORY + matrices + targets + trials
 
 

@@ -165,6 +165,15 @@ def test_cohort_bytes_grow_with_sizes():
     assert needs(n_rows=10**6) - needs(n_rows=10**5) > 3 * 0.9 * matrix
 
 
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "extra_trees"])
+def test_cohort_bytes_of_a_sparse_table_count_stored_cells(family):
+    dense, sparse = (
+        cohort_bytes(FAMILIES[family], [{}], 10_000, 100_000, 1, density=share) for share in (1.0, 1e-3)
+    )
+    assert dense > 4e9
+    assert sparse < 300_000_000
+
+
 def test_cohort_bytes_exclude_shared_matrices():
     linear = FAMILIES["linear"]
     own, shared = (cohort_bytes(linear, [{}], 10**6, 50, 1, shared=shared) for shared in (False, True))

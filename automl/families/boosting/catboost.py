@@ -97,6 +97,7 @@ class CatBoostFamily(BoostingFamily):
     """Gradient boosting of CatBoost."""
 
     package = "catboost"
+    takes_sparse = True
     category_codes = frozenset(["native"])
     unit_seconds = 4e-9
 

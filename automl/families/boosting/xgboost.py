@@ -69,6 +69,7 @@ class XGBoostFamily(BoostingFamily):
     """Gradient boosting of XGBoost."""
 
     package = "xgboost"
+    takes_sparse = True  # cells that are not stored are missing values for it, in training and in prediction
     unit_seconds = 3e-9
 
     def __init__(self) -> None:
