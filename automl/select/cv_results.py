@@ -28,8 +28,9 @@ def cv_results(records: Sequence[TrialRecord], search: SearchRecord) -> dict[str
     dict of str to array of shape (n_trials,)
         ``params`` (list of dict), ``param_NAME`` (masked where the trial has no such parameter),
         ``split0_test_score`` and so on, ``mean_test_score``, ``std_test_score``, ``rank_test_score`` (1: the best, in
-        the order of the leaderboard), ``mean_fit_time`` (seconds a fold), ``trial`` (number) and ``state``. With
-        several objectives also ``mean_test_OBJECTIVE``. Scores that a trial lacks are NaN.
+        the order of the leaderboard), ``mean_fit_time`` (seconds a fold), ``mean_score_time`` and ``std_score_time``
+        (seconds to predict and score a fold), ``trial`` (number) and ``state``. With several objectives also
+        ``mean_test_OBJECTIVE``. Scores and times that a trial lacks are NaN.
     """
     trials = sorted(records, key=lambda record: record.number)
     places = {record.number: place for place, record in enumerate(rank(trials, search), 1)}
@@ -37,16 +38,18 @@ def cv_results(records: Sequence[TrialRecord], search: SearchRecord) -> dict[str
     for row, record in zip(splits, trials, strict=True):
         row[: len(record.fold_scores)] = record.fold_scores[: search.n_folds]
     means = [np.nan if record.score is None else record.score for record in trials]
-    spreads = [float(np.std(record.fold_scores)) if record.fold_scores else np.nan for record in trials]
+    scoring = [record.score_seconds or (np.nan,) for record in trials]
     found: dict[str, Any] = {
         "trial": np.array([record.number for record in trials]),
         "state": np.array([record.state for record in trials], dtype=object),
         "mean_fit_time": np.array([record.seconds / search.n_folds for record in trials]),
+        "mean_score_time": np.array([np.mean(seconds) for seconds in scoring]),
+        "std_score_time": np.array([np.std(seconds) for seconds in scoring]),
         **_params(trials),
         "params": [dict(record.params) for record in trials],
         **{f"split{fold}_test_score": splits[:, fold] for fold in range(search.n_folds)},
         "mean_test_score": np.array(means, dtype=float),
-        "std_test_score": np.array(spreads),
+        "std_test_score": np.array([np.std(record.fold_scores or (np.nan,)) for record in trials]),
         "rank_test_score": np.array([places[record.number] for record in trials], dtype=np.int32),
     }
     if search.several:

@@ -28,6 +28,7 @@ class TrialProgress:
     rungs: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     fold_scores: tuple[float, ...] = ()
+    score_seconds: tuple[float, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     violation: dict[str, float] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class TrialProgress:
             family=family,
             score=self.scores[-1] if self.scores and self.state != "failed" else None,
             fold_scores=self.fold_scores,
+            score_seconds=self.score_seconds,
             metrics=self.metrics,
             values=self.values,
             excess=self.violation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +31,14 @@ class RungPredictions:
         By fold.
     weights : list of ndarray or None
         Row weights of the scores, by fold.
+    seconds : list of float
+        Seconds that the predictions of a trial took, by fold.
     """
 
     of: dict[int, list[Predictions]]
     targets: list[Array]
     weights: list[Array | None]
+    seconds: list[float]
 
     @classmethod
     def make(
@@ -65,12 +69,16 @@ class RungPredictions:
         """
         samples = [fold.validation_sample(share) for fold in folds]
         of: dict[int, list[Predictions]] = {i: [] for i in due}
+        seconds = []
         for trainer, (X, _, _) in zip(trainers, samples, strict=True):
             trainer.select(training)
-            for i, predictions in zip(trainer.trials.tolist(), trainer.predict(X), strict=True):
+            start = time.perf_counter()
+            found = trainer.predict(X)
+            seconds.append((time.perf_counter() - start) / max(1, len(found)))
+            for i, predictions in zip(trainer.trials.tolist(), found, strict=True):
                 if i in of:
                     of[i].append(scale.undo(predictions))
-        return cls(of, [y for _, y, _ in samples], [weight for *_, weight in samples])
+        return cls(of, [y for _, y, _ in samples], [weight for *_, weight in samples], seconds)
 
     def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions], Array | None]]:
         """Return for each fold its targets, the predictions of these trials, and the row weights."""
@@ -85,9 +93,13 @@ def score_trials(
     predictions: RungPredictions,
     metric: Metric,
 ) -> None:
-    """Append the scores of the trials that are due; a trial without a finite score fails."""
+    """Append the scores of the trials that are due, and set their scoring times; one without a finite score fails."""
+    by_fold, seconds = [], []
     try:
-        by_fold = [metric.score_batch(*fold) for fold in predictions.by_fold(due)]
+        for fold, predicting in zip(predictions.by_fold(due), predictions.seconds, strict=True):
+            start = time.perf_counter()
+            by_fold.append(metric.score_batch(*fold))
+            seconds.append(predicting + (time.perf_counter() - start) / len(due))
     except Exception:  # a scorer of the user may raise on the predictions of one trial
         if len(due) == 1:
             trials[due[0]].end("failed", traceback.format_exc())
@@ -97,7 +109,7 @@ def score_trials(
         return
     for i, *scores in zip(due, *by_fold, strict=True):
         trial = trials[i]
-        trial.fold_scores = tuple(scores)
+        trial.fold_scores, trial.score_seconds = tuple(scores), tuple(seconds)
         trial.rungs.append(rung)
         trial.scores.append(float(np.mean(scores)))
         if not np.isfinite(trial.scores[-1]):

@@ -40,6 +40,9 @@ def test_attributes_are_those_of_scikit_learns_searches(fitted):
     assert results["rank_test_score"][fitted.best_index_] == 1
     folds = [results[f"split{fold}_test_score"] for fold in range(fitted.n_splits_)]
     np.testing.assert_allclose(np.mean(folds, axis=0), results["mean_test_score"])
+    assert (results["mean_score_time"] > 0).all()
+    assert (results["mean_score_time"] < results["mean_fit_time"]).all()
+    assert (results["std_score_time"] >= 0).all()
     assert fitted.n_splits_ == 2
     assert fitted.multimetric_ is False
     assert 0 < fitted.refit_time_ < 60

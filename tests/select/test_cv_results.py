@@ -23,7 +23,7 @@ def record(number, state, fold_scores, params, **more):
 
 
 RECORDS = [
-    record(2, "complete", [0.7, 0.9], {"model": "linear", "model.linear.l2": 0.1}),
+    record(2, "complete", [0.7, 0.9], {"model": "linear", "model.linear.l2": 0.1}, score_seconds=(0.2, 0.4)),
     record(0, "failed", [], {"model": "mlp"}),
     record(1, "complete", [0.6, 0.6], {"model": "linear", "model.linear.l2": 0.2}),
     record(4, "pruned", [0.95, 0.95], {"model": "mlp"}),
@@ -40,6 +40,8 @@ def test_cv_results_has_the_keys_of_scikit_learn():
     np.testing.assert_allclose(found["std_test_score"], [np.nan, 0, 0.1, 0], atol=1e-12)
     assert found["rank_test_score"].tolist() == [4, 2, 1, 3]  # a pruned trial is after complete ones
     assert found["mean_fit_time"].tolist() == [1.5] * 4
+    np.testing.assert_allclose(found["mean_score_time"], [np.nan, np.nan, 0.3, np.nan])
+    np.testing.assert_allclose(found["std_score_time"], [np.nan, np.nan, 0.1, np.nan])
     assert pd.DataFrame(found).shape == (4, len(found))
 
 
