@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from automl.cli.options import ExperimentName, TrackingUri
-from automl.cli.render import say
+from automl.cli.output import result, say
 
 __all__ = ["ui"]
 
@@ -38,23 +38,18 @@ def ui(
     ui_command(tracking_uri, host, port)  # checks the store
     free = free_port(host, port)
     if free != port:
-        _show(f"port {port} is taken; using {free}")
+        say(f"port {port} is taken; using {free}")
     shown = _EVERYWHERE.get(host, host)
     address = f"http://[{shown}]:{free}" if ":" in shown else f"http://{shown}:{free}"
     page = ui_url(tracking_uri, experiment_name, run_id, address)
 
     def ready() -> None:
-        _show(f"MLflow at {page}  (Ctrl-C ends it)")
+        result(f"MLflow at {page}  (Ctrl-C ends it)", page, event="ui", address=page)
+        sys.stdout.flush()  # this command does not end by itself
         if open_browser and _has_screen():
             webbrowser.open(page)
 
     serve_ui(*ui_command(tracking_uri, host, free), address, ready)
-
-
-def _show(text: str) -> None:
-    """Print a line at once, also to a pipe: this command does not end by itself."""
-    say(text)
-    sys.stdout.flush()
 
 
 def _has_screen() -> bool:

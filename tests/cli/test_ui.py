@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -13,6 +14,18 @@ import pytest
 
 from automl.tracking import Tracker
 from tests.support.trials import search_record
+
+
+@pytest.mark.parametrize("form", ["--json", "--quiet"])
+def test_ui_prints_the_address_for_programs(folder, streams, monkeypatch, form):
+    tracker = Tracker()
+    tracker.start(search_record(), {})
+    tracker.close("finished")
+    monkeypatch.setattr("automl.tracking.serve_ui", lambda *given: given[-1]())
+    code, out, _ = streams("ui", "--no-open", "--port", 5999, form)
+    found = json.loads(out) if form == "--json" else {"event": "ui", "address": out.rstrip("\n")}
+    assert (code, out.count("\n"), list(found)) == (0, 1, ["event", "address"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/2/runs\?\S+", found["address"])
 
 
 @pytest.mark.slow
