@@ -7,6 +7,7 @@ from automl.table.check import check_table
 from automl.table.column_types import usable_columns
 from automl.table.columns import TypedColumns
 from automl.table.convert_csv import csv_bytes, csv_to_parquet
+from automl.table.csv_text import read_csv_text
 from automl.table.encoders import CODED
 from automl.table.frames import as_frame, split_target
 from automl.table.leaks import check_leaks
@@ -69,6 +70,7 @@ __all__ = [
     "numbers_of",
     "prepare_matrices",
     "preprocessor",
+    "read_csv_text",
     "read_table",
     "split_target",
     "stratified_order",

@@ -36,6 +36,8 @@ def write_model(
     X_example: pd.DataFrame,
     metadata: Mapping[str, Any],
     trusted: Sequence[str] = (),
+    *,
+    with_code: bool = True,
     **identity: Any,
 ) -> None:
     """Write a fitted pipeline as an MLflow model folder in skops format.
@@ -52,6 +54,8 @@ def write_model(
         Saved with the model as plain values; ``automl_version`` is added.
     trusted : sequence of str
         Types besides those of automl and scikit-learn that it may hold.
+    with_code : bool
+        Whether the folder has a copy of the code of this package.
     **identity
         Arguments of ``mlflow.models.Model`` that link it to a run.
 
@@ -63,7 +67,7 @@ def write_model(
         If skops or MLflow cannot write it.
     """
     try:
-        _write(estimator, folder, X_example, metadata, trusted, identity)
+        _write(estimator, folder, X_example, metadata, trusted, code_paths() if with_code else None, identity)
     except AutomlError:
         raise
     except Exception as error:
@@ -77,6 +81,7 @@ def _write(
     X_example: pd.DataFrame,
     metadata: Mapping[str, Any],
     trusted: Sequence[str],
+    code: list[str] | None,
     identity: dict[str, Any],
 ) -> None:
     import skops.io
@@ -105,10 +110,9 @@ def _write(
             input_example=example[:_EXAMPLE_ROWS],
             # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=requirements([*names, *trusted]),
-            code_paths=code_paths(),
+            code_paths=code,
         )
-        if probabilities:
-            model.flavors["python_function"]["loader_module"] = LOADER
+        model.flavors["python_function"]["loader_module"] = LOADER
         shutil.move(file, folder / model.flavors["sklearn"]["pickled_model"])
         model.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         model.save(str(folder / "MLmodel"))
@@ -122,7 +126,8 @@ def warm_up() -> None:
 
     example = pd.DataFrame({"x": [0.0, 1.0]})
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # the process may end meanwhile
-        write_model(DummyClassifier().fit(example, [0, 1]), Path(scratch) / "model", example, {})
+        model = DummyClassifier().fit(example, [0, 1])
+        write_model(model, Path(scratch) / "model", example, {}, with_code=False)
 
 
 def read_example(folder: Path) -> pd.DataFrame:
@@ -207,26 +212,32 @@ def log_model(
 
     plain = {name: str(value) for name, value in metadata.items()}
     model = client.create_logged_model(experiment_id, name="model", source_run_id=run_id, tags=plain)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "model"
-        write_model(
-            estimator,
-            folder,
-            X_example,
-            metadata,
-            trusted,
-            artifact_path=model.artifact_location,
-            run_id=run_id,
-            model_uuid=model.model_id,
-            model_id=model.model_id,
-        )
-        client.log_model_artifacts(model.model_id, str(folder))
+    identity = {"artifact_path": model.artifact_location, "run_id": run_id}
+    identity |= {"model_uuid": model.model_id, "model_id": model.model_id}
+    folder = _local_folder(model.artifact_location)
+    if folder is not None:  # a model has hundreds of small files, which are written once
+        write_model(estimator, folder, X_example, metadata, trusted, **identity)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            write_model(estimator, folder, X_example, metadata, trusted, **identity)
+            client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     client.set_tag(run_id, "automl.model_uri", model.model_uri)
     if registered_model_name is not None:
         register(client, registered_model_name, model, run_id, metadata)
     return str(model.model_uri)
+
+
+def _local_folder(location: str) -> Path | None:
+    """Return the folder that a location of artifacts names; None for another kind of place."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    if not is_local_uri(location, is_tracking_or_registry_uri=False):
+        return None
+    return Path(local_file_uri_to_path(location))
 
 
 def find_model(run_id: str, tracking_uri: str | None = None) -> str:

@@ -1,8 +1,18 @@
-"""A served model takes every input that its pipeline takes: as a frame and as JSON."""
+"""A served model takes every input that its pipeline takes: as a frame, as JSON, CSV and Parquet."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +33,8 @@ def table() -> pd.DataFrame:
         {
             "size": rng.normal(10, 3, N).round(3),
             "age": ages,
-            "town": rng.choice(["Aachen", "Bern", "Cork"], N),
+            "town": rng.choice(["Aachen", "Bern", "None"], N),
+            "code": [f"{code:05}" for code in ages % 7],
             "kind": pd.Categorical(rng.choice(["a", "b"], N)),
             "flag": ages > 50,
             "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(ages, unit="D"),
@@ -37,16 +48,23 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """The pipeline and its served model."""
+def exported(tmp_path_factory):
+    """A pipeline and its folder."""
     X, columns = table(), TypedColumns()
     prepare = preprocessor({"categorical": {"encode": "onehot"}}, columns.fit(X).column_types_)
-    y = np.where((X["size"] + X["age"] / 10 + (X["town"] == "Bern") * 4) > 16, "yes", "no")
+    late = X["size"] + X["age"] / 10 + (X["town"] == "None") * 4 + (X["code"] == "00003") * 4
+    y = np.where(late > 16, "yes", "no")
     steps = [("columns", columns), ("prepare", prepare), ("model", DecisionTreeClassifier(random_state=0))]
     pipeline = Pipeline(steps).fit(X, y)
-    folder = save_model(pipeline, tmp_path_factory.mktemp("served") / "model", X, {})
-    import mlflow.pyfunc  # after `save_model`, which imports it without its warnings
+    return pipeline, save_model(pipeline, tmp_path_factory.mktemp("served") / "model", X, {})
 
+
+@pytest.fixture(scope="module")
+def models(exported):
+    """The pipeline and its served model."""
+    import mlflow.pyfunc.scoring_server  # after `save_model`, which imports it without its warnings
+
+    pipeline, folder = exported
     return pipeline, mlflow.pyfunc.load_model(str(folder))
 
 
@@ -74,30 +92,97 @@ def test_served_model_takes_a_frame(models, name):
     np.testing.assert_array_equal(served.predict(X), pipeline.predict(X))
 
 
-def invoke(served, text: str) -> list[str]:
-    """Return the predictions of MLflow's scoring server for the body of a request."""
+def invoke(served, body: str, content_type: str = "application/json"):
+    """Return the answer of MLflow's scoring server to the body of a request."""
     from mlflow.pyfunc.scoring_server import invocations
 
-    answer = invocations(text, "application/json", served, served.metadata.get_input_schema())
+    answer = invocations(body, content_type, served, served.metadata.get_input_schema())
     assert answer.status == 200, answer.response
     return json.loads(answer.response)["predictions"]
 
 
-def test_served_model_takes_json(models):
-    pipeline, served = models
-    X = table()
+def as_json(X: pd.DataFrame, orient: str) -> str:
+    """Return the body of a request: dates as text, durations as seconds."""
     X = X.assign(
         at=X["at"].astype(str),
         wait=X["wait"].dt.total_seconds(),
         month=X["month"].astype(str),
         day=X["day"].dt.strftime("%Y-%m-%d"),
     )
-    X["age"] = X["age"].astype(float).where(X.index != 2)
+    options = {"index": False} if orient == "split" else {}
+    return json.dumps({f"dataframe_{orient}": json.loads(X.to_json(orient=orient, **options))})
+
+
+def with_gaps() -> pd.DataFrame:
+    X = table()
+    return X.assign(age=X["age"].astype(float).where(X.index != 2), kind=X["kind"].where(X.index != 3))
+
+
+@pytest.mark.parametrize("orient", ["split", "records"])
+def test_served_model_takes_json(models, orient):
+    pipeline, served = models
+    assert invoke(served, as_json(with_gaps(), orient)) == pipeline.predict(with_gaps()).tolist()
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 1), slice(2, 4)], ids=["all", "one", "gaps"])
+def test_served_model_takes_csv(models, rows):
+    pipeline, served = models
+    X = with_gaps()[rows]
+    assert invoke(served, X.to_csv(index=False), "text/csv") == pipeline.predict(X).tolist()
+
+
+def test_served_model_names_the_fault_of_a_csv(models):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match="no table with names in its first line: .*Expected 2 fields"):
+        invoke(models[1], "a,b\n1,2,3\n", "text/csv")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("serial")
+def test_mlflow_serves_the_folder(exported, tmp_path):
+    pipeline, folder = exported
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
+    command += ["--env-manager", "local", "--port", str(port), "--workers", "1"]
+    X = with_gaps()
     wanted = pipeline.predict(X).tolist()
-    split = json.dumps({"dataframe_split": json.loads(X.to_json(orient="split", index=False))})
-    records = json.dumps({"dataframe_records": json.loads(X.to_json(orient="records"))})
-    assert invoke(served, split) == wanted
-    assert invoke(served, records) == wanted
+    parquet = io.BytesIO()
+    X.assign(month=X["month"].astype(str)).to_parquet(parquet)  # the engine has no periods of its own
+    bodies = {
+        "application/json": as_json(X, "split").encode(),
+        "text/csv": X.to_csv(index=False).encode(),
+        "application/vnd.apache.parquet": parquet.getvalue(),
+    }
+    # MLflow calls uvicorn by its name, which is beside this Python.
+    clean = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=clean, start_new_session=True) as server,
+    ):
+        try:
+            wait_for(f"http://127.0.0.1:{port}/ping", server)
+            for content_type, body in bodies.items():
+                url, headers = f"http://127.0.0.1:{port}/invocations", {"Content-Type": content_type}
+                with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30) as answer:
+                    assert json.load(answer)["predictions"] == wanted, content_type
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)  # MLflow and its uvicorn
+
+
+def wait_for(url: str, server: subprocess.Popen, seconds: float = 90) -> None:
+    """Wait until a server answers."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (OSError, urllib.error.URLError):
+            if server.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def test_served_model_gives_probabilities_where_asked_for(models):
