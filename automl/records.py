@@ -293,20 +293,16 @@ class SearchRecord(_Record):
     ----------
     study_name : str
         Name of the Optuna study.
-    task : {"binary", "multiclass", "regression"}
-        Kind of the target.
-    target : str
-        Name of the target.
+    task, target : str
+        Kind (binary, multiclass, regression) and name of the target.
     scoring : str
         Names of the objectives, separated by commas; the first ranks the trials.
     directions : tuple of {"maximize", "minimize"}
         Direction of each objective.
     constraints : dict of str to float
         Upper limits on measured values of a trial.
-    space : str
-        Name of the space.
-    space_digest : str
-        Fingerprint of the space.
+    space, space_digest : str
+        Name and fingerprint of the space.
     n_rows, n_columns, n_folds : int
         Size of the table and number of folds.
     density : float
@@ -315,10 +311,8 @@ class SearchRecord(_Record):
         Steps of an epoch, the scale of all rungs.
     random_state : int
         Seed of the search.
-    columns : dict of str to str
-        Type of each column.
-    types : dict of str to str
-        Types of columns that the user asked for.
+    columns, types : dict of str to str
+        Type of each column, and the types that the user asked for.
     left_out : tuple of str
         Excluded columns and values of the space, each with the reason.
     content, folds, weights : str
