@@ -99,4 +99,5 @@ def digits_as_number(texts: pa.Array, shape: str, rows: np.ndarray, decimal: str
         found -= ord("0")
     point = whole.rfind(decimal.encode())
     n_fraction = sum(place > point for place in places) if point >= 0 else 0
-    return found / _POWERS[n_fraction]
+    numbers: np.ndarray = found / _POWERS[n_fraction]
+    return numbers

@@ -148,7 +148,7 @@ class PageRunner:
                 text = (ROOT / script).read_text()
                 missing = [option for option in options if option.startswith("--") and option not in text]
                 assert not missing, f"{script} has no {missing}"
-            case ["git" | ".venv/bin/python" | "serving/bin/pip" | "serving/bin/mlflow", *_]:
+            case ["git" | ".venv/bin/python" | "serving/bin/pip" | "serving/bin/mlflow" | "curl", *_]:
                 return
             case _:
                 raise AssertionError(f"{self.page.name}: unknown command {shlex.join(words)}")
