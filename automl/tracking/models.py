@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from automl.errors import AutomlError, NoModelError, StoreError, public_cause
 from automl.persistence import needed_types
 from automl.tracking.model_code import code_paths, requirements
@@ -96,7 +98,7 @@ def _write(
         from mlflow.models import Model
         from sklearn.dummy import DummyClassifier
 
-        example = X_example.apply(_known_to_mlflow) if hasattr(X_example, "apply") else X_example
+        example = _known_example(X_example) if hasattr(X_example, "apply") else X_example
         probabilities = hasattr(estimator, "predict_proba")
         model = Model(metadata={**_plain(metadata), "automl_version": __version__}, **identity)
         # MLflow writes a small model, which the file above replaces: large ones take seconds to write and to read.
@@ -106,7 +108,7 @@ def _write(
             mlflow_model=model,
             serialization_format="skops",
             skops_trusted_types=names,
-            signature=_signature(example, estimator.predict(X_example), probabilities=probabilities),
+            signature=_signature(example, _predictions(estimator, X_example), probabilities=probabilities),
             input_example=example[:_EXAMPLE_ROWS],
             # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=requirements([*names, *trusted]),
@@ -154,6 +156,21 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
+def _known_example(X_example: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns that MLflow has no type for as text; those of plain numbers are not looked at."""
+    changed = {}
+    for name, dtype in X_example.dtypes.items():
+        if isinstance(dtype, np.dtype) and dtype.kind in "fibM":
+            continue
+        column = X_example[name]
+        if (found := _known_to_mlflow(column)) is not column:
+            changed[name] = found
+    known = X_example.copy() if changed else X_example
+    for name, found in changed.items():
+        known[name] = found
+    return known
+
+
 def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column, as text if MLflow has no type for it (times, decimals, intervals, ...)."""
     import pandas as pd
@@ -169,6 +186,12 @@ def _known_to_mlflow(column: pd.Series[Any]) -> pd.Series[Any]:
     if column.isna().all() or pd.api.types.infer_dtype(cells, skipna=True) in _KNOWN:
         return column
     return column.astype(object).map(str, na_action="ignore")
+
+
+def _predictions(estimator: Any, X_example: Any) -> Any:
+    """Return predictions for some rows; the labels of a classifier have their type, and wide tables take seconds."""
+    labels = getattr(estimator, "classes_", None)
+    return estimator.predict(X_example) if labels is None else labels
 
 
 def _signature(X_example: pd.DataFrame, predictions: Any, *, probabilities: bool) -> ModelSignature:
