@@ -143,9 +143,10 @@ def corrected_score(
     all splits. Halves, where Tsamardinos et al. draw with replacement, because the spread of their scores is the
     sampling error of the whole.
 
-    The interval has the quantiles of these scores. Its resamples also have a few rows with the target of another row,
-    as if there were no relation: 3.84 on average. So it has a width where no prediction is wrong, as the interval of
-    Agresti and Coull for a share; among 1,000 rows they hardly matter.
+    The interval has the quantiles of these scores, and of those with a few more rows: 3.84 on average, each with the
+    target of another row, as if there were no relation. It reaches from the lowest to the highest of both. So it has a
+    width where no prediction is wrong, as the interval of Agresti and Coull for a share. Among 1,000 rows the few
+    hardly matter.
 
     With a scorer that takes long, only the first 20 trials are compared, on the rows of all folds together.
 
@@ -194,7 +195,8 @@ def corrected_score(
     best = best_of_each(inside[:, :-2])
     found = means_of_best(outside[:, :-2], best)
 
-    chosen, place = np.unique(one_of_best(rng, best), return_inverse=True)
+    one = one_of_best(rng, best)
+    chosen, place = np.unique(one, return_inverse=True)
     smooth = []
     for rows, half, total in zip(folds, halves, totals, strict=True):
         twice = np.concatenate([rows, rows])
@@ -203,11 +205,12 @@ def corrected_score(
         unrelated = rng.poisson(_PRIOR_ROWS / len(y), size=half.shape)
         counts = np.hstack([np.roll(half, n_resamples // 2, axis=0), unrelated])
         smooth.append(_scores(metric, targets, parts, counts * row_weight[twice], total))
-    spread = _mean_over_folds(smooth)[np.arange(n_resamples), place]
+    each = np.arange(n_resamples)
+    ends = [_quantiles(outside[each, one]), _quantiles(_mean_over_folds(smooth)[each, place])]
 
     scale = 1 / n_folds if by_size and len(folds) < n_folds else 1.0  # a sum over all folds
     score = _mean(found) * scale
-    low, high = _quantiles(spread * scale)
+    low, high = min(ends[0][0], ends[1][0]) * scale, max(ends[0][1], ends[1][1]) * scale
     return CorrectedScore(
         score=score,
         low=min(low, score),
