@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import pickle
 import tempfile
 import time
@@ -77,12 +76,14 @@ def ours(n_trials: int) -> tuple[float, float]:
     X, y = table(200, 4)
     space = {"space": {"model": {"sleeper": {"estimator": "cluster.Sleeper", "rate": {"low": 0, "high": 1}}}}}
     start = time.time()
-    search = automl.Search(
-        space, engine="ray", n_trials=n_trials, timeout=None, sampler="random", pruner="none", refit=False,
-        cv=[(np.arange(150), np.arange(150, 200))], allow_imports="cluster", progress=False,
-    ).fit(X, y)  # fmt: skip
-    total = time.time() - start
-    records = [trial.user_attrs["record"] for trial in search.study_.get_trials(deepcopy=False)]
+    with tempfile.TemporaryDirectory() as folder:
+        search = automl.Search(
+            space, engine="ray", n_trials=n_trials, timeout=None, sampler="random", pruner="none", refit=False,
+            cv=[(np.arange(150), np.arange(150, 200))], allow_imports="cluster", progress=False,
+            storage=f"{folder}/study.journal", tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        ).fit(X, y)  # fmt: skip
+        total = time.time() - start
+        records = [trial.user_attrs["record"] for trial in search.study_.get_trials(deepcopy=False)]
     assert len(records) == n_trials
     times = [json.loads(record) if isinstance(record, str) else record for record in records]
     last = max(one["started"] + one["seconds"] for one in times)
@@ -262,13 +263,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # of the stores
-        for row in rows(given.part or ["sleep", "data", "memory"], given.cores, given.trials):
-            print(
-                json.dumps(row) if given.json else "  ".join(f"{k} {v}" for k, v in row.items()), flush=True
-            )
-        os.chdir("/")
+    for row in rows(given.part or ["sleep", "data", "memory"], given.cores, given.trials):
+        print(json.dumps(row) if given.json else "  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
 
 from automl.families import get_family
 from automl.records import TrialRecord, TrialSpec
@@ -23,16 +25,29 @@ __all__ = ["Loop"]
 _GRACE = 0.5  # seconds that a cohort has to stop by itself after the time is up
 _STOP_SECONDS = 1.0  # that trials in training have to end when the search ends before them
 _POLL = 0.25  # seconds between two looks at the clock and at Ctrl-C
-_AHEAD = 2  # cohorts between a proposal and the last result it knows, in a repeatable search
+_AHEAD = (
+    2  # cohorts between a proposal and the last result it knows, in a repeatable search of one or two slots
+)
+_AHEAD_PER_SLOT = (
+    2  # the same for each of more slots: one cohort trains, one waits for a long one that was first
+)
+
+
+def _ahead(slots: int) -> int:
+    """Return the number of cohorts that are proposed and not recorded, in a repeatable search."""
+    return _AHEAD if slots <= _AHEAD else _AHEAD_PER_SLOT * slots
 
 
 class Loop:
     """Propose, train, report and tell trials until the search ends.
 
     With ``n_trials`` a search is repeatable, unless a time limit cuts it short. A cohort is proposed after the results
-    of the cohort two before it are recorded. Results are recorded in the order of proposals, and a cohort is compared
-    only with results that were known when it was proposed. So the number of workers (one or two) and their speed change
-    nothing. With a timeout alone, a cohort is proposed as soon as a worker is free, with all results.
+    of the cohort two before it are recorded; with three workers or more, two for each of them. Results are recorded in
+    the order of proposals, and a cohort is compared only with results that were known when it was proposed. So the
+    number of workers (one or two) and their speed change nothing. With a timeout alone, a cohort is proposed as soon as
+    a worker is free, with all results.
+
+    Events of workers come first: a free worker gets the next cohort before another result is recorded.
 
     Parameters
     ----------
@@ -65,7 +80,7 @@ class Loop:
         self._results = Results(session, admission, observers, self._interrupt)
         self._runs = admission.runs
         # Slots may come and go with the nodes of a cluster; the schedule of a repeatable search must not.
-        self._fixed_ahead = max(_AHEAD, workers.slots) if spec.repeatable else None
+        self._fixed_ahead = _ahead(workers.slots) if spec.repeatable else None
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -117,15 +132,14 @@ class Loop:
         while not self.interrupted and self._observers.error is None:
             self._watch()
             self._poll_remote()
-            paused = self._propose_and_tell() and not self._admission.closed
+            did = self._propose_or_tell()
+            paused = did == "paused" and not self._admission.closed
             self._start_waiting()
             left = self._admission.wait_left + _GRACE
             awaited = self._admission.budget.trials_left < 1 and self._session.remote_trials
-            if not (self._runs or awaited or paused) or left < 0:
+            if not (self._runs or awaited or paused or did == "step") or left < 0:
                 break
-            event = self._workers.next(timeout=min(_POLL, max(0.05, left)))
-            if event is not None:
-                self._react(event)
+            self._react_to_all(0.0 if did == "step" else min(_POLL, max(0.05, left)))
         self._take_last_results()
 
     def _take_last_results(self) -> None:
@@ -136,10 +150,21 @@ class Loop:
         )
         end = time.monotonic() + (_STOP_SECONDS if waits else 0.0)
         while (event := self._workers.next(timeout=max(0.0, end - time.monotonic()))) is not None:
+            if isinstance(event, Finished):
+                event = replace(event, records=[self._with_reason(record) for record in event.records])
             if not isinstance(event, RungReached):
                 self._react(event)
             if not any(run.training for run in self._runs.values()):
                 end = 0.0
+
+    def _react_to_all(self, timeout: float) -> None:
+        """React to the events that are there, at most one for each slot; wait for the first one."""
+        for _ in range(self._workers.slots):
+            if (event := self._workers.next(timeout)) is None:
+                return
+            self._react(event)
+            self._start_waiting()
+            timeout = 0.0
 
     def _poll_remote(self) -> None:
         """Take note of results of other processes, and take over the trials of crashed ones."""
@@ -150,17 +175,17 @@ class Loop:
             self._take(trials)
         self._admission.budget.elsewhere = self._session.remote_trials
 
-    def _propose_and_tell(self) -> bool:
-        """Propose and tell as far as the schedule allows, proposals first; return whether logging holds it up."""
-        while True:
-            free = len(self._runs) < self._ahead
-            paused = free and self._admission.backlog_is_long()
-            if free and not paused and self._admission.may_propose(self._session.exhausted):
-                self._propose()
-            elif (run := self._next_to_tell()) is not None:
-                self._tell(run)
-            else:
-                return paused
+    def _propose_or_tell(self) -> Literal["step", "paused", "nothing"]:
+        """Propose a cohort, or else tell the results of one, if the schedule allows; say if logging holds it up."""
+        free = len(self._runs) < self._ahead
+        paused = free and self._admission.backlog_is_long()
+        if free and not paused and self._admission.may_propose(self._session.exhausted):
+            self._propose()
+        elif (run := self._next_to_tell()) is not None:
+            self._tell(run)
+        else:
+            return "paused" if paused else "nothing"
+        return "step"
 
     def _next_to_tell(self) -> CohortRun | None:
         candidates = list(self._runs.values())[: 1 if self._spec.repeatable else None]
@@ -221,11 +246,19 @@ class Loop:
         del self._runs[run.cohort.id]
         self._results.tell(run)
 
+    @property
+    def _reason(self) -> str:
+        """Why the search ends before its trials."""
+        if (error := self._observers.error) is not None:
+            return f"a callback raised {type(error).__name__}"
+        return "the search was interrupted" if self.interrupted else "the time was up"
+
+    def _with_reason(self, record: TrialRecord) -> TrialRecord:
+        return record.model_copy(update={"reason": self._reason}) if record.state == "stopped" else record
+
     def _end_all(self) -> None:
         """End the trials that are still running."""
-        reason = "the search was interrupted" if self.interrupted else "the time was up"
-        if (error := self._observers.error) is not None:
-            reason = f"a callback raised {type(error).__name__}"
+        reason = self._reason
         for run in list(self._runs.values()):
             run.end("stopped", reason)
             self._tell(run)

@@ -8,14 +8,13 @@ its records come back. Only this process uses the study.
 from __future__ import annotations
 
 import logging
+import os
 import re
-import signal
 import textwrap
-import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +34,7 @@ from automl.workers.prepared import matrices_key
 from automl.workers.process_worker import unsendable_scorer
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
+from automl.workers.worker_process import sigterm_kept
 
 __all__ = ["RayWorkers"]
 
@@ -339,30 +339,25 @@ class _Trainer(RayTrainer):
         return next(self.prepare(preprocess))
 
 
-def _connect(engine: str) -> bool:
-    """Connect to Ray unless this process is connected; return whether it was done here."""
+def _connect(engine: str, attempts: int = 3) -> bool:
+    """Connect to Ray unless this process is connected; return whether it was done here.
+
+    The start of a Ray of this machine is repeated: a node has 30 s, which a busy machine may exceed.
+    """
     if ray.is_initialized():
         return False
     address = None if engine == "ray" else engine
     more: dict[str, Any] = {} if address else {"include_dashboard": False}
-    with _sigterm_kept():
-        try:
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
-        except Exception as error:  # Ray raises many types, `Exception` among them
-            rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
-            raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
-    return True
-
-
-@contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Keep the handler of SIGTERM, which `ray.init` replaces."""
-    before = signal.getsignal(signal.SIGTERM)
     try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+        with sigterm_kept():
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
+    except Exception as error:  # Ray raises many types, `Exception` among them
+        ray.shutdown()
+        if attempts > 1 and not (address or os.environ.get("RAY_ADDRESS")):
+            return _connect(engine, attempts - 1)
+        rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
+        raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
+    return True
 
 
 def _put(context: WorkerContext) -> Any:

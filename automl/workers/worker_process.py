@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import Pipe
@@ -18,7 +19,7 @@ from typing import Any
 
 from automl.workers.blas import threads_per_job, worker_environment
 
-__all__ = ["WorkerProcess", "interrupts_blocked"]
+__all__ = ["WorkerProcess", "interrupts_blocked", "sigterm_kept"]
 
 # Only `sys` is imported before the search path is the parent's.
 _PROGRAM = (
@@ -92,3 +93,14 @@ def interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which a library replaces meanwhile."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)

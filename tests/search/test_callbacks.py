@@ -74,7 +74,7 @@ def test_callback_error_ends_the_search():
 
     def script(cohort):
         if cohort.id > 1:
-            yield None  # still training
+            yield from [None] * 5  # still training
         yield from finished(cohort)
 
     session = ScriptedSession()

@@ -70,6 +70,7 @@ def test_loop_with_timeout_tells_ready_cohorts_at_once():
     clock = Clock()
 
     def script(cohort):
+        yield from [None] * 2  # training
         clock.now += 1
         yield at_rung(cohort, 1)
         yield from finished(cohort, seconds=1 / 8)
@@ -81,6 +82,36 @@ def test_loop_with_timeout_tells_ready_cohorts_at_once():
     assert session.log[10] == ("propose", tuple(range(16, 24)))
     assert len(session.reports) > 5
     assert all(set(range(max(scores))) <= seen for _, scores, seen in session.reports)
+
+
+@pytest.mark.parametrize(("slots", "ahead"), [(1, 2), (2, 2), (3, 6), (4, 8)])
+def test_loop_with_n_trials_has_cohorts_ready_for_free_workers(slots, ahead):
+    def script(cohort):
+        if cohort.id == 0:
+            yield from [None] * 60  # the first one is long: results of the others wait for it
+        yield from finished(cohort)
+
+    session = ScriptedSession("decision_tree")
+    loop(ScriptedWorkers(script, slots, choose=max), session, n_trials=40).run()
+    first_told = session.log.index(("tell", 0))
+    assert [call for call, _ in session.log[:first_told]] == ["propose"] * ahead
+
+
+def test_loop_submits_to_a_free_worker_before_it_tells():
+    submitted = []
+
+    class Workers(ScriptedWorkers):
+        def submit(self, cohort):
+            submitted.append((cohort.id, len(session.finished)))
+            super().submit(cohort)
+
+    def script(cohort):
+        yield from [None] * 8
+        yield from finished(cohort)
+
+    session = ScriptedSession("decision_tree")
+    loop(Workers(script, slots=4), session, n_trials=8).run()
+    assert [n_told for _, n_told in submitted[:5]] == [0] * 5
 
 
 def test_loop_replies_with_pruned_trials():

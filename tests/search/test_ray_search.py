@@ -1,18 +1,21 @@
 """Searches on a Ray cluster of two nodes: the same results as here, and nothing lost."""
 
+import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
 import automl
 from automl.study import load_study, read_records
 from tests.support import kill_and_resume
-from tests.support.ray_cluster import TOKEN
+from tests.support.ray_cluster import TOKEN, add_node
 from tests.support.tables import small
 
 pytestmark = [pytest.mark.slow, pytest.mark.serial]
@@ -22,8 +25,8 @@ DRIVER = """
 import json, sys
 from automl import Search
 from tests.support.tables import small
-space, settings = json.load(sys.stdin)
-Search(space, engine="ray", progress=False, **settings).fit(*small())
+space, engine, settings = json.load(sys.stdin)
+Search(space, engine=engine, progress=False, **settings).fit(*small())
 """
 
 
@@ -53,15 +56,23 @@ def test_ray_gives_the_leaderboard_of_local_processes(folder, local, ray_cluster
 
 
 def test_killed_driver_is_resumed(folder, local, ray_cluster):
+    kill_after_some_trials(start_driver("ray", RAY_ADDRESS=ray_cluster.address))
+    search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
+    assert board(search).equals(local)
 
+
+def start_driver(engine, **environment):
+    """Start a search in another process."""
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER],
-        stdin=subprocess.PIPE,
-        env={**os.environ, "RAY_ADDRESS": ray_cluster.address},
+        [sys.executable, "-c", DRIVER], stdin=subprocess.PIPE, env={**os.environ, **environment}
     )
-    driver.stdin.write(json.dumps([SPACE, SETTINGS]).encode())
+    driver.stdin.write(json.dumps([SPACE, engine, SETTINGS]).encode())
     driver.stdin.close()
-    end = time.monotonic() + 60
+    return driver
+
+
+def kill_after_some_trials(driver):
+    end = time.monotonic() + 120
     while not (done := finished()):
         assert driver.poll() is None
         assert time.monotonic() < end
@@ -69,8 +80,6 @@ def test_killed_driver_is_resumed(folder, local, ray_cluster):
     driver.kill()
     driver.wait()
     assert len(done) < SETTINGS["n_trials"]
-    search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
-    assert board(search).equals(local)
 
 
 def finished():
@@ -90,3 +99,28 @@ def test_ctrl_c_ends_a_search_on_ray(folder, ray_cluster):
     ).fit(*small())
     assert 4 <= search.leaderboard_.trial.count() < 100
     assert search.best_estimator_ is not None
+
+
+@pytest.fixture
+def client_port():
+    """Start another cluster, of one node; return the port of its server for clients."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cluster = Cluster()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves the log files of this server open
+        add_node(cluster, num_cpus=2, include_dashboard=False, ray_client_server_port=port)
+        gc.collect()
+    yield port
+    cluster.shutdown()
+
+
+def test_search_of_a_ray_client_is_resumed_on_another_cluster(folder, local, ray_cluster, client_port):
+    driver = start_driver(f"ray://127.0.0.1:{client_port}")
+    kill_after_some_trials(driver)
+    search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
+    assert board(search).equals(local)

@@ -57,7 +57,7 @@ def greedy(number=0, trial_timeout=float("inf"), **params):
 
 
 def plain(record):
-    return record.model_dump(exclude={"started", "seconds"})
+    return record.model_dump(exclude={"started", "seconds", "score_seconds"})
 
 
 @EVERYWHERE

@@ -18,7 +18,7 @@ PREEMPTION = 2  # Ray's code of the reason
 
 
 def plain(records):
-    return [record.model_dump(exclude={"started", "seconds"}) for record in records]
+    return [record.model_dump(exclude={"started", "seconds", "score_seconds"}) for record in records]
 
 
 def until(workers, condition, seconds=120):
@@ -120,12 +120,38 @@ def test_unreachable_cluster_is_a_setting_error(context, monkeypatch):
         raise ConnectionError("ray client connection timeout")
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(
         SettingError, match="engine: must be a Ray cluster that can be reached; got ray://x:1"
     ):
         open_workers(context, 2, engine="ray://x:1")
     assert threading.active_count() == before
+
+
+def test_slow_start_of_a_local_ray_is_tried_again(monkeypatch):
+    ray = pytest.importorskip("ray")
+    from automl.workers import ray_workers
+
+    starts = []
+
+    def init(address, **options):
+        starts.append(address)
+        if len(starts) % 3:
+            raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert ray_workers._connect("ray")
+    assert starts == [None] * 3
+    monkeypatch.setenv(
+        "RAY_ADDRESS", "10.0.0.1:6379"
+    )  # a cluster that exists; an error says at once what is wrong
+    with pytest.raises(SettingError, match="timed out during startup"):
+        ray_workers._connect("ray")
+    assert len(starts) == 4
 
 
 def test_missing_ray_is_a_setting_error(context, monkeypatch):
