@@ -124,7 +124,7 @@ def test_search_rejects_a_sampler_without_its_package(folder, monkeypatch, sampl
         raise AssertionError("training started")
 
     monkeypatch.setattr("automl.search.run.Loop", never)
-    monkeypatch.setattr("automl.search.run.start_workers", never)
+    monkeypatch.setattr("automl.search.open_search.start_workers", never)
     monkeypatch.setattr("automl.study.samplers.find_spec", lambda name: None)
     message = f'sampler: "{sampler}" needs the package {package}; got none installed. Install {package}.'
     with pytest.raises(automl.SettingError) as caught:
