@@ -252,6 +252,8 @@ class RayWorkers(Workers):
             return
         self._nodes, self._refreshed = _cores_by_node(), time.monotonic()
         self.slots = self._count_slots()
+        for worker in [one for one in self._workers if one.idle and one.node not in self._nodes]:
+            self._end(worker)  # nothing is awaited of it, so that no message says that it died with its node
         for worker in [one for one in self._workers if not one.node]:
             if len(self._workers) > self.slots:
                 self._end(worker)

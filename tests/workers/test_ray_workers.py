@@ -64,6 +64,26 @@ def test_lost_node_and_joining_node(context, cohort, drive, ray_cluster):
         assert workers.place == "2 nodes, 2 of 2 slots"
     finally:
         workers.close()
+        if not ray_cluster.worker_nodes:
+            add_node(ray_cluster, num_cpus=1)
+
+
+def test_lost_node_of_an_idle_worker(context, cohort, drive, ray_cluster):
+    workers = open_workers(context, None, engine="ray")
+    try:
+        for number in range(2):
+            workers.submit(cohort({"max_epochs": 2}, number=number))
+        asking = until(workers, lambda asking: len(asking) == 2)
+        for event in asking:
+            event.reply(set())
+        drive(workers, 2)
+        assert workers.place == "2 nodes, 2 of 2 slots"
+        ray_cluster.remove_node(next(iter(ray_cluster.worker_nodes)), allow_graceful=False)
+        until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
+    finally:
+        workers.close()
+        if not ray_cluster.worker_nodes:
+            add_node(ray_cluster, num_cpus=1)
 
 
 def test_draining_node_takes_no_more_cohorts(context, cohort, drive, ray_cluster):
