@@ -13,7 +13,7 @@ from automl.search.cohort_run import CohortRun
 from automl.search.costs import CostModel
 from automl.search.publish import report_seconds
 from automl.search.spec import SearchSpec
-from automl.select import MIN_ROWS, best_record
+from automl.select import MIN_ROWS, best_record, rank
 from automl.tracking import Tracker
 from automl.workers import Cohort, Workers, format_bytes
 
@@ -31,6 +31,7 @@ _STARTING = 4.0  # seconds more for a first trial that starts with its worker
 _PATIENCE = 60.0  # seconds for a quick one: a busy machine gives a late model rather than none
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
 _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
+_MEMBERS = 2  # such members whose refits are reserved; most ensembles of large tables have no more
 _ALL_ROWS_SHARE = 0.4  # of the timeout that is reserved for the fit of all rows of a table larger than memory
 _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
 _SELECTION_SECONDS = 0.6  # that the selection of an ensemble takes with this number of rows or more
@@ -124,12 +125,13 @@ class Admission:
         return self.slowness * _END_WITH_MODEL + report_seconds(self.budget.timeout, self.slowness)
 
     def _ensemble_seconds(self) -> float:
-        """Return the seconds for the selection of an ensemble, and for refits of the best of the other families."""
+        """Return the seconds for the selection of an ensemble, and for refits of the best two of other families."""
         n_rows = self._spec.facts.n_rows
         if not self._spec.ensemble or n_rows < MIN_ROWS or self.budget.timeout is None:
             return 0.0
-        others = (record for record in self._best_of.values() if record is not self._best)
-        seconds = [self.costs.refit_seconds(record) for record in others]
+        others = [record for record in self._best_of.values() if record is not self._best]
+        members = rank(others, self._spec.facts)[:_MEMBERS]
+        seconds = [self.costs.refit_seconds(record) for record in members]
         refits = max([sum(seconds) / self._workers.slots, *seconds])  # side by side
         selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
         return selection + min(refits, _ENSEMBLE_SHARE * self.budget.timeout)

@@ -80,8 +80,10 @@ def report_note(facts: SearchRecord, budget: Budget, slowness: float, options: s
     options : str or None
         As `shell_options` returns them.
     """
-    seconds = slowness * _REPORT_SECONDS
-    if budget.remaining >= seconds and seconds <= _MAX_SHARE * budget.elapsed:
+    seconds, searched = slowness * _REPORT_SECONDS, budget.elapsed
+    if budget.timeout is not None and budget.remaining < searched:
+        searched = budget.timeout  # a search that its timeout ends has reserved the time of the report
+    if budget.remaining >= seconds and seconds <= _MAX_SHARE * searched:
         return ""
     reason = "the time was up" if budget.remaining < seconds else "the search was short"
     code = "search.report()" if options is None else f"automl report {shlex.quote(facts.study_name)}{options}"

@@ -44,6 +44,16 @@ def test_admission_reserves_refits_of_the_other_families(decides):
     assert before - both.time_left == pytest.approx(refit)
 
 
+def test_admission_reserves_refits_of_the_best_two_other_families(decides):
+    one = decides()
+    families = ("decision_tree", "extra_trees", "random_forest", "mlp")
+    ended(one, record(0, 0.9))
+    before = one.time_left
+    ended(one, *(record(n, 0.8 - 0.1 * n, family, 4.0 * n) for n, family in enumerate(families, 1)))
+    two = [one.costs.refit_seconds(record(n, 0.5, families[n - 1], 4.0 * n)) for n in (1, 2)]
+    assert before - one.time_left == pytest.approx(sum(two))
+
+
 def test_admission_reserves_at_most_a_tenth_of_the_timeout_for_other_members(decides):
     one = decides()
     ended(one, record(0, 0.9))

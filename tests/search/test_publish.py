@@ -25,7 +25,14 @@ def test_report_is_reserved_a_twentieth_of_the_time(timeout, slowness, seconds):
 
 @pytest.mark.parametrize(
     ("timeout", "elapsed", "reason"),
-    [(100, 96, ""), (100, 98, "the time was up"), (None, 600, ""), (None, 5, "the search was short")],
+    [
+        (100, 96, ""),
+        (60, 50, ""),  # as reserved, though the search ended a little early
+        (60, 20, "the search was short"),
+        (100, 98, "the time was up"),
+        (None, 600, ""),
+        (None, 5, "the search was short"),
+    ],
 )
 def test_report_note_tells_why_there_is_none(timeout, elapsed, reason):
     clock = iter([0.0])
