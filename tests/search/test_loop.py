@@ -52,6 +52,18 @@ def test_loop_with_n_trials_ignores_worker_speed(seed):
     assert [one.number for one in search.records] == list(range(45))
 
 
+@pytest.mark.parametrize("slots", [3, 4])
+def test_loop_of_more_workers_ignores_their_speed(slots):
+    one, _ = schedule(slots, seed=0, n_trials=150)
+    logs = []
+    for seed in range(1, 5):
+        other, search = schedule(slots, seed, n_trials=150)
+        logs.append(other.log)
+        assert sorted(map(repr, other.reports)) == sorted(map(repr, one.reports))
+        assert [record.number for record in search.records] == list(range(150))
+    assert logs == [one.log] * 4
+
+
 def test_loop_reports_with_results_known_at_proposal():
     session, _ = schedule(slots=2, seed=1)
     known_at, finished_so_far = {}, []

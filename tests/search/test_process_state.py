@@ -54,25 +54,51 @@ def test_fit_leaves_the_process_as_it_was(folder):
     assert {name: after[name] for name in after if after[name] != before[name]} == {}
 
 
-@pytest.mark.slow
-def test_autologging_logs_no_fit_after_the_search(folder, empty_store, monkeypatch):
-    X, y = small()
-    settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
-    search = automl.Search({"space": {"model": {"decision_tree": {"max_depth": 3}}}}, **settings).fit(X, y)
+@pytest.fixture
+def autologging(folder, empty_store, monkeypatch):
+    """Log every fit in this process to a store of the user's own; return the runs and the models in it."""
     shutil.copy(empty_store, folder / "mine.db")
     store = f"sqlite:///{folder}/mine.db"
     monkeypatch.setattr(fluent, "_active_experiment_id", None)  # restored after the test
     mlflow.set_tracking_uri(store)
-    mlflow.set_experiment("mine")
-    mlflow.sklearn.autolog(log_models=False, silent=True)
-    try:
-        search.evaluate(X, y, families=True)
-        search.explain(timeout=20)
-        search.replay(0)
-        client = MlflowClient(store)
-        mine = client.get_experiment_by_name("mine").experiment_id
-        assert client.search_runs([mine]) == []
-        DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
-        assert len(client.search_runs([mine])) == 1  # of the user's own fit
-    finally:
-        mlflow.sklearn.autolog(disable=True, silent=True)
+    mine = mlflow.set_experiment("mine").experiment_id
+    mlflow.sklearn.autolog(silent=True)
+    client = MlflowClient(store)
+    yield lambda: (client.search_runs([mine]), client.search_logged_models([mine]))
+    mlflow.sklearn.autolog(disable=True, silent=True)
+
+
+def fit_of_the_user():
+    DecisionTreeClassifier().fit(np.array([[0.0], [1.0]]), [0, 1])
+
+
+@pytest.mark.slow
+def test_autologging_logs_no_fit_of_a_search(folder, autologging):
+    settings = {"n_trials": 2, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    space = {"space": {"model": {"decision_tree": {"max_depth": {"low": 1, "high": 6}}}}}
+    search = automl.Search(space, tracking_uri=f"sqlite:///{folder}/mlruns/mlflow.db", **settings)
+    search.fit(*small())
+    assert autologging() == ([], [])
+    client = MlflowClient(search.tracking_uri)
+    experiment = client.get_run(search.run_id_).info.experiment_id
+    runs = client.search_runs([experiment])
+    assert len(runs) == 1 + 2  # the search and its trials
+    assert {model.source_run_id for model in client.search_logged_models([experiment])} <= {
+        run.info.run_id for run in runs
+    }
+    fit_of_the_user()
+    assert list(map(len, autologging())) == [1, 1]
+
+
+@pytest.mark.slow
+def test_autologging_logs_no_fit_after_the_search(folder, request):
+    X, y = small()
+    settings = {"n_trials": 1, "timeout": None, "cv": 2, "n_jobs": 1, "progress": False}
+    search = automl.Search({"space": {"model": {"decision_tree": {"max_depth": 3}}}}, **settings).fit(X, y)
+    logged = request.getfixturevalue("autologging")
+    search.evaluate(X, y, families=True)
+    search.explain(timeout=20)
+    search.replay(0)
+    assert logged() == ([], [])
+    fit_of_the_user()
+    assert list(map(len, logged())) == [1, 1]
