@@ -127,6 +127,30 @@ def test_search_prints_its_run_before_the_export(table, run, monkeypatch):
     assert run("export", run_id, "out")[0] == 0
 
 
+def test_search_and_resume_take_an_engine(table, run, monkeypatch):
+    words = ("--target", "species", "--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--no-progress")
+    assert run("search", "penguins.csv.gz", *words, "--study-name", "birds")[0] == 0
+    code, printed = run("search", "penguins.csv.gz", *words, "--engine", "rays")
+    assert (code, "engine: must" in printed) == (2, True)
+    engines = []
+
+    def fit(search, *_, **__):
+        engines.append(search.engine)
+        raise automl.StoreError("no cluster answers")
+
+    monkeypatch.setattr(automl.Search, "fit", fit)
+    ray = "ray://head:10001"
+    for command in (
+        ["search", "penguins.csv.gz", *words],
+        ["search", "penguins.csv.gz", *words, "--engine", "ray"],
+        ["resume", "birds"],
+        ["resume", "birds", "--engine", ray],
+    ):
+        code, printed = run(*command)
+        assert (code, "no cluster answers" in printed) == (1, True)
+    assert engines == ["local", "ray", "local", ray]
+
+
 @pytest.mark.parametrize("width", [80, 60])
 def test_leaderboard_truncates_no_number(table, run, monkeypatch, width):
     monkeypatch.setattr("automl.cli.output.console", Console(width=width))
@@ -293,8 +317,11 @@ def test_interrupt_ends_the_search_and_keeps_results(table, n_jobs):
     assert search.wait(timeout=60) == 0, (table / "printed").read_text()
     printed = (table / "printed").read_text()
     assert "Traceback" not in printed
-    assert "automl export" in printed
     study = load_study("birds")
+    best = min(read_records(study), key=lambda record: record.place())
+    assert f"best: trial {best.number}, {best.family}, score {best.score:.5g}" in printed
+    for command in ("automl export ", "automl resume birds", "automl ui "):
+        assert command in printed
     states = {trial.state.name for trial in study.get_trials()}
     assert states <= {"COMPLETE", "PRUNED"}
     client = MlflowClient(f"sqlite:///{table}/mlruns/mlflow.db")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from automl.cli import main
+from automl.search import large_table
 from automl.study import load_study, read_search
 
 SPACE = "space: {model: {decision_tree: {max_depth: 3}}}\n"
@@ -83,3 +84,20 @@ def test_predict_writes_a_header_for_a_file_without_rows(output):
 def test_predict_refuses_an_unknown_encoding(capsys):
     assert run("predict", "model", "t.csv", "-o", "out.csv", "--encoding", "cp12500") == 2
     assert "unknown encoding: cp12500" in capsys.readouterr().err
+
+
+def test_search_says_that_its_scores_are_of_a_sample(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1_000_000.0))
+    size = np.random.default_rng(0).normal(size=9_000)
+    table = pd.DataFrame({"size": size, "level": np.where(size > 0, "high", "low")})
+    table.to_parquet("t.parquet", row_group_size=1_000, index=False)
+    (tmp_path / "tree.yaml").write_text(SPACE)
+    words = ("--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--study-name", "s", "--no-progress")
+    assert run("search", "t.parquet", "--target", "level", *words) == 0
+    facts = read_search(load_study("s"))
+    sample = f"scores are of a sample: {facts.n_rows:,} of 9,000 rows were searched"
+    assert 2_000 <= facts.n_rows < 9_000
+    assert f"{sample}; the best pipeline was fitted to 9,000\n" in capsys.readouterr().out
+    assert run("leaderboard", "s") == 0
+    assert f"{sample}\n" in capsys.readouterr().out

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 import automl
-from automl.search import large_table, replay_run
+from automl.families import fit_streamed
+from automl.search import full_fit, large_table, replay_run
 
 SPACES = {
     "linear": {"space": {"model": {"choice": {"linear": {"max_epochs": 4, "batch_size": 64}}}}},
+    "mlp": {"space": {"model": {"choice": {"mlp": {"max_epochs": 4, "batch_size": 64}}}}},
     "lightgbm": {"space": {"model": {"choice": {"lightgbm": {"n_estimators": 20}}}}},
     "decision_tree": {"space": {"model": {"choice": {"decision_tree": {"max_depth": 6}}}}},
 }
@@ -72,6 +74,35 @@ def test_search_says_why_the_winner_has_a_sample_only(folder, monkeypatch):
     ):
         search = make("decision_tree").fit("rows", "target")
     assert search.fitted_rows_ == search._winner.facts.n_rows
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+def test_search_fits_the_winner_to_the_rows_that_memory_allows(folder, monkeypatch):
+    rows = make_rows().assign(weight=np.arange(1.0, 24_001.0))
+    rows.to_parquet("rows.parquet", row_group_size=2_000, index=False)
+    monkeypatch.setattr(full_fit._FullFit, "_bytes", lambda self, n_rows: 1e12 * n_rows / 12_000)
+    fits = []
+
+    def fit(family, given):
+        fits.append(given.fold)
+        return fit_streamed(family, given)
+
+    monkeypatch.setattr(full_fit, "fit_streamed", fit)
+    search = make("decision_tree", class_weight={"no": 1.0, "yes": 3.0})
+    with pytest.warns(UserWarning, match=r"was fitted to 11,760 of 24,000 rows: .* memory_limit leaves"):
+        search.fit("rows.parquet", "target", sample_weight="weight")
+    assert search._winner.facts.n_rows < search.fitted_rows_ == 11_760  # 49 percent
+    (fold,) = fits
+    assert "weight" not in search.feature_names_in_
+    numbers = (fold.weight / np.where(fold.y == 1, 3.0, 1.0)).astype(int)  # of the rows that were drawn
+    drawn = rows.set_index(rows["weight"].astype(int)).loc[numbers]
+    assert (np.where(fold.y == 1, "yes", "no") == drawn["target"]).all()
+    assert (np.diff(numbers) > 0).all()
+    assert np.histogram(numbers, 4, (0, 24_000))[0] == pytest.approx(
+        2_940, abs=150
+    )  # of all parts of the file
+    other = make_rows(2_000, seed=1).dropna(subset="target")
+    assert search.score(other, other.pop("target")) > 0.8
 
 
 @pytest.mark.filterwarnings("ignore:target .* rows without a value")

@@ -96,3 +96,17 @@ def test_hints_name_the_word_of_one_wrong_letter():
                 missed.append((word, wrong, hint))
     assert tried > 200
     assert not missed
+
+
+def test_hints_name_the_word_of_two_wrong_letters():
+    rng, missed, tried = random.Random(0), [], 0
+    for known in sorted(set(filter(None, words(vocabulary())))):
+        for word in known:
+            wrong = misspelt(misspelt(word, rng), rng)
+            if len(word) < 5 or wrong in known:
+                continue
+            tried += 1
+            if nearest(wrong, known) != f'Did you mean "{word}"?':
+                missed.append((word, wrong))
+    assert tried > 200
+    assert len(missed) < 0.03 * tried, missed
