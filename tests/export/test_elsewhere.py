@@ -55,6 +55,8 @@ import optuna
 SPACES = {
     "network": {"mlp": {"max_epochs": 2}},
     "lightgbm": {"lightgbm": {"n_estimators": 5}},
+    "catboost": {"catboost": {"n_estimators": 5}},
+    "xgboost": {"xgboost": {"n_estimators": 5}},
     "forest": {"extra_trees": {"n_estimators": 5}},
     "rare strings": {"linear": {"max_epochs": 2, "preprocess": {"categorical": {"encode": "target"}}}},
 }
