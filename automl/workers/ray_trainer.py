@@ -152,6 +152,10 @@ class RayTrainer:
             self._asked.reply(pruned)
         return self._next()
 
+    def stop(self) -> None:
+        """End the cohort with the scores it has; its result is the next message, or the one after a question."""
+        self._workers.stop()
+
     def _next(self) -> Message:
         watched = self._memory < float("inf")
         while True:

@@ -15,7 +15,6 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -34,6 +33,7 @@ from automl.workers.prepared import matrices_key
 from automl.workers.process_worker import unsendable_scorer
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
+from automl.workers.ray_worker import RayWorker
 from automl.workers.worker_process import sigterm_kept
 
 __all__ = ["RayWorkers"]
@@ -42,26 +42,6 @@ _REFRESH_SECONDS = 2.0  # between two looks at the nodes of the cluster
 _PREPARED = 8  # preprocessings whose matrices stay in the store
 _LOST = 3  # times that a cohort runs again because its node was lost, before it counts as the cause
 _RETRY_SECONDS = 1.0  # between two starts of workers that fail
-
-
-@dataclass(eq=False)
-class _Worker:
-    """An actor, its cohort, and the reference of the message that it sends next."""
-
-    actor: Any
-    awaited: Any
-    node: str = ""  # empty until it runs
-    cohort: Cohort | None = None
-    training_since: float = float("inf")
-
-    @property
-    def idle(self) -> bool:
-        return bool(self.node) and self.cohort is None
-
-    @property
-    def limit(self) -> float:
-        """When the cohort must have ended."""
-        return float("inf") if self.cohort is None else self.training_since + self.cohort.most_seconds
 
 
 class RayWorkers(Workers):
@@ -89,7 +69,8 @@ class RayWorkers(Workers):
 
     def __init__(self, context: WorkerContext, n_jobs: int | None, memory_limit: float, engine: str) -> None:
         self._connected_here = _connect(engine)
-        self._closed, self._n_jobs, self._memory_limit = False, n_jobs, memory_limit
+        self._closed, self._stopping = False, False
+        self._n_jobs, self._memory_limit = n_jobs, memory_limit
         try:
             self._n_folds, self._predictions = len(context.folds), context.predictions
             self._nodes = _cores_by_node()
@@ -99,7 +80,7 @@ class RayWorkers(Workers):
         except BaseException:
             self._disconnect()
             raise
-        self._workers: list[_Worker] = []
+        self._workers: list[RayWorker] = []
         self._queue: deque[Cohort] = deque()
         self._lost: Counter[int] = Counter()  # by cohort
         self._prepared: OrderedDict[str, list[Any]] = OrderedDict()
@@ -142,7 +123,7 @@ class RayWorkers(Workers):
                 return None
         return None
 
-    def _wait(self, end: float) -> _Worker | None:
+    def _wait(self, end: float) -> RayWorker | None:
         """Wait for a message of a worker, at most until ``end`` or until there is something else to do."""
         until = min([end, self._refreshed + _REFRESH_SECONDS, *(worker.limit for worker in self._workers)])
         seconds = max(0.0, until - time.monotonic())
@@ -153,7 +134,7 @@ class RayWorkers(Workers):
         ready, _ = ray.wait(list(awaited), num_returns=1, timeout=seconds)
         return awaited[ready[0]] if ready else None
 
-    def _receive(self, worker: _Worker) -> Event | None:
+    def _receive(self, worker: RayWorker) -> Event | None:
         """Return the event of a worker's message, if it has one for the caller."""
         reference, worker.awaited = worker.awaited, None
         try:
@@ -172,8 +153,11 @@ class RayWorkers(Workers):
             return None
         return self._event(worker, worker.cohort, message)
 
-    def _event(self, worker: _Worker, cohort: Cohort, message: Message) -> Event:
+    def _event(self, worker: RayWorker, cohort: Cohort, message: Message) -> Event | None:
         match message:
+            case AtRung() if self._stopping:  # it was asked before the worker was told to stop
+                self._reply(worker, cohort, set())
+                return None
             case AtRung(rung, scores):
                 return RungReached(cohort, rung, scores, lambda pruned: self._reply(worker, cohort, pruned))
             case TooLarge(n_bytes):
@@ -192,22 +176,22 @@ class RayWorkers(Workers):
                 self._release(worker, True)
                 return Crashed(cohort, reason)
 
-    def _reply(self, worker: _Worker, cohort: Cohort, pruned: set[int]) -> None:
+    def _reply(self, worker: RayWorker, cohort: Cohort, pruned: set[int]) -> None:
         if worker.cohort is cohort and worker in self._workers:
             worker.awaited = worker.actor.reply.remote(pruned)
 
-    def _release(self, worker: _Worker, reusable: bool) -> None:
+    def _release(self, worker: RayWorker, reusable: bool) -> None:
         worker.cohort, worker.training_since = None, float("inf")
         if not reusable:
             self._end(worker)
 
-    def _started(self, worker: _Worker, node: str, version: str) -> None:
+    def _started(self, worker: RayWorker, node: str, version: str) -> None:
         if version != __version__:
             rule, came = f"needs automl {__version__} on every node", f"{version} on node {node[:8]}"
             raise SettingError(Fault("engine", rule, came, "Install the same version everywhere."))
         worker.node, self._failed_starts = node, 0
 
-    def _not_started(self, worker: _Worker, error: Exception) -> Event | None:
+    def _not_started(self, worker: RayWorker, error: Exception) -> Event | None:
         """Give up a worker that could not start; a cohort that waits for one has crashed."""
         self._end(worker)
         self._start_after = time.monotonic() + _RETRY_SECONDS
@@ -216,7 +200,7 @@ class RayWorkers(Workers):
             return None
         return Crashed(self._queue.popleft(), f"no worker starts: {_short(error)}")
 
-    def _died(self, worker: _Worker, error: Exception) -> Event | None:
+    def _died(self, worker: RayWorker, error: Exception) -> Event | None:
         cohort = worker.cohort
         if cohort is None:
             return self._not_started(worker, error)
@@ -267,15 +251,18 @@ class RayWorkers(Workers):
             return
         start = _Trainer.options(  # type: ignore[attr-defined]
             num_cpus=self._cores,
+            max_concurrency=2,
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": worker_environment(self._cores)},
         )
         while len(self._workers) < self.slots:
             actor = start.remote(self._context, self._cores)
-            self._workers.append(_Worker(actor, actor.where.remote()))
+            self._workers.append(RayWorker(actor, actor.where.remote()))
 
     def _dispatch(self) -> None:
         """Give waiting cohorts to idle workers, preferably where the matrices are."""
+        if self._stopping:
+            return
         self._fill()
         while self._queue and (idle := [worker for worker in self._workers if worker.idle]):
             cohort = self._queue.popleft()
@@ -287,7 +274,7 @@ class RayWorkers(Workers):
             limits = cohort.deadline - time.time(), self.memory_per_worker()
             worker.awaited = worker.actor.start.remote(cohort, *limits, *matrices)
 
-    def _matrices(self, worker: _Worker, preprocess: Mapping[str, Any]) -> list[Any]:
+    def _matrices(self, worker: RayWorker, preprocess: Mapping[str, Any]) -> list[Any]:
         """Return references of the matrices of all folds; the worker prepares them if no one has."""
         key = matrices_key(preprocess)
         if key not in self._prepared:
@@ -301,11 +288,21 @@ class RayWorkers(Workers):
         self._prepared.move_to_end(key)
         return self._prepared[key][1:]
 
-    def _end(self, worker: _Worker) -> None:
+    def _end(self, worker: RayWorker) -> None:
         with suppress(ValueError):
             self._workers.remove(worker)
         with suppress(Exception):  # it is dead
             ray.kill(worker.actor)
+
+    @override
+    def stop(self) -> bool:
+        self._stopping = True
+        for worker in self._workers:
+            if worker.cohort is not None:
+                worker.actor.stop.remote()
+                if worker.awaited is None:  # the cohort waits at a rung
+                    self._reply(worker, worker.cohort, set())
+        return True
 
     @override
     def close(self) -> None:
@@ -326,7 +323,7 @@ class RayWorkers(Workers):
 
 @ray.remote(max_restarts=0, max_task_retries=0)
 class _Trainer(RayTrainer):
-    """A `RayTrainer` that knows its node."""
+    """A `RayTrainer` that knows its node. Its caller awaits one method at a time; `stop` may run beside it."""
 
     def __init__(self, context: WorkerContext, threads: int) -> None:
         self._node = ray.get_runtime_context().get_node_id()

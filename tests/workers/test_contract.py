@@ -25,7 +25,6 @@ from tests.support.ray_cluster import IMPORTABLE
 
 RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.serial])
 EVERYWHERE = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow), RAY])
-LOCAL = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow)])
 OUTSIDE = pytest.mark.parametrize("kind", [pytest.param("process", marks=pytest.mark.slow), RAY])
 ENDLESS = {"max_epochs": 10**7}
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
@@ -117,7 +116,7 @@ def test_trial_timeout_ends_members_and_close_a_cohort(cohort, drive, workers_of
     workers.close()
 
 
-@LOCAL
+@EVERYWHERE
 def test_stop_ends_training_with_the_scores_it_has(context, cohort, workers_of, kind, tmp_path):
     workers = workers_of(kind, replace(context, predictions=tmp_path))
     workers.submit(cohort(ENDLESS))
@@ -134,7 +133,7 @@ def test_stop_ends_training_with_the_scores_it_has(context, cohort, workers_of, 
     assert [file.name.partition(".")[0] for file in tmp_path.iterdir()] == [str(record.number)]
 
 
-@LOCAL
+@EVERYWHERE
 def test_stop_ends_training_that_waits_at_a_rung(cohort, workers_of, kind):
     workers = workers_of(kind)
     workers.submit(cohort(ENDLESS))
