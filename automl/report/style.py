@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec
@@ -80,9 +81,11 @@ def looks(families: Iterable[str]) -> dict[str, Look]:
     >>> looks(["mlp", "linear", "mlp"])["linear"].marker
     'o'
     """
-    names = sorted(set(families))
-    n = len(_COLORS)
-    return {name: Look(_COLORS[i % n], _MARKERS[i % n], _LINES[i % n]) for i, name in enumerate(names)}
+    found, n = {}, len(_COLORS)
+    for i, name in enumerate(sorted(set(families))):
+        other = (i + i // n) % n  # so that families of the same colour differ in marker and line
+        found[name] = Look(_COLORS[i % n], _MARKERS[other], _LINES[other])
+    return found
 
 
 def new_figure(
@@ -171,7 +174,18 @@ def as_svg(figure: matplotlib.figure.Figure) -> str:
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
     text = data.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)  # links to other pages
-    return text[text.index("<svg") :].strip()
+    return _with_own_ids(text[text.index("<svg") :].strip())
+
+
+def _with_own_ids(svg: str) -> str:
+    """Drop the ids that nothing refers to, and mark the others, so that a page can hold several figures."""
+    used, mark = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)), f"f{zlib.crc32(svg.encode()):08x}-"
+
+    def marked(found: re.Match[str]) -> str:
+        return f' id="{mark}{found[1]}"' if found[1] in used else ""
+
+    svg = re.sub(r' id="([^"]+)"', marked, svg)
+    return re.sub(r'(url\(#|href="#)', rf"\g<1>{mark}", svg)
 
 
 class _quiet(warnings.catch_warnings):

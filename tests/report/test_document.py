@@ -4,8 +4,11 @@ import shutil
 
 import pytest
 
-from automl.report import StudyResults, html_report
+from automl.report import RowPredictions, StudyResults, Table, html_comparison, html_report
+from tests.support.explanations import EVIL as EVIL_COLUMN
+from tests.support.explanations import explanation
 from tests.support.html import Page
+from tests.support.predictions import class_predictions
 from tests.support.trials import search_record, trial_record, trial_records
 
 EVIL = "<script>alert(1)</script>"
@@ -58,6 +61,42 @@ def test_report_shows_names_as_text():
     assert "script" not in page.tags
     assert EVIL in page.text
     assert "=1+1" in page.text
+
+
+def test_report_shows_names_of_columns_and_classes_as_text():
+    y, found = class_predictions(3)
+    names = (EVIL, "$\\frac$", "<b>")
+    page = Page(
+        html_report(
+            results(
+                explanation=explanation(names),
+                predictions=RowPredictions(y, found, names, f"{EVIL} out of fold"),
+            )
+        )
+    )
+    assert {"script", "b"}.isdisjoint(page.tags)
+    assert page.tags.count("svg") == 10
+    for title in (
+        "Important columns",
+        "Effects",
+        "Most wrong rows",
+        "Confusion",
+        "Ranking of rows",
+        "Calibration",
+    ):
+        assert title in page.text
+    assert EVIL_COLUMN in page.cells
+
+
+def test_comparison_shows_names_as_text():
+    first, second = f"1 {EVIL}", f"2 {EVIL} $\\frac$"
+    settings = Table([EVIL, first, second], [[EVIL, "<b>", "$x$"]])
+    searches = {first: results(facts=search_record(target=EVIL)), second: results()}
+    page = Page(html_comparison(searches, [None, (0.1, 0.0, 0.2)], settings, {second: f"-{EVIL}\n+<b>"}))
+    assert {"script", "b"}.isdisjoint(page.tags)
+    assert page.tags.count("svg") == 1
+    assert {EVIL, first, second, "<b>"} <= set(page.cells)
+    assert f"From {first} to {second}" in page.text
 
 
 def test_report_quotes_names_for_the_shell():

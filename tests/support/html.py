@@ -1,7 +1,8 @@
-"""A strict reader of HTML pages: tags must be balanced, and nothing may be loaded from elsewhere."""
+"""A strict reader of HTML pages: balanced tags, ids that occur once, and nothing loaded from elsewhere."""
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "col", "path", "use", "rect"}
@@ -9,7 +10,7 @@ LOADING = {"src", "href", "xlink:href", "data", "action", "srcset"}
 
 
 class Page(HTMLParser):
-    """The tags and texts of a page; raises AssertionError on an unbalanced tag or an external address."""
+    """The tags and texts of a page; raises AssertionError on a fault."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -17,9 +18,12 @@ class Page(HTMLParser):
         self.texts: list[str] = []
         self.tags: list[str] = []
         self.cells: list[str] = []
+        self.ids: set[str] = set()
+        self.references: set[str] = set()
         self.feed(html)
         self.close()
         assert self.open == [], self.open
+        assert self.references <= self.ids, self.references - self.ids
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
@@ -30,6 +34,12 @@ class Page(HTMLParser):
                 value,
             )
             assert not name.startswith("on"), (tag, name)
+            if name == "id":
+                assert value not in self.ids, value
+                self.ids.add(value)
+            if name in LOADING and value.startswith("#"):
+                self.references.add(value[1:])
+            self.references |= set(re.findall(r"url\(#([^)]+)\)", value or ""))
         if tag in ("td", "th"):
             self.cells.append("")
         if tag not in VOID:
