@@ -5,6 +5,8 @@ import pytest
 
 import automl
 from automl.errors import SettingError
+from tests.support.ensembles import SPACE as ENSEMBLE_SPACE
+from tests.support.ensembles import table
 from tests.support.html import Page
 from tests.support.tables import diabetes, small
 
@@ -40,18 +42,55 @@ def test_explain_out_of_fold_finds_the_column_that_matters(folder):
     assert str(worst.index[0]) in page.cells
 
 
-def test_explain_works_for_an_ensemble_and_new_rows(folder):
+@pytest.fixture(scope="module")
+def averaged(empty_store, tmp_path_factory):
+    """Return a search with an ensemble, and rows it did not see."""
+    X, y = table()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("averaged"))
+        yield search((X[:700], y[:700]), ENSEMBLE_SPACE, n_trials=10), X[700:], y[700:]
+
+
+def test_explain_works_for_an_ensemble_and_new_rows(averaged):
+    found, X, y = averaged
+    assert len(found.ensemble_.members_) > 1
+    explanation = found.explain(X, y, top=1)
+    assert explanation.source == "the ensemble on new rows"
+    assert explanation.worst_rows.index.isin(X.index).all()
+    predicted = found.predict(X)[explanation.worst_rows.index - 700]
+    assert explanation.worst_rows["predicted"].tolist() == predicted.tolist()
+    inside = found.explain(top=1)
+    assert inside.source == "the ensemble out of fold"
+    assert inside.importances["importance"].iloc[0] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["auto", "best"])
+def test_explain_row_sums_to_the_prediction(averaged, what):
+    pytest.importorskip("shap")
+    found, X, _ = averaged
+    model = found.ensemble_ if what == "auto" else found.best_estimator_
+    row = found.explain_row(X.iloc[[3]], what=what, n_background=10)
+    assert set(row.index) == set(X.columns)
+    total = row.attrs["mean"] + row["contribution"].sum()
+    assert total == pytest.approx(model.predict_proba(X.iloc[[3]])[0, 1], rel=1e-4)
+
+
+def test_explain_shows_the_parameters_of_the_best_pipeline(folder):
     X, y = diabetes()
-    space = {"space": {"model": {"choice": {"linear": {"max_epochs": 30}, "lightgbm": {"n_estimators": 20}}}}}
-    found = search((X[:380], y[:380]), space, n_trials=2)
-    explanation = found.explain(X[380:], y[380:], top=1)
-    if hasattr(found, "ensemble_"):
-        assert explanation.source == "the ensemble on new rows"
-        assert "the ensemble out of fold" in found.explain(top=1).source
-    assert {"bmi", "s5"} <= set(explanation.importances.index[:4])
-    assert explanation.worst_rows.index.isin(X.index[380:]).all()
-    predicted = found.predict(X[380:])[explanation.worst_rows.index - 380]
-    assert explanation.worst_rows["predicted"].to_numpy() == pytest.approx(predicted, rel=1e-5)
+    trees = search((X, y), {"space": {"model": {"lightgbm": {"n_estimators": 20}}}}, n_trials=1)
+    shares = trees.explain(top=1, timeout=1).tree_importances
+    gains = trees.best_estimator_["model"].feature_importances_
+    assert trees.explanation_.coefficients is None
+    assert shares.sum() == pytest.approx(1)
+    assert shares.index[0] in ("bmi", "s5")
+    assert shares.iloc[0] == pytest.approx(gains.max() / gains.sum())
+    linear = search((X, y), {"space": {"model": {"ridge": {"use": "sklearn.ridge"}}}}, n_trials=1)
+    table = linear.explain(top=1, timeout=1).coefficients
+    assert linear.explanation_.tree_importances is None
+    fitted = np.ravel(linear.best_estimator_["model"].coef_)
+    assert sorted(table["coefficient"]) == pytest.approx(sorted(fitted))
+    assert set(table["column"].head(4)) & {"bmi", "s5", "s1"}
 
 
 def test_explain_without_a_refit_explains_the_best_trial(folder):
