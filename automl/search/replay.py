@@ -13,6 +13,7 @@ from automl.metrics import import_scorers
 from automl.records import SearchRecord, TrialRecord
 from automl.search.large_table import read_sample
 from automl.search.plan import Plan, make_plan
+from automl.space import as_point
 from automl.table import Split, TargetSettings, read_table
 from automl.tracking import read_trial
 from automl.workers import WorkerContext, train_single
@@ -146,7 +147,7 @@ def replay_run(
     plan = make_plan(
         X,
         y,
-        space={"space": _point(record.configuration)},
+        space={"space": as_point(record.configuration)},
         allow_imports=allow_imports,
         scoring=asked,
         directions=facts.directions,
@@ -178,13 +179,6 @@ def _read(facts: SearchRecord, file: Path | None) -> Any:
     if facts.sample_rows:
         return read_sample(path, facts.target, facts.sample_rows, facts.random_state, **facts.reading)
     return read_table(path, target=facts.target, **facts.reading)
-
-
-def _point(configuration: Any) -> Any:
-    """Return a space of one point, so that the checks of spaces apply, imports included."""
-    if isinstance(configuration, dict):
-        return {name: _point(value) for name, value in configuration.items()}
-    return [configuration] if isinstance(configuration, list) else configuration
 
 
 def _target_settings(facts: SearchRecord) -> TargetSettings:

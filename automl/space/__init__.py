@@ -6,6 +6,7 @@ from automl.space.diff import Change
 from automl.space.files import read_included, shipped_folder, shipped_names
 from automl.space.foreign import SmokeTest, estimator_section
 from automl.space.load import load_space
+from automl.space.point import as_point, from_point
 from automl.space.schema import json_schema
 from automl.space.space import Space
 from automl.space.specialise import Incompatibility
@@ -26,7 +27,9 @@ __all__ = [
     "SmokeTest",
     "Space",
     "TableFacts",
+    "as_point",
     "estimator_section",
+    "from_point",
     "json_schema",
     "load_space",
     "read_included",

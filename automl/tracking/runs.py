@@ -12,6 +12,7 @@ from statistics import pstdev
 from typing import Any, NamedTuple
 
 from automl.records import Curve, SearchRecord, State, TrialRecord
+from automl.space import as_point, from_point
 from automl.tracking.description import title
 from automl.tracking.surroundings import origin, surroundings
 
@@ -140,7 +141,7 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
         "automl.state": record.state,
         "automl.family": record.family,
         "automl.seed": record.seed,
-        "automl.configuration": json.dumps(record.configuration, default=str),
+        "automl.configuration": json.dumps(as_point(record.configuration), default=str),
     }
     if record.curve.rungs:
         tags |= {"automl.rung": record.curve.rungs[-1]}
@@ -176,6 +177,7 @@ def trial_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> TrialReco
     rungs, score = tags.get("automl.rung"), metrics.get("score")
     curve = Curve(rungs=(int(rungs),), scores=(score,)) if rungs and score is not None else Curve()
     fields = {**_fields(TrialRecord, tags), "params": {}, "score": score, "curve": curve}
+    fields["configuration"] = from_point(fields["configuration"])
     return TrialRecord.model_validate(fields)
 
 
