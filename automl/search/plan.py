@@ -240,7 +240,7 @@ def make_plan(
     settings : TargetSettings
         The settings of `Search` for the target and its rows.
     types : mapping of str to str, optional
-        Types of columns by name; they win over those of the space.
+        Types of columns by name; they win over those of the space, as does the positive class of ``settings``.
     n_columns : int, optional
         Columns that an earlier search used; tells whether free text was among them, for a replay with one point of the
         space.
@@ -254,6 +254,8 @@ def make_plan(
     """
     loaded = load_space(space, allow_imports=allow_imports, allow_includes=allow_includes)
     types = dict(loaded.columns) | dict(types or {})
+    if settings.positive_class is None:
+        settings = replace(settings, positive_class=loaded.positive_class)
     text = any(loaded.offers("text.encode", encoder) for encoder in TEXT_ENCODERS)
     try:
         rows = training_rows(

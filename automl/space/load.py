@@ -131,6 +131,7 @@ class _Loader:
         tasks = self.tasks(entries)
         root = self.root(document, entries, tasks)
         constraints, columns = self.constraints(entries), self.columns(entries)
+        self.check_positive_class(entries, tasks)
         if self.reporter.faults or root is None:
             return None
         known, file = list(root.params()), document.location.file
@@ -140,7 +141,8 @@ class _Loader:
             self.check_room(root, forbid, entries)
         if not self.reporter.faults:
             self.check_branches(root, forbid, tasks, entries["space"])
-        return Space(name, about, tasks, root, forbid, enqueue, constraints, columns)
+        positive = None if "positive_class" not in entries else entries["positive_class"].value
+        return Space(name, about, tasks, root, forbid, enqueue, constraints, columns, positive)
 
     def text(self, entries: dict[str, SourceNode], key: str, default: str) -> str:
         value = entries[key].value if key in entries else default
@@ -214,6 +216,20 @@ class _Loader:
             self.reporter.report(source, "columns", "must be a mapping of column names to types", str(source))
             return {}
         return {name: str(kind.value) for name, kind in source.value.items()}
+
+    def check_positive_class(self, entries: dict[str, SourceNode], tasks: tuple[str, ...]) -> None:
+        """Report a positive class that cannot be a label; the table checks whether it is one of its labels."""
+        if "positive_class" not in entries:
+            return
+        source = entries["positive_class"]
+        if "binary" not in tasks:
+            self.reporter.report(
+                source, "positive_class", "must be left out unless the task is binary", str(source)
+            )
+        elif not isinstance(source.value, str | int | float | bool):
+            self.reporter.report(
+                source, "positive_class", "must be a label: text, a number or a bool", str(source)
+            )
 
     def forbid(
         self, entries: dict[str, SourceNode], known: list[ParamRef], file: str

@@ -122,6 +122,10 @@ class _Writer:
                 "additionalProperties": {"enum": ["numeric", "categorical", "datetime", "text", "drop"]},
                 "description": "Types of columns of the table by name; others follow from their values.",
             },
+            "positive_class": {
+                "type": ["string", "number", "boolean"],
+                "description": "The positive class of two; by default the second one in sorted order.",
+            },
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

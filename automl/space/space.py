@@ -75,6 +75,8 @@ class Space:
         Limits on the results of a trial.
     columns : mapping of str to str
         Types of columns of the table by name, as in ``Search(columns=...)``.
+    positive_class : text, number, bool or None
+        The positive class of two, as in ``Search(positive_class=...)``.
     structural : callable
         ``structural(path)`` returns whether the value of this path must be equal for trials to train together.
     excluded : tuple of str
@@ -89,6 +91,7 @@ class Space:
     enqueue: tuple[InitialPoint, ...] = ()
     constraints: Mapping[str, float] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    positive_class: str | float | bool | None = None
     structural: Callable[[str], bool] = _always
     excluded: tuple[str, ...] = ()
 
@@ -234,7 +237,8 @@ class Space:
         document |= {"forbid": [rule.to_plain() for rule in self.forbid]} if self.forbid else {}
         document |= {"enqueue": [point.to_plain() for point in self.enqueue]} if self.enqueue else {}
         document |= {"constraints": dict(self.constraints)} if self.constraints else {}
-        return document | ({"columns": dict(self.columns)} if self.columns else {})
+        document |= {"columns": dict(self.columns)} if self.columns else {}
+        return document | ({} if self.positive_class is None else {"positive_class": self.positive_class})
 
     def to_yaml(self) -> str:
         """Return the space as YAML that loads to an equal space."""

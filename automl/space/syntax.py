@@ -36,6 +36,7 @@ DOCUMENT_KEYS = (
     "enqueue",
     "constraints",
     "columns",
+    "positive_class",
 )
 RANGE_KEYWORDS = ("low", "high", "log", "step", "integer", "fidelity")
 CHOICE_KEYWORDS = ("values", "choice", "weights")

@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import fbeta_score, make_scorer, mean_absolute_error
 
@@ -153,6 +154,15 @@ def test_positive_class(y, given, expected, code):
     target = plan(y, positive_class=given).target
     assert (target.positive_class, target.positive) == (expected, code)
     assert target.classes.tolist() == sorted(target.classes.tolist())
+
+
+def test_positive_class_of_the_space_gives_way_to_the_setting():
+    space = automl.load_space(f"{yaml.safe_dump(TREE)}\npositive_class: 'no'")
+    assert automl.load_space(space.to_yaml()).positive_class == "no"
+    assert plan(TEXTS, space=space).target.positive_class == "no"
+    assert plan(TEXTS, space=space, positive_class="yes").target.positive_class == "yes"
+    with pytest.raises(automl.SettingError, match="positive_class: .*'no' for 6 classes"):
+        plan(RATING, space=space)
 
 
 def test_rows_without_a_target_are_left_out():

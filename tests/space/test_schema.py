@@ -54,6 +54,7 @@ PLAIN_MISTAKES = [
     "value_outside_the_rule",
     "version_unknown",
     "wrong_type_of_a_number",
+    "positive_class_that_is_no_label",
 ]
 
 
