@@ -47,12 +47,21 @@ def best_line(best: TrialRecord, members: int = 0) -> str:
 
 
 def corrected_line(corrected: Mapping[str, float]) -> str:
-    """Return a line about the corrected score of the best trial."""
+    """Return the corrected score of the best trial, and a line about what it beats."""
     low, high = (_score(corrected[name]) for name in ("low", "high"))
+    shares = (
+        f"{what} in {corrected[name]:.0%}"
+        for name, what in (
+            ("beats_baseline", "the baseline"),
+            ("beats_default", "the first trial of its family"),
+        )
+        if _given(corrected.get(name))
+    )
+    beats = " and ".join(shares)
     return (
         f"expected on new rows: {_score(corrected['score'])} ({low} to {high}), corrected for the selection; "
         f"baseline {_score(corrected['baseline'])}"
-    )
+    ) + (f"\nthe best trial beats {beats} of random halves of the rows" if beats else "")
 
 
 def leaderboard_table(table: pd.DataFrame, top: int, title: str) -> Table:
@@ -133,10 +142,12 @@ def aligned(values: Iterable[float]) -> list[str]:
 
 
 def _between(table: pd.DataFrame, first: str, last: str) -> list[str]:
-    """Return the columns between two, without one that says the same as the first, and without ``corrected``."""
+    """Return the columns between two, without one that says the same as the first, and without the corrected score."""
     names = list(table.columns)
     between = names[names.index(first) + 1 : names.index(last)]
-    return [name for name in between if name != "corrected" and not table[name].equals(table[first])]
+    return [
+        name for name in between if not name.startswith("corrected") and not table[name].equals(table[first])
+    ]
 
 
 def _measured(name: str, value: float) -> str:

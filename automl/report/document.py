@@ -128,6 +128,9 @@ def _honest_parts(results: StudyResults) -> Iterator[Part]:
         rows.append(["baseline that ignores all columns", number(found.baseline), "", ""])
         rows.append(["best trial, as selected", number(found.selected), "", ""])
         rows.append(["best trial, corrected", number(found.score), number(found.low), number(found.high)])
+        if found.n_rows and not found.by_size:
+            ends = map(number, found.interval(found.n_rows))
+            rows.append([f"the same, on a test set of {found.n_rows:,} rows", number(found.score), *ends])
     if results.ensemble is not None and results.ensemble.score is not None:
         members = ", ".join(f"trial {trial} ({weight:.0%})" for trial, weight in results.ensemble.members)
         rows.append([f"ensemble of {members}", number(results.ensemble.score), "", ""])
@@ -139,7 +142,9 @@ def _honest_parts(results: StudyResults) -> Iterator[Part]:
         )
         if found.beats_default is not None:
             text += f", and the first trial of its family in {found.beats_default:.0%}"
-        text += ". The interval is for very many new rows."
+        text += ". Its 95 % interval is for the mean over very many new rows."
+        if found.n_rows and not found.by_size:
+            text += " A test set adds noise of its own: the wider interval is for the score on as many rows as here."
         if found.by_size:
             text += " The score grows with the number of rows: it is that of the rows of one fold."
     if rows:

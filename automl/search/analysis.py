@@ -109,7 +109,7 @@ def study_leaderboard(study: Study, *, tracking_uri: str | None = None, wide: bo
         runs,
         read_search(study),
         read_ensemble(study),
-        None if corrected is None else corrected["score"],
+        None if corrected is None else CorrectedScore(**corrected),
         Baseline(**baseline) if baseline and records else None,
         wide=wide,
     )

@@ -137,14 +137,14 @@ class FittedSearch(ShownSearch):
         Returns
         -------
         DataFrame
-            ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``corrected`` (of the best trial),
-            ``score_std``, ``seconds``, ``reason``, ``parameters``, ``repeats`` and ``run_id``.
+            ``rank`` as index; ``trial``, ``state``, ``family``, ``score``, ``corrected`` (of the best trial,
+            with its interval ``corrected_low`` to ``corrected_high``), ``score_std``, ``seconds``, ``reason``,
+            ``parameters``, ``repeats`` and ``run_id``.
         """
         check_is_fitted(self, "best_trial_")
         facts, corrected = self._winner.facts, self.corrected_score_
-        score = None if corrected is None else corrected.score
         ensemble, baseline = self._winner.ensemble.record, self._winner.baseline
-        table = leaderboard(self._records, self._run_ids, facts, ensemble, score, baseline, wide=wide)
+        table = leaderboard(self._records, self._run_ids, facts, ensemble, corrected, baseline, wide=wide)
         if X is None:
             return table
         self._model("best")

@@ -11,6 +11,7 @@ import numpy as np
 from automl.metrics import to_score
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.select.baseline import Baseline
+from automl.select.corrected import CorrectedScore
 from automl.select.ranking import pareto_front, rank
 from automl.select.readable import last_line, params_texts
 
@@ -25,7 +26,7 @@ def leaderboard(
     run_ids: Mapping[int, str | None] | None = None,
     search: SearchRecord | None = None,
     ensemble: EnsembleRecord | None = None,
-    corrected: float | None = None,
+    corrected: CorrectedScore | None = None,
     baseline: Baseline | None = None,
     *,
     wide: bool = False,
@@ -42,7 +43,7 @@ def leaderboard(
         The search, for its objectives and constraints. Without it, one objective.
     ensemble : EnsembleRecord, optional
         The ensemble of the search; if it has members, it is the first row.
-    corrected : float, optional
+    corrected : CorrectedScore, optional
         Score of the best trial, corrected for its selection.
     baseline : Baseline, optional
         Scores of the model without columns; its row is above the trials that are worse.
@@ -56,8 +57,9 @@ def leaderboard(
         ``reason`` (of a state other than complete), ``parameters`` (those that differ within the family, as a text),
         ``repeats`` (later trials with the same configuration, which have no row) and ``run_id``. Several objectives
         add ``front`` (whether on the Pareto front) and a column each. Constraints add ``excess`` (total violation
-        relative to the limits; NaN: not measured) and a column each. ``corrected`` is known for the best trial alone,
-        because it is a correction for having been selected. A wide table adds ``epochs`` (a fraction if the trial saw
+        relative to the limits; NaN: not measured) and a column each. ``corrected`` and its 95 % interval,
+        ``corrected_low`` to ``corrected_high``, are known for the best trial alone, because they are a correction for
+        having been selected. A wide table adds ``epochs`` (a fraction if the trial saw
         a sample), the final metrics, and parameters under their dotted names. In the row of the ensemble ``parameters``
         has the weights and numbers of its members. The ensemble and the baseline have no number.
         ``attrs["positive_class"]`` is the positive class of two.
@@ -79,7 +81,7 @@ def leaderboard(
             "family": record.family,
             **({"front": record.number in front} if objectives else {}),
             "score": np.nan if record.score is None else record.score,
-            **({} if corrected is None else {"corrected": corrected if place == 0 else np.nan}),
+            **_corrected_cells(corrected, best=place == 0),
             **({"excess": record.total_violation if record.violation else np.nan} if limits else {}),
             **dict.fromkeys([*objectives, *limits], np.nan),
             **record.values,
@@ -109,6 +111,13 @@ def leaderboard(
     if search is not None and search.positive_class:
         table.attrs["positive_class"] = search.positive_class
     return table
+
+
+def _corrected_cells(corrected: CorrectedScore | None, *, best: bool) -> dict[str, float]:
+    if corrected is None:
+        return {}
+    found = {"corrected": corrected.score, "corrected_low": corrected.low, "corrected_high": corrected.high}
+    return found if best else dict.fromkeys(found, np.nan)
 
 
 def _wide_cells(record: TrialRecord) -> dict[str, Any]:

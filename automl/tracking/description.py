@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 
@@ -28,7 +29,8 @@ class Description:
     ensemble : EnsembleRecord or None
         The ensemble.
     corrected : mapping of str to float
-        ``score``, ``low`` and ``high`` of the best trial's corrected score; empty if it is not known.
+        ``score``, ``low``, ``high``, ``beats_baseline`` and ``beats_default`` of the best trial's corrected score;
+        empty if it is not known.
     baseline : float or None
         Score of a model that ignores all columns.
     seconds : mapping of str to float
@@ -97,6 +99,13 @@ def _score_rows(found: Description) -> list[list[str]]:
     if corrected:
         interval = f"95 % interval {_number(corrected['low'])} to {_number(corrected['high'])}"
         rows.append(["best trial, corrected for its selection", _number(corrected["score"]), interval])
+        for name, what in (
+            ("beats_baseline", "the baseline"),
+            ("beats_default", "the first trial of its family"),
+        ):
+            share = corrected.get(name)
+            if share is not None and isfinite(share):
+                rows.append([f"beats {what}", f"{share:.0%}", "of random halves of the rows"])
     if found.baseline is not None:
         rows.append(["baseline", _number(found.baseline), "ignores all columns"])
     return rows

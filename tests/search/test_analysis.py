@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 import automl
 from automl.cli import main
 from automl.errors import SettingError
+from automl.search import study_leaderboard
 from tests.support.html import Page
 from tests.support.studies import SPACE
 from tests.support.tables import small
@@ -30,7 +31,15 @@ def test_search_plot_draws_its_trials(folder):
     assert search.leaderboard_["corrected"].dropna().tolist() == [corrected.score]
     metrics = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_).data.metrics
     assert metrics["corrected_score"] == pytest.approx(corrected.score)
-    assert metrics["corrected_low"] < metrics["corrected_high"]
+    assert (metrics["corrected_low"], metrics["corrected_high"]) == pytest.approx(
+        (corrected.low, corrected.high)
+    )
+    assert metrics["beats_baseline"] == pytest.approx(corrected.beats_baseline)
+    assert metrics["beats_default"] == pytest.approx(corrected.beats_default)
+    ends = search.leaderboard_[["corrected_low", "corrected_high"]].dropna().to_numpy().tolist()
+    assert ends == [[corrected.low, corrected.high]]
+    board = study_leaderboard(search.study_)
+    assert board.filter(like="corrected").equals(search.leaderboard_.filter(like="corrected"))
     correct = float(search.plot.confusion().axes[0].get_title().partition("%")[0])
     sizes = [len(valid) for _, valid in search._winner.plan.folds]
     assert len(set(sizes)) == 1  # so that the mean over folds is that over rows

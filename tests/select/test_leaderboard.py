@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from automl.records import Curve, SearchRecord, TrialRecord
-from automl.select import Baseline, best_record, leaderboard, pareto_front, rank
+from automl.select import Baseline, CorrectedScore, best_record, leaderboard, pareto_front, rank
 
 
 def record(number, state, score, **more):
@@ -79,7 +79,11 @@ def test_leaderboard_columns():
     assert leaderboard(records)["run_id"].isna().all()
     names = ["trial", "state", "family", "score", "score_std", "seconds", "reason", "parameters", "repeats"]
     assert leaderboard(records).columns.tolist() == [*names, "run_id"]
-    assert leaderboard(records, corrected=0.65).columns[4] == "corrected"
+    corrected = CorrectedScore(0.65, 0.6, 0.68, 0.7, 0.5, 1.0, n_trials=2, n_resamples=400)
+    honest = leaderboard(records, corrected=corrected).iloc[:, 4:7]
+    assert honest.columns.tolist() == ["corrected", "corrected_low", "corrected_high"]
+    assert honest.iloc[0].tolist() == [0.65, 0.6, 0.68]
+    assert honest.iloc[1:].isna().all(axis=None)
     assert table.loc[3, "reason"] == "diverged"
 
 
