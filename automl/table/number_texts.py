@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from automl.table.shapes import Shapes, digits_as_number
 from automl.table.text_bytes import byte_at, has_byte, replace_byte, stripped
-from automl.table.texts import as_texts_array, is_missing, matches, spread
+from automl.table.texts import MISSING, as_texts_array, is_missing, matches, spread
 
 __all__ = [
     "Numbers",
@@ -28,6 +28,7 @@ __all__ = [
 
 _SAMPLE = 50  # texts that are tried before all of them
 _SAMPLE_OTHER = 5  # of these, texts that may be anything else
+_MAYBE_NUMBER = re.compile("[0-9]|inf", re.IGNORECASE)
 _CODE = (
     r"^[+-]?0(?:[xX]|\d+(?:[^\d:]|$))"  # a leading zero: "01067" is a postcode, "0x1F" a code of a machine
 )
@@ -80,7 +81,14 @@ def find_numbers(texts: Any, prefer: str = ".") -> Numbers | None:
     """
     cells = as_texts_array(texts)
     sample = spread(cells, _SAMPLE)
-    points = prefer == "." or any(text[:1] in ("$", "£", "₹") for text in sample.to_pylist())
+    # Reading texts without digits would take most of the time that a wide table of few rows takes.
+    in_sample = sample.to_pylist()
+    words = [text for text in in_sample if not _MAYBE_NUMBER.search(text)]
+    if len(sample) == len(words) == len(cells):
+        return None
+    if len(sample) < len(cells) and sum(word.lower() not in MISSING for word in words) > _SAMPLE_OTHER:
+        return None
+    points = prefer == "." or any(text[:1] in ("$", "£", "₹") for text in in_sample)
     signs: tuple[str, ...] = (".", ",") if points else (",", ".")
     if len(sample) < len(cells):
         tried = {sign: read_numbers(sample, sign, strict=True).other.sum() for sign in signs}
