@@ -36,6 +36,8 @@ TASKS = ("binary", "regression")
 CELLS = [
     *((n_rows, n_columns, timeout) for n_rows, n_columns in ((500, 20), (5_000, 20), (50_000, 20), (500, 3_000))
       for timeout in (5.0, 10.0, 20.0, 60.0)),
+    (500, 8_000, 15.0),
+    (500, 8_000, 40.0),
     (2_000, 10_000, 40.0),
     (1_000_000, 50, 60.0),
 ]  # fmt: skip

@@ -21,6 +21,8 @@ __all__ = ["Admission"]
 
 _END_WITH_MODEL = 1.5  # seconds that the end of a search takes beside the refit: model files, last runs
 _END_WITHOUT_MODEL = 0.3
+_END_OF_COLUMN = 8e-4  # seconds more for each column, most of them for the model's file
+_PREPARING = 2e-3  # seconds for a column, before the first trial trains
 _BACKLOG_SHARE = 0.1  # proposals pause while logging the backlog takes more of the remaining time
 _BACKLOG_SECONDS = 0.5  # a backlog below this never pauses proposals
 _COHORT_SHARE = 0.3  # of the remaining time that a cohort may take
@@ -122,7 +124,8 @@ class Admission:
 
     def _end_seconds(self) -> float:
         """Return the seconds for model files, last runs, report and figures."""
-        return self.slowness * _END_WITH_MODEL + report_seconds(self.budget.timeout, self.slowness)
+        seconds = _END_WITH_MODEL + _END_OF_COLUMN * self._spec.facts.n_columns
+        return self.slowness * seconds + report_seconds(self.budget.timeout, self.slowness)
 
     def _ensemble_seconds(self) -> float:
         """Return the seconds for the selection of an ensemble, and for refits of the best two of other families."""
@@ -152,10 +155,16 @@ class Admission:
         seconds = _REFIT_MARGIN * self.costs.refit_seconds(record) + self._beside_training
         return n_fits * seconds < self.seconds_for_refit()
 
-    def backlog_is_long(self) -> bool:
-        """Return whether logging lags behind; a repeatable search must not depend on it."""
+    def must_wait(self) -> bool:
+        """Return whether nothing may be proposed yet; a repeatable search must not depend on time.
+
+        So it is while logging lags behind, and while a first trial runs that others would make late.
+        """
         if self._spec.repeatable:
             return False
+        first = _STARTING + 2 * _PREPARING * self._spec.facts.n_columns
+        if self._best is None and self.runs and self.time_left < self.slowness * first:
+            return True
         return self._tracker.backlog() > max(_BACKLOG_SECONDS, _BACKLOG_SHARE * self.budget.remaining)
 
     def may_propose(self, exhausted: bool) -> bool:

@@ -98,7 +98,9 @@ class Loop:
 
     def start(self) -> None:
         """Submit the first cohorts of a new study: workers start while the caller opens MLflow."""
-        while len(self._runs) < self._ahead and self._admission.may_propose(self._session.exhausted):
+        while len(self._runs) < self._ahead and not self._admission.must_wait():
+            if not self._admission.may_propose(self._session.exhausted):
+                break
             self._propose()
         self._start_waiting()
 
@@ -176,9 +178,9 @@ class Loop:
         self._admission.budget.elsewhere = self._session.remote_trials
 
     def _propose_or_tell(self) -> Literal["step", "paused", "nothing"]:
-        """Propose a cohort, or else tell the results of one, if the schedule allows; say if logging holds it up."""
+        """Propose a cohort, or else tell the results of one, if the schedule allows; say if it must wait."""
         free = len(self._runs) < self._ahead
-        paused = free and self._admission.backlog_is_long()
+        paused = free and self._admission.must_wait()
         if free and not paused and self._admission.may_propose(self._session.exhausted):
             self._propose()
         elif (run := self._next_to_tell()) is not None:

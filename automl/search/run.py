@@ -106,7 +106,7 @@ class SearchRun:
         self._opening.start(
             partial(self._open_run, existing),
             self._take_run,
-            after=lambda: bool(self.records),
+            after=lambda: bool(self.records) or self._admission.must_wait(),
             warms=self.spec.refit,
         )
         if existing:

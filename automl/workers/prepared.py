@@ -23,7 +23,7 @@ from automl.table import array_bytes, is_sparse, prepare_matrices, stratified_or
 from automl.workers.context import WorkerContext
 from automl.workers.memory import trim_memory
 from automl.workers.spilled import SpilledArray, hstack, write_hstack
-from automl.workers.table_file import read_table_file
+from automl.workers.table_file import columns_reader, read_table_file
 
 __all__ = ["PreparedFold", "PreparedFolds", "matrices_key"]
 
@@ -174,13 +174,19 @@ class PreparedFolds:
         return prepare_matrices(
             preprocess,
             context.column_types,
-            lambda names: self.frame() if is_sparse(context.column_types) else self.frame()[names],
+            self._reader(),
             context.y,
             context.folds[number],
             task=context.problem.task,
             random_state=context.random_state,
             keep=keep,
         )
+
+    def _reader(self) -> Callable[[list[str]], pd.DataFrame]:
+        """Return a function that returns columns of the typed table."""
+        if is_sparse(self._context.column_types):
+            return lambda names: self.frame()
+        return self._context.frame.__getitem__ if self._table is None else columns_reader(self._table)
 
     def _fold(self, number: int, X: Array, X_valid: Array) -> PreparedFold:
         context, (train, valid) = self._context, self._context.folds[number]

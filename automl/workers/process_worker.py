@@ -61,21 +61,22 @@ class ProcessWorkers(Workers):
         self._memory_limit = memory_limit
         self._folder = Path(tempfile.mkdtemp(prefix="automl-"))
         self._context_file = self._folder / "context.joblib"
+        self._idle: list[WorkerProcess | ForkedWorker] = []
+        self._busy: dict[Connection, _Job] = {}
+        # Processes take seconds to start; meanwhile the table is written, and the search opens its stores.
+        self._server = self._new_server()
         try:
             _write(context, self._context_file)
         except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self.close()
             raise StoreError(
                 f"scratch: {self._folder.parent} has no room for the table ({error.strerror or error}). Make room, or "
                 "name another folder with scratch=."
             ) from error
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self.close()
             raise
-        # Processes take seconds to start; meanwhile the search opens its stores.
-        self._server: ForkServer | None = None
         self._idle = [self._start_worker() for _ in range(n_jobs)]
-        self._busy: dict[Connection, _Job] = {}
         self._measured = 0.0  # when memory was measured last
 
     @override
@@ -94,14 +95,16 @@ class ProcessWorkers(Workers):
         return self._start_worker()
 
     def _start_worker(self) -> WorkerProcess | ForkedWorker:
-        if not ForkServer.available():
-            return WorkerProcess(self._context_file, self.slots)
-        if self._server is not None and not self._server.alive():
-            self._server.close()
-            self._server = None
         if self._server is None:
+            return WorkerProcess(self._context_file, self.slots)
+        if not self._server.alive():
+            self._server.close()
             self._server = ForkServer(worker_environment(threads_per_job(self.slots)))
         return self._server.start(self._context_file, self.slots)
+
+    def _new_server(self) -> ForkServer | None:
+        """Return a fork server; None where the system has none."""
+        return ForkServer(worker_environment(threads_per_job(self.slots))) if ForkServer.available() else None
 
     @override
     def memory_per_worker(self) -> float:

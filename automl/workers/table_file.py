@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ import pandas as pd
 
 from automl.families import Array
 
-__all__ = ["read_table_file", "write_table_file"]
+__all__ = ["columns_reader", "read_table_file", "write_table_file"]
 
 _MANY = 100  # columns of categories that are arrays of their own; each mapped array is an open file
 
@@ -55,10 +56,10 @@ class _Packed:
         others = frame.drop(columns=list(dtypes))
         return cls(list(frame.columns), others, codes, places, cast(dict[str, Any], dtypes))
 
-    def frame(self) -> pd.DataFrame:
-        """Return the table."""
+    def frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the table, or some of its columns."""
         columns: dict[str, Any] = {}
-        for name in self.names:
+        for name in self.names if names is None else names:
             if name not in self.places:
                 columns[name] = self.others[name]
                 continue
@@ -80,3 +81,16 @@ def read_table_file(file: Path) -> pd.DataFrame:
     """Return a typed table whose values are mapped from the file."""
     found = joblib.load(file, mmap_mode="r")
     return cast(pd.DataFrame, found.frame() if isinstance(found, _Packed) else found)
+
+
+def columns_reader(file: Path) -> Callable[[list[str]], pd.DataFrame]:
+    """Return a function that returns some columns of a typed table.
+
+    Pages of a mapped file stay in memory while it is mapped, so each call maps it anew. The categories of many columns
+    are small, but take long to read: they are read once.
+    """
+    found = joblib.load(file, mmap_mode="r")
+    if isinstance(found, _Packed):
+        return found.frame
+    del found
+    return lambda names: read_table_file(file)[names]

@@ -164,3 +164,40 @@ def test_cohort_leaves_time_to_train_its_own_best_on_all_rows(folds, refit):
     assert seconds * (1 + refit) == pytest.approx(end, rel=0.01)
     decides.ended(record(ScriptedSession("decision_tree").proposal(), seconds=90 / refit, score=0.9))
     assert decides._cohort_seconds([ScriptedSession("decision_tree").proposal()]) < 10
+
+
+@pytest.mark.parametrize(
+    ("timeout", "columns", "waits"), [(5, 20, True), (20, 20, False), (20, 10_000, True)]
+)
+def test_others_wait_for_a_first_trial_that_they_would_make_late(timeout, columns, waits):
+    session = ScriptedSession("quick_linear")
+    decides = loop(
+        ScriptedWorkers(finished),
+        session,
+        timeout=timeout,
+        clock=Clock(),
+        shape=(400, columns, 3),
+        refit=True,
+    ).admission
+    assert not decides.must_wait()  # nothing runs
+    run = decides.admit([session.proposal()])
+    assert decides.must_wait() is waits
+    decides.ended(record(session.proposal(), seconds=0.1))
+    del decides.runs[run.cohort.id]
+    assert not decides.must_wait()
+
+
+def test_repeatable_search_never_waits():
+    session = ScriptedSession("quick_linear")
+    decides = loop(ScriptedWorkers(finished), session, timeout=5, n_trials=4, clock=Clock()).admission
+    decides.admit([session.proposal()])
+    assert not decides.must_wait()
+
+
+def test_end_of_a_wide_table_has_more_time():
+    spec = {"timeout": 50, "refit": True}
+    narrow, wide = (
+        loop(ScriptedWorkers(finished), clock=Clock(), shape=(400, n_columns, 3), **spec).admission
+        for n_columns in (5, 5_005)
+    )
+    assert narrow.time_left - wide.time_left == pytest.approx(4)

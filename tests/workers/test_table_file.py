@@ -7,7 +7,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from automl.workers.table_file import read_table_file, write_table_file
+from automl.workers.table_file import columns_reader, read_table_file, write_table_file
 
 
 def make_table(n_categories):
@@ -29,6 +29,20 @@ def test_table_file_returns_the_table(tmp_path, n_categories):
     assert (found.dtypes == table.dtypes).all()
     assert found.index.equals(table.index)
     assert all(found[name].astype(str).tolist() == table[name].astype(str).tolist() for name in table)
+
+
+@pytest.mark.parametrize("n_categories", [3, 1_500])
+def test_columns_reader_returns_some_columns_and_loads_many_once(tmp_path, n_categories):
+    table = make_table(n_categories)
+    write_table_file(table, tmp_path / "table")
+    read = columns_reader(tmp_path / "table")
+    if n_categories > 100:
+        (tmp_path / "table").unlink()  # what is mapped stays
+    for names in (["last", "c2"], ["text", "c0", "first"]):
+        found = read(names)
+        assert list(found) == names
+        assert found.index.equals(table.index)
+        assert all(found[name].astype(str).tolist() == table[name].astype(str).tolist() for name in names)
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "num_fds"), reason="the system does not count open files")
