@@ -10,7 +10,7 @@ from typing import TypeVar
 
 __all__ = ["FIT_SECONDS", "CallLimit", "fit_in_time", "in_time", "without_limit"]
 
-FIT_SECONDS = 10.0  # a fit to a tiny table takes milliseconds
+FIT_SECONDS = 3.0  # a fit to a tiny table takes milliseconds
 _REST_SECONDS = 5.0  # after a call without an answer, until the next one is tried
 
 _Result = TypeVar("_Result")
@@ -63,7 +63,7 @@ def in_time(call: Callable[[], _Result], seconds: float, *, interrupt: bool = Fa
 
 
 def fit_in_time(call: Callable[[], _Result]) -> _Result:
-    """Return the result of a fit to a tiny table, or raise TimeoutError after 10 seconds."""
+    """Return the result of a fit to a tiny table, or raise TimeoutError after 3 seconds."""
     return in_time(call, FIT_SECONDS, interrupt=True)
 
 

@@ -27,14 +27,18 @@ from automl.space.nodes import ValueSource
 from automl.space.rules import Forbidden
 from automl.space.syntax import FAMILY_PARAM, join, show
 from automl.space.tree import DefaultSource, RandomSource, by_family, families, instantiate, params_of
-from automl.time_limit import fit_in_time
+from automl.time_limit import in_time
 
 __all__ = ["IMPORTABLE", "BrokenBranch", "SmokeTest", "broken_branches", "estimator_section"]
 
 SmokeTest = Callable[[str, Mapping[str, Any]], str | None]
-"""From task and configuration to the error of a tiny fit: empty if it trains, None if it is for other tasks."""
+"""From task and configuration to the error of a tiny fit: empty if it trains, None if it is for other tasks.
+
+It raises TimeoutError if the fit takes too long.
+"""
 
 _MAX_DRAWS = 200  # of a default configuration, where the defaults are forbidden
+_CHECK_SECONDS = 1.5  # for a fit without data, which takes milliseconds
 _TEST_HELPERS = ("tests", "testing", "conftest", "estimator_checks")
 IMPORTABLE = ("sklearn", "automl", "lightgbm", "xgboost", "catboost")
 
@@ -146,7 +150,7 @@ class _Accepted(Constraint):
             if self.make in _SLOW:
                 return ""
             try:
-                fit_in_time(lambda: made.fit(None, None))
+                in_time(lambda: made.fit(None, None), _CHECK_SECONDS, interrupt=True)
             except TimeoutError:  # it checks nothing before it trains
                 _SLOW.add(self.make)
                 return ""
@@ -193,7 +197,11 @@ def broken_branches(
             continue
         errors: list[str] = []
         for task in tasks:
-            error = smoke_test(task, configuration)
+            try:
+                error = smoke_test(task, configuration)
+            except TimeoutError as late:  # each further task could take as long
+                errors = [str(late)]
+                break
             errors += [] if error is None else [error]
             if error == "":
                 break

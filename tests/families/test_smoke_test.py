@@ -1,6 +1,8 @@
 """Smoke tests of real classes: default configurations are fitted to tiny tables."""
 
 import itertools
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -159,16 +161,25 @@ def test_specialise_depends_on_the_sign_of_the_target(least):
     assert gone == {-1.0: below, 0.0: ["sizes"], 1.0: []}[least]
 
 
-def test_class_that_hangs_is_refused(tmp_path, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.xdist_group("serial")
+@pytest.mark.parametrize("hangs", ["True", "X is not None"])
+def test_class_that_hangs_is_refused_in_time(tmp_path, monkeypatch, hangs):
     (tmp_path / "hangs.py").write_text(
         "import time\n"
         "from sklearn.dummy import DummyClassifier\n"
         "class Hangs(DummyClassifier):\n"
         "    def fit(self, X, y):\n"
-        "        while True:\n"
+        f"        while {hangs}:\n"
         "            time.sleep(0.01)\n"
+        "        raise ValueError('no data')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("automl.time_limit.FIT_SECONDS", 0.5)
-    with pytest.raises(automl.SpaceError, match="fitting 60 rows took longer than 0.5 s"):
-        automl.load_space(space("hangs.Hangs"), allow_imports=["hangs"])
+    monkeypatch.chdir(tmp_path)
+    X = np.random.default_rng(0).normal(size=(90, 2))
+    search = automl.Search(space("hangs.Hangs"), timeout=4, n_jobs=1, allow_imports="hangs", progress=False)
+    began = time.monotonic()
+    with pytest.raises(automl.SpaceError, match="fitting 60 rows took longer than 3 s"):
+        search.fit(X, X[:, 0] > 0)
+    assert time.monotonic() - began < 7
+    sys.modules.pop("hangs")
