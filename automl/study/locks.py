@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -72,26 +74,29 @@ def is_held(path: Path) -> bool:
 def user_folder() -> Path:
     """Return a folder of this user alone for the locks of studies that are not in a file.
 
-    It is below the user's cache folder; without a home, in the temporary folder, where other users can see its name.
-
-    Raises
-    ------
-    PermissionError
-        If the folder belongs to another user.
+    It is below the user's cache folder; without one that can be written, in the temporary folder, where other users can
+    see its name. If another user has taken that name, it is a new temporary folder of this process, with a warning.
     """
     for folder in _candidates():
-        try:
+        with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            failure: OSError = error
-            continue
-        if not hasattr(os, "getuid"):
-            return folder
-        if folder.lstat().st_uid == os.getuid():  # of a link: the user that made the link
-            folder.chmod(0o700)
-            return folder
-        failure = PermissionError(f"{folder} belongs to another user")
-    raise failure
+            if not hasattr(os, "geteuid"):
+                return folder
+            if folder.lstat().st_uid == os.geteuid():  # of a link: the user that made the link
+                folder.chmod(0o700)
+                return folder
+    warnings.warn(
+        f"The lock folders {', '.join(map(str, _candidates()))} cannot be written or belong to another user. "
+        "Processes that search the same study do not wait for each other at the start.",
+        stacklevel=2,
+    )
+    return Path(_process_folder().name)
+
+
+@cache
+def _process_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder that ends with this process."""
+    return tempfile.TemporaryDirectory(prefix="automl-locks-", ignore_cleanup_errors=True)
 
 
 def _candidates() -> Iterator[Path]:
@@ -99,5 +104,5 @@ def _candidates() -> Iterator[Path]:
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         if Path(cache).is_absolute():
             yield Path(cache) / "automl" / "locks"
-    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    user = os.geteuid() if hasattr(os, "geteuid") else getpass.getuser()
     yield Path(tempfile.gettempdir()) / f"automl-{user}"

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
+from automl.study import locks, open_lease
 from automl.study.locks import acquire, file_lock, held, is_held, make_file, release, user_folder
 
 HOLD = """
@@ -55,20 +58,49 @@ def test_user_folder_is_private(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = user_folder()
     assert folder == tmp_path / "cache" / "automl" / "locks"
-    if hasattr(os, "getuid"):
+    if hasattr(os, "geteuid"):
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="other users have no folders of their own")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="other users have no folders of their own")
 def test_user_folder_without_a_home(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    assert user_folder() == tmp_path / f"automl-{os.getuid()}"
-    monkeypatch.setattr("os.getuid", lambda: 12345)
-    (tmp_path / "automl-12345").mkdir()
-    with pytest.raises(PermissionError, match="another user"):
-        user_folder()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert user_folder() == tmp_path / f"automl-{os.geteuid()}"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="other users have no folders of their own")
+@pytest.mark.parametrize("user", ["pretended", "real"])
+def test_user_folder_of_another_user_locks_no_search_out(user, tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory() as shared:  # pytest's own is closed to other users
+        Path(shared).chmod(0o1777)
+        monkeypatch.setenv("XDG_CACHE_HOME", "/proc/cache")  # cannot be made
+        monkeypatch.setattr("tempfile.tempdir", shared)
+        (Path(shared) / "automl-65534").mkdir(mode=0o700)
+        if user == "pretended":
+            monkeypatch.setattr("os.geteuid", lambda: 65534)
+        elif os.geteuid():
+            pytest.skip("only root can become another user")
+        else:
+            os.seteuid(65534)
+        try:
+            locks._process_folder.cache_clear()
+            with pytest.warns(UserWarning, match="automl-65534 cannot be written or belong to another user"):
+                folder = user_folder()
+            with (
+                pytest.warns(UserWarning, match="lock"),
+                open_lease("s", f"sqlite:///{shared}/s.db") as lease,
+            ):
+                assert lease.is_first()
+            assert folder.parent == Path(shared)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert (user == "real") == (folder.stat().st_uid == 65534)
+        finally:
+            locks._process_folder().cleanup()
+            locks._process_folder.cache_clear()
+            if user == "real":
+                os.seteuid(0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
