@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from automl.families import Array
 from automl.table import array_bytes, is_sparse, prepare_matrices, stratified_order
@@ -31,6 +33,7 @@ _MIN_VALIDATION_ROWS = 5_000  # that score a model at a rung below the first epo
 _CACHED = 4  # preprocessings whose matrices stay in memory, least recently used first out
 _CACHED_BYTES = 1 << 27  # limit of their size, besides the one in use
 _CACHED_ON_DISK = 8  # preprocessings that stay on disk, for all processes
+_WAIT = 60.0  # seconds without a change of the files, until the process that prepares counts as stopped
 _SIDES = ("train", "valid")
 
 
@@ -78,6 +81,7 @@ class PreparedFolds:
     def __init__(self, context: WorkerContext, table: Path | None = None) -> None:
         self._context, self._table = context, table
         self._cache: OrderedDict[str, list[PreparedFold]] = OrderedDict()
+        self._wait = _WAIT
 
     def __call__(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
         """Return the folds prepared by the ``preprocess`` part of a configuration."""
@@ -144,7 +148,10 @@ class PreparedFolds:
         """Return the matrices on disk; write them if no process has done so."""
         table = cast(Path, self._table)
         folder = table.with_name(hashlib.sha256(matrices_key(preprocess).encode()).hexdigest()[:16])
-        with FileLock(table.with_name("preparing.lock"), poll_interval=0.01):
+        lock = FileLock(table.with_name("preparing.lock"), poll_interval=0.01)
+        if not self._acquire(lock, table.parent):
+            return self._prepare(preprocess)
+        try:
             if not folder.is_dir():
                 _remove_oldest(table.parent)
                 unfinished = Path(tempfile.mkdtemp(dir=table.parent))
@@ -158,6 +165,22 @@ class PreparedFolds:
             numbers = range(len(self._context.folds))
             files = [[folder / f"{n}-{side}.npy" for side in _SIDES] for n in numbers]
             return self.of_matrices((_mapped(train), _mapped(valid)) for train, valid in files)
+        finally:
+            lock.release()
+
+    def _acquire(self, lock: FileLock, folder: Path) -> bool:
+        """Take the lock of a folder; return False if its holder has stopped."""
+        while True:
+            began = time.time()
+            try:
+                lock.acquire(timeout=self._wait)
+            except Timeout:
+                if _changed(folder) < began:
+                    self._wait = 0.0  # the next matrices do not wait again
+                    return False
+            else:
+                self._wait = _WAIT
+                return True
 
     def _write(self, preprocess: Mapping[str, Any], folder: Path) -> None:
         for n in range(len(self._context.folds)):
@@ -216,6 +239,15 @@ def matrices_key(preprocess: Mapping[str, Any]) -> str:
 
 def _mapped(path: Path) -> Array:
     return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _changed(folder: Path) -> float:
+    """Return the time of the last change in a folder and the folders in it."""
+    times = [folder.stat().st_mtime]
+    for path in folder.glob("*/*"):
+        with suppress(OSError):  # removed meanwhile
+            times.append(path.stat().st_mtime)
+    return max(times)
 
 
 def _remove_oldest(folder: Path) -> None:

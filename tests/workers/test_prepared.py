@@ -1,9 +1,14 @@
 import os
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 
 import joblib
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from automl.workers import PreparedFolds, spilled
 from automl.workers import prepared as prepared_module
@@ -80,6 +85,55 @@ def test_prepared_folds_survive_a_full_disk(shared, tmp_path, monkeypatch):
     (fold, *_) = shared[0]({})
     assert not isinstance(fold.X.base, np.memmap)
     assert {path.name for path in tmp_path.iterdir()} == {"table.joblib", "preparing.lock"}
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_prepared_folds_do_not_wait_for_a_stopped_process(context, shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared_module, "_WAIT", 0.5)
+    stopped = PreparedFolds(context, tmp_path / "table.joblib")
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "preparing.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        began = time.monotonic()
+        alone = stopped({})
+        assert 0.5 <= time.monotonic() - began < 5
+        assert not isinstance(alone[0].X.base, np.memmap)
+        stopped({"numeric": {"scale": "robust"}})
+        assert time.monotonic() - began < 5
+        holder.kill()
+    again = stopped({"numeric": {"scale": "minmax"}})
+    assert isinstance(again[0].X.base, np.memmap)
+    np.testing.assert_array_equal(alone[0].X, shared[0]({})[0].X)
+
+
+def test_prepared_folds_wait_while_another_process_writes(context, shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared_module, "_WAIT", 0.2)
+    waiting, lock = (
+        PreparedFolds(context, tmp_path / "table.joblib"),
+        FileLock(tmp_path / "preparing.lock", thread_local=False),
+    )
+    lock.acquire()
+    (tmp_path / "unfinished").mkdir()
+
+    def write():
+        for _ in range(20):
+            (tmp_path / "unfinished" / "0-train.npy").write_bytes(b"")
+            time.sleep(0.05)
+        lock.release()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    (fold, *_) = waiting({})
+    writer.join()
+    assert isinstance(fold.X.base, np.memmap)
 
 
 def test_prepared_folds_remove_old_files(shared, tmp_path, monkeypatch):
