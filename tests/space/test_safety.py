@@ -126,10 +126,10 @@ def test_mutated_files_load_or_are_refused(load):
 def test_hostile_file_is_refused_quickly(load, tmp_path, content):
     file = tmp_path / "space.yaml"
     file.write_text(content, encoding="utf-8")
-    began = time.perf_counter()
+    began = time.process_time()  # other tests share the cores
     with pytest.raises(SpaceError):
         load(file)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 2
 
 
 def test_recursive_dict_is_refused(load):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import mlflow.sklearn
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.tree import DecisionTreeClassifier
 
 from automl.export import load_model
@@ -31,8 +33,30 @@ def copies(monkeypatch):
     return found
 
 
+def recorded(call, seen):
+    """Return a function that keeps its arguments."""
+
+    def keep(*args, **kwargs):
+        seen.append(args)
+        return call(*args, **kwargs)
+
+    return keep
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The arguments of the calls that write a model or infer a signature."""
+    found = {"dump": [], "infer_signature": [], "_infer_signature_from_input_example": []}
+    places = [(skops.io, "dump"), (mlflow.models, "infer_signature")]
+    places += [(mlflow.models.signature, "infer_signature")]
+    places += [(mlflow.sklearn, "_infer_signature_from_input_example")]
+    for module, name in places:
+        monkeypatch.setattr(module, name, recorded(getattr(module, name), found[name]))
+    return found
+
+
 @pytest.mark.parametrize(("local", "n_copies"), [(True, 1), (False, 2)], ids=["files", "server"])
-def test_log_model_writes_the_code_to_a_folder_once(folder, copies, monkeypatch, local, n_copies):
+def test_log_model_writes_code_model_and_signature_once(folder, copies, calls, monkeypatch, local, n_copies):
     if not local:  # a store that takes uploads only
         monkeypatch.setattr("automl.tracking.models._local_folder", lambda location: None)
     model = DecisionTreeClassifier().fit(X, X["size"] > 9)
@@ -41,6 +65,9 @@ def test_log_model_writes_the_code_to_a_folder_once(folder, copies, monkeypatch,
     uri = tracker.log_model(model, X, registered_model_name="automl-y")
     tracker.close("finished")
     assert len(copies) == n_copies
+    assert [args[0] for args in calls["dump"] if args[0] is model] == [model]
+    assert len(calls["infer_signature"]) == 1
+    assert calls["_infer_signature_from_input_example"] == []
     loaded = load_model(uri)
     assert (loaded.predict(X) == model.predict(X)).all()
     assert load_model("models:/automl-y/1").get_params() == loaded.get_params()
