@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 import automl
 from automl.errors import StoreError
 from automl.search import sync
-from tests.support.mlflow_server import Server, start
+from tests.support.mlflow_server import Mode, Server, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.serial]
 
@@ -61,9 +61,12 @@ def runs_of(server: Server, run_id: str) -> list[str]:
     return [run.info.status for run in found]
 
 
-def test_search_ends_in_time_when_the_server_hangs(server: Server, table: Any, folder: Path) -> None:
-    hang = after_two_trials(lambda: server.set("hangs"))
-    found = search(server, n_trials=None, timeout=6, callbacks=[hang])
+@pytest.mark.parametrize("how", ["hangs", "500"])
+def test_search_ends_in_time_when_the_server_fails(
+    server: Server, table: Any, folder: Path, how: Mode
+) -> None:
+    fail = after_two_trials(lambda: server.set(how))
+    found = search(server, n_trials=None, timeout=6, callbacks=[fail])
     began = time.monotonic()
     try:
         said = fitted(found, table)
@@ -71,7 +74,8 @@ def test_search_ends_in_time_when_the_server_hangs(server: Server, table: Any, f
     finally:
         server.set("works")
     assert len(found.predict(table[0])) == 150
-    (report,) = [text for text in said if "trials have no complete run (it did not answer" in text]
+    (report,) = [text for text in said if "trials have no complete run" in text]
+    assert how == "500" or "complete run (it did not answer" in report
     assert f"automl sync {found.study_.study_name} --tracking-uri {server.uri}" in report
 
 
@@ -111,10 +115,14 @@ def test_search_refuses_a_server_that_answers_nothing_but_its_health(server: Ser
         server.set("works")
 
 
+@pytest.mark.parametrize("limits", [{}, {"n_trials": None, "timeout": 6}], ids=["trials", "timeout"])
 def test_search_ends_when_the_server_dies(
-    tmp_path: Path, empty_store: Path, table: Any, folder: Path
+    tmp_path: Path, empty_store: Path, table: Any, folder: Path, limits: dict[str, Any]
 ) -> None:
     server = start(tmp_path / "server", empty_store)
-    found = search(server, callbacks=[after_two_trials(server.kill)])
+    found = search(server, callbacks=[after_two_trials(server.kill)], **limits)
+    began = time.monotonic()
     assert any("failed during the search" in text for text in fitted(found, table))
-    assert found.leaderboard_.trial.count() == 6
+    assert time.monotonic() - began < (9 if limits else 30)
+    assert found.leaderboard_.trial.count() == 6 or limits
+    assert len(found.predict(table[0])) == 150

@@ -20,7 +20,7 @@ from urllib.error import URLError
 
 from tests.support import ROOT
 
-__all__ = ["Server"]
+__all__ = ["Mode", "Server", "start"]
 
 _START_SECONDS = 90
 Mode = Literal["works", "hangs", "500"]
