@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pickle
 import traceback
@@ -20,6 +19,8 @@ import automl
 from automl.cli import main
 from automl.errors import AutomlError, Fault, SettingError, without_passwords
 from automl.search import sync
+from automl.study import load_study, read_run
+from automl.tracking import find_model, list_runs
 from tests.support.mlflow_server import Server, start
 
 SECRETS = ("sesame", "TOPSECRET")
@@ -153,9 +154,7 @@ def test_search_with_live_stores_shows_no_passwords(
         for command in commands:
             more = ["--study-name", "live"] if command[0] == "search" else []
             known = where[:2] if command[0] in ("leaderboard", "repair") else where
-            monkeypatch.setattr("sys.argv", ["automl", *command, *more, *known])
-            with contextlib.suppress(SystemExit):
-                main()
+            exit_code(monkeypatch, *command, *more, *known)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
         found = search(
             storage=storage, study_name="other", callbacks=[lambda study, trial: server.set("500")]
@@ -163,6 +162,19 @@ def test_search_with_live_stores_shows_no_passwords(
         found.fit(*table)  # the warning about missing runs
         server.set("works")
         shown += str(sync("other", storage))
+        (trial, *_), parent = list_runs("live", tracking), read_run(load_study("live", storage))
+        model = find_model(parent, tracking)
+        for command in (
+            ["studies", *where[:2]],
+            ["runs", "live", *where[2:]],
+            ["replay", trial.run_id, *where[2:]],
+            ["export", parent, "model", *where[2:]],
+            ["report", "live", "--output", "report.html", *where],
+            ["compare", "live", "other", "--output", "compared.html", *where],
+            ["evaluate", model, "table.csv", *where[2:]],
+            ["predict", model, "table.csv", "--output", "predicted.csv", *where[2:]],
+        ):
+            assert exit_code(monkeypatch, *command) == 0, command
         shown += f"{found!r}{found.leaderboard_.to_csv()}{found.study_.user_attrs}{found.best_trial_}"
     output = capfd.readouterr()
     # `main` shows warnings itself.
@@ -175,6 +187,14 @@ def test_search_with_live_stores_shows_no_passwords(
     assert_files_are_clean(folder)
     assert_files_are_clean(server.log.parent)  # MLflow's database, artifacts and log
     assert clean(_content(postgres))
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *command: str) -> int:
+    """Run a command in this process."""
+    monkeypatch.setattr("sys.argv", ["automl", *command])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return int(stop.value.code or 0)
 
 
 def _content(postgres: str) -> str:

@@ -84,5 +84,6 @@ def test_spec_uses_all_cores_of_a_cluster_with_one_thread(n_jobs, expected):
 )
 def test_check_settings_refuses_other_engines(engine):
     settings = Search(engine=engine).get_params(deep=False)
-    with pytest.raises(SettingError, match="engine: must be "):
+    with pytest.raises(SettingError, match="engine: must be ") as refused:
         check_settings(settings)
+    assert "secret" not in f"{refused.value} {refused.value!r} {refused.value.faults}"
