@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 
 import optuna
 import pytest
@@ -66,11 +67,21 @@ def make(space=TREE, **settings):
 
 
 @pytest.mark.slow
-def test_search_ends_when_every_configuration_is_known(folder, caplog):
-    space = {"space": {"model": {"linear": {"max_epochs": [1, 2]}}}}
-    search = make(space, n_trials=2000, timeout=60).fit(*small())
-    assert search.leaderboard_.trial.count() == len(search.study_.trials) == 2
-    assert "every configuration of the space was tried (trials: 2)" in caplog.text
+@pytest.mark.parametrize("n_known", [1, 2])
+def test_search_ends_when_every_configuration_is_known(folder, caplog, n_known):
+    space = {"space": {"model": {"linear": {"max_epochs": [1, 2][:n_known]}}}}
+    search = make(space, n_trials=2000, timeout=8)
+    began = time.monotonic()
+    search.fit(*small())
+    assert time.monotonic() - began < 6
+    assert search.leaderboard_.trial.count() == len(search.study_.trials) == n_known
+    assert f"every configuration of the space was tried (trials: {n_known})" in caplog.text
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    parent = client.get_run(search.run_id_)
+    parents = f"tags.`mlflow.parentRunId` = '{search.run_id_}'"
+    assert len(client.search_runs([parent.info.experiment_id], parents)) == n_known
+    seconds = trial_rows(search.leaderboard_).seconds.sum()
+    assert parent.data.metrics["training_seconds"] == pytest.approx(seconds, abs=0.1)
 
 
 @pytest.mark.slow
