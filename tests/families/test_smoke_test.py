@@ -162,7 +162,7 @@ def test_specialise_depends_on_the_sign_of_the_target(least):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("serial")
+@pytest.mark.serial
 @pytest.mark.parametrize("hangs", ["True", "X is not None"])
 def test_class_that_hangs_is_refused_in_time(tmp_path, monkeypatch, hangs):
     (tmp_path / "hangs.py").write_text(

@@ -67,6 +67,7 @@ def make(space=TREE, **settings):
 
 
 @pytest.mark.slow
+@pytest.mark.serial
 @pytest.mark.parametrize("n_known", [1, 2])
 def test_search_ends_when_every_configuration_is_known(folder, caplog, n_known):
     space = {"space": {"model": {"linear": {"max_epochs": [1, 2][:n_known]}}}}
