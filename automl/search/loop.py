@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 
-from automl.families import get_family
 from automl.records import TrialRecord, TrialSpec
 from automl.search.admission import Admission
 from automl.search.callbacks import Callback, Observers
 from automl.search.cohort_run import CohortRun
+from automl.search.ending import Ending
 from automl.search.interrupts import Interrupt
 from automl.search.pruning import protected
+from automl.search.reacting import react
 from automl.search.results import Results
+from automl.search.schedule import Schedule
 from automl.search.spec import SearchSpec
 from automl.study import Session
-from automl.workers import Crashed, Event, Finished, Killed, RungReached, Workers
+from automl.workers import Event, Workers
 
 __all__ = ["Loop"]
 
 _GRACE = 0.5  # seconds that a cohort has to stop by itself after the time is up
-_STOP_SECONDS = 1.0  # that trials in training have to end when the search ends before them
 _POLL = 0.25  # seconds between two looks at the clock and at Ctrl-C
-_AHEAD = (
-    2  # cohorts between a proposal and the last result it knows, in a repeatable search of one or two slots
-)
-_AHEAD_PER_SLOT = (
-    2  # the same for each of more slots: one cohort trains, one waits for a long one that was first
-)
-
-
-def _ahead(slots: int) -> int:
-    """Return the number of cohorts that are proposed and not recorded, in a repeatable search."""
-    return _AHEAD if slots <= _AHEAD else _AHEAD_PER_SLOT * slots
 
 
 class Loop:
     """Propose, train, report and tell trials until the search ends.
 
-    With ``n_trials`` a search is repeatable, unless a time limit cuts it short. A cohort is proposed after the results
-    of the cohort two before it are recorded; with three workers or more, two for each of them. Results are recorded in
-    the order of proposals, and a cohort is compared only with results that were known when it was proposed. So the
-    number of workers (one or two) and their speed change nothing. With a timeout alone, a cohort is proposed as soon as
-    a worker is free, with all results.
+    With ``n_trials`` a search is repeatable, unless a time limit cuts it short: see `Schedule`.
 
     Events of workers come first: a free worker gets the next cohort before another result is recorded.
 
@@ -78,18 +61,14 @@ class Loop:
         self._admission, self._observers, self._watch = admission, observers, watch
         self._interrupt = Interrupt()
         self._results = Results(session, admission, observers, self._interrupt)
+        self._ending = Ending(workers, observers, self._interrupt)
         self._runs = admission.runs
-        # Slots may come and go with the nodes of a cluster; the schedule of a repeatable search must not.
-        self._fixed_ahead = _ahead(workers.slots) if spec.repeatable else None
+        self._schedule = Schedule(self._runs, workers, spec.repeatable)
 
     @property
     def records(self) -> list[TrialRecord]:
         """The trials that have ended, earlier ones first."""
         return self._results.records
-
-    @property
-    def _ahead(self) -> int:
-        return self._fixed_ahead or self._workers.slots
 
     @property
     def interrupted(self) -> bool:
@@ -98,7 +77,7 @@ class Loop:
 
     def start(self) -> None:
         """Submit the first cohorts of a new study: workers start while the caller opens MLflow."""
-        while len(self._runs) < self._ahead and not self._admission.must_wait():
+        while self._schedule.free and not self._admission.must_wait():
             if not self._admission.may_propose(self._session.exhausted):
                 break
             self._propose()
@@ -142,22 +121,7 @@ class Loop:
             if not (self._runs or awaited or paused or did == "step") or left < 0:
                 break
             self._react_to_all(0.0 if did == "step" else min(_POLL, max(0.05, left)))
-        self._take_last_results()
-
-    def _take_last_results(self) -> None:
-        """Stop what is in training, and take its results: a trial that is killed leaves no predictions."""
-        training = [run.training for run in self._runs.values() if run.training is not None]
-        waits = (
-            any(get_family(cohort.trials[0]).interruptible for cohort in training) and self._workers.stop()
-        )
-        end = time.monotonic() + (_STOP_SECONDS if waits else 0.0)
-        while (event := self._workers.next(timeout=max(0.0, end - time.monotonic()))) is not None:
-            if isinstance(event, Finished):
-                event = replace(event, records=[self._with_reason(record) for record in event.records])
-            if not isinstance(event, RungReached):
-                self._react(event)
-            if not any(run.training for run in self._runs.values()):
-                end = 0.0
+        self._ending.take_last_results(self._runs, self._react)
 
     def _react_to_all(self, timeout: float) -> None:
         """React to the events that are there, at most one for each slot; wait for the first one."""
@@ -179,25 +143,20 @@ class Loop:
 
     def _propose_or_tell(self) -> Literal["step", "paused", "nothing"]:
         """Propose a cohort, or else tell the results of one, if the schedule allows; say if it must wait."""
-        free = len(self._runs) < self._ahead
+        free = self._schedule.free
         paused = free and self._admission.must_wait()
         if free and not paused and self._admission.may_propose(self._session.exhausted):
             self._propose()
-        elif (run := self._next_to_tell()) is not None:
+        elif (run := self._schedule.next_to_tell()) is not None:
             self._tell(run)
         else:
             return "paused" if paused else "nothing"
         return "step"
 
-    def _next_to_tell(self) -> CohortRun | None:
-        candidates = list(self._runs.values())[: 1 if self._spec.repeatable else None]
-        return next((run for run in candidates if run.ended), None)
-
     def _propose(self) -> None:
-        running = (trial.number for run in self._runs.values() for trial in run.cohort.trials)
-        known = min(running, default=self._results.next_number)
+        known = self._schedule.known(self._results.next_number)
         cost = self._admission.first_cost()
-        trials = self._session.propose(self._cohort_size, known if self._spec.repeatable else None, cost)
+        trials = self._session.propose(self._cohort_size, known, cost)
         self._admission.closed = self._admission.closed or not trials
         self._take(trials)
 
@@ -220,26 +179,9 @@ class Loop:
                 self._workers.submit(part)
 
     def _react(self, event: Event) -> None:
-        run = self._runs.get(event.cohort.id)
-        if run is None or run.training is None:
-            return
-        match event:
-            case RungReached(cohort, rung, scores, reply, seconds):
-                trials = run.cohort.trials
-                self._admission.costs.learn_rung(cohort.trials, rung, seconds)
-                pruned = run.report(rung, scores, lambda rung, scores: self._prune(trials, rung, scores))
-                with suppress(OSError):  # the worker has died; an event of its own reports that
-                    reply(pruned)
-            case Finished(_, records):
-                self._admission.costs.learn(records)
-                run.finish(records)
-            case Crashed(_, reason):
-                run.retry(reason)
-            case Killed(_, "memory_limit", reason, seconds):
-                run.retry(reason, whole=False, seconds=seconds)
-            case Killed(_, _, reason, seconds):
-                self._admission.costs.learn_minimum(run.training.trials, seconds)
-                run.end_part("pruned", reason, seconds)
+        if (run := self._runs.get(event.cohort.id)) is not None:
+            trials = run.cohort.trials
+            react(run, event, self._admission.costs, lambda rung, scores: self._prune(trials, rung, scores))
 
     def _prune(self, trials: Sequence[TrialSpec], rung: int, scores: dict[int, float]) -> set[int]:
         return self._session.report(rung, scores) - protected(trials, rung, self._spec)
@@ -248,19 +190,9 @@ class Loop:
         del self._runs[run.cohort.id]
         self._results.tell(run)
 
-    @property
-    def _reason(self) -> str:
-        """Why the search ends before its trials."""
-        if (error := self._observers.error) is not None:
-            return f"a callback raised {type(error).__name__}"
-        return "the search was interrupted" if self.interrupted else "the time was up"
-
-    def _with_reason(self, record: TrialRecord) -> TrialRecord:
-        return record.model_copy(update={"reason": self._reason}) if record.state == "stopped" else record
-
     def _end_all(self) -> None:
         """End the trials that are still running."""
-        reason = self._reason
+        reason = self._ending.reason
         for run in list(self._runs.values()):
             run.end("stopped", reason)
             self._tell(run)

@@ -34,6 +34,10 @@ def test_modules_have_at_most_400_lines(package):
     assert {name: one.n_lines for name, one in package.items() if one.n_lines > MAX_LINES} == {}
 
 
+def test_search_loop_has_at_most_200_lines(package):
+    assert package["automl.search.loop"].n_lines <= 200
+
+
 def test_modules_median_length_is_100_to_200_lines(package):
     assert 100 <= median(one.n_lines for one in package.values() if not one.is_package) <= 200
 
