@@ -12,7 +12,7 @@ from automl.records import SearchRecord
 from automl.tracking.description import Description, markdown
 from automl.tracking.run_store import RunStore
 from automl.tracking.runs import Point
-from automl.tracking.views import add_view, view_link
+from automl.tracking.views import add_view, metrics_link, view_link
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,7 @@ def write_results(
     links = {
         "Trials by score": view_link("", store.experiment_id, run_id),
         "Learning curves of the ten best": view_link("", store.experiment_id, run_id, charts=True),
+        "Best score so far": metrics_link(store.experiment_id, run_id),
     }
     store.client.set_tag(run_id, "mlflow.note.content", markdown(found, links))
     log_files(store, run_id, files)

@@ -15,7 +15,7 @@ from automl.tracking.store import open_store, resolve_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["add_view", "ui_url", "view_link"]
+__all__ = ["add_view", "metrics_link", "ui_url", "view_link"]
 
 # An experiment's tag of this name is a view, which everybody sees in the menu "Views".
 _TAG = "mlflow.sharedViewState."
@@ -29,6 +29,7 @@ _COLUMNS: dict[Task, tuple[str, ...]] = {
 }
 _CURVES = {"score": "Validation score", "train_loss": "Training loss", "learning_rate": "Learning rate"}
 _SECTION = "automl-curves"
+_QUERY = "workflowType=machine_learning"  # without it, the pages for language models open
 
 
 def add_view(client: MlflowClient, experiment_id: str, run_id: str, name: str, task: Task | None) -> None:
@@ -78,6 +79,11 @@ def view_link(address: str, experiment_id: str, run_id: str, *, charts: bool = F
     """
     mode = "&compareRunsMode=CHART" if charts else ""
     return f"{_page(address, experiment_id)}&viewStateShareKey={_key(run_id)}{mode}"
+
+
+def metrics_link(experiment_id: str, run_id: str) -> str:
+    """Return the address of the charts of a run, as a link from one page of the server to another."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}/model-metrics?{_QUERY}"
 
 
 def ui_url(
@@ -135,9 +141,8 @@ def ui_url(
 
 
 def _page(address: str, experiment_id: str) -> str:
-    # Without the query, the user interface opens the pages for language models.
     page = f"{address.rstrip('/')}/" if address else ""
-    return f"{page}#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    return f"{page}#/experiments/{experiment_id}/runs?{_QUERY}"
 
 
 def _key(run_id: str) -> str:

@@ -109,6 +109,16 @@ def test_link_of_curves_opens_charts(site):
     charts.close()
 
 
+def test_link_of_the_best_score_opens_its_chart(site):
+    page = site.show(site.run_page())
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Best score so far").click()
+    charts = opened.value
+    charts.get_by_text("best_score", exact=True).first.wait_for()
+    charts.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+    charts.close()
+
+
 def test_searches_have_their_trials_nested(site):
     page = site.show(f"{site.address}/#/experiments/1/runs?workflowType=machine_learning")
     page.get_by_text("s", exact=True).wait_for()
