@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shlex
@@ -24,13 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import automl
-from automl.cli.render import leaderboard_table
 from automl.export import save_model
-from automl.select import leaderboard
 from automl.study import load_study, read_records
 from tests.support import ROOT
 from tests.support.tables import penguins
-from tests.support.trials import trial_record
 
 WIDE = """
 space:
@@ -177,16 +173,6 @@ def test_leaderboard_truncates_no_number(table, run, monkeypatch, width):
     code, printed = run("leaderboard", "birds", "--family", "mlp")
     assert (code, "--family: must have a trial in the study" in printed) == (2, True)
     assert run("leaderboard", "birds", "--family", "hist_gradient_boosting")[1].count("complete") == 3
-
-
-def test_leaderboard_table_shows_reasons_of_failures():
-    records = [
-        trial_record(0, score=0.5),
-        trial_record(1, score=None, state="failed", reason="a\nValueError: [b]"),
-    ]
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(leaderboard_table(leaderboard(records), 5, "s"))
-    assert "ValueError: [b]" in console.export_text()
 
 
 def _ranked(study: str):

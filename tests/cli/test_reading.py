@@ -71,6 +71,20 @@ def test_predict_takes_the_encoding_and_the_separator(capsys):
 
 
 @pytest.mark.usefixtures("inside")
+def test_search_takes_the_type_of_a_column():
+    zips = pd.DataFrame(
+        {"zip": [10115, 20095] * 40, "a=b": np.arange(80.0), "y": ["no", "no", "yes", "yes"] * 20}
+    )
+    zips.to_csv("zips.csv", index=False)
+    words = ("--space", "tree.yaml", "--n-trials", 1, "--n-jobs", 1, "--study-name", "zips", "--no-progress")
+    types = ("--column", "zip=categorical", "--column", "a=b=drop")
+    assert run("search", "zips.csv", "--target", "y", *types, *words) == 0
+    facts = read_search(load_study("zips"))
+    assert facts.columns["zip"] == "categorical"
+    assert any("column a=b: dropped on request" in text for text in facts.left_out)
+
+
+@pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("output", ["none.csv", "none.parquet"])
 def test_predict_writes_a_header_for_a_file_without_rows(output):
     given = ("--encoding", "cp1250", "--separator", ":", "--proba", "--keep", "miasto")

@@ -28,6 +28,34 @@ def test_ui_prints_the_address_for_programs(folder, streams, monkeypatch, form):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/2/runs\?\S+", found["address"])
 
 
+@pytest.mark.parametrize(
+    ("platform", "screens", "options", "opens"),
+    [
+        ("darwin", {}, (), True),
+        ("win32", {}, (), True),
+        ("linux", {"DISPLAY": ":0"}, (), True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, (), True),
+        ("linux", {}, (), False),
+        ("linux", {"DISPLAY": ":0"}, ("--no-open",), False),
+    ],
+)
+def test_ui_opens_a_browser_on_a_screen(folder, streams, monkeypatch, platform, screens, options, opens):
+    opened = []
+    monkeypatch.setattr("automl.tracking.serve_ui", lambda *given: given[-1]())
+    monkeypatch.setattr("automl.cli.ui.webbrowser.open", opened.append)
+    monkeypatch.setattr("automl.cli.ui.sys.platform", platform)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in screens.items():
+        monkeypatch.setenv(name, value)
+    tracker = Tracker()
+    tracker.start(search_record(), {})
+    tracker.close("finished")
+    code, out, _ = streams("ui", "--port", 5998, "--quiet", *options)
+    assert code == 0
+    assert opened == ([out.rstrip("\n")] if opens else [])
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("serial")
 def test_ui_prints_the_address_once_the_server_answers(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from sklearn.metrics import make_scorer
 
@@ -27,6 +28,19 @@ def test_corrected_score_compares_with_the_start_without_a_search(folder):
     assert found.beats_baseline == 1
     alone = automl.Search({**TREE, **start}, n_trials=1, scoring="accuracy", **SETTINGS).fit(*penguins())
     assert alone.corrected_score_.beats_default == 0.5  # the start is the best trial
+
+
+def test_board_has_no_baseline_that_the_scorer_refuses(folder):
+    def picky(y, predicted):
+        if len(y) > 30 and len(np.unique(predicted)) == 1:
+            raise ValueError("one class alone is predicted")
+        return float((y == predicted).mean())
+
+    search = automl.Search(TREE, n_trials=3, scoring=make_scorer(picky), **SETTINGS)
+    with pytest.warns(UserWarning, match="The best score was not corrected: ValueError: one class alone"):
+        search.fit(*small(100))
+    assert search.best_score_ > 0.5
+    assert set(search.leaderboard_.state) == {"complete"}
 
 
 @pytest.mark.slow

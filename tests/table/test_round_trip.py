@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from automl.table import TypedColumns, read_table
 
 WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs", "Cc"]), max_size=8
+    st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs", "Cc"]),
+    min_size=1,
+    max_size=8,
 )
 LABELS = st.sampled_from(
     ["None", "NA", "nan", "null", "yes", "no", "01067", "1,5", "$3", "1.500", "x;y", 'a "b"', "-"]
@@ -32,6 +34,8 @@ CELLS = {
     "date": (DAYS.map(lambda day: day.replace(hour=0, minute=0, second=0, microsecond=0)), "datetime64[us]"),
     "moment": (st.none() | DAYS, "datetime64[us]"),
     "zoned": (DAYS, "datetime64[us, Asia/Tokyo]"),
+    "amount": (st.none() | st.decimals(-10_000, 10_000, places=2), object),
+    "clock": (st.none() | st.times().map(lambda time: time.replace(microsecond=0)), object),
     "duration": (st.timedeltas(dt.timedelta(-9999), dt.timedelta(9999)), "timedelta64[us]"),
 }
 
@@ -44,7 +48,8 @@ def frames(draw):
     columns = {}
     for i, kind in enumerate(kinds):
         cells, dtype = CELLS[kind]
-        columns[f"{kind} {i}"] = pd.Series(draw(st.lists(cells, min_size=n, max_size=n)), dtype=dtype)
+        name = f"{kind} {i}" if draw(st.booleans()) else f"{draw(WORDS)}{i}"
+        columns[name] = pd.Series(draw(st.lists(cells, min_size=n, max_size=n)), dtype=dtype)
     return pd.DataFrame(columns)
 
 

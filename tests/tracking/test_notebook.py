@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from automl.records import SearchRecord, State, TrialRecord
 from automl.tracking import NotebookProgress, Progress, open_progress
+from automl.tracking.notebook import in_notebook
 
 
 class Handle:
@@ -64,6 +67,18 @@ def test_notebook_progress_tells_an_interrupt(search: SearchRecord) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert "interrupted" in handle.shown[-1]
+
+
+@pytest.mark.parametrize(("shell", "kind"), [
+    (SimpleNamespace(kernel=object()), NotebookProgress), (SimpleNamespace(kernel=None), Progress),
+    (SimpleNamespace(), Progress), (None, Progress),
+])  # fmt: skip
+def test_open_progress_asks_for_the_kernel(
+    monkeypatch: pytest.MonkeyPatch, shell: object, kind: type
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_notebook() is (kind is NotebookProgress)
+    assert type(open_progress()) is kind
 
 
 def test_open_progress_outside_of_a_notebook_is_plain() -> None:

@@ -17,7 +17,7 @@ from automl.tracking import Tracker, find_model
 from automl.tracking.runs import trial_run
 
 STARTED = 1_700_000_000.0
-STATES: tuple[State, ...] = ("complete", "pruned", "failed")
+STATES: tuple[State, ...] = ("complete", "pruned", "failed", "stopped")
 
 
 def trial(number: int, state: State = "complete", n_epochs: int = 50, **changes: Any) -> TrialRecord:
@@ -65,7 +65,7 @@ def test_tracker_writes_parent_and_children(store: str, search: SearchRecord) ->
     parent_id = tracker.start(search, {"n_trials": 20, "timeout": None})
     begun = time.perf_counter()
     for number in range(20):
-        tracker.log_trial(trial(number, STATES[number % 3]))
+        tracker.log_trial(trial(number, STATES[number % 4]))
     assert time.perf_counter() - begun < 0.5  # 60 batches would take longer
     tracker.log_best(0, {"best_score": 0.7}, tags={"note": "x"})
     tracker.close("finished")
@@ -76,7 +76,10 @@ def test_tracker_writes_parent_and_children(store: str, search: SearchRecord) ->
     children = client.search_runs([experiment.experiment_id], f"tags.mlflow.parentRunId = '{parent_id}'")
     by_number = {int(run.data.tags["automl.number"]): run for run in children}
     assert sorted(by_number) == list(range(20))
-    assert [by_number[i].info.status for i in range(3)] == ["FINISHED", "FINISHED", "FAILED"]
+    assert [by_number[i].info.status for i in range(4)] == [*("FINISHED", "FINISHED", "FAILED", "FINISHED")]
+    assert [by_number[i].data.tags["automl.state"] for i in range(4)] == [*STATES]
+    assert all("fold_score" not in name for run in children for name in run.data.metrics)
+    assert all(run.data.tags["automl.fold_scores"] for run in children)
     assert by_number[4].info.run_name == "0004 linear"
     assert tracker.run_id(4) == by_number[4].info.run_id
     assert {run.info.end_time - run.info.start_time for run in children} == {5000}

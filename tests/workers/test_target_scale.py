@@ -83,6 +83,16 @@ def test_scale_of_leaves_ordinary_targets_alone(values, plain):
     assert TargetScale().wrap("model") == "model"
 
 
+@pytest.mark.parametrize("family", ["linear", "mlp", "decision_tree", "lightgbm", "quick_linear", "ridge"])
+def test_long_tails_are_learned_as_the_standardised_target(context, family):
+    rng = np.random.default_rng(1)
+    values = np.exp(context.frame["a"].to_numpy() + 0.2 * rng.normal(size=90))
+    assert values.max() > 5 * np.median(values)
+    expected = r2(context, family, FAMILIES[family], (values - values.mean()) / values.std())
+    for of in (lambda base: base * 1e12, lambda base: base * 1e-9, lambda base: base + 1.7e9):
+        assert r2(context, family, FAMILIES[family], of(values)) == pytest.approx(expected, abs=0.02)
+
+
 def test_positive_losses_keep_the_target(context):
     values = 1e12 * np.exp(context.frame["a"].to_numpy())
     assert r2(context, "decision_tree", {"criterion": "poisson", "max_depth": 4}, values) > 0.4
