@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,15 +34,21 @@ class _Packed:
         Codes by their type.
     places : dict of str to (str, int)
         Type and position of the codes of each column.
-    dtypes : dict of str to CategoricalDtype
-        The categories of each column.
+    pickled : bytes
+        ``dtypes``, pickled: joblib would take ten times as long for thousands of them.
     """
 
     names: list[str]
     others: pd.DataFrame
     codes: dict[str, Array]
     places: dict[str, tuple[str, int]]
-    dtypes: dict[str, Any]
+    pickled: bytes
+
+    @cached_property
+    def dtypes(self) -> dict[str, pd.CategoricalDtype]:
+        """The categories of each column."""
+        found: dict[str, pd.CategoricalDtype] = pickle.loads(self.pickled)
+        return found
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> _Packed:
@@ -54,7 +62,7 @@ class _Packed:
         }
         places = {name: (of, i) for of, names in by_type.items() for i, name in enumerate(names)}
         others = frame.drop(columns=list(dtypes))
-        return cls(list(frame.columns), others, codes, places, cast(dict[str, Any], dtypes))
+        return cls(list(frame.columns), others, codes, places, pickle.dumps(dtypes))
 
     def frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the table, or some of its columns."""
