@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from statistics import pstdev
+from typing import TYPE_CHECKING
 
 from automl.errors import without_passwords
 from automl.records import SearchRecord, TrialRecord
@@ -16,10 +17,14 @@ from automl.report.page import Fact, Page, Part, Section, Table, render
 from automl.report.results import StudyResults
 from automl.version import __version__
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["best_facts", "duration", "html_report", "number", "report_page"]
 
 _TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}
 _MOST_ROWS = 200  # of a table of excluded columns
+_TOP = 20  # rows of a table of coefficients or importances
 _MOST_NAMES = 100  # of a list of columns
 
 
@@ -176,6 +181,7 @@ def _best_parts(results: StudyResults) -> Iterator[Part]:
 
 def _column_parts(results: StudyResults) -> Iterator[Part]:
     if (found := results.explanation) is None:
+        yield from _parameter_parts(results.coefficients, results.tree_importances)
         return
     yield Part(
         title="Important columns",
@@ -188,20 +194,32 @@ def _column_parts(results: StudyResults) -> Iterator[Part]:
         figure=column_figures.effects(found),
         caption="Mean prediction for values of a column with all other columns as they are; thin lines are rows.",
     )
-    if (table := found.coefficients) is not None:
-        rows = [
-            [str(row[0]), str(row[1]), *(number(value) for value in row[2:])]
-            for row in table.head(20).to_numpy()
-        ]
-        heads = [str(name) for name in table.columns]
-        numbers = frozenset(range(2, len(heads)))
-        text = "Numbers are scaled, so coefficients can be compared."
-        yield Part(title="Largest coefficients", text=text, table=Table(heads, rows, numbers))
+    yield from _parameter_parts(found.coefficients, found.tree_importances)
     worst = found.worst_rows.iloc[:10, :9]
     rows = [[str(row), *(_cell(value) for value in values)] for row, *values in worst.itertuples(name=None)]
     yield Part(
         title="Most wrong rows", table=Table(["row", *map(str, worst.columns)], rows, frozenset({0, 1}))
     )
+
+
+def _parameter_parts(
+    coefficients: pd.DataFrame | None, importances: pd.Series[float] | None
+) -> Iterator[Part]:
+    """Yield what the best pipeline itself knows of its columns."""
+    if coefficients is not None:
+        rows = [
+            [str(row[0]), str(row[1]), *(number(value) for value in row[2:])]
+            for row in coefficients.head(_TOP).to_numpy()
+        ]
+        heads = [str(name) for name in coefficients.columns]
+        numbers = frozenset(range(2, len(heads)))
+        text = "Numbers are scaled, so coefficients can be compared."
+        yield Part(title="Largest coefficients", text=text, table=Table(heads, rows, numbers))
+    if importances is not None:
+        rows = [[str(name), f"{share:.1%}"] for name, share in importances.head(_TOP).items()]
+        text = "Share of each column in the importances of the trees of the best pipeline."
+        table = Table(["column", "importance"], rows, frozenset({1}))
+        yield Part(title="Importances of the trees", text=text, table=table)
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -15,6 +15,9 @@ from automl.explain import Explanation
 from automl.metrics import Predictions
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.select import CorrectedScore, best_record, rank
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["RowPredictions", "StudyResults"]
 
@@ -61,6 +64,8 @@ class StudyResults:
         The ensemble.
     explanation : Explanation or None
         Importance of columns and effects of values.
+    coefficients, tree_importances : DataFrame and Series, or None
+        Those of the fitted best pipeline, as in an explanation.
     run_id : str
         MLflow run of the search; empty if it has none.
     model_uri : str
@@ -76,6 +81,8 @@ class StudyResults:
     corrected: CorrectedScore | None = None
     ensemble: EnsembleRecord | None = None
     explanation: Explanation | None = None
+    coefficients: pd.DataFrame | None = None
+    tree_importances: pd.Series[float] | None = None
     run_id: str = ""
     model_uri: str = ""
     tracking_uri: str = ""

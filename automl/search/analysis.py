@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from automl.explain import Explanation
     from automl.report import RowPredictions, StudyResults
 
-__all__ = ["report_study", "study_leaderboard", "study_results", "winner_predictions", "write_report"]
+__all__ = [
+    "report_study",
+    "study_leaderboard",
+    "study_results",
+    "winner_parameters",
+    "winner_predictions",
+    "write_report",
+]
+
+_MOST_COLUMNS = 300  # whose prepared columns are found in a moment
 
 
 def study_results(
@@ -43,6 +52,7 @@ def study_results(
     corrected: CorrectedScore | None = None,
     explanation: Explanation | None = None,
     predictions: RowPredictions | None = None,
+    parameters: tuple[pd.DataFrame | None, pd.Series[float] | None] = (None, None),
     tracking_uri: str | None = None,
     storage: Any = None,
 ) -> StudyResults:
@@ -62,6 +72,8 @@ def study_results(
         Importance of columns and effects of values.
     predictions : RowPredictions, optional
         Out-of-fold predictions of the best trial.
+    parameters : (DataFrame or None, Series or None)
+        Coefficients and tree importances of the fitted best pipeline.
     tracking_uri, storage
         The settings of `Search`.
     """
@@ -80,6 +92,7 @@ def study_results(
         corrected,
         read_ensemble(study),
         explanation,
+        *parameters,
         run_id=run_id,
         model_uri=model_uri,
         tracking_uri=tracking_uri or "",
@@ -125,6 +138,16 @@ def winner_predictions(winner: Winner, out_of_fold: OutOfFold) -> RowPredictions
         return None
     labels = None if classes is None else tuple(classes.tolist())
     return RowPredictions(out_of_fold.y, found, labels, f"trial {record.number} out of fold")
+
+
+def winner_parameters(winner: Winner, best: Any) -> tuple[pd.DataFrame | None, pd.Series[float] | None]:
+    """Return coefficients and tree importances of the fitted best pipeline, None if it is; None for wide tables."""
+    from automl.explain import coefficients, tree_importances
+
+    if best is None or winner.plan.problem.sparse or winner.facts.n_columns > _MOST_COLUMNS:
+        return None, None
+    columns = [str(name) for name in winner.plan.frame.columns]
+    return coefficients(best[1:], columns), tree_importances(best[1:], columns)
 
 
 def write_report(results: StudyResults, path: str | Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import without_passwords
 from automl.records import TrialRecord
-from automl.search.analysis import study_results, winner_predictions
+from automl.search.analysis import study_results, winner_parameters, winner_predictions
 from automl.search.budget import Budget
 from automl.search.finish import Winner
 from automl.search.publish import next_commands, report_files, report_note, shell_options
@@ -59,6 +59,7 @@ class ResultsPage:
         seconds: Mapping[str, float],
         model_uri: str,
         out_of_fold: OutOfFold,
+        best: Any,
     ) -> None:
         """Write the results of a search; warn if its report fails.
 
@@ -74,6 +75,8 @@ class ResultsPage:
             The logged model; empty if there is none.
         out_of_fold : OutOfFold
             Predictions for the figures.
+        best : Pipeline or None
+            The best pipeline, fitted on all rows.
         """
         facts, options = winner.facts, shell_options(self.stores)
         options = None if options is None else without_passwords(options)
@@ -99,7 +102,13 @@ class ResultsPage:
         try:
             predictions = winner_predictions(winner, out_of_fold)
             results = study_results(
-                self.study, facts, records, corrected=corrected, predictions=predictions, **self.stores
+                self.study,
+                facts,
+                records,
+                corrected=corrected,
+                predictions=predictions,
+                parameters=winner_parameters(winner, best),
+                **self.stores,
             )
             self.tracker.log_files(report_files(results, lambda: self.budget.remaining > 0))
         except Exception as error:

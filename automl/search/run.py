@@ -87,6 +87,7 @@ class SearchRun:
     stores: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = ""
     model_uri: str = ""
+    best: Pipeline | None = None  # fitted on all rows
     _loop: Loop | None = None
     times: PartTimes = field(default_factory=PartTimes)
     _opening: Opening = field(default_factory=Opening)
@@ -196,6 +197,7 @@ class SearchRun:
 
     def fit_ensemble(self, winner: Winner, best: Pipeline) -> Winner:
         """Return the winner with its ensemble, if the search makes one; ``best`` is the fitted best pipeline."""
+        self.best = best
         if not self.spec.ensemble:
             return winner
         self.progress.stage("fitting the ensemble")
@@ -267,7 +269,14 @@ class SearchRun:
         page = ResultsPage(self.tracker, self.study, self.budget, self.stores, slowness, stage)
         seconds = {"all": self.budget.elapsed, **self._part_seconds()}
         page.write(
-            winner, self._all_records(), corrected, (board, wide), seconds, self.model_uri, self.out_of_fold
+            winner,
+            self._all_records(),
+            corrected,
+            (board, wide),
+            seconds,
+            self.model_uri,
+            self.out_of_fold,
+            self.best,
         )
 
     def _all_records(self) -> list[TrialRecord]:

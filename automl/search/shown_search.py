@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import Fault, SettingError
 from automl.export import What
-from automl.search.analysis import study_results, winner_predictions, write_report
+from automl.search.analysis import study_results, winner_parameters, winner_predictions, write_report
 from automl.search.explaining import explained, explained_row
 from automl.search.sklearn_results import SearchResults
 from automl.select import CorrectedScore, OutOfFold
@@ -145,6 +145,7 @@ class ShownSearch(SearchResults):
             corrected=self.corrected_score_,
             explanation=getattr(self, "explanation_", None),
             predictions=winner_predictions(self._winner, self.out_of_fold_),
+            parameters=winner_parameters(self._winner, getattr(self, "best_estimator_", None)),
             tracking_uri=self.tracking_uri,
             storage=self.storage,
         )

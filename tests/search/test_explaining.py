@@ -79,13 +79,17 @@ def test_explain_row_sums_to_the_prediction(averaged, what):
 def test_explain_shows_the_parameters_of_the_best_pipeline(folder):
     X, y = diabetes()
     trees = search((X, y), {"space": {"model": {"lightgbm": {"n_estimators": 20}}}}, n_trials=1)
+    page = Page(trees.report("trees.html").read_text())  # without an explanation
+    assert "Importances of the trees" in page.text
     shares = trees.explain(top=1, timeout=1).tree_importances
     gains = trees.best_estimator_["model"].feature_importances_
     assert trees.explanation_.coefficients is None
+    assert page.cells[page.cells.index(shares.index[0]) + 1] == f"{shares.iloc[0]:.1%}"
     assert shares.sum() == pytest.approx(1)
     assert shares.index[0] in ("bmi", "s5")
     assert shares.iloc[0] == pytest.approx(gains.max() / gains.sum())
     linear = search((X, y), {"space": {"model": {"ridge": {"use": "sklearn.ridge"}}}}, n_trials=1)
+    assert "Largest coefficients" in Page(linear.report("linear.html").read_text()).text
     table = linear.explain(top=1, timeout=1).coefficients
     assert linear.explanation_.tree_importances is None
     fitted = np.ravel(linear.best_estimator_["model"].coef_)

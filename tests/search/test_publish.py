@@ -66,6 +66,7 @@ def test_run_of_a_search_has_the_results(folder, monkeypatch):
         "history", "families", "curves", "parameters", "importances", "confusion", "roc", "calibration",
     }  # fmt: skip
     assert len(pd.read_csv(files / "leaderboard.csv")) == len(search.leaderboard_)
+    assert "Importances of the trees" in (files / "report.html").read_text()
     assert "max_depth" in (files / "space.yaml").read_text()
     description = run.data.tags["mlflow.note.content"]
     assert f"| best trial | {search.best_score_:.5g} |" in description
