@@ -56,7 +56,7 @@ def main():
     X, y = table(case)
     start = time.perf_counter()
     try:
-        space = SMALL if case == "trials" else "default"
+        space = SMALL if case == "trials" else "tabular"
         search = automl.Search(space, progress=False, **settings).fit(X, y)
         board = search.leaderboard_
         found = {"trials": len(board), "best": search.best_trial_.family, "score": round(search.best_score_, 4)}
