@@ -21,7 +21,7 @@ from automl.table import TypedColumns, preprocessor
 from tests.support.mutations import mutate_bytes, mutate_schema
 from tests.support.skops_files import write_schema
 
-pytestmark = [pytest.mark.slow, pytest.mark.serial]
+pytestmark = pytest.mark.slow  # limits are in processor time
 
 X = pd.DataFrame({"a": np.arange(40.0), "b": list("xyxz") * 10})
 SKOPS = "model.skops"

@@ -82,7 +82,6 @@ def test_any_python_value_loads_or_is_refused(load, model, define, forbid):
 
 
 @pytest.mark.slow
-@pytest.mark.serial
 def test_mutated_files_load_or_are_refused(load):
     shuffle = random.Random(0)
     texts = [file.read_text(encoding="utf-8") for file in FILES if "bomb" not in file.stem]
