@@ -205,7 +205,7 @@ def _column_parts(results: StudyResults) -> Iterator[Part]:
 def _parameter_parts(
     coefficients: pd.DataFrame | None, importances: pd.Series[float] | None
 ) -> Iterator[Part]:
-    """Yield what the best pipeline itself knows of its columns."""
+    """Yield the coefficients and the tree importances of the best pipeline."""
     if coefficients is not None:
         rows = [
             [str(row[0]), str(row[1]), *(number(value) for value in row[2:])]

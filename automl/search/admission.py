@@ -158,7 +158,7 @@ class Admission:
     def must_wait(self) -> bool:
         """Return whether nothing may be proposed yet; a repeatable search must not depend on time.
 
-        So it is while logging lags behind, and while a first trial runs that others would make late.
+        Proposals wait while logging lags behind, and while other trials would make the first one late.
         """
         if self._spec.repeatable:
             return False

@@ -41,7 +41,7 @@ __all__ = [
     "write_report",
 ]
 
-_MOST_COLUMNS = 300  # whose prepared columns are found in a moment
+_MOST_COLUMNS = 300  # above, mapping coefficients to raw columns would delay the report
 
 
 def study_results(
@@ -141,7 +141,7 @@ def winner_predictions(winner: Winner, out_of_fold: OutOfFold) -> RowPredictions
 
 
 def winner_parameters(winner: Winner, best: Any) -> tuple[pd.DataFrame | None, pd.Series[float] | None]:
-    """Return coefficients and tree importances of the fitted best pipeline, None if it is; None for wide tables."""
+    """Return coefficients and tree importances of the fitted best pipeline; None for wide tables."""
     from automl.explain import coefficients, tree_importances
 
     if best is None or winner.plan.problem.sparse or winner.facts.n_columns > _MOST_COLUMNS:

@@ -1,4 +1,4 @@
-"""The end of a search that has more to train: running trials keep what they have."""
+"""Stop the running trials of a search and keep their results."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Ending:
     workers : Workers
         Where cohorts train.
     observers : Observers
-        Its error ends the search.
+        An error of a callback, which ends the search.
     interrupt : Interrupt
-        Says if Ctrl-C ended it.
+        Whether Ctrl-C ended the search.
     """
 
     def __init__(self, workers: Workers, observers: Observers, interrupt: Interrupt) -> None:

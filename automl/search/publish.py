@@ -82,7 +82,7 @@ def report_note(facts: SearchRecord, budget: Budget, slowness: float, options: s
     """
     seconds, searched = slowness * _REPORT_SECONDS, budget.elapsed
     if budget.timeout is not None and budget.remaining < searched:
-        searched = budget.timeout  # a search that its timeout ends has reserved the time of the report
+        searched = budget.timeout  # time for the report was reserved
     if budget.remaining >= seconds and seconds <= _MAX_SHARE * searched:
         return ""
     reason = "the time was up" if budget.remaining < seconds else "the search was short"

@@ -1,4 +1,4 @@
-"""React to what workers report of a cohort in training."""
+"""React to events of workers: scores at rungs, results, crashes, kills."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["react"]
 
 
 def react(run: CohortRun, event: Event, costs: CostModel, prune: Prune) -> None:
-    """Answer a question at a rung, or take note of the end of a part.
+    """Answer a question at a rung, or record the end of a part.
 
     Parameters
     ----------
     run : CohortRun
         The cohort, of which a part is in training.
     event : Event
-        What its worker reports.
+        The event of its worker.
     costs : CostModel
         Learns the seconds.
     prune : callable

@@ -311,7 +311,8 @@ def _locked(uri: str) -> Iterator[None]:
 
     lock = FileLock(f"{uri.removeprefix(_SQLITE)}.lock", timeout=_LOCK_SECONDS, poll_interval=0.05)
     held = False
-    # The file of another user, a lock that is held too long, or a file system without locks: go without one.
+    # Continue without a lock if the file belongs to another user, the lock is held too long, or the file system has
+    # no locks, for which filelock raises NotImplementedError.
     with suppress(OSError, NotImplementedError):
         lock.acquire()
         held = True

@@ -1,4 +1,4 @@
-"""What `RayWorkers` knows of each of its actors."""
+"""State of a Ray actor that trains cohorts."""
 
 from __future__ import annotations
 

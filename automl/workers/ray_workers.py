@@ -155,7 +155,7 @@ class RayWorkers(Workers):
 
     def _event(self, worker: RayWorker, cohort: Cohort, message: Message) -> Event | None:
         match message:
-            case AtRung() if self._stopping:  # it was asked before the worker was told to stop
+            case AtRung() if self._stopping:  # a question sent before `stop`
                 self._reply(worker, cohort, set())
                 return None
             case AtRung(rung, scores):
@@ -237,7 +237,7 @@ class RayWorkers(Workers):
         self._nodes, self._refreshed = _cores_by_node(), time.monotonic()
         self.slots = self._count_slots()
         for worker in [one for one in self._workers if one.idle and one.node not in self._nodes]:
-            self._end(worker)  # nothing is awaited of it, so that no message says that it died with its node
+            self._end(worker)  # an idle worker sends no message, so its death would not be noticed
         for worker in [one for one in self._workers if not one.node]:
             if len(self._workers) > self.slots:
                 self._end(worker)

@@ -94,8 +94,8 @@ def read_table_file(file: Path) -> pd.DataFrame:
 def columns_reader(file: Path) -> Callable[[list[str]], pd.DataFrame]:
     """Return a function that returns some columns of a typed table.
 
-    Pages of a mapped file stay in memory while it is mapped, so each call maps it anew. The categories of many columns
-    are small, but take long to read: they are read once.
+    Each call maps the file again, because pages of a mapped file stay in memory. A table with many columns of
+    categories is loaded once: its codes are small, and loading it takes long.
     """
     found = joblib.load(file, mmap_mode="r")
     if isinstance(found, _Packed):

@@ -1,4 +1,4 @@
-"""Where a search lives and what it is called: a project that moves, and targets of unusual names."""
+"""Projects in a moved folder, and targets with unusual names."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.support.scripted import at_rung, record
 
 
 class Costs:
-    """Notes what it is told."""
+    """Record the calls of `react`."""
 
     def __init__(self):
         self.calls = []
