@@ -341,7 +341,8 @@ class _Trainer(RayTrainer):
 def _connect(engine: str, attempts: int = 3) -> bool:
     """Connect to Ray unless this process is connected; return whether it was done here.
 
-    The start of a Ray of this machine is repeated: a node has 30 s, which a busy machine may exceed.
+    Two things are repeated. A Ray of this machine has 30 s to start, which a busy machine may exceed. And a
+    cluster starts a process for each client by a fork beside threads of gRPC, which may end at once.
     """
     if ray.is_initialized():
         return False
@@ -352,7 +353,8 @@ def _connect(engine: str, attempts: int = 3) -> bool:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
     except Exception as error:  # Ray raises many types, `Exception` among them
         ray.shutdown()
-        if attempts > 1 and not (address or os.environ.get("RAY_ADDRESS")):
+        starts_here = not (address or os.environ.get("RAY_ADDRESS"))
+        if attempts > 1 and (starts_here or isinstance(error, ConnectionAbortedError)):
             return _connect(engine, attempts - 1)
         rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
         raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error

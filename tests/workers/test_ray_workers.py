@@ -166,12 +166,31 @@ def test_slow_start_of_a_local_ray_is_tried_again(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert ray_workers._connect("ray")
     assert starts == [None] * 3
-    monkeypatch.setenv(
-        "RAY_ADDRESS", "10.0.0.1:6379"
-    )  # a cluster that exists; an error says at once what is wrong
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # a cluster that exists says at once what is wrong
     with pytest.raises(SettingError, match="timed out during startup"):
         ray_workers._connect("ray")
     assert len(starts) == 4
+
+
+def test_client_whose_server_ends_at_its_start_is_tried_again(monkeypatch):
+    ray = pytest.importorskip("ray")
+    from automl.workers import ray_workers
+
+    starts = []
+
+    def init(address, **options):
+        starts.append(address)
+        if len(starts) != 2:
+            raise ConnectionAbortedError("Initialization failure from server: psutil.ZombieProcess")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", init)
+    assert ray_workers._connect("ray://10.0.0.1:10001")
+    assert starts == ["ray://10.0.0.1:10001"] * 2
+    with pytest.raises(SettingError, match="ZombieProcess"):
+        ray_workers._connect("ray://10.0.0.1:10001")
+    assert len(starts) == 5
 
 
 def test_missing_ray_is_a_setting_error(context, monkeypatch):
