@@ -75,6 +75,7 @@ _LGB = {
         "subsample": 0.85,
     },
     "default": {"learning_rate": 0.1, "num_leaves": 31, "min_child_samples": 20},
+    "calm": {"colsample_bytree": 0.8, "min_child_samples": 1, "min_child_weight": 1},  # rare classes
 }
 _CAT = {
     "r89": {
@@ -106,6 +107,7 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "lightgbm r66, strings": ("lightgbm", STRINGS, _LGB["r66"]),
     "lightgbm r66, discrete": ("lightgbm", DISCRETE, _LGB["r66"]),
     "lightgbm r66, pairs": ("lightgbm", PAIRS, _LGB["r66"]),
+    "lightgbm 64 leaves, discrete": ("lightgbm", DISCRETE, _LGB["r66"] | {"learning_rate": 0.06, "num_leaves": 64}),
     **{f"catboost {name}": ("catboost", TREES, params) for name, params in _CAT.items()},
     "catboost r89, ctr 2": ("catboost", TREES, {**_CAT["r89"], "max_ctr_complexity": 2}),
     "xgboost": (
@@ -119,13 +121,36 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"learning_rate": 0.08, "max_leaf_nodes": 24, "min_samples_leaf": 5, "max_features": 0.7},
     ),
     "extra_trees": ("extra_trees", CODES, {"n_estimators": 200, "max_features": 0.5, "min_samples_leaf": 2}),
+    "extra_trees, leaves of 1": ("extra_trees", CODES, {"n_estimators": 200, "max_features": 0.75}),
     "random_forest": ("random_forest", CODES, {"n_estimators": 200, "max_features": 0.5, "min_samples_leaf": 2}),
     "linear": ("linear", LINEAR, {**_NET, "learning_rate": 0.01, "batch_size": 128, "max_epochs": 50}),
+    "linear, pairs": (
+        "linear",
+        SQUASH
+        | {"numeric": {"scale": "squash", "discrete": "target"}, "features": PAIRS["features"]},
+        {**_NET, "learning_rate": 0.01, "batch_size": 128, "max_epochs": 50},
+    ),
     "mlp 64": ("mlp", LINEAR, {**_NET, "learning_rate": 0.003, "batch_size": 128, "max_epochs": 60}),
     "mlp 128-64": (
         "mlp",
         SQUASH,
         {**_NET, "learning_rate": 0.003, "batch_size": 128, "max_epochs": 60, "hidden_layer_sizes": (128, 64)},
+    ),
+    "mlp 128-128, mish": (
+        "mlp",
+        LINEAR | {"numeric": {"scale": "squash", "discrete": "onehot"}},
+        {
+            "optimizer": {"adam": {"beta2": 0.95}},
+            "schedule": "cosine_log",
+            "learning_rate": 0.005,
+            "batch_size": 128,
+            "max_epochs": 60,
+            "hidden_layer_sizes": (128, 128),
+            "activation": "mish",
+            "input_layer": "scale",
+            "dropout": 0.3,
+            "l2": 1e-7,
+        },
     ),
     "quick_linear": ("quick_linear", {"numeric": {"impute": "mean", "scale": "none"}}, {"l2": 1}),
 }  # fmt: skip
