@@ -296,9 +296,8 @@ def make_plan(
         loaded = loaded.require("text.encode", TEXT_ENCODERS, "the table has nothing but free text")
     if not sparse:
         check_leaks(frame, columns.column_types_, target, getattr(y, "name", None))
-    for path, reason in irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task):
-        loaded = loaded.drop_irrelevant(path, reason)
-    loaded = forbid_unsuitable_inputs(loaded)
+    irrelevant = irrelevant_options(loaded.offers, columns.column_types_, frame, problem.task)
+    loaded = forbid_unsuitable_inputs(loaded.drop_irrelevant(dict(irrelevant)))
     specialised = loaded.specialise(problem.task, fits, smoke_test(problem, objectives.metric))
     facts = TableFacts(problem.task, len(frame), frame.shape[1], problem.n_classes)
     specialised = specialised.for_table(facts)

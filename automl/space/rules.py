@@ -244,19 +244,24 @@ def _report_impossible(
     reporter.report(node, path, f"must be a value that {key} can have", show(value), remedy)
 
 
+def _is_branch(name: str, key: str, known: Sequence[ParamRef]) -> bool:
+    """Return whether a parameter with this key has a branch of this name."""
+    return any(
+        isinstance(ref.node, Conditional) and name in ref.node.options and ref.matches(key) for ref in known
+    )
+
+
 def _flatten(
     source: SourceNode, known: Sequence[ParamRef], key: str = ""
 ) -> Iterator[tuple[str, SourceNode]]:
     """Yield the keys and values of a mapping, nested ones with dotted keys, branches as values."""
     for name, item in source.value.items():
         here = join(key, name)
-        branches = {
-            branch
-            for ref in known
-            if ref.matches(here) and isinstance(ref.node, Conditional)
-            for branch in ref.node.options
-        }
-        if item.is_mapping and len(item.value) == 1 and (branch := next(iter(item.value))) in branches:
+        if (
+            item.is_mapping
+            and len(item.value) == 1
+            and _is_branch(branch := next(iter(item.value)), here, known)
+        ):
             yield here, item.with_value(branch)
             if item.value[branch].is_mapping:
                 yield from _flatten(item.value[branch], known, join(here, branch))

@@ -335,26 +335,30 @@ class Space:
                 points.append(replace(point, when=When()))
         return replace(self, enqueue=tuple(points))
 
-    def drop_irrelevant(self, path: str, reason: str) -> Space:
-        """Return the space without the choices of a part of the preprocessing that makes no difference.
+    def drop_irrelevant(self, reasons: Mapping[str, str]) -> Space:
+        """Return the space without the choices of preprocessing that make no difference.
 
-        Rules that name it are dropped; initial points keep their other values.
+        Rules that name them are dropped; initial points keep their other values.
 
         Parameters
         ----------
-        path : str
-            A part or a parameter, in the shared section or a family's own: ``"categorical"``, ``"numeric.impute"``.
-        reason : str
-            Why it makes no difference.
+        reasons : mapping of str to str
+            Why a part or a parameter makes no difference, by its path in the shared section or a family's own:
+            ``"categorical"``, ``"numeric.impute"``.
         """
-        root = without_preprocessing(self.root, path)
-        known = list(root.params())
-        left = {ref.path for ref in known}
-        gone = [
-            ref for ref in self.root.params() if ref.path not in left and not isinstance(ref.node, Constant)
-        ]
-        if not gone:
+        root, excluded = self.root, []
+        for path, reason in reasons.items():
+            smaller = without_preprocessing(root, path)
+            left = {ref.path for ref in smaller.params()}
+            gone = [
+                ref for ref in root.params() if ref.path not in left and not isinstance(ref.node, Constant)
+            ]
+            if gone:
+                root = smaller
+                excluded += [f"{ref.path}: {reason}" for ref in gone]
+        if root is self.root:
             return self
+        known = list(root.params())
         rules = tuple(
             rule
             for rule in self.forbid
@@ -373,8 +377,7 @@ class Space:
             )
             for point in self.enqueue
         )
-        excluded = tuple(f"{ref.path}: {reason}" for ref in gone)
-        return replace(self, enqueue=points)._reduced(root, rules, excluded)
+        return replace(self, enqueue=points)._reduced(root, rules, tuple(excluded))
 
     def _reduced(self, root: Section, forbid: tuple[Forbidden, ...], excluded: tuple[str, ...]) -> Space:
         """Return the space with a smaller tree, without the initial points that are no longer in it."""

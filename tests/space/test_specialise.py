@@ -81,7 +81,7 @@ forbid:
   - {model: linear, l2: 0, scale: robust}
 enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: target}]
 """
-    left = load(text).drop_irrelevant("categorical", "no such column")
+    left = load(text).drop_irrelevant({"categorical": "no such column"})
     model = {
         "linear": {"l2": [0, 0.1]},
         "mlp": {"preprocess": {"numeric": {"scale": "standard"}}},
@@ -98,8 +98,8 @@ enqueue: [{model: linear, encode: onehot, scale: robust, l2: 0.1}, {encode: targ
         "preprocess.categorical.encode: no such column",
         "model.mlp.preprocess.categorical.encode: no such column",
     )
-    assert left.drop_irrelevant("categorical", "again") is left
-    scaled = left.drop_irrelevant("numeric.scale", "trees alone")
+    assert left.drop_irrelevant({"categorical": "again"}) is left
+    scaled = left.drop_irrelevant({"numeric.scale": "trees alone"})
     assert scaled.excluded[2:] == ("preprocess.numeric.scale: trees alone",)
     assert scaled.forbid == ()
     assert [point.values for point in scaled.enqueue] == [{"model": "linear", "model.linear.l2": 0.1}]
