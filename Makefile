@@ -20,7 +20,8 @@ help:  ## Show this help
 demo: $(VENV)/demo.stamp  ## Search for late flights, show the leaderboard
 	$(BIN)/python examples/flights.py
 
-test: lint types imports pytest  ## Run every check
+test: lint imports  ## Run every check
+	$(MAKE) --no-print-directory --jobs 2 types pytest
 
 check: lint types imports quick  ## Run every check, without the slow tests
 
@@ -36,7 +37,7 @@ imports: $(VENV)/dev.stamp  ## Which package may import which
 
 pytest: $(VENV)/dev.stamp  ## Tests, doctests, the code in the docs
 	$(PARALLEL) -m "not serial" --durations=25
-	$(BIN)/python -m pytest -m serial --durations=10
+	$(BIN)/python -m pytest -m serial --durations=10 $$(grep -rl serial tests --include='test_*.py')
 
 quick: $(VENV)/dev.stamp  ## The tests of `make pytest` that are fast
 	$(PARALLEL) -m "not slow and not serial"

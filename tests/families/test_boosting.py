@@ -26,6 +26,7 @@ def made_fold(task: str, n: int = 300, seed: int = 0) -> Fold:
     X = rng.normal(size=(2 * n, 4)).astype(np.float32)
     signal = X[:, 0] * X[:, 1] + X[:, 2] + rng.normal(scale=0.5, size=2 * n)
     y = signal if task == "regression" else np.digitize(signal, [0.0] if task == "binary" else [-0.7, 0.7])
+    X[::30, 0] = X[1::9, 3] = np.nan
     return Fold(X[:n], y[:n], (0, 0), X_valid=X[n:], y_valid=y[n:])
 
 
