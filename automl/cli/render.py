@@ -47,7 +47,7 @@ def best_line(best: TrialRecord, members: int = 0) -> str:
 
 
 def corrected_line(corrected: Mapping[str, float]) -> str:
-    """Return the corrected score of the best trial, and a line about what it beats."""
+    """Return the corrected scores of the best trial and the ensemble, and a line about what the trial beats."""
     low, high = (_score(corrected[name]) for name in ("low", "high"))
     shares = (
         f"{what} in {corrected[name]:.0%}"
@@ -58,9 +58,13 @@ def corrected_line(corrected: Mapping[str, float]) -> str:
         if _given(corrected.get(name))
     )
     beats = " and ".join(shares)
+    together = ""
+    if _given(corrected.get("ensemble_score")):
+        score, *ends = (_score(corrected[f"ensemble_{name}"]) for name in ("score", "low", "high"))
+        together = f"; ensemble {score} ({' to '.join(ends)})"
     return (
-        f"expected on new rows: {_score(corrected['score'])} ({low} to {high}), corrected for the selection; "
-        f"baseline {_score(corrected['baseline'])}"
+        f"expected on new rows: {_score(corrected['score'])} ({low} to {high}), corrected for the selection"
+        f"{together}; baseline {_score(corrected['baseline'])}"
     ) + (f"\nthe best trial beats {beats} of random halves of the rows" if beats else "")
 
 

@@ -93,6 +93,11 @@ def best_facts(results: StudyResults) -> Iterator[Fact]:
     if (found := results.corrected) is not None:
         interval = f"corrected; 95 % interval {number(found.low)} to {number(found.high)}"
         yield Fact("Expected on new rows", number(found.score), interval)
+        if found.ensemble_score is not None:
+            ends = f"{number(found.ensemble_low)} to {number(found.ensemble_high)}"
+            yield Fact(
+                "Expected of the ensemble", number(found.ensemble_score), f"corrected; 95 % interval {ends}"
+            )
     yield Fact("Best model", best.family, f"trial {best.number}")
 
 
@@ -130,7 +135,8 @@ def _score_parts(results: StudyResults) -> Iterator[Part]:
 def _honest_parts(results: StudyResults) -> Iterator[Part]:
     rows = []
     if (found := results.corrected) is not None:
-        rows.append(["baseline that ignores all columns", number(found.baseline), "", ""])
+        if found.baseline is not None:
+            rows.append(["baseline that ignores all columns", number(found.baseline), "", ""])
         rows.append(["best trial, as selected", number(found.selected), "", ""])
         rows.append(["best trial, corrected", number(found.score), number(found.low), number(found.high)])
         if found.n_rows and not found.by_size:
@@ -139,15 +145,22 @@ def _honest_parts(results: StudyResults) -> Iterator[Part]:
     if results.ensemble is not None and results.ensemble.score is not None:
         members = ", ".join(f"trial {trial} ({weight:.0%})" for trial, weight in results.ensemble.members)
         rows.append([f"ensemble of {members}", number(results.ensemble.score), "", ""])
+        if found is not None and found.ensemble_score is not None:
+            values = found.ensemble_score, found.ensemble_low, found.ensemble_high
+            rows.append(["ensemble, corrected", *map(number, values)])
     text = ""
     if found is not None:
         text = (
-            "The corrected score is that of trials selected on a random half of the rows, for the other half. "
-            f"The best trial beats the baseline in {found.beats_baseline:.0%} of the halves"
+            "The corrected score is that of trials, or members, selected on a random half of the rows, for the other "
+            "half."
         )
-        if found.beats_default is not None:
-            text += f", and the first trial of its family in {found.beats_default:.0%}"
-        text += ". Its 95 % interval is for the mean over very many new rows."
+        shares = (
+            ("the baseline", found.beats_baseline),
+            ("the first trial of its family", found.beats_default),
+        )
+        if beats := [f"{what} in {share:.0%}" for what, share in shares if share is not None]:
+            text += f" The best trial beats {' and '.join(beats)} of the halves."
+        text += " Its 95 % interval is for the mean over very many new rows."
         if found.n_rows and not found.by_size:
             text += " A test set adds noise of its own: the wider interval is for the score on as many rows as here."
         if found.by_size:

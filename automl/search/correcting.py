@@ -11,6 +11,7 @@ from automl.select import (
     baseline_of,
     baseline_predictions,
     corrected_score,
+    with_ensemble_score,
 )
 from automl.workers import limit_threads
 
@@ -18,12 +19,12 @@ __all__ = ["corrected_winner", "plan_baseline"]
 
 
 def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
-    """Return the score of the best trial, corrected for having been selected.
+    """Return the scores of the best trial and of the ensemble, corrected for having been selected.
 
     Parameters
     ----------
     winner : Winner
-        The best trial, and the table.
+        The best trial, the ensemble and the table.
     found : OutOfFold
         Predictions of the trials that it was selected from.
 
@@ -41,7 +42,7 @@ def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
     trials = [first, *(one for one in others if one is not None)]
     n_classes = 0 if plan.target.classes is None else len(plan.target.classes)
     baseline = baseline_predictions(plan.target.values, plan.folds, n_classes, plan.weights.fit)
-    return corrected_score(
+    corrected = corrected_score(
         plan.objectives.metric,
         found.y,
         found.fold,
@@ -51,6 +52,7 @@ def corrected_winner(winner: Winner, found: OutOfFold) -> CorrectedScore | None:
         weight=found.weight,
         seed=winner.facts.random_state,
     )
+    return with_ensemble_score(corrected, plan.objectives.metric, found, winner.ensemble.record, baseline)
 
 
 def plan_baseline(plan: Plan, n_jobs: int, blas_threads: int) -> Baseline | None:

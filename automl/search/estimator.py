@@ -151,8 +151,8 @@ class Search(FittedSearch):
         select the trial. With several objectives it is the score by the first one.
     corrected_score_ : CorrectedScore or None
         The best trial's score, corrected for having been selected: ``score``, its 95 % interval ``low`` to ``high``,
-        ``interval(n_rows)`` for a test set, and ``beats_baseline``, the probability of being better than a model that
-        ignores all columns.
+        ``interval(n_rows)`` for a test set, ``beats_baseline``, the probability of being better than a model that
+        ignores all columns, and ``ensemble_score``, ``ensemble_low`` and ``ensemble_high`` of the ensemble.
     best_trial_ : TrialRecord
         Record of the best trial.
     leaderboard_ : DataFrame

@@ -2,6 +2,7 @@
 
 from automl.select.baseline import Baseline, baseline_of, baseline_predictions
 from automl.select.corrected import CorrectedScore, corrected_score
+from automl.select.corrected_ensemble import with_ensemble_score
 from automl.select.cv_results import cv_results
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
 from automl.select.fold_models import KEPT_FROM_SECONDS, save_fold_models
@@ -35,5 +36,6 @@ __all__ = [
     "save_predictions",
     "short_value",
     "take_predictions",
+    "with_ensemble_score",
     "without_members",
 ]

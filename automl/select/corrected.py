@@ -41,9 +41,9 @@ class CorrectedScore:
         Ends of its 95 % interval: where the mean over very many new rows is. `interval` is that for a test set.
     selected : float
         The best trial's own score, by which it was selected.
-    baseline : float
-        Score of a model that ignores all columns.
-    beats_baseline : float
+    baseline : float or None
+        Score of a model that ignores all columns; None if the scorer refuses its predictions.
+    beats_baseline : float or None
         Share of resamples in which the selected trial is better than that.
     n_trials : int
         Trials whose predictions were compared.
@@ -58,20 +58,25 @@ class CorrectedScore:
         Score of predictions without an error; None if it is not known.
     by_size : bool
         Whether the score grows with the number of rows, such as a total cost. It is that of a fold's rows then.
+    ensemble_score, ensemble_low, ensemble_high : float or None
+        The same estimate and interval for the ensemble; None without one, and with a scorer that takes long.
     """
 
     score: float
     low: float
     high: float
     selected: float
-    baseline: float
-    beats_baseline: float
+    baseline: float | None
+    beats_baseline: float | None
     n_trials: int
     n_resamples: int
     beats_default: float | None = None
     n_rows: int = 0
     greatest: float | None = None
     by_size: bool = False
+    ensemble_score: float | None = None
+    ensemble_low: float | None = None
+    ensemble_high: float | None = None
 
     def interval(self, n_rows: int) -> tuple[float, float]:
         """Return the ends of the 95 % interval for the score on a test set.
@@ -118,6 +123,9 @@ class CorrectedScore:
             "baseline_score": self.baseline,
             "beats_baseline": self.beats_baseline,
             "beats_default": self.beats_default,
+            "corrected_ensemble_score": self.ensemble_score,
+            "corrected_ensemble_low": self.ensemble_low,
+            "corrected_ensemble_high": self.ensemble_high,
         }
         return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
 
@@ -161,7 +169,7 @@ def corrected_score(
     trials : sequence of k Predictions
         Out-of-fold predictions of every trial that could have been selected; of the selected one first.
     baseline : Predictions
-        Predictions of a model that ignores all columns.
+        Predictions of a model that ignores all columns. A scorer may refuse them.
     default : Predictions, optional
         Predictions of the start without a search, one of the trials or another.
     weight : ndarray of shape (m,), optional
@@ -179,7 +187,8 @@ def corrected_score(
     n_folds, by_size = len(np.unique(fold)), _by_size(metric, y, trials[0])
     if metric.name not in QUICK_METRICS:
         trials, fold = trials[:_SLOW_TRIALS], np.zeros(len(y))
-    rng, everyone = np.random.default_rng(seed), [*trials, default or baseline, baseline]
+    rng, has_baseline = np.random.default_rng(seed), _is_scored(metric, y, baseline)
+    everyone = [*trials, default or trials[0], baseline if has_baseline else trials[0]]
     n_resamples = _number_of_resamples(metric, y, everyone)
     folds = [np.flatnonzero(fold == number) for number in np.unique(fold)]
     row_weight = np.ones(len(y)) if weight is None else weight
@@ -216,8 +225,8 @@ def corrected_score(
         low=min(low, score),
         high=max(high, score),
         selected=float(own[0]) * scale,
-        baseline=float(own[-1]) * scale,
-        beats_baseline=_share_better(found, outside[:, -1]),
+        baseline=float(own[-1]) * scale if has_baseline else None,
+        beats_baseline=_share_better(found, outside[:, -1]) if has_baseline else None,
         n_trials=len(trials),
         n_resamples=n_resamples,
         beats_default=None if default is None else _share_better(found, outside[:, -2]),
@@ -255,6 +264,15 @@ def _by_size(metric: Metric, y: Array, one: Predictions) -> bool:
     """Return whether the score changes where each row occurs twice."""
     twice = np.repeat(np.arange(len(y)), 2)
     return not np.isclose(metric(y, one), metric(y[twice], _rows(one, twice)), rtol=0.01, equal_nan=True)
+
+
+def _is_scored(metric: Metric, y: Array, one: Predictions) -> bool:
+    """Return whether the scorer takes these predictions: one may need decision scores, or more than one value."""
+    try:
+        metric(y, one)
+    except Exception:  # scorers raise many kinds
+        return False
+    return True
 
 
 def _greatest(metric: Metric, y: Array, one: Predictions) -> float | None:

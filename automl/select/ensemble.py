@@ -17,7 +17,17 @@ from automl.metrics import Metric, Predictions
 from automl.records import EnsembleRecord, TrialRecord
 from automl.select.out_of_fold import OutOfFold
 
-__all__ = ["MIN_ROWS", "FoldScores", "choose_ensemble", "gain_error", "greedy_selection", "without_members"]
+__all__ = [
+    "MIN_ROWS",
+    "FoldScores",
+    "as_predictions",
+    "averaged",
+    "candidates_of",
+    "choose_ensemble",
+    "gain_error",
+    "greedy_selection",
+    "without_members",
+]
 
 Array = npt.NDArray[Any]
 
@@ -71,7 +81,7 @@ class FoldScores:
 
     def by_fold(self, predictions: Array) -> Array:
         """Return the scores of k predictions in each fold, shape (number of folds, k)."""
-        batches = ([_as_predictions(one[rows]) for one in predictions] for rows in self._folds)
+        batches = ([as_predictions(one[rows]) for one in predictions] for rows in self._folds)
         return np.array(
             [
                 self._metric.score_batch(self._y[rows], batch, _part(self._weight, rows))
@@ -220,7 +230,7 @@ def without_members(
 
 def _evaluated(found: OutOfFold, metric: Metric, members: Mapping[int, float]) -> EnsembleRecord:
     """Return an ensemble with its scores, or none if its gain over the best trial is noise."""
-    values = {number: _averaged(found, metric, number) for number in [*members, found.records[0].number]}
+    values = {number: averaged(found, metric, number) for number in [*members, found.records[0].number]}
     average: Any = sum(weight * np.asarray(values[number], float) for number, weight in members.items())
     score = _scores(found, metric)
     best = np.asarray(values[found.records[0].number], float)
@@ -248,17 +258,21 @@ def _part(weight: Array | None, rows: Any) -> Array | None:
 def _candidates(found: OutOfFold, metric: Metric) -> list[tuple[TrialRecord, Array]]:
     """Return the candidates, best first, with their predictions of shape (m,) or (m, c)."""
     feasible = [record for record in found.records if not record.total_violation]
-    first = {record.family: record.number for record in reversed(feasible)}
     candidates = []
-    for n, record in enumerate(feasible):
-        if n < _CANDIDATES or first[record.family] == record.number:
-            values = _averaged(found, metric, record.number)
-            if values is not None:
-                candidates.append((record, values))
+    for place in candidates_of(feasible):
+        values = averaged(found, metric, feasible[place].number)
+        if values is not None:
+            candidates.append((feasible[place], values))
     return candidates
 
 
-def _averaged(found: OutOfFold, metric: Metric, number: int) -> Array | None:
+def candidates_of(ranked: Sequence[TrialRecord], most: int = _CANDIDATES) -> list[int]:
+    """Return the places of the best trials, and of the best of each family, in a ranking."""
+    first = {record.family: place for place, record in reversed(list(enumerate(ranked)))}
+    return [place for place, one in enumerate(ranked) if place < most or first[one.family] == place]
+
+
+def averaged(found: OutOfFold, metric: Metric, number: int) -> Array | None:
     """Return what an ensemble averages of a trial: probabilities of shape (m, c), or numbers of shape (m,)."""
     stored = found.predictions(number)
     return None if stored is None else stored.probabilities if metric.n_classes else stored.values
@@ -275,7 +289,8 @@ def _heaviest_first(weights: Array) -> list[int]:
     return [int(i) for i in order if weights[i] > 0]
 
 
-def _as_predictions(values: Array) -> Predictions:
+def as_predictions(values: Array) -> Predictions:
+    """Return averages, shape (m,) or (m, c), as predictions: numbers, or classes of the greatest probability."""
     return Predictions(values) if values.ndim == 1 else Predictions(values.argmax(axis=1), values)
 
 

@@ -58,8 +58,8 @@ def leaderboard(
         ``repeats`` (later trials with the same configuration, which have no row) and ``run_id``. Several objectives
         add ``front`` (whether on the Pareto front) and a column each. Constraints add ``excess`` (total violation
         relative to the limits; NaN: not measured) and a column each. ``corrected`` and its 95 % interval,
-        ``corrected_low`` to ``corrected_high``, are known for the best trial alone, because they are a correction for
-        having been selected. A wide table adds ``epochs`` (a fraction if the trial saw
+        ``corrected_low`` to ``corrected_high``, are known for the best trial and the ensemble alone, because they are
+        a correction for having been selected. A wide table adds ``epochs`` (a fraction if the trial saw
         a sample), the final metrics, and parameters under their dotted names. In the row of the ensemble ``parameters``
         has the weights and numbers of its members. The ensemble and the baseline have no number.
         ``attrs["positive_class"]`` is the positive class of two.
@@ -100,7 +100,7 @@ def leaderboard(
         better = [one.group(search) == 0 and (one.score or 0.0) >= baseline.score for one in order]
         rows.insert(sum(better), _baseline_row(baseline, search, wide=wide))
     if ensemble is not None and ensemble.members:
-        rows.insert(0, _ensemble_row(ensemble, several=bool(objectives)))
+        rows.insert(0, _ensemble_row(ensemble, corrected, several=bool(objectives)))
     names |= dict.fromkeys(name for row in rows for name in row)
     table = pd.DataFrame(
         rows, columns=[*(name for name in names if name != "run_id"), *["run_id"] * bool(rows)]
@@ -125,13 +125,20 @@ def _wide_cells(record: TrialRecord) -> dict[str, Any]:
     return {"epochs": record.curve.epochs, **metrics, **record.params}
 
 
-def _ensemble_row(ensemble: EnsembleRecord, *, several: bool) -> dict[str, Any]:
+def _ensemble_row(
+    ensemble: EnsembleRecord, corrected: CorrectedScore | None, *, several: bool
+) -> dict[str, Any]:
+    ours: dict[str, Any] = {}
+    if corrected is not None and corrected.ensemble_score is not None:
+        ends = {"corrected_low": corrected.ensemble_low, "corrected_high": corrected.ensemble_high}
+        ours = {"corrected": corrected.ensemble_score, **ends}
     return {
         "trial": None,
         "state": "ensemble",
         "family": "ensemble",
         **({"front": False} if several else {}),
         "score": ensemble.score,
+        **ours,
         "score_std": float(np.std(ensemble.fold_scores)),
         "reason": "",
         "parameters": ", ".join(f"{weight:.2f} x {number}" for number, weight in ensemble.members),

@@ -29,8 +29,7 @@ class Description:
     ensemble : EnsembleRecord or None
         The ensemble.
     corrected : mapping of str to float
-        ``score``, ``low``, ``high``, ``beats_baseline`` and ``beats_default`` of the best trial's corrected score;
-        empty if it is not known.
+        Fields of the corrected score; empty if it is not known.
     baseline : float or None
         Score of a model that ignores all columns.
     seconds : mapping of str to float
@@ -94,11 +93,12 @@ def _score_rows(found: Description) -> list[list[str]]:
     if ensemble is not None and ensemble.score is not None:
         members = ", ".join(f"trial {number} ({weight:.0%})" for number, weight in ensemble.members)
         rows.append(["ensemble", _number(ensemble.score), members])
+    if corrected.get("ensemble_score") is not None:
+        rows.append(_corrected_row("ensemble", corrected, "ensemble_"))
     if best is not None and best.score is not None:
         rows.append(["best trial", _number(best.score), f"trial {best.number}, {best.family}"])
     if corrected:
-        interval = f"95 % interval {_number(corrected['low'])} to {_number(corrected['high'])}"
-        rows.append(["best trial, corrected for its selection", _number(corrected["score"]), interval])
+        rows.append(_corrected_row("best trial", corrected))
         for name, what in (
             ("beats_baseline", "the baseline"),
             ("beats_default", "the first trial of its family"),
@@ -109,6 +109,11 @@ def _score_rows(found: Description) -> list[list[str]]:
     if found.baseline is not None:
         rows.append(["baseline", _number(found.baseline), "ignores all columns"])
     return rows
+
+
+def _corrected_row(what: str, corrected: Mapping[str, float], prefix: str = "") -> list[str]:
+    score, low, high = (_number(corrected[f"{prefix}{name}"]) for name in ("score", "low", "high"))
+    return [f"{what}, corrected for its selection", score, f"95 % interval {low} to {high}"]
 
 
 def _family_rows(records: Iterable[TrialRecord]) -> list[list[str]]:

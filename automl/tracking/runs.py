@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import pstdev
 from typing import Any, NamedTuple
@@ -130,9 +130,9 @@ def trial_run(record: TrialRecord, parent_run_id: str) -> RunContent:
     Returns
     -------
     RunContent
-        With the learning curve (``train_loss`` and ``learning_rate`` by epoch, ``score`` by rung, on one scale of
-        steps), the final metrics, and the values of objectives and constraints. The tag ``automl.fold_scores`` has the
-        score of each fold; ``automl.feasible`` is true if no constraint is violated.
+        With the learning curve (``train_loss`` by epoch, ``learning_rate`` by epoch where it changes, ``score`` by
+        rung, on one scale of steps), the final metrics, and the values of objectives and constraints. The tag
+        ``automl.fold_scores`` has the score of each fold; ``automl.feasible`` is true if no constraint is violated.
     """
     tags = {
         "mlflow.parentRunId": parent_run_id,
@@ -209,7 +209,7 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
         ),
         *(
             ("learning_rate", rate, epoch * steps, epoch * steps)
-            for epoch, rate in enumerate(curve.learning_rates, start=1)
+            for epoch, rate in _ends_of_stretches(curve.learning_rates)
         ),
         *(("score", score, rung, rung) for rung, score in scores.items()),
         *spread,
@@ -220,6 +220,22 @@ def _points(record: TrialRecord, started: float) -> list[Point]:
         Point(_key(name), float(value), _milliseconds(started + record.seconds * when / max(last, 1)), step)
         for name, value, step, when in values
         if math.isfinite(value)
+    ]
+
+
+def _ends_of_stretches(values: Sequence[float]) -> list[tuple[int, float]]:
+    """Return epoch and value where a constant stretch begins or ends: the same line in a chart, with fewer rows.
+
+    Examples
+    --------
+    >>> _ends_of_stretches([0.1, 0.1, 0.1, 0.05, 0.04])
+    [(1, 0.1), (3, 0.1), (4, 0.05), (5, 0.04)]
+    """
+    last = len(values) - 1
+    return [
+        (place + 1, value)
+        for place, value in enumerate(values)
+        if place in (0, last) or not values[place - 1] == value == values[place + 1]
     ]
 
 

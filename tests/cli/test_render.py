@@ -21,6 +21,8 @@ def test_corrected_line_names_what_the_best_trial_beats():
         second = corrected_line({**FOUND, **missing}).splitlines()[1]
         assert second == "the best trial beats the baseline in 100% of random halves of the rows"
     assert len(corrected_line({**FOUND, "beats_baseline": float("nan")}).splitlines()) == 1
+    ensemble = {"ensemble_score": 0.8, "ensemble_low": 0.72, "ensemble_high": 0.86}
+    assert "selection; ensemble 0.8 (0.72 to 0.86); baseline 0.5" in corrected_line({**FOUND, **ensemble})
 
 
 def test_leaderboard_shows_the_rows_of_one_family(table, run):

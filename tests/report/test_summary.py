@@ -9,7 +9,8 @@ EVIL = "<script>alert(1)</script>"
 
 
 def summary(records=None, **facts):
-    corrected = CorrectedScore(0.78, 0.7, 0.83, 0.8, 0.5, 1.0, 6, 400)
+    ensemble = {"ensemble_score": 0.79, "ensemble_low": 0.72, "ensemble_high": 0.84}
+    corrected = CorrectedScore(0.78, 0.7, 0.83, 0.8, 0.5, 1.0, 6, 400, **ensemble)
     return html_summary(StudyResults(search_record(**facts), records or trial_records(), corrected=corrected))
 
 
@@ -21,7 +22,7 @@ def test_summary_has_score_winner_families_figure_and_next_steps():
     rows = iter(page.cells)
     assert [next(rows) for _ in range(10)][5:9] == ["lightgbm", "3", "0.8", "3"]
     assert page.cells[page.cells.index("learning_rate") + 1] == "0.001"
-    for text in ("0.8", "0.78", "corrected; 95 % interval 0.7 to 0.83"):
+    for text in ("0.8", "0.78", "corrected; 95 % interval 0.7 to 0.83", "0.72 to 0.84"):
         assert text in page.text
     assert 'src="data:image/png;base64,' in html
     assert "http" not in html

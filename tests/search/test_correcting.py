@@ -36,11 +36,16 @@ def test_board_has_no_baseline_that_the_scorer_refuses(folder):
             raise ValueError("one class alone is predicted")
         return float((y == predicted).mean())
 
-    search = automl.Search(TREE, n_trials=3, scoring=make_scorer(picky), **SETTINGS)
-    with pytest.warns(UserWarning, match="The best score was not corrected: ValueError: one class alone"):
-        search.fit(*small(100))
+    search = automl.Search(TREE, n_trials=3, scoring=make_scorer(picky), **SETTINGS).fit(*small(100))
     assert search.best_score_ > 0.5
     assert set(search.leaderboard_.state) == {"complete"}
+    found = search.corrected_score_
+    assert found.low <= found.score <= found.high
+    assert found.baseline is found.beats_baseline is None
+    assert "baseline_score" not in found.metrics
+    page = search.report("report.html").read_text()
+    assert "The best trial beats the first trial of its family in" in page
+    assert "baseline that ignores" not in page
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
 
-from automl.records import Curve, SearchRecord, TrialRecord
+from automl.records import Curve, EnsembleRecord, SearchRecord, TrialRecord
 from automl.select import Baseline, CorrectedScore, best_record, leaderboard, pareto_front, rank
 
 
@@ -84,6 +86,10 @@ def test_leaderboard_columns():
     assert honest.columns.tolist() == ["corrected", "corrected_low", "corrected_high"]
     assert honest.iloc[0].tolist() == [0.65, 0.6, 0.68]
     assert honest.iloc[1:].isna().all(axis=None)
+    corrected = replace(corrected, ensemble_score=0.66, ensemble_low=0.61, ensemble_high=0.69)
+    ensemble = EnsembleRecord(members=((2, 0.5), (3, 0.5)), score=0.72, fold_scores=(0.7, 0.74))
+    board = leaderboard(records, ensemble=ensemble, corrected=corrected).iloc[:2, 4:7]
+    assert board.to_numpy().tolist() == [[0.66, 0.61, 0.69], [0.65, 0.6, 0.68]]
     assert table.loc[3, "reason"] == "diverged"
 
 

@@ -23,7 +23,8 @@ def test_description_of_a_finished_search():
         records,
         best=records[3],
         ensemble=EnsembleRecord(members=((3, 0.75), (5, 0.25)), score=0.82),
-        corrected={"score": 0.79, "low": 0.7, "high": 0.85, "beats_baseline": 1.0, "beats_default": 0.625},
+        corrected={"score": 0.79, "low": 0.7, "high": 0.85, "beats_baseline": 1.0, "beats_default": 0.625}
+        | {"ensemble_score": 0.81, "ensemble_low": 0.72, "ensemble_high": 0.86},
         baseline=0.5,
         seconds={"all": 200.0, "training": 150.0, "proposing": 10.0},
         commands={"Continue": "automl resume s"},
@@ -33,6 +34,7 @@ def test_description_of_a_finished_search():
     assert lines[0] == "[Trials](#/trials)"
     for line in (
         "| ensemble | 0.82 | trial 3 (75%), trial 5 (25%) |",
+        "| ensemble, corrected for its selection | 0.81 | 95 % interval 0.72 to 0.86 |",
         "| best trial | 0.8 | trial 3, lightgbm |",
         "| best trial, corrected for its selection | 0.79 | 95 % interval 0.7 to 0.85 |",
         "| beats the baseline | 100% | of random halves of the rows |",

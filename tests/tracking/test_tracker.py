@@ -153,6 +153,13 @@ def test_tracker_uses_one_scale_of_steps(tracker: Tracker) -> None:
     }
 
 
+def test_tracker_logs_a_constant_learning_rate_by_its_ends(tracker: Tracker) -> None:
+    rates = (0.1,) * 4 + (0.05,) * 3
+    (run,) = written(tracker, trial(0, curve=Curve(losses=(1.0,) * 7, learning_rates=rates)))
+    history = MlflowClient(tracker.tracking_uri).get_metric_history(run.info.run_id, "learning_rate")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.1), (4, 0.1), (5, 0.05), (7, 0.05)]
+
+
 def test_tracker_logs_trials_without_epochs(tracker: Tracker) -> None:
     (run,) = written(tracker, trial(7, curve=Curve(), family="decision_tree"))
     assert run.info.run_name == "0007 decision_tree"
