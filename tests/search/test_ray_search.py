@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,12 +22,15 @@ from tests.support.tables import small
 pytestmark = [pytest.mark.slow, pytest.mark.serial]
 SPACE = {"space": kill_and_resume.SPACE["space"]}
 SETTINGS = {"n_trials": 24, "timeout": None, "cv": 3, "n_jobs": 2, "study_name": "s"}
+LAST = 3  # number of the trial after which a search waits to be killed
 DRIVER = """
-import json, sys
+import json, sys, time
 from automl import Search
 from tests.support.tables import small
-space, engine, settings = json.load(sys.stdin)
-Search(space, engine=engine, progress=False, **settings).fit(*small())
+space, engine, settings, last = json.load(sys.stdin)
+def wait(study, trial):
+    time.sleep(600 if trial.number >= last else 0)
+Search(space, engine=engine, progress=False, callbacks=[wait], **settings).fit(*small())
 """
 
 
@@ -42,38 +46,35 @@ def local(tmp_path_factory):
         return board(automl.Search(SPACE, progress=False, **SETTINGS).fit(*small()))
 
 
-def test_ray_gives_the_leaderboard_of_local_processes(folder, local, ray_cluster, monkeypatch, capfd):
+def test_killed_search_on_ray_is_resumed_as_local_processes_do_it(
+    folder, local, ray_cluster, monkeypatch, capfd
+):
+    kill_when_it_waits(start_driver("ray", RAY_ADDRESS=ray_cluster.address))
     monkeypatch.setattr("automl.tracking.progress._LINE_SECONDS", 0.0)
     search = automl.Search(SPACE, engine="ray", **SETTINGS).fit(*small())
-    automl_lines = capfd.readouterr().err
+    lines = capfd.readouterr().err
     assert board(search).equals(local)
-    assert "nodes, 2 of 2 slots" in automl_lines
+    assert re.search(r"[12] nodes?, [12] of 2 slots", lines)
     assert search.out_of_fold_.predictions(search.best_trial_.number) is not None
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
-    assert TOKEN not in automl_lines
-
-
-def test_killed_driver_is_resumed(folder, local, ray_cluster):
-    kill_after_some_trials(start_driver("ray", RAY_ADDRESS=ray_cluster.address))
-    search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
-    assert board(search).equals(local)
+    assert TOKEN not in lines
 
 
 def start_driver(engine, **environment):
-    """Start a search in another process."""
+    """Start a search in another process, which waits after a few trials."""
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER], stdin=subprocess.PIPE, env={**os.environ, **environment}
     )
-    driver.stdin.write(json.dumps([SPACE, engine, SETTINGS]).encode())
+    driver.stdin.write(json.dumps([SPACE, engine, SETTINGS, LAST]).encode())
     driver.stdin.close()
     return driver
 
 
-def kill_after_some_trials(driver):
-    end = time.monotonic() + 120
-    while not (done := finished()):
+def kill_when_it_waits(driver):
+    end = time.monotonic() + 300
+    while len(done := finished()) <= LAST:
         assert driver.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -121,6 +122,6 @@ def client_port():
 
 def test_search_of_a_ray_client_is_resumed_on_another_cluster(folder, local, ray_cluster, client_port):
     driver = start_driver(f"ray://127.0.0.1:{client_port}")
-    kill_after_some_trials(driver)
+    kill_when_it_waits(driver)
     search = automl.Search(SPACE, engine="ray", progress=False, **SETTINGS).fit(*small())
     assert board(search).equals(local)

@@ -53,7 +53,7 @@ def cohort():
     return _cohort
 
 
-def _drive(workers, n_ends, prune=lambda rung, scores: set(), timeout=90):
+def _drive(workers, n_ends, prune=lambda rung, scores: set(), timeout=300):
     """Reply at rungs until ``n_ends`` cohorts have ended; return all events."""
     events = []
     while sum(not isinstance(event, RungReached) for event in events) < n_ends:

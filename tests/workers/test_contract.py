@@ -27,6 +27,7 @@ RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.serial])
 EVERYWHERE = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow), RAY])
 OUTSIDE = pytest.mark.parametrize("kind", [pytest.param("process", marks=pytest.mark.slow), RAY])
 ENDLESS = {"max_epochs": 10**7}
+PATIENCE = 300  # seconds for what must happen; a busy machine takes long to start a worker
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
 
 
@@ -103,16 +104,18 @@ def test_failing_preparation_fails_the_trials(context, cohort, drive, workers_of
 @EVERYWHERE
 def test_trial_timeout_ends_members_and_close_a_cohort(cohort, drive, workers_of, kind):
     workers = workers_of(kind)
+    workers.submit(cohort({"max_epochs": 1}, number=2))
+    drive(workers, 1)  # all is loaded and prepared, so that the time of the next cohort is that of training
     workers.submit(replace(cohort(ENDLESS, {"max_epochs": 2}), trial_timeout=1.0))
     end = drive(workers, 1)[-1]
     assert isinstance(end, Finished)
     assert [record.state for record in end.records] == ["pruned", "complete"]
     assert end.records[0].reason == "took longer than trial_timeout, 1 s"
     workers.submit(cohort(ENDLESS, number=1))
-    assert isinstance(workers.next(90), RungReached)  # the answer never comes
+    assert isinstance(workers.next(PATIENCE), RungReached)  # the answer never comes
     start = time.monotonic()
     workers.close()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     workers.close()
 
 
@@ -120,13 +123,13 @@ def test_trial_timeout_ends_members_and_close_a_cohort(cohort, drive, workers_of
 def test_stop_ends_training_with_the_scores_it_has(context, cohort, workers_of, kind, tmp_path):
     workers = workers_of(kind, replace(context, predictions=tmp_path))
     workers.submit(cohort(ENDLESS))
-    event = workers.next(90)
+    event = workers.next(PATIENCE)
     event.reply(set())
     assert workers.stop()
     start = time.monotonic()
     while isinstance(event, RungReached):
-        event = workers.next(90)
-    assert time.monotonic() - start < 5
+        event = workers.next(PATIENCE)
+    assert time.monotonic() - start < 30
     (record,) = event.records
     assert record.state == "stopped"
     assert record.score is not None
@@ -137,9 +140,9 @@ def test_stop_ends_training_with_the_scores_it_has(context, cohort, workers_of, 
 def test_stop_ends_training_that_waits_at_a_rung(cohort, workers_of, kind):
     workers = workers_of(kind)
     workers.submit(cohort(ENDLESS))
-    assert isinstance(workers.next(90), RungReached)  # the answer never comes
+    assert isinstance(workers.next(PATIENCE), RungReached)  # the answer never comes
     workers.stop()
-    assert isinstance(workers.next(5), Finished)
+    assert isinstance(workers.next(30), Finished)
 
 
 @OUTSIDE
@@ -155,14 +158,14 @@ def test_workers_survive_what_a_trial_does(context, drive, workers_of, kind, mon
     crashed = drive(workers, 1)[-1]
     assert isinstance(crashed, Crashed)
     assert "the worker process is gone: " in crashed.reason
-    workers.submit(greedy(1, trial_timeout=30))
+    workers.submit(greedy(1, trial_timeout=60))
     assert isinstance(drive(workers, 1)[-1], Finished)  # another process, started and loaded
-    workers.submit(greedy(2, trial_timeout=0.5, seconds=60))
+    workers.submit(greedy(2, trial_timeout=0.5, seconds=120))
     late = drive(workers, 1)[-1]
     assert isinstance(late, Killed)
     assert (late.limit, late.reason) == ("trial_timeout", "took longer than trial_timeout, 0.5 s")
-    assert 1 <= late.seconds < 5
-    workers.submit(greedy(3, seconds=60, takes=900_000_000))
+    assert 1 <= late.seconds < 30
+    workers.submit(greedy(3, seconds=120, takes=900_000_000))
     large = drive(workers, 1)[-1]
     assert isinstance(large, Killed)
     assert large.limit == "memory_limit"
