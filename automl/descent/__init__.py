@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automl.descent.config import PARAMETERS, Architecture, TrainConfig, from_configuration, parameters
+from automl.descent.kernels import load_kernels
 from automl.descent.layers import ACTIVATIONS, INPUT_LAYERS, NORMALIZATIONS
 from automl.descent.losses import DEFAULT_LOSSES, LOSSES
 from automl.descent.network import network_layers
@@ -40,6 +41,7 @@ __all__ = [
     "Snapshot",
     "Training",
     "from_configuration",
+    "load_kernels",
     "network_layers",
     "parameters",
 ]

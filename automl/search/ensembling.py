@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble import EnsembleClassifier, EnsembleRegressor
 from automl.records import EnsembleRecord, SearchRecord, TrialRecord
 from automl.search.plan import Plan
-from automl.search.refit import averages_folds, fold_models, refit
+from automl.search.refit import SharedMatrices, averages_folds, fold_models, refit
 from automl.select import OutOfFold, choose_ensemble, without_members
 from automl.workers import limit_threads, model_bytes, sample_rows, seconds_for, violations
 
@@ -82,6 +82,7 @@ def fit_ensemble(
     chosen = choose_ensemble(found, metric)
     records = {record.number: record for record in found.records}
     fits: dict[int, Future[list[Pipeline]]] = {}
+    shared = SharedMatrices()
     # Fits that overlap restore the thread limit that they found, so they must all find the same one.
     with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), _pool(n_jobs) as pool:
         for number, _ in chosen.members:
@@ -91,7 +92,7 @@ def fit_ensemble(
             if averages_folds(record, plan) and in_time(record, 0 if kept else len(plan.folds)):
                 fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs, kept)
             elif not is_best and in_time(record, 1):
-                fits[number] = pool.submit(lambda one: [refit(one, plan, facts, n_jobs)], record)
+                fits[number] = pool.submit(lambda one: [refit(one, plan, facts, n_jobs, shared)], record)
             elif not is_best and kept and in_time(record, 0):
                 fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs, kept)
         fitted = {number: fit.result() for number, fit in fits.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -11,12 +13,42 @@ from sklearn.pipeline import Pipeline
 from automl.families import get_family, params_at_stop, prepared_problem, target_scale
 from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
-from automl.workers import limit_threads, train_folds
+from automl.workers import limit_threads, matrices_key, train_folds, trim_memory
 
-__all__ = ["averages_folds", "fold_models", "refit", "trial_pipeline", "with_columns"]
+__all__ = ["SharedMatrices", "averages_folds", "fold_models", "refit", "trial_pipeline", "with_columns"]
 
 
-def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> Pipeline:
+class PreparedRows:
+    """A fitted step ``prepare`` and the matrix of all rows."""
+
+    def __init__(self, prepare: Any, X: Any) -> None:
+        self.prepare, self.X = prepare, X
+
+
+class SharedMatrices:
+    """Matrices of all rows that fits on several threads share.
+
+    A matrix lives as long as a fit uses it. One is prepared at a time, because that takes the memory of two.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._alive: WeakValueDictionary[str, PreparedRows] = WeakValueDictionary()
+
+    def __call__(self, preprocess: Mapping[str, Any], prepare: Any, frame: Any, y: Any) -> PreparedRows:
+        """Fit a step ``prepare``, unless a fit of the same preprocessing uses one."""
+        key = matrices_key(preprocess)
+        with self._lock:
+            found = self._alive.get(key)
+            if found is None:
+                trim_memory()
+                found = self._alive[key] = PreparedRows(prepare, prepare.fit_transform(frame, y))
+            return found
+
+
+def refit(
+    record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int, shared: SharedMatrices | None = None
+) -> Pipeline:
     """Return the steps ``prepare`` and ``model`` of a trial, fitted on all rows of the typed table.
 
     Parameters
@@ -29,11 +61,15 @@ def refit(record: TrialRecord, plan: Plan, facts: SearchRecord, n_jobs: int) -> 
         Facts of the search.
     n_jobs : int
         Workers of the search: the fit has as many threads as each of them had, as its time was estimated.
+    shared : SharedMatrices, optional
+        The matrices of fits at the same time.
     """
-    steps = trial_pipeline(record, plan, facts)[1:]
-    weights = {} if plan.weights.fit is None else {"model__sample_weight": plan.weights.fit}
+    _, prepare, model = (step for _, step in trial_pipeline(record, plan, facts).steps)
+    weights = {} if plan.weights.fit is None else {"sample_weight": plan.weights.fit}
+    y = plan.target.decode(plan.target.values)
     with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
-        return steps.fit(plan.frame, plan.target.decode(plan.target.values), **weights)
+        rows = (shared or SharedMatrices())(record.preprocess, prepare, plan.frame, y)
+        return Pipeline([("prepare", rows.prepare), ("model", model.fit(rows.X, y, **weights))])
 
 
 def trial_pipeline(record: TrialRecord, plan: Plan, facts: SearchRecord) -> Pipeline:

@@ -7,7 +7,7 @@ from automl.workers.context import WorkerContext
 from automl.workers.evaluation import evaluate, train_folds, train_single
 from automl.workers.measurements import model_bytes, sample_rows, seconds_for, violations
 from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes, trim_memory
-from automl.workers.prepared import PreparedFolds
+from automl.workers.prepared import PreparedFolds, matrices_key
 from automl.workers.process_worker import ProcessWorkers
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
 from automl.workers.thread_worker import ThreadWorkers
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate",
     "format_bytes",
     "limit_threads",
+    "matrices_key",
     "model_bytes",
     "open_workers",
     "parse_bytes",

@@ -21,6 +21,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
+from automl.descent import load_kernels
 from automl.workers import serve
 from automl.workers.worker_process import interrupts_blocked
 
@@ -166,6 +167,7 @@ def main(handle: str) -> None:
     waker.setblocking(False)
     signal.set_wakeup_fd(waker.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    load_kernels()
     gc.collect()
     gc.freeze()  # a collection would write to the objects, and so copy their memory
     with suppress(OSError):  # the parent is gone
