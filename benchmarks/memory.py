@@ -107,7 +107,8 @@ def measure(rows: int, columns: int, n_jobs: int, n_trials: int, space: object) 
     return {
         "rows": rows, "columns": columns, "workers": n_jobs, "before_mb": round(before / 1e6),
         "peak_mb": round((peak - before) / 1e6), "matrix_mb": round(matrix / 1e6),
-        "times": round((peak - before) / matrix, 2), "limit": LIMITS.get(n_jobs, ""), "seconds": round(time.perf_counter() - start, 1),
+        "times": round((peak - before) / matrix, 2), "limit": LIMITS.get(n_jobs, ""),
+        "seconds": round(time.perf_counter() - start, 1),
         **said,
     }  # fmt: skip
 
