@@ -12,22 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from automl.constraints import named
 
 __all__ = [
-    "Curve",
-    "EnsembleRecord",
-    "Model",
-    "SearchRecord",
-    "State",
-    "Task",
-    "TrialRecord",
-    "TrialSpec",
+    "OUTSIDE", "Curve", "EnsembleRecord", "Model", "SearchRecord", "State", "Task", "TrialRecord", "TrialSpec",
     "model_of",
-]
+]  # fmt: skip
 
-_FAILED, _WITHOUT_SCORE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 6, 5, 4, 3, 2
+_FAILED, _WITHOUT_SCORE, _OUTSIDE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 7, 6, 5, 4, 3, 2
 
 Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
-
+OUTSIDE = "not of the space"  # the reason of a model of last resort begins with it
 _REPEATS = "same configuration as trial"
 
 
@@ -228,11 +221,18 @@ class TrialRecord(_Trial):
         """Number of the trial whose result it took over; its own number if it was trained."""
         return int(self.reason.removeprefix(_REPEATS)) if self.repeats else self.number
 
+    @property
+    def outside(self) -> bool:
+        """Whether it is the model of last resort, which is not of the space: any trial of the space ranks before it."""
+        return self.reason.startswith(OUTSIDE)
+
     def group(self, search: SearchRecord | None = None) -> int:
         """Return the group of the trial in a ranking; lower groups rank first, whatever the scores."""
         limits = search.constraints if search is not None else {}
         if self.score is None:
             return _FAILED if self.state == "failed" else _WITHOUT_SCORE
+        if self.outside:
+            return _OUTSIDE
         if limits and self.violation.keys() != limits.keys():
             return _NOT_MEASURED
         if self.total_violation > 0:

@@ -97,7 +97,7 @@ def one(
         from mlflow import MlflowClient  # not before: `fit` would not have to import it
 
         metrics = MlflowClient("sqlite:///mlruns/mlflow.db").get_run(search.run_id_).data.metrics
-        busy = metrics["training_seconds"] + took * metrics.get("refitting_share", 0.0)
+        busy = metrics["training_seconds"] + metrics.get("refit_core_seconds", 0.0)
         busy /= timeout * (n_jobs or int(joblib.cpu_count()))
         reached = score(search, X_test, y_test, task)
     except automl.AutomlError as error:

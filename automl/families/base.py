@@ -296,6 +296,18 @@ class Family(ABC):
 
     # Cost
 
+    def kept_share(self, params: dict[str, Any], found: dict[str, int], n_rows: int) -> float:
+        """Return the share of a complete training that leads to its best score; a refit takes no more.
+
+        Parameters
+        ----------
+        params, found : dict
+            The parameters of a trial, and those that its training found.
+        n_rows : int
+            Training rows.
+        """
+        return 1.0
+
     @abstractmethod
     def cost(self, params: dict[str, Any], n_rows: int, n_columns: int) -> float:
         """Return the cost of one training, proportional to its time; the family chooses the unit."""

@@ -33,6 +33,7 @@ _STARTING = 4.0  # seconds more for a first trial that starts with its worker
 _PATIENCE = 60.0  # seconds for a quick one: a busy machine gives a late model rather than none
 _FIRST_ATTEMPTS = 3  # cohorts that start in any case while no trial has a score
 _ENSEMBLE_SHARE = 0.1  # of the timeout that is reserved for refits of members besides the best trial
+_BESIDE_VALUES = 20_000_000  # of a table, above which the best trial is fitted before the ensemble
 _MEMBERS = 2  # such members whose refits are reserved; most ensembles of large tables have no more
 _ALL_ROWS_SHARE = 0.4  # of the timeout that is reserved for the fit of all rows of a table larger than memory
 _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
@@ -68,6 +69,8 @@ class Admission:
         The cohorts whose results are not recorded, in the order of their proposals.
     closed : bool
         Whether no more trials are proposed.
+    falls_back : bool
+        Whether a quick model is trained if no trial has a score, so that the first trial must not be late.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Admission:
     ) -> None:
         self.budget, self.costs = budget, CostModel(spec.facts)
         self.runs: dict[int, CohortRun] = {}
-        self.closed = False
+        self.closed = self.falls_back = False
         self._spec, self._workers, self._tracker = spec, workers, tracker
         self.slowness, self._beside_training = slowness, 0.0
         self._best_of: dict[str, TrialRecord] = {}
@@ -120,24 +123,35 @@ class Admission:
             refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
         if self._spec.facts.sample_rows:
             refit = max(refit, _ALL_ROWS_SHARE * (self.budget.timeout or 0.0))
-        return self._end_seconds() + backlog + refit + self._ensemble_seconds()
+        return self._end_seconds() + backlog + refit + self._ensemble_seconds(refit)
 
     def _end_seconds(self) -> float:
         """Return the seconds for model files, last runs, report and figures."""
         seconds = _END_WITH_MODEL + _END_OF_COLUMN * self._spec.facts.n_columns
         return self.slowness * seconds + report_seconds(self.budget.timeout, self.slowness)
 
-    def _ensemble_seconds(self) -> float:
-        """Return the seconds for the selection of an ensemble, and for refits of the best two of other families."""
+    def _ensemble_seconds(self, refit: float) -> float:
+        """Return the seconds for an ensemble of the best two of other families, beside or after a ``refit``."""
         n_rows = self._spec.facts.n_rows
         if not self._spec.ensemble or n_rows < MIN_ROWS or self.budget.timeout is None:
             return 0.0
         others = [record for record in self._best_of.values() if record is not self._best]
         members = rank(others, self._spec.facts)[:_MEMBERS]
         seconds = [self.costs.refit_seconds(record) for record in members]
-        refits = max([sum(seconds) / self._workers.slots, *seconds])  # side by side
+        slots = self._workers.slots
+        if self.fits_beside:
+            seconds = [max(0.0, (refit + sum(seconds)) / slots - refit), *(one - refit for one in seconds)]
+        else:
+            seconds = [sum(seconds) / slots, *seconds]
         selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
-        return selection + min(refits, _ENSEMBLE_SHARE * self.budget.timeout)
+        return selection + min(max(seconds), _ENSEMBLE_SHARE * self.budget.timeout)
+
+    @property
+    def fits_beside(self) -> bool:
+        """Whether members of an ensemble are fitted beside the best trial: with several jobs, and memory for that."""
+        facts = self._spec.facts
+        small = facts.n_rows * facts.n_columns <= _BESIDE_VALUES and not facts.sample_rows
+        return self._spec.ensemble and self._workers.slots > 1 and small
 
     @contextmanager
     def refitting(self, record: TrialRecord) -> Iterator[None]:
@@ -183,6 +197,8 @@ class Admission:
 
     def ended(self, record: TrialRecord) -> None:
         """Take note of a trial that has ended, in this process or another."""
+        if record.outside:
+            return
         self._ended += 1
         best = best_record([record] if self._best is None else [self._best, record], self._spec.facts)
         self._without_improvement = 0 if best is record else self._without_improvement + 1
@@ -216,6 +232,8 @@ class Admission:
         if first:
             seconds = max(seconds, self._first_seconds(trials[0]))
             self._first_until = self.budget.elapsed + seconds
+            if self.falls_back:
+                self._first_until = min(self._first_until, self.budget.timeout or seconds)
         cohort = Cohort(
             self._cohorts,
             tuple(trials),

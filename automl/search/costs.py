@@ -34,8 +34,10 @@ class CostModel:
         self._full_columns = max(1, round(facts.n_columns * facts.density))
         self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
         self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
+        self._reached: dict[int, float] = {}  # trial -> seconds until its last rung
         # Rows that a trial trains on, all folds together, as a multiple of the table's.
         self._training_rows = int(self._n_rows * max(self._n_folds - 1, 0.8))
+        self._fold_rows = self._training_rows // self._n_folds
 
     def observe(self, family: str, cost: float, seconds: float) -> None:
         """Learn the seconds of a family's unit of cost; large and recent observations weigh more."""
@@ -67,7 +69,11 @@ class CostModel:
         """Return the seconds to train a trial on all rows, alone, from those that its folds took."""
         family = get_family(record)
         if record.seconds and record.curve.rungs:
-            whole = record.seconds / min(1.0, record.curve.epochs)
+            # A trial that was stopped is trained to its last rung again, and one that stopped early to its best score.
+            seconds = min(record.seconds, self._reached.get(record.number, record.seconds))
+            whole = seconds / min(1.0, record.curve.epochs)
+            if record.state == "complete":
+                whole *= family.kept_share(record.family_params, record.found_params, self._fold_rows)
             return family.solo_slowdown * whole * self._n_rows / self._training_rows
         cost = family.cost(params_at_stop(record), self._n_rows, self._full_columns)
         return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
@@ -86,8 +92,9 @@ class CostModel:
             self.observe(family.name, cost, sum(record.seconds for record in records))
 
     def learn_rung(self, specs: Sequence[TrialSpec], rung: int, seconds: float) -> None:
-        """Learn from trials that reached a rung after ``seconds``, if their family has not been measured."""
+        """Learn from trials that reached a rung after ``seconds``: their refit, and a family that is not measured."""
         family = get_family(specs[0])
+        self._reached |= {spec.number: seconds / len(specs) for spec in specs}
         cost = sum(self._cost_until(family, spec, rung / self._epoch_steps) for spec in specs)
         if cost > 0 and seconds > 0:
             self._at_rung[family.name] = cost, seconds

@@ -17,7 +17,7 @@ from automl.search.refit import SharedMatrices, averages_folds, fold_models, ref
 from automl.select import OutOfFold, choose_ensemble, without_members
 from automl.workers import limit_threads, model_bytes, sample_rows, seconds_for, violations
 
-__all__ = ["Ensemble", "fit_ensemble"]
+__all__ = ["Ensemble", "fit_ensemble", "fit_pool"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Ensemble:
 
 
 def fit_ensemble(
-    best: Pipeline,
+    best: Future[Pipeline],
     found: OutOfFold,
     plan: Plan,
     facts: SearchRecord,
@@ -61,8 +61,8 @@ def fit_ensemble(
 
     Parameters
     ----------
-    best : Pipeline
-        The best trial's steps ``prepare`` and ``model``, fitted.
+    best : Future of Pipeline
+        The best trial's steps, fitted on all rows; the members are fitted beside it.
     found : OutOfFold
         The trials with their out-of-fold predictions.
     plan : Plan
@@ -84,9 +84,9 @@ def fit_ensemble(
     fits: dict[int, Future[list[Pipeline]]] = {}
     shared = SharedMatrices()
     # Fits that overlap restore the thread limit that they found, so they must all find the same one.
-    with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), _pool(n_jobs) as pool:
+    with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), fit_pool(n_jobs) as pool:
         for number, _ in chosen.members:
-            _wait_for_thread(fits.values(), n_jobs)
+            _wait_for_thread([best, *fits.values()], n_jobs)
             record, is_best = records[number], number == found.records[0].number
             kept = found.fold_models(number)
             if averages_folds(record, plan) and in_time(record, 0 if kept else len(plan.folds)):
@@ -97,7 +97,7 @@ def fit_ensemble(
                 fits[number] = pool.submit(fold_models, record, plan, facts, n_jobs, kept)
         fitted = {number: fit.result() for number, fit in fits.items()}
     if found.records and (first := found.records[0].number) in dict(chosen.members):
-        fitted[first] = [best, *fitted.get(first, [])]
+        fitted[first] = [best.result()[1:], *fitted.get(first, [])]
     late = [number for number, _ in chosen.members if number not in fitted]
     chosen = without_members(found, metric, chosen, late, "there was no time to fit its members")
     while chosen.members and not _within_limits(chosen, fitted, plan):
@@ -117,7 +117,7 @@ def fit_ensemble(
 
 
 @contextmanager
-def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
+def fit_pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
     """Return threads that an error or Ctrl-C does not wait for."""
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-ensemble")
     try:
@@ -126,7 +126,7 @@ def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _wait_for_thread(fits: Collection[Future[list[Pipeline]]], n_threads: int) -> None:
+def _wait_for_thread(fits: Collection[Future[Any]], n_threads: int) -> None:
     """Wait until one of the threads is free, so that the time left is known when a fit starts."""
     while sum(not fit.done() for fit in fits) >= n_threads:
         wait([fit for fit in fits if not fit.done()], return_when=FIRST_COMPLETED)

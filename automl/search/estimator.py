@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sklearn.base import BaseEstimator
@@ -342,10 +341,7 @@ class Search(FittedSearch):
                     self._keep(winner, run.records)
                     self.out_of_fold_ = run.out_of_fold
                     if self.refit:
-                        started = perf_counter()
-                        self._keep_refit(run.refit(winner, large))
-                        self.refit_time_ = perf_counter() - started
-                        self._keep_ensemble(winner := run.fit_ensemble(winner, self.best_estimator_))
+                        self._keep_ensemble(winner := run.fit_models(winner, self._keep_refit, large))
                         self._keep_calibrated(winner)
                         if (uri := run.log_model(winner, self._served())) is not None:
                             self.model_uri_ = uri

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -61,20 +62,22 @@ class Winner:
 
     def refit(self, n_jobs: int) -> Pipeline:
         """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""
-        pipeline = with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs))
-        self._warn_if_grown(pipeline)
-        return pipeline
+        return with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs))
 
     def with_ensemble(
-        self, best: Pipeline, found: OutOfFold, n_jobs: int, in_time: Callable[[TrialRecord, int], bool]
+        self,
+        best: Future[Pipeline],
+        found: OutOfFold,
+        n_jobs: int,
+        in_time: Callable[[TrialRecord, int], bool],
     ) -> Winner:
         """Return the same with the ensemble that `fit_ensemble` makes; without one if that fails."""
         try:
-            ensemble = fit_ensemble(best[1:], found, self.plan, self.facts, n_jobs=n_jobs, in_time=in_time)
+            ensemble = fit_ensemble(best, found, self.plan, self.facts, n_jobs=n_jobs, in_time=in_time)
         except Exception as error:
             # The best pipeline exists; the search has not failed.
             reason = f"{type(error).__name__}: {error}"
-            warnings.warn(f"No ensemble was made: {reason}", stacklevel=4)
+            warnings.warn(f"No ensemble was made: {reason}", stacklevel=5)
             ensemble = Ensemble(EnsembleRecord(reason=reason))
         return replace(self, ensemble=ensemble)
 
@@ -136,7 +139,7 @@ class Winner:
             **({} if _inner(model) is model else {"slope": model.slope, "threshold": model.threshold}),
         }
 
-    def _warn_if_grown(self, pipeline: Pipeline) -> None:
+    def warn_if_grown(self, pipeline: Pipeline) -> None:
         """Warn if the refitted pipeline exceeds a limit that its trial met; ``fit_seconds`` is of one fold."""
         limits = self.plan.space.constraints
         if self.record.total_violation:

@@ -256,7 +256,7 @@ class FittedSearch(ShownSearch):
             self.positive_class_ = plan.target.positive_class
 
     def _keep_refit(self, fit: FullFit) -> None:
-        self.best_estimator_, self.fitted_rows_ = fit.pipeline, fit.n_rows
+        self.best_estimator_, self.fitted_rows_, self.refit_time_ = fit.pipeline, fit.n_rows, fit.seconds
         if fit.reason:
             family, all_rows = self._winner.record.family, self._winner.facts.table_rows
             text = f"The best pipeline ({family}) was fitted to {fit.n_rows:,} of {all_rows:,} rows: {fit.reason}."

@@ -43,11 +43,12 @@ _WORTHWHILE = 1.2  # times the rows of the sample, below which a fit of more row
 
 @dataclass(frozen=True)
 class FullFit:
-    """A pipeline, the rows that its model was fitted to, and the reason why they are not all rows."""
+    """A pipeline, the rows and seconds that its fit took, and the reason why these are not all rows."""
 
     pipeline: Pipeline
     n_rows: int
     reason: str = ""
+    seconds: float = 0.0
 
 
 def fit_all_rows(

@@ -60,7 +60,7 @@ class Loop:
         self._spec, self._session, self._workers = spec, session, workers
         self._admission, self._observers, self._watch = admission, observers, watch
         self._interrupt = Interrupt()
-        self._results = Results(session, admission, observers, self._interrupt)
+        self.results = Results(session, admission, observers, self._interrupt)
         self._ending = Ending(workers, observers, self._interrupt)
         self._runs = admission.runs
         self._schedule = Schedule(self._runs, workers, spec.repeatable)
@@ -68,7 +68,7 @@ class Loop:
     @property
     def records(self) -> list[TrialRecord]:
         """The trials that have ended, earlier ones first."""
-        return self._results.records
+        return self.results.records
 
     @property
     def interrupted(self) -> bool:
@@ -136,7 +136,7 @@ class Loop:
         """Take note of results of other processes, and take over the trials of crashed ones."""
         updates = self._session.poll_remote()
         for record in updates.records:
-            self._results.add_remote(record)
+            self.results.add_remote(record)
         for trials in updates.orphaned:
             self._take(trials)
         self._admission.budget.elsewhere = self._session.remote_trials
@@ -154,9 +154,8 @@ class Loop:
         return "step"
 
     def _propose(self) -> None:
-        known = self._schedule.known(self._results.next_number)
-        cost = self._admission.first_cost()
-        trials = self._session.propose(self._cohort_size, known, cost)
+        known = self._schedule.known(self.results.next_number)
+        trials = self._session.propose(self._cohort_size, known, self._admission.first_cost())
         self._admission.closed = self._admission.closed or not trials
         self._take(trials)
 
@@ -165,7 +164,7 @@ class Loop:
 
     def _take(self, trials: Sequence[TrialSpec]) -> None:
         """Schedule the trials that need training as a cohort."""
-        if new := self._results.sort_out(trials):
+        if new := self.results.sort_out(trials):
             self._admission.admit(new)
 
     def _start_waiting(self) -> None:
@@ -188,7 +187,7 @@ class Loop:
 
     def _tell(self, run: CohortRun) -> None:
         del self._runs[run.cohort.id]
-        self._results.tell(run)
+        self.results.tell(run)
 
     def _end_all(self) -> None:
         """End the trials that are still running."""
@@ -196,4 +195,4 @@ class Loop:
         for run in list(self._runs.values()):
             run.end("stopped", reason)
             self._tell(run)
-        self._results.end_duplicates(reason)
+        self.results.end_duplicates(reason)

@@ -58,7 +58,7 @@ class Results:
         self._admission.budget.proposed |= {trial.number for trial in trials}
         new, known = self._duplicates.sort_out(trials, self._session.duplicate, self._by_number)
         for record in known:
-            self._tell(record)
+            self.tell_one(record)
         # Trials that ended before their process died are trained again if others of their cohort have not.
         return new if any(trial.number not in self._by_number for trial in new) else []
 
@@ -66,7 +66,7 @@ class Results:
         """Tell how the trials of a cohort ended."""
         for record in run.records:
             if record.number not in self._by_number:  # recorded before its process died
-                self._tell(record)
+                self.tell_one(record)
 
     def add_remote(self, record: TrialRecord) -> None:
         """Add a trial that ended in another process."""
@@ -79,7 +79,8 @@ class Results:
             run.end("stopped", reason)
             self.tell(run)
 
-    def _tell(self, record: TrialRecord) -> None:
+    def tell_one(self, record: TrialRecord) -> None:
+        """Write the result of a trial of this process, and inform the observers."""
         if not self._session.tell(record):  # another process has taken the trial over
             return
         self._observers.tracker.log_trial(record)
@@ -99,4 +100,4 @@ class Results:
 
     def _resolve_duplicates(self, record: TrialRecord) -> None:
         for result in self._duplicates.results_from(record):
-            self._tell(result)
+            self.tell_one(result)

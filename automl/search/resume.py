@@ -104,7 +104,7 @@ def _space_faults(study: Study, space: Space) -> list[Fault]:
     """Return why a study cannot be continued in a changed space: the space may be wider, not narrower."""
     faults = []
     for record in read_records(study):
-        if record.state == "failed":  # the space may forbid it by now
+        if record.state == "failed" or record.outside:  # the space may forbid it by now
             continue
         try:
             space.validate(record.configuration)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +16,8 @@ from automl.search.admission import Admission
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
 from automl.search.correcting import corrected_winner
+from automl.search.ensembling import fit_pool
+from automl.search.fallback import FALLBACK, may_fall_back, train_fallback
 from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.full_fit import FullFit, fit_all_rows
 from automl.search.large_table import LargeTable
@@ -71,6 +75,8 @@ class SearchRun:
         The settings ``storage`` and ``tracking_uri``.
     times : PartTimes
         Seconds that parts of the search took.
+    refit_core_seconds : float
+        Seconds of the cores in the fits to all rows at the end.
     """
 
     spec: SearchSpec
@@ -88,6 +94,7 @@ class SearchRun:
     run_id: str = ""
     model_uri: str = ""
     best: Pipeline | None = None  # fitted on all rows
+    refit_core_seconds: float = 0.0
     _loop: Loop | None = None
     times: PartTimes = field(default_factory=PartTimes)
     _opening: Opening = field(default_factory=Opening)
@@ -115,6 +122,8 @@ class SearchRun:
 
     def _make_loop(self) -> Loop:
         self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
+        quick = "quick_linear" in self.plan.space.size().dimensions
+        self._admission.falls_back = not quick and may_fall_back(self.plan, self.spec, [])
         observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
         return Loop(self.spec, self.session, self.workers, self._admission, observers, self._watch)
 
@@ -170,42 +179,86 @@ class SearchRun:
             if callbacks:  # they may ask for the run
                 self._opening.take(_FOREVER)
             self._loop.run(normalize_callbacks(callbacks, self.session, search))
+            if not self.interrupted and may_fall_back(self.plan, self.spec, self.records):
+                self.progress.stage("fitting a quick linear model")
+                if (trial := self.session.start_outside(FALLBACK)) is not None:
+                    self._loop.results.tell_one(train_fallback(self.plan, self.spec, trial))
             self._opening.settle()  # before the filters of warnings end
         best = select_best(self.records, self.spec.facts, interrupted=self.interrupted)
         warn_of_violations(best, self.spec.facts.constraints)
         return Winner(best, self.plan, self.spec.facts, self.run_id, baseline=self.baseline)
 
-    def refit(self, winner: Winner, table: LargeTable | None = None) -> FullFit:
-        """Return the best trial trained on all rows: of ``table``, if the search had a sample of it."""
-        self.progress.stage("refitting the winner")
-        before = self.budget.elapsed
-        with self._admission.refitting(winner.record), self.times.of("refitting"):
-            pipeline = winner.refit(self.workers.slots)
-        if table is None:
-            return FullFit(pipeline, len(self.plan.frame))
-        self.workers.close()  # they hold memory that the fit of all rows needs
-        return fit_all_rows(
-            pipeline,
-            winner.record,
-            self.plan,
-            self.spec.facts,
-            table,
-            sample_seconds=self.budget.elapsed - before,
-            time_left=self._admission.seconds_for_refit,
-            report=self.progress.stage,
-        )
+    def fit_models(
+        self, winner: Winner, keep: Callable[[FullFit], None], table: LargeTable | None = None
+    ) -> Winner:
+        """Train the best trial and the members of the ensemble on all rows; return the winner with its ensemble.
 
-    def fit_ensemble(self, winner: Winner, best: Pipeline) -> Winner:
-        """Return the winner with its ensemble, if the search makes one; ``best`` is the fitted best pipeline."""
-        self.best = best
+        Parameters
+        ----------
+        winner : Winner
+            The best trial.
+        keep : callable
+            Called with the fitted best pipeline.
+        table : LargeTable, optional
+            The table, if the search had a sample of it.
+        """
+        self.progress.stage("refitting the winner")
+        used = time.process_time()
+        with self.times.of("refitting"):
+            found = (
+                self._fit_in_turn(winner, keep, table)
+                if table is not None or not self._admission.fits_beside
+                else self._fit_beside(winner, keep)
+            )
+        self.refit_core_seconds = time.process_time() - used
+        if self.spec.ensemble:
+            save_ensemble(self.study, found.ensemble.record)
+        return found
+
+    def _fit_beside(self, winner: Winner, keep: Callable[[FullFit], None]) -> Winner:
+        threads = limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
+        with threads, fit_pool(1) as pool:  # fits that overlap must find the same limit of threads
+            started, ended = time.perf_counter(), list[float]()
+            best = pool.submit(winner.refit, self.workers.slots)
+            best.add_done_callback(lambda _: ended.append(time.perf_counter()))
+            found = self._fit_ensemble(winner, best)
+            self.best = best.result()
+        winner.warn_if_grown(self.best)
+        keep(FullFit(self.best, len(self.plan.frame), seconds=ended[0] - started))
+        return found
+
+    def _fit_in_turn(
+        self, winner: Winner, keep: Callable[[FullFit], None], table: LargeTable | None
+    ) -> Winner:
+        before, started = self.budget.elapsed, time.perf_counter()
+        with self._admission.refitting(winner.record):
+            pipeline = winner.refit(self.workers.slots)
+        winner.warn_if_grown(pipeline)
+        fit = FullFit(pipeline, len(self.plan.frame))
+        if table is not None:
+            self.workers.close()  # they hold memory that the fit of all rows needs
+            fit = fit_all_rows(
+                pipeline,
+                winner.record,
+                self.plan,
+                self.spec.facts,
+                table,
+                sample_seconds=self.budget.elapsed - before,
+                time_left=self._admission.seconds_for_refit,
+                report=self.progress.stage,
+            )
+        self.best = fit.pipeline
+        keep(replace(fit, seconds=time.perf_counter() - started))
+        best: Future[Pipeline] = Future()
+        best.set_result(fit.pipeline)
+        return self._fit_ensemble(winner, best)
+
+    def _fit_ensemble(self, winner: Winner, best: Future[Pipeline]) -> Winner:
+        """Return the winner with its ensemble, if the search makes one."""
         if not self.spec.ensemble:
             return winner
         self.progress.stage("fitting the ensemble")
-        in_time = self._admission.refit_in_time
-        with self.times.of("refitting"):
-            found = winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time)
-        save_ensemble(self.study, found.ensemble.record)
-        return found
+        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, self._admission.refit_in_time)
 
     def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""
@@ -251,6 +304,7 @@ class SearchRun:
         more |= {
             f"{part}_share": part_seconds / seconds for part, part_seconds in self._part_seconds().items()
         }
+        more["refit_core_seconds"] = self.refit_core_seconds
         finish_run(self.tracker, facts, records, winner.record, front, seconds, ensemble, last=last, **more)
 
     def _part_seconds(self) -> dict[str, float]:

@@ -97,7 +97,11 @@ def leaderboard(
     ]
     names = dict.fromkeys(name for row in rows for name in row)  # in the order of the rows of trials
     if baseline is not None:
-        better = [one.group(search) == 0 and (one.score or 0.0) >= baseline.score for one in order]
+        ranked = [one.outside or one.group(search) == 0 for one in order]
+        better = [
+            is_ranked and (one.score or 0.0) >= baseline.score
+            for is_ranked, one in zip(ranked, order, strict=True)
+        ]
         rows.insert(sum(better), _baseline_row(baseline, search, wide=wide))
     if ensemble is not None and ensemble.members:
         rows.insert(0, _ensemble_row(ensemble, corrected, several=bool(objectives)))

@@ -24,7 +24,7 @@ from automl.study.peers import RemoteTrials
 from automl.study.proposer import Proposer
 from automl.study.pruning import CohortView, RungReports
 from automl.study.stored import set_user_attr
-from automl.study.trial_copies import as_proposed
+from automl.study.trial_copies import as_proposed, empty_trial
 
 __all__ = ["Cohorts"]
 
@@ -83,6 +83,16 @@ class Cohorts:
             return ()
         view = CohortView(sees, {leader.number: as_proposed(leader)})
         return tuple(self._complete([self._start(leader, configuration)], leader, view))
+
+    def start_outside(self, configuration: dict[str, Any]) -> int | None:
+        """Store a trial that is not of the space and return its number; see `Session.start_outside`."""
+        draft = empty_trial(self._history.n_known)
+        trial = self._remote.commit(draft, configuration, {COHORT: {"size": 1, "sees": None}})
+        if trial is None:
+            return None
+        self.running[trial.number] = trial
+        self._duplicates.start(configuration, trial.number)
+        return trial.number
 
     def restart(self, orphans: Iterable[FrozenTrial]) -> list[tuple[TrialSpec, ...]]:
         """Take over the running trials of dead processes, and start their cohorts again.

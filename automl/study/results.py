@@ -82,6 +82,9 @@ class ResultWriter:
     def finish(self, record: TrialRecord) -> None:
         """End a trial whose record is written already."""
         values: list[float] | None = None
+        if record.outside:  # samplers and pruners would take it for a trial of the space
+            self._told.tell(record.number, state=TrialState.FAIL)
+            return
         if record.state == "complete" and record.score is not None:
             objectives = self._search.objectives
             several = self._search.several

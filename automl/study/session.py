@@ -12,7 +12,7 @@ from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial
 
 from automl.records import SearchRecord, TrialRecord, TrialSpec
-from automl.space import Conflicts, Space
+from automl.space import FAMILY_PARAM, Conflicts, Space
 from automl.study.attributes import records_of, save_search
 from automl.study.callbacks import call_back
 from automl.study.cohorts import Cohorts
@@ -165,6 +165,12 @@ class Session:
         self.proposing_seconds += time.perf_counter() - started
         return cohort
 
+    def start_outside(self, configuration: dict[str, Any]) -> TrialSpec | None:
+        """Store a running trial that is not of the space, and return it; None if it would be one too many."""
+        self._history.update(self.study.get_trials(deepcopy=False))
+        number = self._cohorts.start_outside(configuration)
+        return None if number is None else self._new_spec(number, configuration, _flat(configuration))
+
     def duplicate(self, number: int) -> int | None:
         """Return the earlier trial with the same configuration, whose result this one takes, if any."""
         return self._duplicates.first(number)
@@ -205,14 +211,31 @@ class Session:
     def _learn(self, records: Iterable[TrialRecord]) -> None:
         """Learn from results which values fail together."""
         for record in records:
-            if record.state == "failed" or record.score is not None:
+            if not record.outside and (record.state == "failed" or record.score is not None):
                 self._conflicts.add(record.configuration, record.reason if record.state == "failed" else "")
 
     def _make_spec(self, number: int, configuration: dict[str, Any]) -> TrialSpec:
+        return self._new_spec(number, configuration, self._space.params(configuration))
+
+    def _new_spec(self, number: int, configuration: dict[str, Any], params: dict[str, Any]) -> TrialSpec:
         return TrialSpec(
             number=number,
             configuration=configuration,
-            params=self._space.params(configuration),
+            params=params,
             seed=int(np.random.SeedSequence([self._search.random_state, number]).generate_state(1)[0]),
             blas_threads=self._search.blas_threads,
         )
+
+
+def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration of one family flat: every value by its dotted path."""
+    found: dict[str, Any] = {}
+
+    def walk(value: Any, path: str) -> None:
+        if not isinstance(value, Mapping):
+            found[path] = value
+        for name, inner in value.items() if isinstance(value, Mapping) else ():
+            walk(inner, f"{path}.{name}" if path else name)
+
+    walk(configuration, "")
+    return {FAMILY_PARAM: next(iter(configuration[FAMILY_PARAM])), **found}

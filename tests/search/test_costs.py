@@ -3,6 +3,7 @@
 import pytest
 
 from automl.families import FAMILIES
+from automl.families.boosting.trainer import patience
 from automl.search.costs import CostModel
 from automl.workers import (
     Killed,
@@ -100,3 +101,16 @@ def test_refit_seconds_follow_from_the_trial():
     costs.observe("decision_tree", cost=1.0, seconds=100.0)  # of other trials
     folds = max(spec.facts.n_folds - 1, 0.8)
     assert costs.refit_seconds(record(trial, seconds=6)) == pytest.approx(6 / folds)
+
+
+def test_refit_seconds_of_a_trial_that_trained_beyond_its_model():
+    spec = search_spec()
+    folds = max(spec.facts.n_folds - 1, 0.8)
+    costs, trial = CostModel(spec.facts), ScriptedSession("lightgbm").proposal()
+    early = record(trial, seconds=6).model_copy(update={"found_params": {"n_estimators": 80}})
+    fold_rows = int(spec.facts.n_rows * folds) // spec.facts.n_folds
+    share = 80 / (80 + patience(80, fold_rows))
+    assert costs.refit_seconds(early) == pytest.approx(6 * share / folds)
+    stopped = record(trial, seconds=6).model_copy(update={"state": "stopped"})
+    costs.learn_rung([trial], 4, seconds=2)
+    assert costs.refit_seconds(stopped) == pytest.approx(2 / folds)

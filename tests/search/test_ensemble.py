@@ -16,7 +16,7 @@ from automl.errors import NoModelError, SettingError
 from automl.export import export_run, model_metadata
 from automl.search.ensembling import fit_ensemble
 from automl.study import load_study, read_ensemble
-from tests.support.ensembles import SPACE, table
+from tests.support.ensembles import SPACE, done, table
 from tests.support.killed import killed_after
 from tests.support.tables import cancer
 
@@ -120,8 +120,8 @@ def asked_to_fit(search, in_time):
         asked.append(record.number)
         return in_time(len(asked))
 
-    steps = search.best_estimator_[1:]
-    made = fit_ensemble(steps, search.out_of_fold_, winner.plan, winner.facts, n_jobs=1, in_time=ask)
+    best = done(search.best_estimator_)
+    made = fit_ensemble(best, search.out_of_fold_, winner.plan, winner.facts, n_jobs=1, in_time=ask)
     return made, asked
 
 

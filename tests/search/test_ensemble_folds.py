@@ -12,6 +12,7 @@ from automl.search.ensembling import fit_ensemble
 from automl.search.refit import fold_models
 from automl.study import read_ensemble, read_records
 from automl.workers import evaluation
+from tests.support.ensembles import done
 
 NETWORKS = {
     "space": {
@@ -83,9 +84,9 @@ def test_the_best_network_is_also_fitted_on_all_rows(found, tmp_path):
 
 def test_networks_without_time_for_all_folds_are_fitted_on_all_rows(found):
     search, X = found
-    winner, steps = search._winner, search.best_estimator_[1:]
+    winner, best = search._winner, done(search.best_estimator_)
     made = fit_ensemble(
-        steps, search.out_of_fold_, winner.plan, winner.facts, n_jobs=1, in_time=lambda record, n: n == 1
+        best, search.out_of_fold_, winner.plan, winner.facts, n_jobs=1, in_time=lambda record, n: n == 1
     )
     assert len(made.estimator.members_) == len(made.record.members)
     assert made.record == winner.ensemble.record
@@ -134,7 +135,7 @@ def test_members_without_time_keep_their_fold_models(timed, monkeypatch):
     assert len(chosen.members) > 1
     monkeypatch.setattr(found, "fold_models", loaded.get)
     made = fit_ensemble(
-        search.best_estimator_[1:],
+        done(search.best_estimator_),
         found,
         winner.plan,
         winner.facts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import numpy as np
 import pandas as pd
 from sklearn.datasets import make_classification, make_regression
@@ -27,3 +29,10 @@ def table(task="binary"):
     X, y = make_classification(1000, 8, n_informative=6, flip_y=0.1, n_classes=3, random_state=0)
     y = np.where(y == 2, 1, y) if task == "binary" else y
     return pd.DataFrame(X).add_prefix("f"), pd.Series(np.array(["no", "yes", "perhaps"])[y], name="answer")
+
+
+def done(pipeline):
+    """Return a fit that has ended."""
+    fit = Future()
+    fit.set_result(pipeline)
+    return fit

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union
 from automl.families.base import Family, Fold, Problem, Trainer
-from automl.families.boosting.trainer import EPOCH, Booster, BoostingTrainer
+from automl.families.boosting.trainer import EPOCH, Booster, BoostingTrainer, patience
 from automl.families.rungs import rung_levels
 from automl.metrics import Metric
 
@@ -109,6 +109,11 @@ class BoostingFamily(Family):
             trees = min(trees, self._expected / every["learning_rate"])
         columns = n_columns * self.column_share(every)
         return float(trees * (n_rows * columns + _FIXED) * self.levels(every))
+
+    @override
+    def kept_share(self, params: dict[str, Any], found: dict[str, int], n_rows: int) -> float:
+        best = found.get("n_estimators", 0)
+        return best / min(self._trees(params), best + patience(best, n_rows)) if best else 1.0
 
     @override
     def trainer(
