@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.errors import AutomlError, NoModelError, StoreError, public_cause
-from automl.persistence import needed_types
+from automl.persistence import dump_skops, needed_types
 from automl.tracking.model_code import code_paths, requirements
 from automl.tracking.pyfunc import LOADER, PREDICT_METHOD, PREDICT_METHODS
 from automl.tracking.read_runs import get_run
@@ -86,13 +86,11 @@ def _write(
     code: list[str] | None,
     identity: dict[str, Any],
 ) -> None:
-    import skops.io
-
     from automl.version import __version__
 
     with tempfile.TemporaryDirectory() as scratch, quiet():
         file = Path(scratch) / "model.skops"
-        skops.io.dump(estimator, file)
+        dump_skops(estimator, file)
         names = needed_types(file, trusted)
         import mlflow.sklearn
         from mlflow.models import Model
