@@ -1,6 +1,6 @@
 """Measure the orchestration of a trial: propose, prune, record in the study, log to MLflow.
 
-``python benchmarks/overhead.py`` prints three tables, ``--json`` one object a line, ``--part NAME`` (repeatable) only
+``python benchmarks/overhead.py`` prints four tables, ``--json`` one object a line, ``--part NAME`` (repeatable) only
 some. All times are milliseconds a trial.
 
 ``trial``   200 trials that cost nothing, 50 epochs of three metrics each, a journal file, everything in MLflow on
@@ -9,6 +9,8 @@ some. All times are milliseconds a trial.
 ``growth``  the same search, with the default pruner, going on to 10,000 trials: what a trial takes over the hundred
             before, and the memory of the process; then by how much that grew from 200 to 1,000 trials, which is to
             be less than 10 %.
+``share``   the part of a search with three trials a second that the MLflow writer takes, in seconds and in CPU seconds
+            of its thread; to be less than 5 % of what two cores offer.
 ``limit``   what bounds it: a run of MLflow alone, in the fewest calls there are, and one transaction of bare SQLite.
 """
 
@@ -47,6 +49,7 @@ REACH = 40.0
 PEER_TRIALS = {"Optuna + MLflow, call by call": 40, "MLflow as Optuna's storage": 60}
 GROWTH = (100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 BLOCK = 100
+PARTS = ("trial", "growth", "share", "limit")
 
 
 def space() -> Any:
@@ -368,6 +371,38 @@ def limits(n: int = 100) -> list[dict[str, Any]]:
     return rows
 
 
+def share(n_trials: int = 45, a_second: float = 3.0) -> list[dict[str, Any]]:
+    """Return what the writer takes of a search whose trials end at a steady rate."""
+    with scratch() as folder:
+        tracker = Tracker(f"sqlite:///{folder}/mlflow.db")
+        about = SearchRecord(
+            study_name="share", task="binary", target="y", scoring="roc_auc", space="linear",
+            space_digest="0", n_rows=1_000, n_columns=20, n_folds=3, random_state=0,
+        )  # fmt: skip
+        tracker.start(about, {})
+        params = {"model.linear.learning_rate": 0.01, "model.linear.l2": 0.0}
+        one = record(TrialSpec(number=0, configuration={}, params=params, seed=0))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        busy, cpu, begin = tracker.seconds, time.process_time(), time.perf_counter()
+        for number in range(n_trials):
+            time.sleep(max(0.0, begin + number / a_second - time.perf_counter()))
+            tracker.log_trial(one.model_copy(update={"number": number}))
+        tracker.flush()
+        wall = time.perf_counter() - begin
+        busy, cpu = tracker.seconds - busy, time.process_time() - cpu
+        tracker.close("finished")
+    return [
+        {
+            "what": f"{n_trials / wall:.1f} trials a second",
+            "writer_ms": 1e3 * busy / n_trials,
+            "writer_percent": 100 * busy / wall,
+            "cpu_ms": 1e3 * cpu / n_trials,
+            "cpu_percent": 100 * cpu / wall / cores,
+            "limit_percent": 5.0,
+        }
+    ]
+
+
 def show(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     """Print rows, if there are any, as a table of Markdown, or one object a line."""
     if not rows:
@@ -394,10 +429,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="one object a line")
-    parser.add_argument("--part", action="append", choices=["trial", "growth", "limit"], help="only this one")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this one")
     parser.add_argument("--trials", type=int, default=GROWTH[-1], help="how far to grow")
     options = parser.parse_args()
-    parts = options.part or ["trial", "growth", "limit"]
+    parts = options.part or PARTS
     if "trial" in parts:
         mine = ours(200, (200,), "none")[0]
         rows = [{"what": "automl", "reach_ms": REACH} | mine]
@@ -407,6 +442,8 @@ def main() -> None:
         rows = ours(options.trials, [mark for mark in GROWTH if mark <= options.trials])
         show(rows, options.json)
         show(grown(rows), options.json)
+    if "share" in parts:
+        show(share(), options.json)
     if "limit" in parts:
         show(limits(), options.json)
 

@@ -98,6 +98,8 @@ def best_facts(results: StudyResults) -> Iterator[Fact]:
             yield Fact(
                 "Expected of the ensemble", number(found.ensemble_score), f"corrected; 95 % interval {ends}"
             )
+        if found.baseline is not None:
+            yield Fact("Baseline", number(found.baseline), "ignores all columns")
     yield Fact("Best model", best.family, f"trial {best.number}")
 
 

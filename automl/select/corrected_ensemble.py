@@ -21,10 +21,10 @@ __all__ = ["with_ensemble_score"]
 Array = npt.NDArray[Any]
 
 _POOL = 30  # best trials that may be a candidate of a half, besides the best of each family
-_STEPS = 10  # members of a half at most; the ensemble itself takes up to 25
+_STEPS = 6  # members of a half at most; the ensemble itself takes up to 25
 _MOST_ROWS = 10_000
 _VALUES = 3e7  # rows times candidates times steps times halves, at most: about a second
-_LEAST_HALVES, _MOST_HALVES = 10, 30
+_LEAST_HALVES, _MOST_HALVES = 10, 20
 
 
 def with_ensemble_score(
@@ -37,8 +37,8 @@ def with_ensemble_score(
     """Return the corrected score of a search with that of its ensemble.
 
     On a random half of the rows, trials are ranked and members are selected again. Their average is scored on the
-    other half, and so is that of the ensemble itself. The mean difference over up to 30 halves is the gain that the
-    selection owes to chance, and is taken off the score of the ensemble and its interval. The interval is that of
+    other half, and so is that of the ensemble itself. The mean difference over up to 20 halves is the part of the
+    gain that is chance, and is subtracted from the score of the ensemble and its interval. The interval is that of
     `corrected_score` for the fixed average.
 
     With a scorer that takes long the ensemble has no such score: selecting once more takes hundreds of scores.
