@@ -62,6 +62,21 @@ def test_admission_reserves_at_most_a_tenth_of_the_timeout_for_other_members(dec
     assert before - one.time_left == pytest.approx(10.0)
 
 
+@pytest.mark.parametrize(("shape", "beside"), [((1000, 5, 3), True), ((1000, 30_000, 3), False)])
+def test_admission_reserves_less_where_fits_are_side_by_side(shape, beside):
+    spec = {"timeout": 1000.0, "refit": True, "shape": shape}
+    one = admission(ScriptedWorkers(finished, slots=2), clock=Clock(), **spec)
+    ended(one, record(0, 0.9))
+    before = one.time_left
+    ended(one, record(1, 0.8, "decision_tree", seconds=6.0))
+    best, other = (
+        one.costs.refit_seconds(each) for each in (record(0, 0.9), record(1, 0.8, "decision_tree", 6.0))
+    )
+    assert one.fits_beside == beside
+    whole = max(other, (best + other) / 2) if beside else best + other
+    assert before - one.time_left == pytest.approx(max(0.0, whole - best))
+
+
 @pytest.mark.parametrize("more", [{"shape": (400, 5, 3)}, {"ensemble": False}, {"refit": False}])
 def test_admission_reserves_nothing_where_there_is_no_ensemble(decides, more):
     one = decides(**more)

@@ -66,6 +66,7 @@ def test_search_falls_back_to_a_quick_model_outside_of_the_space(folder, monkeyp
     assert len(first.predict(X)) == len(X)
     run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(first.run_id_)
     assert run.data.metrics["best_score"] == first.best_score_
+    assert run.data.metrics["refit_core_seconds"] > 0
     assert first.study_.trials[best.number].values is None  # samplers do not learn from it
 
     second = search(0.0, 15, callbacks=[lambda study, trial: study.stop()]).fit(X, y)  # continues the study
