@@ -177,10 +177,16 @@ def check_mlflow(run_id: str, records: dict[int, TrialRecord]) -> None:
 def histories(record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
     """Return the steps and values that a run has for each metric, each once."""
     curve = record.curve
+    rates = list(enumerate(curve.learning_rates, start=1))
+    inner = {
+        epoch
+        for epoch, rate in rates[1:-1]
+        if curve.learning_rates[epoch - 2] == rate == curve.learning_rates[epoch]
+    }  # of a constant stretch, its ends are logged
     return {
         "score": list(zip(curve.rungs, curve.scores, strict=True)),
         "train_loss": list(enumerate(curve.losses, start=1)),
-        "learning_rate": list(enumerate(curve.learning_rates, start=1)),
+        "learning_rate": [(epoch, rate) for epoch, rate in rates if epoch not in inner],
     }
 
 
