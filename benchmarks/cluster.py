@@ -7,6 +7,7 @@ All nodes run on this machine. ``pip install 'ray[client,tune]'`` installs what 
             in MLflow on SQLite, and Ray Tune, one after the other on the same Ray. ``share`` is the ideal time, with
             every core busy until the last trial, divided by the time from the first trial's start to the last one's
             end; ``share_total`` divides by the time of the whole call, in which workers start and files are written.
+            ``--trials`` takes fewer trials, ``--only`` one of the two.
 ``data``    a table of 200 MB on two nodes: seconds until the store has it, until a second node has it, and bytes of the
             messages of a cohort.
 ``memory``  the same table on one node: memory of one worker and of two, pages they share counted once.
@@ -113,11 +114,13 @@ def tune(n_trials: int) -> tuple[float, float]:
     return float(found["end"].max() - found["start"].min()), total
 
 
-def sleep(cores: int, n_trials: int) -> Iterator[dict[str, Any]]:
+def sleep(cores: int, n_trials: int, only: str | None) -> Iterator[dict[str, Any]]:
     ideal = n_trials * SECONDS / cores
     ray.init("local", num_cpus=cores, **QUIET)
     try:
-        for name, run in (("automl", ours), ("Ray Tune", tune)):
+        for name, run in (("automl", ours), ("tune", tune)):
+            if only not in (None, name):
+                continue
             window, total = run(n_trials)
             yield {
                 "part": "sleep", "what": name, "cores": cores, "trials": n_trials, "ideal": ideal,
@@ -246,11 +249,11 @@ def memory() -> Iterator[dict[str, Any]]:
             ray.shutdown()
 
 
-def rows(parts: list[str], cores: list[int], n_trials: int) -> Iterator[dict[str, Any]]:
+def rows(parts: list[str], cores: list[int], n_trials: int, only: str | None) -> Iterator[dict[str, Any]]:
     for part in parts:
         if part == "sleep":
             for n in cores:
-                yield from sleep(n, n_trials)
+                yield from sleep(n, n_trials, only)
         else:
             yield from {"data": data, "memory": memory}[part]()
 
@@ -260,10 +263,11 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=["sleep", "data", "memory"])
     parser.add_argument("--cores", type=int, nargs="*", default=[16, 64])
     parser.add_argument("--trials", type=int, default=N_TRIALS)
+    parser.add_argument("--only", choices=["automl", "tune"], help="of the part sleep")
     parser.add_argument("--json", action="store_true", help="one object a line")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    for row in rows(given.part or ["sleep", "data", "memory"], given.cores, given.trials):
+    for row in rows(given.part or ["sleep", "data", "memory"], given.cores, given.trials, given.only):
         print(json.dumps(row) if given.json else "  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
 
 
