@@ -20,7 +20,7 @@ from automl.select import take_predictions
 from automl.version import __version__
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
-from automl.workers.memory import process_tree_rss
+from automl.workers.memory import process_tree_rss, trim_memory
 from automl.workers.prepared import PreparedFold, PreparedFolds
 from automl.workers.protocol import Crashed, Finished, RungReached
 from automl.workers.thread_worker import ThreadWorkers
@@ -121,6 +121,8 @@ class RayTrainer:
         try:
             for matrices in self._prepare.matrices(preprocess):
                 yield matrices
+                del matrices  # Ray has a copy
+                trim_memory()
                 n_left -= 1
         except Exception:
             reason = traceback.format_exc()
@@ -179,6 +181,7 @@ class RayTrainer:
 
     def _reusable(self) -> bool:
         self._prepared.given = ()  # so that the node may free them
+        trim_memory()
         return not self._draining() and (self._memory == float("inf") or self._rss() <= _REUSE * self._memory)
 
     def _rss(self) -> int:
