@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from automl.tracking import Tracker
 from tests.support import ROOT
@@ -23,6 +24,10 @@ os.environ["PYTHONPATH"] = str(ROOT)
 os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
 # pytest-xdist sets the width of a terminal; a console made at import would keep it.
 os.environ.pop("COLUMNS", None)
+
+# The same cases in each run; `pytest --hypothesis-profile default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(tryfirst=True)

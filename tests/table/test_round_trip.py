@@ -48,7 +48,7 @@ def frames(draw):
     columns = {}
     for i, kind in enumerate(kinds):
         cells, dtype = CELLS[kind]
-        name = f"{kind} {i}" if draw(st.booleans()) else f"{draw(WORDS)}{i}"
+        name = f"{kind} {i}" if draw(st.booleans()) else f"{draw(WORDS).strip()}{i}"  # names are trimmed
         columns[name] = pd.Series(draw(st.lists(cells, min_size=n, max_size=n)), dtype=dtype)
     return pd.DataFrame(columns)
 
