@@ -25,6 +25,7 @@ KNOWN_TYPES = frozenset(
         "automl.table.derived.DiscreteNumbers",
         "automl.table.derived.NumericPairs",
         "automl.table.encoders.CategoryCodes",
+        "automl.table.encoders.NativeCodes",
         "automl.table.encoders.OneHot",
         "automl.table.sparse.SparseColumns",
         "automl.table.sparse.SparseScaler",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
@@ -26,6 +27,7 @@ __all__ = [
     "CategoryCodes",
     "Encoder",
     "EncoderContext",
+    "NativeCodes",
     "OneHot",
     "category_encoder",
     "encoder_named",
@@ -80,7 +82,30 @@ class Encoder:
     n_codes: Callable[[Mapping[str, Any]], int] | None = None
 
 
-class CategoryCodes(OrdinalEncoder):
+class _CountedIfMany:
+    """An encoder of scikit-learn that counts the values of its columns only if some are to be merged.
+
+    scikit-learn counts texts in a loop of Python, which takes twenty times as long as finding the categories.
+    """
+
+    max_categories: int | None
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        most = self.max_categories
+        # With as many categories as that, scikit-learn merges the rarest one.
+        if most is not None and pd.DataFrame(X).nunique(dropna=False).max() < most:
+            self.max_categories = None
+        try:
+            return super().fit(X, y)  # type: ignore[misc]
+        finally:
+            self.max_categories = most
+
+
+class NativeCodes(_CountedIfMany, OrdinalEncoder):
+    """Codes from 0 for trees that take categories; missing and unseen ones are NaN."""
+
+
+class CategoryCodes(_CountedIfMany, OrdinalEncoder):
     """Codes from 0: missing (NaN), unseen, then the categories; the rarest share one beyond ``max_categories``.
 
     Examples
@@ -105,7 +130,7 @@ class CategoryCodes(OrdinalEncoder):
         return super().transform(X) + np.float32(2)
 
 
-class OneHot(OneHotEncoder):
+class OneHot(_CountedIfMany, OneHotEncoder):
     """scikit-learn's encoder with unique names: ``a_b`` with ``c`` and ``a`` with ``b_c`` differ."""
 
     @override
@@ -133,7 +158,7 @@ def _embed(context: EncoderContext) -> Any:
 
 
 def _native(context: EncoderContext) -> Any:
-    return OrdinalEncoder(
+    return NativeCodes(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         encoded_missing_value=np.nan,

@@ -75,7 +75,7 @@ class PreparedFolds:
     table : Path, optional
         File of the frame, by `write_table_file`, in a folder shared with other processes. Matrices are written to this
         folder and mapped into memory by all. One process prepares at a time: no preprocessing runs twice, and only one
-        process needs the memory for it.
+        process needs the memory for it. Matrices that are written are read at once.
     """
 
     def __init__(self, context: WorkerContext, table: Path | None = None) -> None:
@@ -148,6 +148,8 @@ class PreparedFolds:
         """Return the matrices on disk; write them if no process has done so."""
         table = cast(Path, self._table)
         folder = table.with_name(hashlib.sha256(matrices_key(preprocess).encode()).hexdigest()[:16])
+        with suppress(FileNotFoundError):  # not written yet, or removed just now
+            return self._read(folder)
         lock = FileLock(table.with_name("preparing.lock"), poll_interval=0.01)
         if not self._acquire(lock, table.parent):
             return self._prepare(preprocess)
@@ -161,12 +163,15 @@ class PreparedFolds:
                 except OSError:  # the disk is full
                     shutil.rmtree(unfinished, ignore_errors=True)
                     return self._prepare(preprocess)
-            os.utime(folder)
-            numbers = range(len(self._context.folds))
-            files = [[folder / f"{n}-{side}.npy" for side in _SIDES] for n in numbers]
-            return self.of_matrices((_mapped(train), _mapped(valid)) for train, valid in files)
+            return self._read(folder)
         finally:
             lock.release()
+
+    def _read(self, folder: Path) -> list[PreparedFold]:
+        """Map the matrices in a folder into memory."""
+        os.utime(folder)
+        files = [[folder / f"{n}-{side}.npy" for side in _SIDES] for n in range(len(self._context.folds))]
+        return self.of_matrices((_mapped(train), _mapped(valid)) for train, valid in files)
 
     def _acquire(self, lock: FileLock, folder: Path) -> bool:
         """Take the lock of a folder; return False if its holder has stopped."""

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from automl.persistence import KNOWN_TYPES
 from automl.table import preprocessor
-from automl.table.encoders import ENCODERS, SAME
+from automl.table.encoders import ENCODERS, SAME, NativeCodes, OneHot
 
 N = 200
 TASKS = {"binary": 2, "multiclass": 3, "regression": 9}
@@ -135,3 +135,28 @@ def test_encoders_follow_the_seed():
     one, same, other = (prepare.fit_transform(cities(), target("binary")) for prepare in seeds)
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [
+        (NativeCodes, {"handle_unknown": "use_encoded_value", "unknown_value": np.nan}),
+        (OneHot, {"handle_unknown": "infrequent_if_exist", "sparse_output": False}),
+    ],
+)
+@pytest.mark.parametrize("as_category", [False, True])
+def test_encoders_count_only_where_categories_are_merged(own, theirs, as_category, monkeypatch):
+    X = pd.DataFrame({"a": list("xxyyz") * 9, "b": ["u", None, "v"] * 15}, dtype=object)
+    new = pd.DataFrame({"a": ["x", "q", None], "b": ["w", "u", None]}, dtype=object)
+    X, new = (X.astype("category"), new.astype("category")) if as_category else (X, new)
+    library = own.__mro__[2]
+    for most in (2, 3, 10):
+        expected = library(max_categories=most, **theirs).fit(X)
+        with monkeypatch.context() as patch:
+            if most > 3:
+                patch.setattr("sklearn.utils._encode._get_counts", None)
+            found = own(max_categories=most, **theirs).fit(X)
+        assert found.get_params() == expected.get_params()
+        assert found.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
+        for table in (X, new):
+            np.testing.assert_array_equal(found.transform(table), expected.transform(table))
