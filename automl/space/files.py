@@ -87,6 +87,7 @@ class _FileReader:
         self.folder, self.reporter = folder, reporter
         self.allowed = [Path(name).resolve() for name in allow_includes]
         self.count = self.total = 0
+        self.parsed: dict[str, SourceNode] = {}
 
     def find(self, name: str, beside: Path, location: SourceLocation, key: str = "space") -> Path:
         path = beside / name
@@ -136,7 +137,9 @@ class _FileReader:
             raise SpaceError(Fault(str(path), "must be readable", error.strerror or str(error))) from None
         except UnicodeDecodeError:
             raise SpaceError(Fault(str(path), "must be text in UTF-8", "other bytes")) from None
-        document = parse_yaml(text, str(path), self.reporter)
+        if str(path) not in self.parsed:  # several files may include it
+            self.parsed[str(path)] = parse_yaml(text, str(path), self.reporter)
+        document = self.parsed[str(path)]
         if not own:
             include = document.value.get("include") if document.is_mapping else None
             document = document.with_value({"include": include} if include is not None else {})
