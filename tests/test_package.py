@@ -19,7 +19,7 @@ PUBLIC = {
         "ACTIVATIONS", "DEFAULT_LOSSES", "ESTIMATOR_PARAMETERS", "INPUT_LAYERS", "LOSSES", "NORMALIZATIONS",
         "OPTIMIZERS", "PARAMETERS", "SCHEDULES", "Architecture", "Failure", "GradientDescentClassifier",
         "GradientDescentRegressor", "ParquetMatrix", "Snapshot", "TrainConfig", "Training", "from_configuration",
-        "network_layers", "parameters",
+        "load_kernels", "network_layers", "parameters",
     ],
 }  # fmt: skip
 

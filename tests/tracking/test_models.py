@@ -11,6 +11,7 @@ import pytest
 import skops.io
 from sklearn.tree import DecisionTreeClassifier
 
+import automl.tracking.models
 from automl.export import load_model
 from automl.tracking import Tracker, warm_up
 from tests.support.trials import search_record
@@ -46,8 +47,8 @@ def recorded(call, seen):
 @pytest.fixture
 def calls(monkeypatch):
     """The arguments of the calls that write a model or infer a signature."""
-    found = {"dump": [], "infer_signature": [], "_infer_signature_from_input_example": []}
-    places = [(skops.io, "dump"), (mlflow.models, "infer_signature")]
+    found = {"dump": [], "dump_skops": [], "infer_signature": [], "_infer_signature_from_input_example": []}
+    places = [(skops.io, "dump"), (automl.tracking.models, "dump_skops"), (mlflow.models, "infer_signature")]
     places += [(mlflow.models.signature, "infer_signature")]
     places += [(mlflow.sklearn, "_infer_signature_from_input_example")]
     for module, name in places:
@@ -65,7 +66,8 @@ def test_log_model_writes_code_model_and_signature_once(folder, copies, calls, m
     uri = tracker.log_model(model, X, registered_model_name="automl-y")
     tracker.close("finished")
     assert len(copies) == n_copies
-    assert [args[0] for args in calls["dump"] if args[0] is model] == [model]
+    dumped = [args[0] for name in ("dump", "dump_skops") for args in calls[name]]
+    assert [one for one in dumped if one is model] == [model]
     assert len(calls["infer_signature"]) == 1
     assert calls["_infer_signature_from_input_example"] == []
     loaded = load_model(uri)
