@@ -46,11 +46,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[demo]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[demo]' --constraint constraints.txt
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev,boosting]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[dev,boosting]' --constraint constraints.txt
 	touch $@
 
 clean:  ## Remove the virtual environment and all caches

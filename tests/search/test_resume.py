@@ -57,7 +57,7 @@ def test_resume_after_random_kills_loses_no_trial(folder):
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()  # workers of killed searches print too
     summary = next(line for line in lines if line.startswith("{'kill': 30, "))
-    assert "the same 450 trials: {'complete'" in summary
+    assert "the same 270 trials: {'complete'" in summary
 
 
 def test_resume_adds_to_the_same_study_and_run(folder):

@@ -46,7 +46,7 @@ SPACE = {
     },
     "enqueue": [{"model": "linear", "linear.learning_rate": 0.1}],
 }
-TRIALS_PER_KILL = 15
+TRIALS_PER_KILL = 9
 MAX_SECONDS = 300  # of one search; after it the search prints where each of its threads is, and ends
 MAX_DELAY = 1 / 10  # of the duration of an undisturbed search
 FAULTS = ("kill", "kill", "disk full", "kill", "kill", "kill", "kill", "read-only", "kill", "kill")
