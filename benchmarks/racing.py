@@ -66,7 +66,7 @@ def savings(records: Sequence[TrialRecord]) -> tuple[float, float, float, int, i
         if best is None or best.score is None or record.score > best.score:
             wrong += n < k
             best = record
-    total = spent + saved_by_rungs
+    total = max(spent + saved_by_rungs, 1e-9)  # a holdout has no second fold to save
     return saved_by_rungs / total, besides / total, alone / total, stopped, wrong
 
 
