@@ -311,9 +311,9 @@ def _locked(uri: str) -> Iterator[None]:
 
     lock = FileLock(f"{uri.removeprefix(_SQLITE)}.lock", timeout=_LOCK_SECONDS, poll_interval=0.05)
     held = False
-    # Continue without a lock if the file belongs to another user, the lock is held too long, or the file system has
-    # no locks, for which filelock raises NotImplementedError.
-    with suppress(OSError, NotImplementedError):
+    # Continue without a lock if the file belongs to another user or the lock is held too long. On a file system without
+    # locks filelock uses a marker file.
+    with suppress(OSError):
         lock.acquire()
         held = True
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -145,6 +146,21 @@ def test_open_store_is_silent_and_imports_late(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no flock")
+def test_open_store_on_a_file_system_without_locks(empty_store: Path, tmp_path: Path, monkeypatch) -> None:
+    calls = []
+
+    def flock(file, operation):
+        calls.append(operation)
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    Tracker(f"sqlite:///{tmp_path}/mlflow.db").close("finished")
+    assert calls
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
 
 def test_open_store_without_lock(empty_store: Path, tmp_path: Path) -> None:
