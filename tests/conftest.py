@@ -11,7 +11,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from automl.tracking import Tracker
-from tests.support import ROOT
+from tests.support import ROOT, cheap_disk
 from tests.support.command_line import run, streams
 from tests.support.postgres import postgres
 from tests.support.ray_cluster import TOKEN, ray_cluster
@@ -24,6 +24,9 @@ os.environ["PYTHONPATH"] = str(ROOT)
 os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
 # pytest-xdist sets the width of a terminal; a console made at import would keep it.
 os.environ.pop("COLUMNS", None)
+
+cheap_disk.link_code()
+cheap_disk.skip_syncs()
 
 # The same cases in each run; `pytest --hypothesis-profile default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
