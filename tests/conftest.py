@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
-from automl.tracking import Tracker
 from tests.support import ROOT, cheap_disk
 from tests.support.command_line import run, streams
 from tests.support.postgres import postgres
@@ -71,14 +69,15 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def empty_store(shared_folder: Path) -> Path:
     """Return an MLflow database to copy: creating one takes seconds."""
-    file = shared_folder / "store" / "mlflow.db"
-    with FileLock(shared_folder / "store.lock"):
-        if not file.exists():
-            making = shared_folder / "store-in-progress" / "mlflow.db"
-            making.parent.mkdir()
-            Tracker(f"sqlite:///{making}", experiment_name="made once").close("finished")
-            making.parent.rename(file.parent)
-    return file
+    return cheap_disk.store_template(shared_folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_stores(shared_folder: Path) -> Iterator[None]:
+    """Make new stores as copies of `empty_store`."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap_disk.copy_stores(shared_folder, patch)
+        yield
 
 
 @pytest.fixture

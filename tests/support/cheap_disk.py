@@ -1,18 +1,27 @@
-"""Cheaper writes for tests: no syncs of SQLite, and one copy of the code that models carry."""
+"""Cheaper writes for tests: no syncs, new stores as copies of one, and one copy of the code that models carry."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import pytest
+from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-__all__ = ["link_code", "skip_syncs"]
+from automl.tracking import Tracker, store
+
+__all__ = ["copy_stores", "link_code", "make_store", "skip_syncs", "store_template"]
 
 _IN_MODELS = os.sep + os.path.join("code", "automl", "")
+_IN_PROGRESS = "store-in-progress"
+
+make_store = store._make
 
 
 def skip_syncs() -> None:
@@ -20,9 +29,38 @@ def skip_syncs() -> None:
 
     def relax(connection: Any, record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
+            with suppress(sqlite3.Error):  # not a database: MLflow's own statements fail too
+                connection.execute("PRAGMA synchronous = OFF")
 
     event.listen(Engine, "connect", relax)
+
+
+def store_template(folder: Path) -> Path:
+    """Return an MLflow database in a folder; the first call creates it."""
+    file = folder / "store" / "mlflow.db"
+    with FileLock(folder / "store.lock"):
+        if not file.exists():
+            making = folder / _IN_PROGRESS / "mlflow.db"
+            making.parent.mkdir()
+            Tracker(f"sqlite:///{making}", experiment_name="made once").close("finished")
+            making.parent.rename(file.parent)
+    return file
+
+
+def copy_stores(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let this process copy the database of `store_template` for each new store; `make_store` creates one."""
+
+    def make(file: Path) -> None:
+        if file.exists():
+            return
+        if file.parent.name == _IN_PROGRESS:
+            make_store(file)
+            return
+        new = file.with_name(f"{file.name}.new")
+        shutil.copyfile(store_template(folder), new)
+        new.replace(file)
+
+    patch.setattr(store, "_make", make)
 
 
 def link_code() -> None:

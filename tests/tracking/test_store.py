@@ -14,6 +14,12 @@ import pytest
 from automl.errors import SettingError, StoreError
 from automl.tracking import Tracker, default_tracking_uri, ui_command
 from tests.support import ROOT
+from tests.support.cheap_disk import make_store
+
+
+@pytest.fixture(autouse=True)
+def _new_stores_as_users_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.tracking.store._make", make_store)
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
