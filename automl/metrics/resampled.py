@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from automl.metrics.predictions import Array, Predictions
 from automl.metrics.scorers import Metric
@@ -160,33 +159,30 @@ def _r2(y: Array, predictions: Sequence[Predictions]) -> Resampled:
 
 
 def _roc_auc(y: Array, predictions: Sequence[Predictions]) -> Resampled | None:
-    """Return areas under the ROC curve by weighted counts of each distinct score, ties counting half."""
+    """Return areas under the ROC curve: the weight of negative rows below each positive row, ties counting half."""
     if any(one.probabilities is None and one.decision is None for one in predictions):
         return None
-    positive = (y == 1).astype(float)
-    ranks, sizes = [], []
+    ours, others = np.flatnonzero(y == 1), np.flatnonzero(y != 1)
+    ranked = []
     for one in predictions:
         scores = one.proba()[:, 1] if one.decision is None else one.decision
-        levels, rank = np.unique(scores, return_inverse=True)
-        ranks.append(rank)
-        sizes.append(len(levels))
-    starts = np.cumsum([0, *sizes[:-1]]).astype(np.intp)
-    k, n, total = len(ranks), len(y), sum(sizes)
-    columns = np.concatenate([rank + start for rank, start in zip(ranks, starts, strict=True)])
-    rows = np.tile(np.arange(n), k)
-    # Row i has a one in the column of its level in each prediction.
-    level = csr_array((np.ones(k * n), (rows, columns)), shape=(n, total)).T.tocsr()
+        order = others[np.argsort(scores[others], kind="stable")]
+        below, through = (np.searchsorted(scores[order], scores[ours], side) for side in ("left", "right"))
+        ranked.append((order, below, None if np.array_equal(below, through) else through))
 
     def areas(weights: Array) -> Array:
-        ours, others = weights * positive, weights * (1 - positive)
-        wins, losses = (level @ ours.T).T, (level @ others.T).T
-        below = np.cumsum(losses, axis=1) - losses / 2
-        # Each prediction's levels follow those of the one before, which its running sum must not include.
-        below -= np.repeat(np.arange(k), sizes) * others.sum(axis=1, keepdims=True)
-        pairs = ours.sum(axis=1, keepdims=True) * others.sum(axis=1, keepdims=True)
-        return np.asarray(np.add.reduceat(wins * below, starts, axis=1) / pairs)
+        by_row = np.ascontiguousarray(weights.T, dtype=float)
+        positive, found = by_row[ours], []
+        running = np.zeros((len(others) + 1, len(weights)))
+        for order, below, through in ranked:
+            np.cumsum(by_row[order], axis=0, out=running[1:])
+            count = running[below]
+            if through is not None:
+                count = (count + running[through]) / 2
+            found.append(np.einsum("nb,nb->b", positive, count))
+        return np.asarray(np.stack(found, axis=1) / (positive.sum(axis=0) * running[-1])[:, None])
 
-    batch = max(1, _BATCH_VALUES // total)
+    batch = max(1, _BATCH_VALUES // len(y))
     return lambda weights: np.concatenate(
         [areas(weights[at : at + batch]) for at in range(0, len(weights), batch)]
     )
