@@ -150,8 +150,7 @@ class TrialRecord(_Trial):
     number, configuration, params, seed, blas_threads
         As in `TrialSpec`.
     state : {"complete", "stopped", "pruned", "failed"}
-        How it ended: at its last rung; cut short by the time limit or the user; by the pruner or by ``trial_timeout``;
-        with an error.
+        How it ended: at its last rung; by the time limit or the user; by the pruner or ``trial_timeout``; by an error.
     family : str
         Name of the model family.
     score : float or None
@@ -167,7 +166,7 @@ class TrialRecord(_Trial):
         the folds.
     violation : dict
         For each limit, the share by which the measured value exceeds it: 0.5 is half as much again, 0 or less is
-        within the limit. Empty without limits and without measurements. In JSON it is ``excess``.
+        within it. Empty without limits or measurements. In JSON it is ``excess``.
     found_params : dict of str to int
         Parameters that training found, such as the number of trees by early stopping; means over the folds.
     curve : Curve
@@ -176,6 +175,8 @@ class TrialRecord(_Trial):
         Start of its cohort, seconds since 1970.
     seconds : float
         Its share of the cohort's training time.
+    prepare_seconds, fit_seconds : float
+        Of these: before the first fit, and in fits up to the last score; 0 in records of older versions.
     reason : str
         Reason for a state other than complete.
     """
@@ -194,6 +195,8 @@ class TrialRecord(_Trial):
     curve: Curve = Curve()
     started: float = 0.0
     seconds: float = 0.0
+    prepare_seconds: float = 0.0
+    fit_seconds: float = 0.0
     reason: str = ""
 
     @property
@@ -257,8 +260,8 @@ class TrialRecord(_Trial):
         The seed stays the one that led to the result.
         """
         reason = f"{_REPEATS} {self.number}"
-        changed = {"number": spec.number, "started": time.time(), "seconds": 0.0, "reason": reason}
-        return self.model_copy(update=changed)
+        times = {"started": time.time(), "seconds": 0.0, "prepare_seconds": 0.0, "fit_seconds": 0.0}
+        return self.model_copy(update={"number": spec.number, "reason": reason, **times})
 
 
 class EnsembleRecord(_Record):
@@ -316,12 +319,9 @@ class SearchRecord(_Record):
     left_out : tuple of str
         Excluded columns and values of the space, each with the reason.
     content, folds, weights : str
-        Fingerprints of the table with its target, of the folds, and of the row weights; empty in records of older
-        versions, and without weights.
-    file : str
-        File of the table; empty for a table made in memory.
-    encoding, separator : str
-        Those given to read the file; empty where the file decided.
+        Fingerprints of table with target, folds and row weights; empty in older records, and without weights.
+    file, encoding, separator : str
+        File of the table, and how it is read: empty without a file, and where the file decides.
     cv : int, "time", "object" or None
         The requested folds; "object" for splits or groups handed in by a program.
     task_reason : str

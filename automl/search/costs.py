@@ -7,7 +7,7 @@ from typing import Any
 
 from automl.families import Family, get_family, params_at_stop
 from automl.records import SearchRecord, TrialRecord, TrialSpec
-from automl.workers import cohort_bytes
+from automl.workers import cohort_bytes, matrices_key
 
 __all__ = ["CostModel"]
 
@@ -35,6 +35,7 @@ class CostModel:
         self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
         self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
         self._reached: dict[int, float] = {}  # trial -> seconds until its last rung
+        self._preparing: dict[str, float] = {}  # preprocessing -> seconds to prepare the folds
         # Rows that a trial trains on, all folds together, as a multiple of the table's.
         self._training_rows = int(self._n_rows * max(self._n_folds - 1, 0.8))
         self._fold_rows = self._training_rows // self._n_folds
@@ -66,17 +67,24 @@ class CostModel:
         return self.seconds(family.name, self._cost(family, specs), family.unit_seconds)
 
     def refit_seconds(self, record: TrialRecord) -> float:
-        """Return the seconds to train a trial on all rows, alone, from those that its folds took."""
+        """Return the seconds to prepare all rows and train a trial on them, alone, from those that its folds took."""
         family = get_family(record)
         if record.seconds and record.curve.rungs:
-            # A trial that was stopped is trained to its last rung again, and one that stopped early to its best score.
-            seconds = min(record.seconds, self._reached.get(record.number, record.seconds))
-            whole = seconds / min(1.0, record.curve.epochs)
-            if record.state == "complete":
-                whole *= family.kept_share(record.family_params, record.found_params, self._fold_rows)
-            return family.solo_slowdown * whole * self._n_rows / self._training_rows
+            rows = self._n_rows / self._training_rows
+            preparing = self._preparing.get(matrices_key(record.preprocess), record.prepare_seconds) * rows
+            return family.solo_slowdown * self._fit_seconds(family, record) * rows + preparing
         cost = family.cost(params_at_stop(record), self._n_rows, self._full_columns)
         return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
+
+    def _fit_seconds(self, family: Family, record: TrialRecord) -> float:
+        """Return the seconds to train the folds of a trial to the model that a refit trains."""
+        # A trial that was stopped is trained to its last rung again, and one that stopped early to its best score.
+        last = min(record.seconds, self._reached.get(record.number, record.seconds))
+        seconds = (record.fit_seconds or last) / min(1.0, record.curve.epochs)
+        trained = record.family_params
+        if record.state != "complete":
+            trained = family.truncated_params(trained, record.curve.rungs[-1], record.curve.epoch_steps)
+        return seconds * family.kept_share(trained, record.found_params, self._fold_rows)
 
     def refit_share(self, specs: Sequence[TrialSpec]) -> float:
         """Return the seconds of training one trial on all rows, as a share of those of all trials on all folds."""
@@ -85,6 +93,9 @@ class CostModel:
     def learn(self, records: Sequence[TrialRecord]) -> None:
         """Learn from the trials of a cohort that ended."""
         family = get_family(records[0])
+        key, preparing = matrices_key(records[0].preprocess), sum(one.prepare_seconds for one in records)
+        # Later cohorts find the matrices.
+        self._preparing[key] = max(preparing, self._preparing.get(key, 0.0))
         ends = [float("inf") if record.state == "complete" else record.curve.epochs for record in records]
         cost = sum(self._cost_until(family, *one) for one in zip(records, ends, strict=True))
         # Below one epoch the fixed costs dominate; that is better than nothing, and no better.

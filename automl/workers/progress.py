@@ -34,7 +34,9 @@ class TrialProgress:
     violation: dict[str, float] = field(default_factory=dict)
     found_params: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    prepare_seconds: float = 0.0  # before the first fit
     fit_seconds: float = 0.0
+    fit_seconds_scored: float = 0.0  # up to the last score
     state: State | None = None
     reason: str = ""
 
@@ -88,6 +90,8 @@ class TrialProgress:
             ),
             started=started,
             seconds=self.seconds,
+            prepare_seconds=self.prepare_seconds,
+            fit_seconds=self.fit_seconds_scored,
             reason=self.reason,
         )
 
@@ -114,7 +118,12 @@ class TimeAccount:
         for position in positions:
             trial, seconds = self._trials[position], (self._read - before) / len(positions)
             trial.seconds += seconds
-            trial.fit_seconds += seconds if fitting else 0.0
+            if fitting:
+                trial.fit_seconds += seconds
+            elif trial.rungs:  # it has just been scored
+                trial.fit_seconds_scored = trial.fit_seconds
+            else:
+                trial.prepare_seconds += seconds
         training = [trial for trial in self._trials if trial.is_open]
         most = max((trial.seconds for trial in training), default=0.0)
         self._limit = self._read + (self._trial_timeout - most) * len(training)

@@ -20,6 +20,7 @@ from tests.support.scripted import (
     finished,
     loop,
 )
+from tests.support.trials import TIMES
 
 
 def broken_pipe(pruned):
@@ -113,7 +114,7 @@ def test_cohort_run_ignores_worker_speed(seed):
         search = loop(workers, session, n_trials=45)
         search.run()
         assert workers.most == slots
-        ends = [one.model_dump(exclude={"started", "seconds", "score_seconds"}) for one in search.records]
+        ends = [one.model_dump(exclude=TIMES) for one in search.records]
         found.append((session.log, sorted(map(repr, session.reports)), ends))
     assert found[0] == found[1]
 

@@ -4,6 +4,7 @@ import pytest
 
 from automl.families import FAMILIES
 from automl.families.boosting.trainer import patience
+from automl.records import TrialRecord
 from automl.search.costs import CostModel
 from automl.workers import (
     Killed,
@@ -114,3 +115,28 @@ def test_refit_seconds_of_a_trial_that_trained_beyond_its_model():
     stopped = record(trial, seconds=6).model_copy(update={"state": "stopped"})
     costs.learn_rung([trial], 4, seconds=2)
     assert costs.refit_seconds(stopped) == pytest.approx(2 / folds)
+
+
+def test_refit_seconds_of_a_boosting_that_was_stopped_follow_its_best_tree():
+    spec = search_spec()
+    folds = max(spec.facts.n_folds - 1, 0.8)
+    costs, trial = CostModel(spec.facts), ScriptedSession("lightgbm").proposal()
+    stopped = record(trial, seconds=6).model_copy(update={"state": "stopped", "fit_seconds": 4.0})
+    assert stopped.curve.rungs[-1] == 4  # 100 trees
+    for best in (80, 120):
+        found = stopped.model_copy(update={"found_params": {"n_estimators": best}})
+        assert costs.refit_seconds(found) == pytest.approx(4 * best / 100 / folds)
+
+
+def test_refit_seconds_are_those_of_fits_and_of_the_first_preparation():
+    spec = search_spec()
+    folds = max(spec.facts.n_folds - 1, 0.8)
+    costs, session = CostModel(spec.facts), ScriptedSession("decision_tree")
+    first, second = (record(session.proposal(), seconds=10) for _ in range(2))
+    costs.learn([first.model_copy(update={"prepare_seconds": 5.0, "fit_seconds": 3.0})])
+    later = second.model_copy(update={"prepare_seconds": 0.01, "fit_seconds": 4.0})
+    costs.learn([later])
+    assert costs.refit_seconds(later) == pytest.approx((4 + 5) / folds)
+    configuration = {**later.configuration, "preprocess": {"numeric": {}}}
+    other = TrialRecord(**{**later.model_dump(), "configuration": configuration})
+    assert costs.refit_seconds(other) == pytest.approx((4 + 0.01) / folds)

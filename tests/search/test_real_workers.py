@@ -24,6 +24,7 @@ from automl.workers import (
 from tests.support.scripted import (
     ScriptedTracker,
 )
+from tests.support.trials import TIMES
 
 SPACE = {
     "space": {
@@ -72,9 +73,7 @@ def test_loop_gives_the_same_records_with_two_jobs(tmp_path, epoch_steps):
             n_jobs, tmp_path / f"{n_jobs}.journal", "successive_halving", epoch_steps, n_trials=32
         )
         search.run()
-        found.append(
-            [one.model_dump(exclude={"started", "seconds", "score_seconds"}) for one in search.records]
-        )
+        found.append([one.model_dump(exclude=TIMES) for one in search.records])
     assert sorted(one["number"] for one in found[0]) == list(range(32))
     assert "pruned" in {one["state"] for one in found[0]}
     for one, other in zip(*found, strict=True):

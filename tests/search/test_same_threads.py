@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 
 from automl import Search
 from automl.study import read_records
+from tests.support.trials import TIMES
 
 SPACE = {
     "space": {
@@ -80,9 +81,7 @@ def test_search_gives_the_same_records_with_two_jobs(large, tmp_path):
         search, threads = searched(*large, tmp_path / str(n_jobs), n_trials=14, n_jobs=n_jobs)
         assert threads == {1}
         records = read_records(search.study_)
-        ends.append(
-            [record.model_dump(exclude={"started", "seconds", "score_seconds"}) for record in records]
-        )
+        ends.append([record.model_dump(exclude=TIMES) for record in records])
         assert {record["family"] for record in ends[-1]} == {"mlp", "linear", "random_forest"}
     assert ends[0] == ends[1]
 

@@ -4,6 +4,9 @@ import numpy as np
 
 from automl.records import Curve, SearchRecord, TrialRecord
 
+TIMES = {"started", "seconds", "prepare_seconds", "fit_seconds", "score_seconds"}
+"""Fields of a record that differ between two trainings of a trial."""
+
 
 def search_record(**changes):
     """Return the facts of a small search for two classes."""

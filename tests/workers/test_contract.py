@@ -22,6 +22,7 @@ from automl.workers import (
     open_workers,
 )
 from tests.support.ray_cluster import IMPORTABLE
+from tests.support.trials import TIMES
 
 RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.serial])
 EVERYWHERE = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow), RAY])
@@ -57,7 +58,7 @@ def greedy(number=0, trial_timeout=float("inf"), **params):
 
 
 def plain(record):
-    return record.model_dump(exclude={"started", "seconds", "score_seconds"})
+    return record.model_dump(exclude=TIMES)
 
 
 @EVERYWHERE

@@ -73,6 +73,9 @@ def test_evaluate_divides_seconds_without_waiting(run, cohort):
     )
     passed = time.perf_counter() - start
     assert short.seconds < long.seconds < passed - 0.05 * len(long.curve.rungs)
+    for one in (short, long):
+        assert 0 < one.fit_seconds < one.seconds - one.prepare_seconds
+    assert short.prepare_seconds == long.prepare_seconds > 0
 
 
 def test_evaluate_records_the_traceback(run, cohort):

@@ -10,6 +10,7 @@ from automl.errors import SettingError
 from automl.workers import Crashed, Finished, RungReached, ThreadWorkers, open_workers
 from automl.workers.blas import cores_per_worker
 from tests.support.ray_cluster import add_node
+from tests.support.trials import TIMES
 
 pytestmark = [pytest.mark.slow, pytest.mark.serial]
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
@@ -18,7 +19,7 @@ PREEMPTION = 2  # Ray's code of the reason
 
 
 def plain(records):
-    return [record.model_dump(exclude={"started", "seconds", "score_seconds"}) for record in records]
+    return [record.model_dump(exclude=TIMES) for record in records]
 
 
 def until(workers, condition, seconds=300):
