@@ -56,6 +56,7 @@ def fit_ensemble(
     *,
     n_jobs: int,
     in_time: Callable[[TrialRecord, int], bool],
+    shared: SharedMatrices | None = None,
 ) -> Ensemble:
     """Choose an ensemble and fit its members: on all rows, or networks on the training rows of each fold.
 
@@ -75,6 +76,8 @@ def fit_ensemble(
         ``in_time(record, n)``: whether there is time to fit a trial n times; asked in the order of weights. Networks
         without time for all folds are fitted on all rows. Members without time for that keep the fold models of
         their trial; without those, which boosting never has, they are left out.
+    shared : SharedMatrices, optional
+        Prepared matrices, which fits at the same time share.
     """
     if facts.several:
         return Ensemble(EnsembleRecord(reason="the search has several objectives"))
@@ -82,7 +85,7 @@ def fit_ensemble(
     chosen = choose_ensemble(found, metric)
     records = {record.number: record for record in found.records}
     fits: dict[int, Future[list[Pipeline]]] = {}
-    shared = SharedMatrices()
+    shared = shared or SharedMatrices()
     # Fits that overlap restore the thread limit that they found, so they must all find the same one.
     with limit_threads(plan.frame.size, n_jobs, facts.blas_threads), fit_pool(n_jobs) as pool:
         for number, _ in chosen.members:

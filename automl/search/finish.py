@@ -19,7 +19,7 @@ from automl.search.ensembling import Ensemble, fit_ensemble
 from automl.search.evaluating import predictions_of
 from automl.search.names import plain_name
 from automl.search.plan import Plan
-from automl.search.refit import refit, with_columns
+from automl.search.refit import SharedMatrices, refit, with_columns
 from automl.select import Baseline, OutOfFold, best_record, describe_violations
 from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
@@ -60,9 +60,9 @@ class Winner:
     ensemble: Ensemble = Ensemble(EnsembleRecord(reason="the search has refit=False or ensemble=False"))
     baseline: Baseline | None = None
 
-    def refit(self, n_jobs: int) -> Pipeline:
+    def refit(self, n_jobs: int, shared: SharedMatrices | None = None) -> Pipeline:
         """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""
-        return with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs))
+        return with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs, shared))
 
     def with_ensemble(
         self,
@@ -70,10 +70,13 @@ class Winner:
         found: OutOfFold,
         n_jobs: int,
         in_time: Callable[[TrialRecord, int], bool],
+        shared: SharedMatrices,
     ) -> Winner:
         """Return the same with the ensemble that `fit_ensemble` makes; without one if that fails."""
         try:
-            ensemble = fit_ensemble(best, found, self.plan, self.facts, n_jobs=n_jobs, in_time=in_time)
+            ensemble = fit_ensemble(
+                best, found, self.plan, self.facts, n_jobs=n_jobs, in_time=in_time, shared=shared
+            )
         except Exception as error:
             # The best pipeline exists; the search has not failed.
             reason = f"{type(error).__name__}: {error}"

@@ -25,6 +25,7 @@ from automl.search.loop import Loop
 from automl.search.opening import Opening, keep_filters
 from automl.search.plan import Plan
 from automl.search.publish import PartTimes
+from automl.search.refit import SharedMatrices
 from automl.search.results_page import ResultsPage
 from automl.search.spec import SearchSpec
 from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
@@ -219,9 +220,10 @@ class SearchRun:
         threads = limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
         with threads, fit_pool(1) as pool:  # fits that overlap must find the same limit of threads
             started, ended = time.perf_counter(), list[float]()
-            best = pool.submit(winner.refit, self.workers.slots)
+            shared = SharedMatrices()
+            best = pool.submit(winner.refit, self.workers.slots, shared)
             best.add_done_callback(lambda _: ended.append(time.perf_counter()))
-            found = self._fit_ensemble(winner, best)
+            found = self._fit_ensemble(winner, best, shared)
             self.best = best.result()
         winner.warn_if_grown(self.best)
         keep(FullFit(self.best, len(self.plan.frame), seconds=ended[0] - started))
@@ -251,14 +253,15 @@ class SearchRun:
         keep(replace(fit, seconds=time.perf_counter() - started))
         best: Future[Pipeline] = Future()
         best.set_result(fit.pipeline)
-        return self._fit_ensemble(winner, best)
+        return self._fit_ensemble(winner, best, SharedMatrices())
 
-    def _fit_ensemble(self, winner: Winner, best: Future[Pipeline]) -> Winner:
+    def _fit_ensemble(self, winner: Winner, best: Future[Pipeline], shared: SharedMatrices) -> Winner:
         """Return the winner with its ensemble, if the search makes one."""
         if not self.spec.ensemble:
             return winner
         self.progress.stage("fitting the ensemble")
-        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, self._admission.refit_in_time)
+        in_time = self._admission.refit_in_time
+        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time, shared)
 
     def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""

@@ -15,6 +15,7 @@ import automl
 from automl.errors import NoModelError, SettingError
 from automl.export import export_run, model_metadata
 from automl.search.ensembling import fit_ensemble
+from automl.search.refit import SharedMatrices
 from automl.study import load_study, read_ensemble
 from tests.support.ensembles import SPACE, done, table
 from tests.support.killed import killed_after
@@ -141,6 +142,21 @@ def test_members_without_time_are_left_out(found):
     none, _ = asked_to_fit(search, lambda n: False)
     assert none.estimator is None
     assert none.record.reason == "there was no time to fit its members"
+
+
+def test_best_pipeline_and_members_share_their_matrices(found):
+    class Kept(SharedMatrices):
+        def __call__(self, preprocess, *rest):
+            kept.append(super().__call__(preprocess, *rest))
+            return kept[-1]
+
+    search, X, _ = found
+    winner, kept, shared, out_of_fold = search._winner, [], Kept(), search.out_of_fold_
+    best = done(winner.refit(1, shared))
+    made = winner.with_ensemble(best, out_of_fold, 1, lambda *_: True, shared).ensemble
+    assert len(made.record.members) == len(kept) > 1
+    assert all(rows is kept[0] for rows in kept)  # the space has one preprocessing
+    assert np.array_equal(made.estimator.predict(X), search.predict(X))
 
 
 def test_search_without_ensemble_has_none(folder):
