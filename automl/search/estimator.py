@@ -20,6 +20,7 @@ from automl.search.resume import known_split
 from automl.search.run import SearchRun
 from automl.search.settings import target_settings
 from automl.search.spec import make_spec
+from automl.search.starting import loading_workers
 from automl.table import RareClasses, Task
 from automl.tracking import no_autologging
 
@@ -313,7 +314,11 @@ class Search(FittedSearch):
         settings = self.get_params(deep=False)
         budget = Budget(self.timeout, self.n_trials)
         by_row = {"groups": groups, "sample_weight": sample_weight}
-        with no_autologging(), checked_search(settings, X, y, by_row) as (space, X, y, large):
+        with (
+            no_autologging(),
+            checked_search(settings, X, y, by_row) as (space, X, y, large),
+            loading_workers(settings) as server,
+        ):
             self._forget()
             plan = make_plan(
                 X,
@@ -334,7 +339,7 @@ class Search(FittedSearch):
             spec = make_spec(settings, plan, groups=groups, sample_weight=sample_weight)
             del X, y  # the plan has typed copies
             try:
-                with open_search(spec, plan, settings, budget) as run:
+                with open_search(spec, plan, settings, budget, server) as run:
                     self.study_, self._run = run.study, run
                     run.when_open(lambda run_id: setattr(self, "run_id_", run_id))
                     winner = run.search(self.callbacks or (), self)

@@ -29,6 +29,7 @@ from automl.study import (
     storage_errors,
 )
 from automl.tracking import FLUSH_SECONDS, NullProgress, Tracker, open_progress
+from automl.workers import ForkServer
 
 __all__ = ["open_search"]
 
@@ -38,7 +39,11 @@ _SCRATCH = 64  # bytes of temporary files for a cell of the table: its folds und
 
 @contextmanager
 def open_search(
-    spec: SearchSpec, plan: Plan, settings: Mapping[str, Any], budget: Budget
+    spec: SearchSpec,
+    plan: Plan,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    server: ForkServer | None = None,
 ) -> Iterator[SearchRun]:
     """Open the stores and the workers of a search, and close them at its end.
 
@@ -50,6 +55,8 @@ def open_search(
         The parameters of `Search`; its objects (sampler, pruner, storage, scorers) are used from here.
     budget : Budget
         Time and trials.
+    server : ForkServer, optional
+        The fork server of the workers, if it was started before.
 
     Raises
     ------
@@ -66,7 +73,7 @@ def open_search(
         open_out_of_fold(plan, spec, settings["storage"]) as out_of_fold,
         open_lease(facts.study_name, settings["storage"]) as lease,
         open_progress() if settings["progress"] else NullProgress() as progress,
-        closing(start_workers(plan, spec, out_of_fold)) as workers,
+        closing(start_workers(plan, spec, out_of_fold, server)) as workers,
         ExitStack() as stack,
     ):
         progress.stage("opening the stores")

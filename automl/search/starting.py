@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SettingError
 from automl.search.plan import Plan
-from automl.search.spec import SearchSpec
+from automl.search.spec import SearchSpec, resolve_jobs
 from automl.select import OutOfFold
 from automl.study import predictions_folder
-from automl.workers import MIN_WORKER_MEMORY, Workers, format_bytes, open_workers
+from automl.workers import (
+    MIN_WORKER_MEMORY,
+    ForkServer,
+    Workers,
+    format_bytes,
+    loading_libraries,
+    open_workers,
+)
 
-__all__ = ["check_memory", "open_out_of_fold", "start_workers"]
+__all__ = ["check_memory", "loading_workers", "open_out_of_fold", "start_workers"]
 
 
 @contextmanager
@@ -39,8 +46,15 @@ def open_out_of_fold(plan: Plan, spec: SearchSpec, storage: Any) -> Iterator[Out
         )
 
 
-def start_workers(plan: Plan, spec: SearchSpec, out_of_fold: OutOfFold) -> Workers:
-    """Return the workers of a search, which write to the folders of ``out_of_fold``."""
+def loading_workers(settings: Mapping[str, Any]) -> AbstractContextManager[ForkServer | None]:
+    """Load the libraries of worker processes while the table is typed; None if trials train elsewhere."""
+    return loading_libraries(resolve_jobs(settings["n_jobs"]) if settings["engine"] == "local" else 1)
+
+
+def start_workers(
+    plan: Plan, spec: SearchSpec, out_of_fold: OutOfFold, server: ForkServer | None = None
+) -> Workers:
+    """Return the workers of a search, which write to the folders of ``out_of_fold``; from a server, if it has one."""
     context = plan.worker_context(spec.facts)
     context = replace(context, predictions=out_of_fold.folder, models=out_of_fold.models)
     return open_workers(
@@ -49,6 +63,7 @@ def start_workers(plan: Plan, spec: SearchSpec, out_of_fold: OutOfFold) -> Worke
         memory_limit=spec.memory_limit,
         killable=spec.trial_timeout < float("inf"),
         engine=spec.engine,
+        server=server,
     )
 
 

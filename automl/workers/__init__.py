@@ -1,10 +1,11 @@
 """Train cohorts, in this process or in worker processes."""
 
-from automl.workers.backends import open_workers
+from automl.workers.backends import loading_libraries, open_workers
 from automl.workers.blas import limit_threads, threads_per_job
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.evaluation import evaluate, train_folds, train_single
+from automl.workers.fork_server import ForkServer
 from automl.workers.measurements import model_bytes, sample_rows, seconds_for, violations
 from automl.workers.memory import MIN_WORKER_MEMORY, cohort_bytes, format_bytes, parse_bytes, trim_memory
 from automl.workers.prepared import PreparedFolds, matrices_key
@@ -18,6 +19,7 @@ __all__ = [
     "Crashed",
     "Event",
     "Finished",
+    "ForkServer",
     "Killed",
     "PreparedFolds",
     "ProcessWorkers",
@@ -29,6 +31,7 @@ __all__ = [
     "evaluate",
     "format_bytes",
     "limit_threads",
+    "loading_libraries",
     "matrices_key",
     "model_bytes",
     "open_workers",

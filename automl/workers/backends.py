@@ -6,18 +6,21 @@ To add a backend, write a class of `Workers` and add one row to `BACKENDS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from automl.errors import Fault, SettingError
+from automl.workers.blas import threads_per_job, worker_environment
 from automl.workers.context import WorkerContext
 from automl.workers.early_start import EarlyStart
+from automl.workers.fork_server import ForkServer
 from automl.workers.hybrid_workers import HybridWorkers
 from automl.workers.memory import trim_memory
 from automl.workers.process_worker import ProcessWorkers
 from automl.workers.protocol import Workers
 
-__all__ = ["BACKENDS", "Backend", "WorkerRequest", "open_workers"]
+__all__ = ["BACKENDS", "Backend", "WorkerRequest", "loading_libraries", "open_workers"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,15 @@ class WorkerRequest:
         Whether a training that does not end by itself must be stopped.
     engine : str
         ``"local"``, ``"ray"`` or the address of a Ray cluster, ``"ray://HOST:PORT"``.
+    server : ForkServer, optional
+        The fork server of processes, if it was started before; they close it.
     """
 
     n_jobs: int | None
     memory_limit: float = math.inf
     killable: bool = False
     engine: str = "local"
+    server: ForkServer | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def _ray_workers(context: WorkerContext, request: WorkerRequest) -> Workers:
 
 
 def _processes(context: WorkerContext, request: WorkerRequest) -> Workers:
-    processes = ProcessWorkers(context, request.n_jobs or 1, request.memory_limit)
+    processes = ProcessWorkers(context, request.n_jobs or 1, request.memory_limit, request.server)
     limited = request.killable or not math.isinf(request.memory_limit)
     return processes if limited else EarlyStart(context, processes)
 
@@ -86,6 +92,22 @@ BACKENDS: dict[str, Backend] = {
 }
 
 
+@contextmanager
+def loading_libraries(n_jobs: int) -> Iterator[ForkServer | None]:
+    """Start the fork server of ``n_jobs`` processes, which loads libraries for seconds; close it at the end.
+
+    None where processes have no fork server, and for one job, which trains in this process.
+    """
+    if n_jobs == 1 or not ForkServer.available():
+        yield None
+        return
+    server = ForkServer(worker_environment(threads_per_job(n_jobs)))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 def open_workers(
     context: WorkerContext,
     n_jobs: int | None,
@@ -93,6 +115,7 @@ def open_workers(
     memory_limit: float = math.inf,
     killable: bool = False,
     engine: str = "local",
+    server: ForkServer | None = None,
 ) -> Workers:
     """Return workers for ``n_jobs`` cohorts at the same time, of the first backend that can serve them.
 
@@ -100,10 +123,10 @@ def open_workers(
     ----------
     context : WorkerContext
         The data that every cohort trains on.
-    n_jobs, memory_limit, killable, engine
+    n_jobs, memory_limit, killable, engine, server
         As in `WorkerRequest`.
     """
     trim_memory()  # left by the checks of the table
-    request = WorkerRequest(n_jobs, memory_limit, killable, engine)
+    request = WorkerRequest(n_jobs, memory_limit, killable, engine, server)
     backend = next(row for row in BACKENDS.values() if row.serves(request))
     return backend.open(context, request)

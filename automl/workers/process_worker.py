@@ -49,6 +49,8 @@ class ProcessWorkers(Workers):
     memory_limit : float
         Bytes for this process and its workers together; each worker gets an equal share of the rest. A worker that
         uses more is killed, as is one whose cohort takes longer than its trials may.
+    server : ForkServer, optional
+        The fork server, if it was started before.
 
     Raises
     ------
@@ -56,7 +58,13 @@ class ProcessWorkers(Workers):
         If a scorer cannot be sent to another process.
     """
 
-    def __init__(self, context: WorkerContext, n_jobs: int, memory_limit: float = float("inf")) -> None:
+    def __init__(
+        self,
+        context: WorkerContext,
+        n_jobs: int,
+        memory_limit: float = float("inf"),
+        server: ForkServer | None = None,
+    ) -> None:
         super().__init__(slots=n_jobs)
         self._memory_limit = memory_limit
         self._folder = Path(tempfile.mkdtemp(prefix="automl-"))
@@ -64,7 +72,7 @@ class ProcessWorkers(Workers):
         self._idle: list[WorkerProcess | ForkedWorker] = []
         self._busy: dict[Connection, _Job] = {}
         # Processes take seconds to start; meanwhile the table is written, and the search opens its stores.
-        self._server = self._new_server()
+        self._server = server or self._new_server()
         try:
             _write(context, self._context_file)
         except OSError as error:

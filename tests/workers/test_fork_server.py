@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from automl.workers import loading_libraries
 from automl.workers.fork_server import ForkServer
 from automl.workers.process_worker import ProcessWorkers
 from automl.workers.protocol import Finished
@@ -22,9 +23,11 @@ QUICK = {"linear": {"max_epochs": 2}}
 
 @pytest.fixture
 def workers(context):
-    made = ProcessWorkers(context, 2)
-    yield made
-    made.close()
+    with loading_libraries(2) as server:
+        made = ProcessWorkers(context, 2, server=server)
+        assert made._server is server
+        yield made
+        made.close()
 
 
 def until(condition, seconds=60):
@@ -61,6 +64,21 @@ def test_close_does_not_wait_for_a_server_that_starts(context):
     workers.close()
     assert time.monotonic() - start < 2
     assert server.poll() is not None
+
+
+def test_loading_libraries_ends_the_server_of_a_search_that_does_not_start():
+    def refuse():
+        with loading_libraries(2) as server:
+            servers.append(server)
+            assert server.alive()
+            raise ValueError("the table is refused")
+
+    servers = []
+    with pytest.raises(ValueError, match="refused"):
+        refuse()
+    assert not servers[0].alive()
+    with loading_libraries(1) as server:
+        assert server is None
 
 
 def test_server_ends_with_its_parent():
