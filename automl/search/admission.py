@@ -136,15 +136,13 @@ class Admission:
         if not self._spec.ensemble or n_rows < MIN_ROWS or self.budget.timeout is None:
             return 0.0
         others = [record for record in self._best_of.values() if record is not self._best]
-        members = rank(others, self._spec.facts)[:_MEMBERS]
-        seconds = [self.costs.refit_seconds(record) for record in members]
-        slots = self._workers.slots
-        if self.fits_beside:
-            seconds = [max(0.0, (refit + sum(seconds)) / slots - refit), *(one - refit for one in seconds)]
-        else:
-            seconds = [sum(seconds) / slots, *seconds]
+        members = [self.costs.refit_seconds(one) for one in rank(others, self._spec.facts)[:_MEMBERS]]
+        slots, longest = self._workers.slots, max(members, default=0.0)
         selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
-        return selection + min(max(seconds), _ENSEMBLE_SHARE * self.budget.timeout)
+        seconds = selection + max(longest, sum(members) / slots)
+        if self.fits_beside:  # the members are selected beside the refit, too
+            seconds = max(selection + longest, (refit + selection + sum(members)) / slots) - refit
+        return min(max(0.0, seconds), selection + _ENSEMBLE_SHARE * self.budget.timeout)
 
     @property
     def fits_beside(self) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import joblib
+
 from automl.records import TrialRecord
 from automl.search.admission import Admission
 from automl.search.budget import Budget
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchRun"]
 
-_OPENING = 4.0  # seconds to open MLflow while workers start; the ratio is the slowness of this machine
+_OPENING = 4.0  # seconds to open MLflow on a free core; the ratio is the slowness of this machine
 _FOREVER = float("inf")
 _FLUSH_AFTER_ERROR = 10.0  # seconds for a store that is being opened when the search fails
 
@@ -156,7 +158,9 @@ class SearchRun:
 
     def _watch(self) -> None:
         self._opening.take()
-        self._admission.slowness = max(1.0, self._opening.seconds / _OPENING)
+        n_busy = self.workers.slots if self.spec.engine == "local" else 0
+        expected = _OPENING * max(1.0, (n_busy + 1) / int(joblib.cpu_count()))
+        self._admission.slowness = max(1.0, self._opening.seconds / expected)
 
     def end(self, state: Literal["finished", "killed", "failed"], seconds: float) -> None:
         """End the run of the search; ``seconds`` is the time that the store has."""

@@ -73,8 +73,17 @@ def test_admission_reserves_less_where_fits_are_side_by_side(shape, beside):
         one.costs.refit_seconds(each) for each in (record(0, 0.9), record(1, 0.8, "decision_tree", 6.0))
     )
     assert one.fits_beside == beside
-    whole = max(other, (best + other) / 2) if beside else best + other
+    selection = 0.6 * 1000 / 30_000
+    whole = max(selection + other, (best + selection + other) / 2) if beside else best + other
     assert before - one.time_left == pytest.approx(max(0.0, whole - best))
+
+
+def test_admission_reserves_no_time_for_a_selection_beside_the_refit():
+    spec = {"timeout": 1000.0, "refit": True, "shape": (50_000, 5, 3)}
+    two, one = (admission(ScriptedWorkers(finished, slots=n), clock=Clock(), **spec) for n in (2, 1))
+    for admits in (two, one):
+        ended(admits, record(0, 0.9))
+    assert two.time_left - one.time_left == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("more", [{"shape": (400, 5, 3)}, {"ensemble": False}, {"refit": False}])
