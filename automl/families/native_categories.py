@@ -15,7 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.families.base import Array
 
-__all__ = ["NativeCategoriesClassifier", "NativeCategoriesRegressor", "catboost_pool", "category_columns"]
+__all__ = [
+    "NativeCategoriesClassifier",
+    "NativeCategoriesRegressor",
+    "catboost_pool",
+    "category_columns",
+    "without_functions",
+]
 
 
 def category_columns(X: Array, n_categories: int) -> list[int]:
@@ -40,12 +46,23 @@ def catboost_pool(X: Array, n_categories: int, y: Array | None = None, **pool_pa
 def _fit_sklearn(estimator: Any, X: Array, y: Array, n_categories: int, sample_weight: Array | None) -> Any:
     columns = category_columns(X, n_categories)
     estimator.set_params(categorical_features=columns).fit(X, y, sample_weight=sample_weight)
-    # It checks numeric columns by a function, which a model file must not hold.
-    prepare, identity = estimator._preprocessor, FunctionTransformer().fit(X)
-    prepare.set_params(numerical=identity)
-    prepare.transformers_ = [
-        (name, identity if name == "numerical" else step, some) for name, step, some in prepare.transformers_
-    ]
+    return without_functions(estimator, X)
+
+
+def without_functions(estimator: Any, X: Array) -> Any:
+    """Return a fitted estimator of scikit-learn without its function that checks numeric columns.
+
+    A histogram gradient boosting with categories has one; a model file must hold no function.
+    """
+    of_sklearn = type(estimator).__module__.startswith("sklearn.")
+    prepare, identity = getattr(estimator, "_preprocessor", None), FunctionTransformer()
+    if of_sklearn and prepare is not None:
+        identity.fit(X)
+        prepare.set_params(numerical=identity)
+        prepare.transformers_ = [
+            (name, identity if name == "numerical" else step, some)
+            for name, step, some in prepare.transformers_
+        ]
     return estimator
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from automl.families.base import Array, Fold, Problem, Trainer, fit_weighted, predictions_from
+from automl.families.native_categories import without_functions
 from automl.metrics import Predictions
 
 __all__ = ["RUNG_RATIO", "ForeignFit", "Growth", "SingleFit"]
@@ -128,7 +129,7 @@ class SingleFit(Trainer):
 
     @override
     def estimator(self, position: int) -> Any:
-        return self._estimator
+        return without_functions(self._estimator, self._fold.X)
 
     def _all_classes(self, probabilities: Array) -> Array:
         """Add a column of zeros for each class without rows in this fold."""

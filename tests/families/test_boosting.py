@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import lightgbm
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import automl
 from automl.families import FAMILIES, Fold, Problem, incompatibility_check
 from automl.families.boosting import BoostingFamily, patience
 from automl.metrics import metric_for
+from automl.persistence import KNOWN_TYPES, dump_skops, needed_types
 from tests.support.tables import cancer, diabetes, penguins
 
 PROBLEMS = {
@@ -331,3 +334,16 @@ def test_missing_package_leaves_the_family_out_with_the_command_to_install_it(fo
     assert search.best_trial_.family == "lightgbm"
     with pytest.raises(automl.SpaceError, match=r"pip install 'automl-orchestrator\[boosting\]'"):
         automl.Search(space("catboost"), **settings).fit(X, y)
+
+
+def test_fold_models_of_native_categories_hold_no_function():
+    fold, problem = coded_fold("binary")
+    family = FAMILIES["hist_gradient_boosting"]
+    trainer = family.trainer([{"max_iter": 5}], [3], problem, fold)
+    assert trainer.advance(1, lambda: False)
+    (before,) = trainer.predict(fold.X)
+    file = io.BytesIO()
+    dump_skops(trainer.estimator(0), file)
+    assert set(needed_types(file)) <= KNOWN_TYPES
+    (after,) = trainer.predict(fold.X)
+    assert np.array_equal(before.probabilities, after.probabilities)
