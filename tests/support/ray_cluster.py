@@ -13,6 +13,7 @@ from tests.support import ROOT
 
 IMPORTABLE = ROOT / "tests" / "support" / "importable"  # modules that the nodes can import by their names
 TOKEN = "f00dfacef00dfacef00dfacef00dface"  # which the nodes and their clients must have
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # which `make test` sets
 _ATTEMPTS = 3  # Ray gives a node 30 s to start, which a busy machine may exceed
 
 
@@ -35,11 +36,14 @@ def ray_cluster() -> Iterator[Any]:
 
 
 def add_node(cluster: Any, **options: Any) -> Any:
-    """Return a new node of a cluster."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return cluster.add_node(**options)
-        except Exception:
-            if attempt == _ATTEMPTS:
-                raise
+    """Return a new node of a cluster, whose workers must limit their threads themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _THREADS:
+            patch.delenv(name, raising=False)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return cluster.add_node(**options)
+            except Exception:
+                if attempt == _ATTEMPTS:
+                    raise
     return None
