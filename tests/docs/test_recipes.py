@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import shutil
@@ -89,31 +90,67 @@ def changed_files(root: Path) -> list[str]:
     ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", read_recipes(), ids=lambda recipe: recipe.title.replace(" ", "_"))
-def test_recipe_works_with_one_file_and_one_row(recipe, tmp_path, folder):
-    root = tmp_path / "copy"
-    shutil.copytree(ROOT / "automl", root / "automl", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "search_spaces", root / "search_spaces")
-    apply(recipe, root)
+RUN_ALL = """
+import json, os, sys, traceback
+import matplotlib.pyplot, mlflow.sklearn, optuna, pandas, sklearn.ensemble, sklearn.pipeline, skops.io  # once for all
+for folder, root, program in json.load(sys.stdin):
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        sys.path[:0] = [root]
+        os.environ["PYTHONPATH"] = root + os.pathsep + os.environ["PYTHONPATH"]
+        try:
+            exec(program, {"__name__": "__main__"})
+        except BaseException:
+            with open("failed", "w") as file:
+                traceback.print_exc(file=file)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        open(os.path.join(folder, "ended"), "w").close()
+"""
 
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory, empty_store):
+    """Apply each recipe to a copy of the package, run its trial in a process of its own; return the folders."""
+    X, y = sample_table()
+    roots, programs = {}, []
+    for recipe in read_recipes():
+        folder = tmp_path_factory.mktemp("recipe")
+        root = roots[recipe.title] = folder / "copy"
+        shutil.copytree(ROOT / "automl", root / "automl", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "search_spaces", root / "search_spaces")
+        (folder / "mlruns").mkdir()
+        shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+        X.assign(churn=y).to_csv(folder / "customers.csv", index=False)
+        apply(recipe, root)
+        check = f"assert automl.__file__.startswith({str(root)!r})"
+        programs.append((str(folder), str(root), f"{HEAD}{recipe.trial}\n{check}"))
+    subprocess.run(
+        [sys.executable, "-c", RUN_ALL],
+        input=json.dumps(programs),
+        text=True,
+        env=os.environ | {"AUTOML_NUMBA": "0", "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    return roots
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("recipes")  # one process imports the libraries for all
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("recipe", read_recipes(), ids=lambda recipe: recipe.title.replace(" ", "_"))
+def test_recipe_works_with_one_file_and_one_row(recipe, copies):
+    root = copies[recipe.title]
     assert set(changed_files(root)) == {recipe.file, recipe.table_file}
     old, new = ((top / recipe.table_file).read_text(encoding="utf-8") for top in (ROOT, root))
     changes = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=0))[2:]
     removed = [line for line in changes if line.startswith("-")]
     assert len(removed) <= 1  # the row that changes, if the recipe changes one
 
-    X, y = sample_table()
-    X.assign(churn=y).to_csv(folder / "customers.csv", index=False)
-    done = subprocess.run(
-        [sys.executable, "-c", f"{HEAD}{recipe.trial}\nassert automl.__file__.startswith({str(root)!r})"],
-        cwd=folder,
-        env=os.environ | {"AUTOML_NUMBA": "0", "PYTHONPATH": f"{root}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not done.returncode, done.stderr
+    failed = root.parent / "failed"
+    assert (root.parent / "ended").exists()
+    assert not failed.exists(), failed.read_text()
 
 
 def test_page_command_writes_families_page(tmp_path):
