@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from automl.errors import AutomlError
 from automl.export import load_model, save_model
 from automl.table import TypedColumns, preprocessor
 from tests.support.mutations import mutate_bytes, mutate_schema
-from tests.support.skops_files import write_schema
+from tests.support.skops_files import SCHEMA, read_members, write_members
 
 pytestmark = pytest.mark.slow  # limits are in processor time
 
@@ -45,15 +44,12 @@ def refused(model: Path, n: int, change: Callable[[], None]) -> int:
 
 def change_schema(file: Path, rng: np.random.Generator) -> Callable[[], None]:
     """Return a function that writes a skops file with another changed schema."""
-    sound = file.read_bytes()
-    with zipfile.ZipFile(file) as source:
-        text = source.read("schema.json")
+    members = read_members(file)
 
     def change() -> None:
-        schema = json.loads(text)
+        schema = json.loads(members[SCHEMA])
         mutate_schema(schema, rng)
-        file.write_bytes(sound)
-        write_schema(file, json.dumps(schema))
+        write_members(file, {**members, SCHEMA: json.dumps(schema)})
 
     return change
 
@@ -63,6 +59,7 @@ def change_bytes(file: Path, rng: np.random.Generator) -> Callable[[], None]:
     sound = file.read_bytes()
 
     def change() -> None:
+        file.unlink()
         file.write_bytes(mutate_bytes(sound, rng))
 
     return change

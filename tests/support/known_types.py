@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from itertools import product
@@ -196,18 +196,23 @@ def is_type(name: str) -> bool:
     return isinstance(getattr(import_module(module), own), type)
 
 
-def collect() -> list[str]:
-    """Return the full names of all types."""
-    found = {f"{one.__module__}.{one.__name__}" for one in _siblings()} | CONTAINERS
+def models() -> Iterator[tuple[str, Any]]:
+    """Yield all models whose types are known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _, model in (*pipelines(), ("sparse", sparse_pipeline()), *sklearn_models()):
-            found |= {name for name in types_in(model) if is_type(name)}
+        yield from (*pipelines(), ("sparse", sparse_pipeline()), *sklearn_models())
+
+
+def collect(models: Iterable[tuple[str, Any]]) -> list[str]:
+    """Return the full names of all types in models, and of their siblings."""
+    found = {f"{one.__module__}.{one.__name__}" for one in _siblings()} | CONTAINERS
+    for _, model in models:
+        found |= {name for name in types_in(model) if is_type(name)}
     return sorted(found - NOT_TRUSTED)
 
 
 if __name__ == "__main__":
-    lines = "".join(f'        "{name}",\n' for name in collect())
+    lines = "".join(f'        "{name}",\n' for name in collect(models()))
     FILE.write_text(
         '"""Types that models may hold: written by `python -m tests.support.known_types`, not by hand."""\n\n'
         "from __future__ import annotations\n\n"
