@@ -20,7 +20,7 @@ from automl.study.optuna_private import storage_of
 from tests.support import ROOT
 from tests.support.kill_and_resume import check_mlflow
 
-N_TRIALS = 60
+N_TRIALS = 30
 SEARCH = """
 import json, sys
 import automl.workers.thread_worker as thread
