@@ -207,8 +207,8 @@ Sampler = Annotated[
 Pruner = Annotated[
     str | None,
     typer.Option(
-        help="median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
-        show_default="median",
+        help="racing, median, percentile, successive_halving, hyperband, patient, threshold:SCORE, wilcoxon or none.",
+        show_default="racing",
         autocompletion=complete_pruner,
     ),
 ]

@@ -236,6 +236,8 @@ class Family(ABC):
         Package that the family needs besides the plain install; the extra ``boosting`` brings it. Empty if none.
     interruptible : bool
         Whether training can be stopped between two rungs.
+    folds_in_turn : bool
+        Whether a trial, which trains alone, may be trained on one fold after the other.
     scales_target : bool
         Whether the family standardises a regression target by itself.
     averages_folds : bool
@@ -253,6 +255,7 @@ class Family(ABC):
     shared_params: frozenset[str]
     package: str = ""
     interruptible: bool = False
+    folds_in_turn: bool = True
     quick: bool = False
     category_codes: frozenset[str] = frozenset()
     takes_missing: bool = False

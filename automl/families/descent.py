@@ -99,6 +99,7 @@ class DescentFamily(Family):
     """
 
     interruptible = True
+    folds_in_turn = False  # a cohort trains on all folds in lockstep
     scales_target = True
     takes_sparse = True
     unit_seconds = 1e-9

@@ -40,6 +40,7 @@ _REFIT_MARGIN = 1.3  # factor on the estimate of a refit that must not end late
 _SELECTION_SECONDS = 0.6  # that the selection of an ensemble takes with this number of rows or more
 _SELECTION_ROWS = 30_000
 _KILLABLE_SHARE = 0.5  # of the time left, above which an uninterruptible training must be killable
+_IN_TURN = 2.0  # times its estimated seconds that a trial needs to train on one fold after the other
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -224,8 +225,16 @@ class Admission:
                 return n
         return 1
 
-    def admit(self, trials: Sequence[TrialSpec]) -> CohortRun:
-        """Return the run of a new cohort; it has ended already if the cohort may not start."""
+    def admit(self, trials: Sequence[TrialSpec], floor: float | None = None) -> CohortRun:
+        """Return the run of a new cohort; it has ended already if the cohort may not start.
+
+        Parameters
+        ----------
+        trials : sequence of TrialSpec
+            The cohort.
+        floor : float or None
+            Score below which a trial is pruned between its folds, if it is trained on one after the other.
+        """
         seconds, first = self._cohort_seconds(trials), self._is_first
         if first:
             seconds = max(seconds, self._first_seconds(trials[0]))
@@ -238,6 +247,7 @@ class Admission:
             time.time() + seconds,
             self._spec.trial_timeout,
             self._may_be_late(trials[0]),
+            floor if self._folds_in_turn(trials, seconds) else None,
         )
         self._cohorts += 1
         run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured)
@@ -263,6 +273,16 @@ class Admission:
         first = family.interruptible and not (self._ended or self.runs)
         in_time = first or self._least_seconds(trials[0]) <= left
         return left if in_time else _COHORT_SHARE * left
+
+    def _folds_in_turn(self, trials: Sequence[TrialSpec], seconds: float) -> bool:
+        """Return whether a cohort is trained on one fold after the other: one trial that will end in time.
+
+        A training that is cut short needs all folds for its score.
+        """
+        if not get_family(trials[0]).folds_in_turn or self._spec.facts.n_folds < 2:
+            return False
+        certain = self.costs.is_measured(trials[0])
+        return self._spec.repeatable or (certain and _IN_TURN * self.costs.trial_seconds(trials) <= seconds)
 
     def _may_be_late(self, trial: TrialSpec) -> bool:
         """Return whether a training that cannot be interrupted may take longer than the time left."""

@@ -80,7 +80,7 @@ class CostModel:
         """Return the seconds to train the folds of a trial to the model that a refit trains."""
         # A trial that was stopped is trained to its last rung again, and one that stopped early to its best score.
         last = min(record.seconds, self._reached.get(record.number, record.seconds))
-        seconds = (record.fit_seconds or last) / min(1.0, record.curve.epochs)
+        seconds = (record.fit_seconds or last) / record.trained_share / min(1.0, record.curve.epochs)
         trained = record.family_params
         if record.state != "complete":
             trained = family.truncated_params(trained, record.curve.rungs[-1], record.curve.epoch_steps)
@@ -97,16 +97,24 @@ class CostModel:
         # Later cohorts find the matrices.
         self._preparing[key] = max(preparing, self._preparing.get(key, 0.0))
         ends = [float("inf") if record.state == "complete" else record.curve.epochs for record in records]
-        cost = sum(self._cost_until(family, *one) for one in zip(records, ends, strict=True))
+        ended = zip(records, ends, strict=True)
+        cost = sum(record.trained_share * self._cost_until(family, record, end) for record, end in ended)
         # Below one epoch the fixed costs dominate; that is better than nothing, and no better.
         if max(record.curve.epochs for record in records) >= 1 or family.name not in self._observed:
             self.observe(family.name, cost, sum(record.seconds for record in records))
 
-    def learn_rung(self, specs: Sequence[TrialSpec], rung: int, seconds: float) -> None:
-        """Learn from trials that reached a rung after ``seconds``: their refit, and a family that is not measured."""
+    def learn_rung(
+        self, specs: Sequence[TrialSpec], rung: int, seconds: float, *, in_turn: bool = False
+    ) -> None:
+        """Learn from trials that reached a rung after ``seconds``: their refit, and a family that is not measured.
+
+        A trial that is trained on one fold after the other reaches all rungs but its last on its first fold.
+        """
         family = get_family(specs[0])
         self._reached |= {spec.number: seconds / len(specs) for spec in specs}
         cost = sum(self._cost_until(family, spec, rung / self._epoch_steps) for spec in specs)
+        if in_turn and rung < family.last_rung(specs[0].family_params, self._epoch_steps):
+            cost /= self._n_folds
         if cost > 0 and seconds > 0:
             self._at_rung[family.name] = cost, seconds
 

@@ -104,8 +104,8 @@ class Search(FittedSearch):
         ``tpe`` (None), ``gp``, ``cmaes``, ``random``, ``qmc``, ``grid``, ``nsgaii``, or an object. ``grid:3`` takes
         three values of each range.
     pruner : str, optuna pruner or None, default=None
-        ``median`` (None), ``percentile``, ``successive_halving``, ``hyperband``, ``patient``, ``threshold``,
-        ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
+        ``racing`` (None), ``median``, ``percentile``, ``successive_halving``, ``hyperband``, ``patient``,
+        ``threshold``, ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
     tracking_uri : str or None, default=None
         MLflow store. None is ``sqlite:///mlruns/mlflow.db``.
     experiment_name : str or None, default=None

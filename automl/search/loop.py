@@ -165,7 +165,7 @@ class Loop:
     def _take(self, trials: Sequence[TrialSpec]) -> None:
         """Schedule the trials that need training as a cohort."""
         if new := self.results.sort_out(trials):
-            self._admission.admit(new)
+            self._admission.admit(new, self._session.floor(new[0].number))
 
     def _start_waiting(self) -> None:
         for run in self._runs.values():

@@ -29,7 +29,7 @@ def react(run: CohortRun, event: Event, costs: CostModel, prune: Prune) -> None:
         return
     match event:
         case RungReached(cohort, rung, scores, reply, seconds):
-            costs.learn_rung(cohort.trials, rung, seconds)
+            costs.learn_rung(cohort.trials, rung, seconds, in_turn=cohort.floor is not None)
             pruned = run.report(rung, scores, prune)
             with suppress(OSError):  # the worker has died; an event of its own reports that
                 reply(pruned)

@@ -12,10 +12,16 @@ from automl.errors import Fault, SettingError
 from automl.study.entries import Entry, find_entry
 from automl.study.stateless_sampler import StatelessPruner
 
-__all__ = ["DEFAULT_PRUNER", "PRUNERS", "make_pruner"]
+__all__ = ["DEFAULT_PRUNER", "PRUNERS", "RacingPruner", "make_pruner"]
 
-DEFAULT_PRUNER = "median"
+
+class RacingPruner(pruners.MedianPruner):
+    """Optuna's median rule at rungs, for a search that trains folds in turn and stops trials between them too."""
+
+
+DEFAULT_PRUNER = "racing"
 PRUNERS: dict[str, Entry] = {
+    "racing": Entry(RacingPruner),
     "median": Entry(pruners.MedianPruner),
     "percentile": Entry(
         pruners.PercentilePruner,
@@ -51,7 +57,7 @@ PRUNERS: dict[str, Entry] = {
 
 
 def make_pruner(pruner: Any, n_objectives: int = 1) -> pruners.BasePruner:
-    """Return the pruner of a name (None: ``median``), or the object itself.
+    """Return the pruner of a name (None: ``racing``), or the object itself.
 
     With several objectives nothing is pruned, as in Optuna.
 

@@ -70,6 +70,10 @@ class RungReports:
         """Forget a trial that has ended."""
         self._cohorts.pop(number, None)
 
+    def sees(self, number: int) -> int | None:
+        """Return the number below which trials are compared with the cohort of a running trial; None for all."""
+        return self._cohorts[number].sees if number in self._cohorts else None
+
     def report(self, rung: int, scores: Mapping[int, float]) -> set[int]:
         """Report the scores of a cohort at a rung; return the numbers of the trials to prune."""
         cohort = self._cohorts[next(iter(scores))]

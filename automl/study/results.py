@@ -65,10 +65,11 @@ class ResultWriter:
         record : TrialRecord
             Its result.
         with_curve : bool
-            Whether to write the scores at rungs too: a duplicate reported none.
+            Whether to write the scores at rungs too: a duplicate reported none. A trial that ended between its folds
+            did not report its last.
         """
         with batched_writes(self._study):
-            if with_curve and not self._search.several:
+            if (with_curve or record.folds_left) and not self._search.several:
                 for rung, score in zip(record.curve.rungs, record.curve.scores, strict=False):
                     set_score(self._study, trial, rung, self.value(score))
             if record.violation:

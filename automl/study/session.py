@@ -23,7 +23,9 @@ from automl.study.lease import ProcessLease
 from automl.study.peers import RemoteTrials, RemoteUpdates
 from automl.study.pending import PendingTrials
 from automl.study.proposer import Proposer
+from automl.study.pruners import RacingPruner
 from automl.study.pruning import RungReports
+from automl.study.racing import FoldRace
 from automl.study.recovery import recover
 from automl.study.results import ResultWriter
 from automl.study.stored import stored_trial
@@ -74,9 +76,10 @@ class Session:
         self.proposing_seconds = 0.0
         trials = study.get_trials(deepcopy=False)
         self.records = records_of(trials)
-        self._conflicts = Conflicts(space)
+        self._conflicts, self._race = Conflicts(space), FoldRace(search)
         self._learn(self.records)
         self.prunes = not (search.several or isinstance(study.pruner, NopPruner))
+        self._races = self.prunes and isinstance(study.pruner, RacingPruner)
         self._duplicates = Duplicates()
         self._history = History(search.random_state, study.directions, reencoded_trials(trials, space))
         self._results = ResultWriter(study, search)
@@ -189,6 +192,13 @@ class Session:
         """
         return set() if self._search.several else self._reports.report(rung, scores)
 
+    def floor(self, number: int) -> float | None:
+        """Return the score below which a running trial is pruned between its folds; None: it never is.
+
+        It follows from the results that the trial's cohort is compared with.
+        """
+        return self._race.floor(self._reports.sees(number)) if self._races else None
+
     def call(self, callback: Callable[[optuna.Study, FrozenTrial], None], number: int) -> bool:
         """Call a callback of Optuna's signature for a trial; return whether it stopped the study."""
         return call_back(self.study, callback, number)
@@ -209,8 +219,9 @@ class Session:
         return True
 
     def _learn(self, records: Iterable[TrialRecord]) -> None:
-        """Learn from results which values fail together."""
+        """Learn from results which values fail together, and what is the best trial."""
         for record in records:
+            self._race.add(record)
             if not record.outside and (record.state == "failed" or record.score is not None):
                 self._conflicts.add(record.configuration, record.reason if record.state == "failed" else "")
 

@@ -27,6 +27,9 @@ class Cohort:
         Seconds for each trial: its shares of the cohort's time, including the preparation of the folds.
     killable : bool
         Whether training may not end by itself, so that it must run where it can be killed.
+    floor : float or None
+        The folds are trained one after the other, and a trial stops between two of them if its mean score so far is
+        below this. None: the folds are trained side by side.
     """
 
     id: int
@@ -34,6 +37,7 @@ class Cohort:
     deadline: float = float("inf")
     trial_timeout: float = float("inf")
     killable: bool = False
+    floor: float | None = None
 
     @property
     def blas_threads(self) -> int:

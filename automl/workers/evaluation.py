@@ -1,4 +1,4 @@
-"""Trains a cohort on all folds in lockstep, from its first rung to its last."""
+"""Trains a cohort from its first rung to its last: on all folds in lockstep, or on one fold after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.families import Fold, Trainer, get_family, prepared_problem, target_scale
+from automl.families import Trainer, get_family, prepared_problem, target_scale
 from automl.metrics import Predictions
 from automl.records import State, TrialRecord, TrialSpec
 from automl.select import KEPT_FROM_SECONDS, save_fold_models, save_predictions
@@ -38,6 +38,9 @@ def evaluate(
     costs: CostMeter | None = None,
 ) -> list[TrialRecord]:
     """Train a cohort on every fold and return how each trial ended.
+
+    A cohort with a ``floor`` has one trial, which trains on one fold after the other. Its first fold has all the rungs;
+    between two folds it is pruned if its mean score so far is below the floor.
 
     Parameters
     ----------
@@ -83,7 +86,9 @@ def evaluate(
     return evaluation.records()
 
 
-def train_single(context: WorkerContext, spec: TrialSpec, last_rung: int | None = None) -> TrialRecord:
+def train_single(
+    context: WorkerContext, spec: TrialSpec, last_rung: int | None = None, n_folds: int | None = None
+) -> TrialRecord:
     """Train one trial in this process, without neighbours and without limits.
 
     Parameters
@@ -94,7 +99,10 @@ def train_single(context: WorkerContext, spec: TrialSpec, last_rung: int | None 
         The trial.
     last_rung : int or None
         Rung to stop at; None trains to the trial's own last rung.
+    n_folds : int or None
+        Train on the first folds only; None trains on all.
     """
+    context = replace(context, folds=context.folds[:n_folds])
 
     def report(rung: int, scores: dict[int, float]) -> set[int]:
         return set(scores) if last_rung is not None and rung >= last_rung else set()
@@ -145,7 +153,7 @@ class _Evaluation:
         self.family, self.preprocess = get_family(cohort.trials[0]), cohort.trials[0].preprocess
         self.params = [spec.family_params for spec in cohort.trials]
         self.trials = [
-            TrialProgress(spec, self.family.last_rung(params, context.epoch_steps))
+            TrialProgress(spec, self.family.last_rung(params, context.epoch_steps), len(context.folds))
             for spec, params in zip(cohort.trials, self.params, strict=True)
         ]
         self.time = TimeAccount(self.trials, cohort.trial_timeout)
@@ -155,7 +163,10 @@ class _Evaluation:
         self.started = time.time()
         first = cohort.trials[0]
         self.scale = target_scale(self.family, self.params[0], first.model.estimator, context.problem)
-        self.trained = 0.0  # seconds up to the last rung
+        self.in_turn = cohort.floor is not None
+        self.earlier: RungPredictions | None = None  # of the folds before the one in training
+        self.fold_seconds = 0.0  # that the fold before took
+        self.trained = 0.0  # seconds on these folds up to the last rung
 
     def prepare(self, prepared: PreparedFolds) -> None:
         """Prepare the folds, and measure the preparation if its time counts."""
@@ -164,61 +175,58 @@ class _Evaluation:
         self.folds = folds
 
     def train(self) -> None:
-        """Train all trials from rung to rung until each has ended."""
+        """Train all trials until each has ended: on all folds in lockstep, or on one after the other."""
         context = self.context
         problem = prepared_problem(self.family, context.problem, self.preprocess, context.column_types)
-        self.trainers = [
-            self.family.trainer(
-                self.params,
-                [trial.spec.seed for trial in self.trials],
-                problem,
-                Fold(
-                    fold.X,
-                    self.scale.apply(fold.y),
-                    (self.context.random_state, n),
-                    self.context.epoch_steps,
-                    fold.order,
-                    fold.X_valid,
-                    self.scale.apply(fold.y_valid),
-                    fold.weight,
-                    fold.weight_valid,
-                ),
-            )
-            for n, fold in enumerate(self.folds)
-        ]
-        self.time.charge(self.open())
+        n_folds = len(self.folds)
+        seeds = [trial.spec.seed for trial in self.trials]
+        for folds in [range(n, n + 1) for n in range(n_folds)] if self.in_turn else [range(n_folds)]:
+            for n in folds:
+                fold = self.folds[n].for_training(self.scale, (context.random_state, n), context.epoch_steps)
+                self.trainers.append(self.family.trainer(self.params, seeds, problem, fold))
+            self.time.charge(self.open())
+            self.train_folds(folds)
+            if not self.open():
+                return
+
+    def train_folds(self, folds: range) -> None:
+        """Train all trials on these folds from rung to rung; folds after the first have only the last rungs."""
         last_rungs = {trial.last_rung for trial in self.trials}
-        family_rungs = self.family.rungs(max(last_rungs), self.context.epoch_steps)
-        before = 0
+        family_rungs: set[int] = set()
+        if folds.start == 0:
+            family_rungs = self.family.rungs(max(last_rungs), self.context.epoch_steps)
+        before, self.fold_seconds, self.trained = 0, self.trained, 0.0
         for rung in sorted(family_rungs | last_rungs):
             training = self.open()
-            in_time = self.within_time(before, rung) and self.advance(rung)
+            in_time = self.within_time(before, rung) and self.advance(folds, rung)
             self.time.charge(training, fitting=True)
             if not in_time:
                 self.end_early(rung)
                 return
-            updated = set.intersection(*(set(trainer.updated.tolist()) for trainer in self.trainers))
+            trainers = self.trainers[folds.start :]
+            updated = set.intersection(*(set(trainer.updated.tolist()) for trainer in trainers))
             due = [
                 i
                 for i in self.open()
                 if i in updated and (rung in family_rungs or rung == self.trials[i].last_rung)
             ]
             if due:
-                self.at_rung(rung, due)
+                self.at_rung(folds, rung, due)
             if not self.open():
                 return
             before = rung
 
     def within_time(self, before: int, rung: int) -> bool:
         """Return whether the next rung can be reached in time, if training cannot be interrupted before it."""
-        if self.family.interruptible or not before:
+        seconds = self.trained * (rung / before - 1) if before else self.fold_seconds
+        if self.family.interruptible or not seconds:
             return True
-        return time.time() + self.trained * (rung / before - 1) < self.cohort.deadline
+        return time.time() + seconds < self.cohort.deadline
 
-    def advance(self, rung: int) -> bool:
-        """Train all folds until ``rung``; a trial that fails on one fold leaves the others too."""
+    def advance(self, folds: range, rung: int) -> bool:
+        """Train these folds until ``rung``; a trial that fails on one fold leaves the others too."""
         start = time.perf_counter()
-        for trainer in self.trainers:
+        for trainer in self.trainers[folds.start :]:
             trainer.select(self.open())
             if not trainer.advance(rung, self.stop):
                 return False
@@ -233,14 +241,21 @@ class _Evaluation:
         return self.should_stop() or time.time() >= self.cohort.deadline or self.time.overdue()
 
     @np.errstate(all="ignore")  # a diverging trial overflows; its predictions or scores show that
-    def at_rung(self, rung: int, due: list[int]) -> None:
+    def at_rung(self, folds: range, rung: int, due: list[int]) -> None:
         """Score and report the trials that are due, and end those that are complete or pruned."""
         share = rung / self.context.epoch_steps
-        predictions = RungPredictions.make(self.trainers, self.folds, share, self.open(), due, self.scale)
+        rows = self.folds[folds.start : folds.stop]
+        trainers = self.trainers[folds.start :]
+        predictions = RungPredictions.make(trainers, rows, share, self.open(), due, self.scale)
+        if self.earlier is not None:
+            predictions = self.earlier + predictions
         score_trials(self.trials, due, rung, predictions, self.context.objectives.metric)
         scored = {self.trials[i].spec.number: i for i in due if self.trials[i].is_open}
         self.time.charge(due)
         if not scored:
+            return
+        if folds.stop < len(self.folds) and rung == self.trials[0].last_rung:
+            self.between_folds(predictions)
             return
         pruned = self.report(rung, {number: self.trials[i].scores[-1] for number, i in scored.items()})
         self.time.skip()  # waiting for the answer is no training
@@ -260,10 +275,24 @@ class _Evaluation:
                 self.save_predictions(i)
         self.time.charge(list(scored.values()))
 
+    def between_folds(self, predictions: RungPredictions) -> None:
+        """Prune the trial if its mean score so far is below the floor; else keep its predictions."""
+        (trial,), floor = self.trials, self.cohort.floor
+        self.earlier = predictions
+        if floor is not None and trial.scores[-1] < floor:
+            folds = f"{len(trial.fold_scores)} of {len(self.folds)} folds"
+            trial.end(
+                "pruned", f"pruned after {folds}: worse on average than the best trial on its worst fold"
+            )
+            report_metrics(self.trials, [0], predictions, self.context.problem)
+            self.measure(0, predictions)
+            self.time.charge([0])
+
     def save_predictions(self, i: int) -> None:
         """Save the out-of-fold predictions of a trial that has ended, unless it was pruned or failed."""
         folder, trial, by_fold = self.context.predictions, self.trials[i], self.predictions.pop(i, None)
-        if folder is not None and trial.state in ("complete", "stopped") and by_fold:
+        whole = by_fold is not None and len(by_fold) == len(self.folds)
+        if folder is not None and trial.state in ("complete", "stopped") and by_fold and whole:
             with suppress(OSError):  # the disk is full: the trial will be in no ensemble
                 save_predictions(folder, trial.spec.number, by_fold)
                 self.save_models(i)
@@ -310,7 +339,9 @@ class _Evaluation:
     def end_early(self, rung: int) -> None:
         """End all trials before ``rung``; those with a score are measured for their constraints."""
         state: State = "stopped"
-        reason = f"stopped before rung {rung}: time is up, or the search was interrupted"
+        folds = f"after {len(self.trainers) - 1} of {len(self.folds)} folds"
+        where = folds if self.earlier is not None else f"before rung {rung}"
+        reason = f"stopped {where}: time is up, or the search was interrupted"
         if self.time.overdue():
             state, reason = "pruned", self.cohort.timeout_reason
         for i in self.open():
@@ -338,15 +369,20 @@ class _Evaluation:
 
     def found_params(self, position: int) -> dict[str, int]:
         """Return the parameters that training found for a trial, means over the folds."""
-        by_fold = [trainer.found_params(position) for trainer in self.trainers]
+        by_fold = [trainer.found_params(position) for trainer in self.scored_trainers()]
         names = by_fold[0] if by_fold else {}
         return {name: round(np.mean([found[name] for found in by_fold])) for name in names}
 
     def history(self, position: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return a trial's losses and learning rates by epoch: means over the folds, for the epochs of all."""
-        by_fold = [trainer.history(position) for trainer in self.trainers]
+        by_fold = [trainer.history(position) for trainer in self.scored_trainers()]
         n = min((len(losses) for losses, _ in by_fold), default=0)
         if not n:
             return (), ()
         losses: Sequence[float] = np.mean([losses[:n] for losses, _ in by_fold], axis=0).tolist()
         return tuple(losses), by_fold[0][1][:n]
+
+    def scored_trainers(self) -> list[Trainer]:
+        """Return the trainers of the folds that the scores count: all in lockstep."""
+        n = len(self.trials[0].fold_scores) if self.in_turn else len(self.trainers)
+        return self.trainers[: max(1, n)]

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from automl.families import Array
+from automl.families import Array, Fold, TargetScale
 from automl.table import array_bytes, is_sparse, prepare_matrices, stratified_order
 from automl.workers.context import WorkerContext
 from automl.workers.memory import trim_memory
@@ -55,6 +55,21 @@ class PreparedFold:
     weight: Array | None = None
     weight_valid: Array | None = None
     score_weight: Array | None = None
+
+    def for_training(self, scale: TargetScale, order_seed: tuple[int, int], epoch_steps: int) -> Fold:
+        """Return the fold as a trainer takes it, with its target on a scale."""
+        y, y_valid = scale.apply(self.y), scale.apply(self.y_valid)
+        return Fold(
+            self.X,
+            y,
+            order_seed,
+            epoch_steps,
+            self.order,
+            self.X_valid,
+            y_valid,
+            self.weight,
+            self.weight_valid,
+        )
 
     def validation_sample(self, share: float) -> tuple[Array, Array, Array | None]:
         """Return the validation rows that score a model of ``share`` of the training rows: X, y and weights."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from automl.records import Curve, State, TrialRecord, TrialSpec
 
 __all__ = ["TimeAccount", "TrialProgress"]
@@ -21,10 +23,13 @@ class TrialProgress:
         The trial.
     last_rung : int
         The rung at which it is complete.
+    n_folds : int
+        The folds of a complete training.
     """
 
     spec: TrialSpec
     last_rung: int
+    n_folds: int
     rungs: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     fold_scores: tuple[float, ...] = ()
@@ -44,6 +49,15 @@ class TrialProgress:
     def is_open(self) -> bool:
         """Whether the trial has not ended."""
         return self.state is None
+
+    def add_scores(self, rung: int, fold_scores: Sequence[float], seconds: Sequence[float]) -> None:
+        """Take the scores of the folds at a rung; they replace those of fewer folds at the same rung."""
+        self.fold_scores, self.score_seconds = tuple(fold_scores), tuple(seconds)
+        if self.rungs[-1:] == [rung]:
+            self.rungs.pop()
+            self.scores.pop()
+        self.rungs.append(rung)
+        self.scores.append(float(np.mean(fold_scores)))
 
     def end(self, state: State, reason: str = "") -> None:
         """End the trial."""
@@ -76,6 +90,7 @@ class TrialProgress:
             family=family,
             score=self.scores[-1] if self.scores and self.state != "failed" else None,
             fold_scores=self.fold_scores,
+            folds_left=self.n_folds - len(self.fold_scores) if self.fold_scores else 0,
             score_seconds=self.score_seconds,
             metrics=self.metrics,
             values=self.values,

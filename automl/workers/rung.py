@@ -80,6 +80,15 @@ class RungPredictions:
                     of[i].append(scale.undo(predictions))
         return cls(of, [y for _, y, _ in samples], [weight for *_, weight in samples], seconds)
 
+    def __add__(self, other: RungPredictions) -> RungPredictions:
+        """Return the predictions for these folds and for further ones, of the same trials."""
+        return RungPredictions(
+            {i: by_fold + other.of[i] for i, by_fold in self.of.items()},
+            self.targets + other.targets,
+            self.weights + other.weights,
+            self.seconds + other.seconds,
+        )
+
     def by_fold(self, positions: Sequence[int]) -> list[tuple[Array, list[Predictions], Array | None]]:
         """Return for each fold its targets, the predictions of these trials, and the row weights."""
         rows = enumerate(zip(self.targets, self.weights, strict=True))
@@ -109,9 +118,7 @@ def score_trials(
         return
     for i, *scores in zip(due, *by_fold, strict=True):
         trial = trials[i]
-        trial.fold_scores, trial.score_seconds = tuple(scores), tuple(seconds)
-        trial.rungs.append(rung)
-        trial.scores.append(float(np.mean(scores)))
+        trial.add_scores(rung, scores, seconds)
         if not np.isfinite(trial.scores[-1]):
             trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
 

@@ -201,3 +201,21 @@ def test_end_of_a_wide_table_has_more_time():
         for n_columns in (5, 5_005)
     )
     assert narrow.time_left - wide.time_left == pytest.approx(4)
+
+
+def test_folds_are_trained_in_turn_by_trials_that_end_in_time():
+    trial, alone = ScriptedSession("decision_tree").proposal(), ScriptedSession("linear").proposal()
+
+    def floors(seconds, trial=trial, shape=(100, 5, 3), **limits):
+        decides = loop(ScriptedWorkers(finished), clock=Clock(), shape=shape, **limits).admission
+        if seconds:
+            decides.costs.observe(trial.family, decides.costs.trial_seconds([trial]), 1.0)
+            decides.costs.trial_seconds = lambda trials: seconds
+        return decides.admit([trial], 0.5).cohort.floor
+
+    assert floors(10.0, timeout=100) == 0.5
+    assert floors(60.0, timeout=100) is None  # it may be cut short
+    assert floors(None, timeout=100) is None  # its seconds are a guess
+    assert floors(None, n_trials=10) == floors(60.0, n_trials=10) == 0.5  # time decides nothing
+    assert floors(10.0, trial=alone, timeout=100) is None  # a cohort trains in lockstep
+    assert floors(10.0, shape=(100, 5, 1), timeout=100) is None

@@ -140,3 +140,19 @@ def test_refit_seconds_are_those_of_fits_and_of_the_first_preparation():
     configuration = {**later.configuration, "preprocess": {"numeric": {}}}
     other = TrialRecord(**{**later.model_dump(), "configuration": configuration})
     assert costs.refit_seconds(other) == pytest.approx((4 + 0.01) / folds)
+
+
+def test_cost_model_counts_the_folds_that_were_trained():
+    session = ScriptedSession("decision_tree")
+    whole, part = (CostModel(search_spec().facts) for _ in range(2))
+    trial = record(session.proposal(), seconds=6.0)
+    whole.learn([trial.model_copy(update={"fold_scores": (0.5, 0.5, 0.5)})])
+    pruned = {"state": "pruned", "fold_scores": (0.5,), "folds_left": 2, "seconds": 2.0}
+    part.learn([trial.model_copy(update=pruned)])
+    assert part.trial_seconds([trial.spec]) == pytest.approx(whole.trial_seconds([trial.spec]))
+    rung = FAMILIES["lightgbm"].last_rung({}, 1) // 2
+    trial = ScriptedSession("lightgbm").proposal()
+    beside, in_turn = (CostModel(search_spec().facts) for _ in range(2))
+    beside.learn_rung([trial], rung, 6.0)
+    in_turn.learn_rung([trial], rung, 6.0 / search_spec().facts.n_folds, in_turn=True)
+    assert in_turn.trial_seconds([trial]) == pytest.approx(beside.trial_seconds([trial]))

@@ -50,8 +50,23 @@ def score(proposal, rung):
     return chance.random() + rung * chance.random() / 10
 
 
+def fold_scores(proposal, score):
+    """Return the scores of three folds with this mean."""
+    spread = random.Random(f"folds {proposal.configuration} {proposal.seed}").uniform(-0.3, 0.3)
+    return score - spread, score, score + spread
+
+
 def train(cohort, chance):
     """Yield the events of a cohort without training."""
+    if cohort.floor is not None:
+        (proposal,) = cohort.trials
+        first = fold_scores(proposal, score(proposal, 1))[0]
+        if first < cohort.floor:
+            curve = Curve(rungs=(1,), scores=(first,))
+            raced = {"state": "pruned", "family": "decision_tree", "score": first, "curve": curve}
+            folds = {"fold_scores": (first,), "folds_left": 2}
+            yield Finished(cohort, [TrialRecord(**proposal.model_dump(), **raced, **folds)])
+            return
     alive = {proposal.number: proposal for proposal in cohort.trials}
     curves, replies = {number: [] for number in alive}, []
     ends = {number: one.params.get("model.linear.max_epochs", 1) for number, one in alive.items()}
@@ -66,11 +81,13 @@ def train(cohort, chance):
         for number in list(alive):
             if number in pruned or rung == ends[number]:
                 rungs, scores = zip(*curves[number], strict=True)
+                proposal = alive.pop(number)
                 records[number] = TrialRecord(
-                    **alive.pop(number).model_dump(),
+                    **proposal.model_dump(),
                     state="complete" if rung == ends[number] else "pruned",
                     family="linear",
                     score=scores[-1],
+                    fold_scores=fold_scores(proposal, scores[-1]),
                     curve=Curve(rungs=rungs, scores=scores),
                 )
         if not alive:
@@ -133,7 +150,7 @@ def finishes(journal, **settings):
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+@pytest.mark.parametrize("pruner", ["racing", "successive_halving"])
 def test_resume_after_a_kill_at_any_write_has_the_same_result(tmp_path, pruner, slots):
     whole = tmp_path / "whole.journal"
     n_writes = search(whole, pruner=pruner)
@@ -141,6 +158,9 @@ def test_resume_after_a_kill_at_any_write_has_the_same_result(tmp_path, pruner, 
     assert n_writes > 150
     # forbidden configurations fail
     assert {one[2].name for one in expected} == {"COMPLETE", "PRUNED", "FAIL"}
+    records = [one[5]["record"] for one in expected if "record" in one[5]]
+    raced = sum(record["folds_left"] > 0 for record in records)
+    assert bool(raced) == (pruner == "racing")
     moments = sorted(random.Random(f"{pruner} {slots}").sample(range(n_writes), KILLS_PER_CASE))
     for i, kill_at in enumerate(moments):
         journal = tmp_path / f"{i}.journal"
@@ -153,9 +173,9 @@ def test_resume_after_a_kill_at_any_write_has_the_same_result(tmp_path, pruner, 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_resume_after_many_kills_has_the_same_result(tmp_path, slots):
     whole, journal = tmp_path / "whole.journal", tmp_path / "s.journal"
-    search(whole, pruner="median")
+    search(whole, pruner="racing")
     chance, kills = random.Random(0), 0
-    while not finishes(journal, pruner="median", slots=slots, seed=kills, kill_at=chance.randrange(20)):
+    while not finishes(journal, pruner="racing", slots=slots, seed=kills, kill_at=chance.randrange(20)):
         kills += 1
     assert kills > 8
     assert outcome(journal) == outcome(whole)

@@ -16,7 +16,7 @@ class Costs:
         self.calls = []
 
     def __getattr__(self, name):
-        return lambda *given: self.calls.append((name, *given))
+        return lambda *given, **more: self.calls.append((name, *given, *more.values()))
 
 
 def report(make_event, n=2, prune=lambda rung, scores: set()):
@@ -35,7 +35,7 @@ def test_question_at_a_rung_is_answered():
     run, calls = report(lambda cohort: at_rung(cohort, 1, replies), prune=lambda rung, scores: {1})
     assert replies == [{1}]
     assert run.pruned == {1: 1}
-    assert calls == [("learn_rung", run.cohort.trials, 1, 0.0)]
+    assert calls == [("learn_rung", run.cohort.trials, 1, 0.0, False)]
 
 
 def test_question_of_a_dead_worker_is_no_error():

@@ -46,6 +46,9 @@ class ScriptedSession:
 
     exhausted, prunes = False, False
 
+    def floor(self, number):
+        return None
+
     def duplicate(self, number):
         return self.duplicates.get(number)
 

@@ -1,24 +1,22 @@
-"""Frozen records that travel between packages: no references, JSON both ways."""
+"""Records of a trial, before and after it is trained."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from automl.constraints import named
+from automl.records.base import Record
+from automl.records.search import SearchRecord
 
-__all__ = [
-    "OUTSIDE", "Curve", "EnsembleRecord", "Model", "SearchRecord", "State", "Task", "TrialRecord", "TrialSpec",
-    "model_of",
-]  # fmt: skip
+__all__ = ["OUTSIDE", "Curve", "Model", "State", "TrialRecord", "TrialSpec", "model_of"]
 
 _FAILED, _WITHOUT_SCORE, _OUTSIDE, _NOT_MEASURED, _INFEASIBLE, _PRUNED = 7, 6, 5, 4, 3, 2
 
-Task = Literal["binary", "multiclass", "regression"]
 State = Literal["complete", "stopped", "pruned", "failed"]
 OUTSIDE = "not of the space"  # the reason of a model of last resort begins with it
 _REPEATS = "same configuration as trial"
@@ -58,13 +56,7 @@ def model_of(configuration: Mapping[str, Any]) -> Model:
     return Model(family, params.pop("estimator", None), params, preprocess)
 
 
-class _Record(BaseModel):
-    """A frozen record; ``model_dump_json`` and ``model_validate_json`` keep infinities and NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-class _Trial(_Record):
+class _Trial(Record):
     """The part of a trial that is known before it is trained."""
 
     number: int
@@ -112,7 +104,7 @@ class TrialSpec(_Trial):
         return self.model.family
 
 
-class Curve(_Record):
+class Curve(Record):
     """The history of a trial, means over the folds.
 
     Parameters
@@ -156,7 +148,9 @@ class TrialRecord(_Trial):
     score : float or None
         Mean validation score over the folds, greater is better; None if it failed.
     fold_scores : tuple of float
-        Score of each fold.
+        Score of each fold that was trained.
+    folds_left : int
+        Folds that its score does not count, because it ended before they were trained.
     score_seconds : tuple of float
         Seconds that predictions and score of each fold took at the last rung; empty in records of older versions.
     metrics : dict
@@ -187,6 +181,7 @@ class TrialRecord(_Trial):
     family: str
     score: float | None = None
     fold_scores: tuple[float, ...] = ()
+    folds_left: int = 0
     score_seconds: tuple[float, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
@@ -211,8 +206,14 @@ class TrialRecord(_Trial):
 
     @property
     def early(self) -> bool:
-        """Whether it was cut short in its first epoch, so that its score means little."""
-        return self.state == "stopped" and 0 < self.curve.epochs < 1
+        """Whether it was cut short in its first epoch or before its last fold, so that its score means little."""
+        return self.state == "stopped" and (0 < self.curve.epochs < 1 or self.folds_left > 0)
+
+    @property
+    def trained_share(self) -> float:
+        """Share of the folds that its score counts."""
+        n = len(self.fold_scores)
+        return n / (n + self.folds_left) if n else 1.0
 
     @property
     def repeats(self) -> bool:
@@ -262,139 +263,3 @@ class TrialRecord(_Trial):
         reason = f"{_REPEATS} {self.number}"
         times = {"started": time.time(), "seconds": 0.0, "prepare_seconds": 0.0, "fit_seconds": 0.0}
         return self.model_copy(update={"number": spec.number, "reason": reason, **times})
-
-
-class EnsembleRecord(_Record):
-    """An ensemble of trials that a search chose, or the reason why there is none.
-
-    Parameters
-    ----------
-    members : tuple of (int, float)
-        Numbers of the trials with their weights, which sum to 1, greatest first; empty if there is no ensemble.
-    score : float or None
-        Score of the weighted average on the validation rows, the mean over the folds; greater is better.
-    fold_scores : tuple of float
-        Score of each fold.
-    gain, gain_error : float
-        How much better it scores than the best trial, and the standard error of that.
-    reason : str
-        Why there is no ensemble.
-    """
-
-    members: tuple[tuple[int, float], ...] = ()
-    score: float | None = None
-    fold_scores: tuple[float, ...] = ()
-    gain: float = 0.0
-    gain_error: float = 0.0
-    reason: str = ""
-
-
-class SearchRecord(_Record):
-    """The facts of a search that its study and its MLflow run keep.
-
-    Parameters
-    ----------
-    study_name : str
-        Name of the Optuna study.
-    task, target : str
-        Kind (binary, multiclass, regression) and name of the target.
-    scoring : str
-        Names of the objectives, separated by commas; the first ranks the trials.
-    directions : tuple of {"maximize", "minimize"}
-        Direction of each objective.
-    constraints : dict of str to float
-        Upper limits on measured values of a trial.
-    space, space_digest : str
-        Name and fingerprint of the space.
-    n_rows, n_columns, n_folds : int
-        Size of the table and number of folds.
-    density : float
-        Share of the cells that are stored, below 1 for a sparse table.
-    epoch_steps : int
-        Steps of an epoch, the scale of all rungs.
-    random_state : int
-        Seed of the search.
-    columns, types : dict of str to str
-        Type of each column, and the types that the user asked for.
-    left_out : tuple of str
-        Excluded columns and values of the space, each with the reason.
-    content, folds, weights : str
-        Fingerprints of table with target, folds and row weights; empty in older records, and without weights.
-    file, encoding, separator : str
-        File of the table, and how it is read: empty without a file, and where the file decides.
-    cv : int, "time", "object" or None
-        The requested folds; "object" for splits or groups handed in by a program.
-    task_reason : str
-        Reason of the task.
-    positive_class : str
-        The positive class of two, as text.
-    class_weights : tuple of float
-        Weight of each class in training, in the order of the sorted labels; empty if none were given.
-    rare_classes : {"error", "merge", "drop"}
-        The rule for classes with fewer rows than folds.
-    sample_weight, groups, time_column : str
-        Columns of the table; "object" for values handed in by a program, empty without.
-    hold_out : float
-        Share of the rows that a single default fold validates on.
-    blas_threads : int
-        Threads for linear algebra of the next trials.
-    table_rows, sample_rows : int
-        Rows of a table of which the search had a sample, and rows asked for in the sample; 0 without a sample.
-    """
-
-    study_name: str
-    task: Task
-    target: str
-    scoring: str
-    space: str
-    space_digest: str
-    n_rows: int
-    n_columns: int
-    n_folds: int
-    random_state: int
-    columns: dict[str, str] = Field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-    content: str = ""
-    folds: str = ""
-    file: str = ""
-    encoding: str = ""
-    separator: str = ""
-    epoch_steps: int = 1
-    weights: str = ""
-    hold_out: float = 0.2
-    cv: int | Literal["object"] | Annotated[str, Field(pattern="^time(:[1-9][0-9]*)?$")] | None = None
-    task_reason: str = ""
-    positive_class: str = ""
-    class_weights: tuple[float, ...] = ()
-    rare_classes: Literal["error", "merge", "drop"] = "error"
-    sample_weight: str = ""
-    groups: str = ""
-    time_column: str = ""
-    directions: tuple[Literal["maximize", "minimize"], ...] = ("maximize",)
-    constraints: dict[str, float] = Field(default_factory=dict)
-    types: dict[str, str] = Field(default_factory=dict)
-    blas_threads: int = 1
-    table_rows: int = 0
-    sample_rows: int = 0
-    density: float = 1.0
-
-    @property
-    def rows_searched(self) -> str:
-        """The rows that trials are trained and scored on, as text, with the total if they are a sample."""
-        return f"{self.n_rows:,} of {self.table_rows:,}" if self.table_rows else f"{self.n_rows:,}"
-
-    @property
-    def several(self) -> bool:
-        """Whether there are several objectives."""
-        return len(self.directions) > 1
-
-    @property
-    def reading(self) -> dict[str, str]:
-        """Arguments for `automl.table.read_table`."""
-        given = {"encoding": self.encoding, "separator": self.separator}
-        return {name: value for name, value in given.items() if value}
-
-    @property
-    def objectives(self) -> tuple[str, ...]:
-        """Names of the objectives."""
-        return tuple(self.scoring.split(", "))
