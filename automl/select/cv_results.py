@@ -42,7 +42,9 @@ def cv_results(records: Sequence[TrialRecord], search: SearchRecord) -> dict[str
     found: dict[str, Any] = {
         "trial": np.array([record.number for record in trials]),
         "state": np.array([record.state for record in trials], dtype=object),
-        "mean_fit_time": np.array([record.seconds / search.n_folds for record in trials]),
+        "mean_fit_time": np.array(
+            [record.seconds / (len(record.fold_scores) or search.n_folds) for record in trials]
+        ),
         "mean_score_time": np.array([np.mean(seconds) for seconds in scoring]),
         "std_score_time": np.array([np.std(seconds) for seconds in scoring]),
         **_params(trials),

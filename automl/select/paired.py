@@ -20,7 +20,7 @@ def paired_interval(
     Parameters
     ----------
     first, second : sequence of float
-        Scores in the same folds.
+        Scores in the same folds. A trial that was stopped may lack the last ones: only folds of both are compared.
     level : float
         Level of the interval.
 
@@ -32,9 +32,12 @@ def paired_interval(
     --------
     >>> [round(value, 3) for value in paired_interval([0.8, 0.82, 0.81], [0.7, 0.73, 0.7])]
     [0.1, 0.061, 0.139]
+    >>> [round(value, 3) for value in paired_interval([0.8, 0.82, 0.81], [0.7])]
+    [0.1, -inf, inf]
     """
-    differences = np.subtract(first, second)
-    n, mean = len(differences), float(np.mean(differences))
+    n = min(len(first), len(second))
+    differences = np.subtract(first[:n], second[:n])
+    mean = float(np.mean(differences))
     if n < 2:
         return mean, float("-inf"), float("inf")
     error = np.sqrt((1 / n + 1 / (n - 1)) * np.var(differences, ddof=1))

@@ -26,7 +26,7 @@ RECORDS = [
     record(2, "complete", [0.7, 0.9], {"model": "linear", "model.linear.l2": 0.1}, score_seconds=(0.2, 0.4)),
     record(0, "failed", [], {"model": "mlp"}),
     record(1, "complete", [0.6, 0.6], {"model": "linear", "model.linear.l2": 0.2}),
-    record(4, "pruned", [0.95, 0.95], {"model": "mlp"}),
+    record(4, "pruned", [0.95], {"model": "mlp"}, folds_left=1),
 ]
 
 
@@ -35,11 +35,11 @@ def test_cv_results_has_the_keys_of_scikit_learn():
     assert found["trial"].tolist() == [0, 1, 2, 4]
     assert found["params"][2] == {"model": "linear", "model.linear.l2": 0.1}
     assert found["param_model.linear.l2"].tolist() == [None, 0.2, 0.1, None]
-    np.testing.assert_allclose(found["split1_test_score"], [np.nan, 0.6, 0.9, 0.95])
+    np.testing.assert_allclose(found["split1_test_score"], [np.nan, 0.6, 0.9, np.nan])
     np.testing.assert_allclose(found["mean_test_score"], [np.nan, 0.6, 0.8, 0.95])
     np.testing.assert_allclose(found["std_test_score"], [np.nan, 0, 0.1, 0], atol=1e-12)
     assert found["rank_test_score"].tolist() == [4, 2, 1, 3]  # a pruned trial is after complete ones
-    assert found["mean_fit_time"].tolist() == [1.5] * 4
+    assert found["mean_fit_time"].tolist() == [1.5, 1.5, 1.5, 3.0]  # of one fold
     np.testing.assert_allclose(found["mean_score_time"], [np.nan, np.nan, 0.3, np.nan])
     np.testing.assert_allclose(found["std_score_time"], [np.nan, np.nan, 0.1, np.nan])
     assert pd.DataFrame(found).shape == (4, len(found))
