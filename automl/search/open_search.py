@@ -12,12 +12,13 @@ from automl.search.budget import Budget
 from automl.search.correcting import plan_baseline
 from automl.search.plan import Plan
 from automl.search.publish import shell_options
-from automl.search.resume import check_same
+from automl.search.resume import check_same, known_pruner
 from automl.search.run import SearchRun
 from automl.search.scratch import scratch_folder
 from automl.search.spec import SearchSpec
 from automl.search.starting import check_memory, open_out_of_fold, start_workers
 from automl.study import (
+    DEFAULT_PRUNER,
     Session,
     create_study,
     limited_calls,
@@ -99,6 +100,9 @@ def open_search(
             stack.enter_context(limited_calls(study, remaining))
             check_memory(workers, spec.memory_limit)
             existing = check_same(study, facts, plan.space)
+            if settings["pruner"] is None and not facts.several:
+                spec = spec.with_pruner(known_pruner(study) if existing else DEFAULT_PRUNER)
+                study.pruner = make_pruner(spec.settings["pruner"])
             save_settings(study, spec.study_settings)
             lease.register(study)
             if (baseline := plan_baseline(plan, workers.slots, facts.blas_threads)) is not None:

@@ -14,7 +14,7 @@ from automl.table import Split
 if TYPE_CHECKING:
     from automl.space import Space
 
-__all__ = ["check_same", "foreign_study", "known_split", "settings_of"]
+__all__ = ["check_same", "foreign_study", "known_pruner", "known_split", "settings_of"]
 
 # Facts that must not change between two processes of a search.
 _EQUAL_FACTS = (
@@ -29,6 +29,12 @@ _EQUAL_FACTS = (
     "n_folds",
     "class_weights",
 )
+_OLDEST_PRUNER = "median"  # the default of studies that do not name theirs
+
+
+def known_pruner(study: Study) -> str:
+    """Return the name of the pruner that a study was searched with, which a search that names none continues with."""
+    return read_settings(study).get("plain", {}).get("pruner") or _OLDEST_PRUNER
 
 
 def check_same(study: Study, new: SearchRecord, space: Space) -> bool:

@@ -143,6 +143,10 @@ class SearchSpec(BaseModel):
         }
         return {**shown, **used}
 
+    def with_pruner(self, name: str) -> SearchSpec:
+        """Return the search with the pruner of that name."""
+        return self.model_copy(update={"settings": {**self.settings, "pruner": name}})
+
     @property
     def study_settings(self) -> dict[str, Any]:
         """The study attribute that another process resumes with."""

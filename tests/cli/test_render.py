@@ -38,6 +38,8 @@ def test_leaderboard_shows_the_rows_of_one_family(table, run):
         3,
         "--sampler",
         "grid",
+        "--pruner",
+        "none",
         "--n-jobs",
         1,
     )

@@ -39,7 +39,7 @@ def test_boosting_is_searched_and_exported(folder, capfd, start, table):
     search = automl.Search(
         space(path, **PACKAGES[start]), n_trials=3, timeout=None, cv=2, n_jobs=1, progress=False
     ).fit(X, y)
-    assert (trial_rows(search.leaderboard_)["state"] == "complete").all()
+    assert set(trial_rows(search.leaderboard_)["state"]) <= {"complete", "pruned"}
     assert not any(reason.startswith("mine") for reason in search.left_out_)
     package = path.partition(".")[0]
     model = automl.load_model(search.export(folder / "model"), trusted=[package])

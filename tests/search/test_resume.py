@@ -296,7 +296,7 @@ def test_resume_repeats_no_failed_configuration(folder):
     assert len(failed) == 2
     second = make(14, of=of).fit(X, y)
     assert second.leaderboard_.trial.count() == 14
-    assert set(second.leaderboard_.query("trial > @failed.trial.max()")["state"]) == {"complete"}
+    assert set(second.leaderboard_.query("trial > @failed.trial.max()")["state"]) <= {"complete", "pruned"}
 
 
 def test_search_ends_when_every_configuration_failed(folder):

@@ -64,7 +64,7 @@ def test_make_sampler_and_pruner_have_defaults_and_pass_objects():
     [
         (lambda name: make_sampler(name, 0), "tpee", 'must be a sampler of Optuna, .*"tpee". Did you mean "tpe"'),
         (make_pruner, "medain", 'must be a pruner of Optuna, .*"medain". Did you mean "median"'),
-        (make_pruner, 3, 'got "3". Known: median, percentile'),
+        (make_pruner, 3, 'got "3". Known: racing, median'),
         (make_pruner, "threshold", '"threshold" needs a number: the lowest score .*threshold:0.5'),
         (make_pruner, "patient:long", '"patient" needs a number: how many rungs'),
         (make_pruner, "percentile:200", "needs a number that is the share of trials.*between 0 and 100"),
