@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -227,8 +228,10 @@ def _without_stored_zeros(matrix: Any) -> Any:
     return matrix
 
 
-def _numbered(n: int) -> list[str]:
-    return [f"x{i}" for i in range(n)]
+@lru_cache(maxsize=1)  # a text has 200,000 columns, and each step asks for their names
+def _numbered(n: int) -> tuple[str, ...]:
+    """Return the names of columns without names."""
+    return tuple(f"x{i}" for i in range(n))
 
 
 def _matrix(X: Any) -> Any:
