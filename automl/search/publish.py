@@ -21,7 +21,6 @@ __all__ = ["PartTimes", "next_commands", "report_files", "report_note", "report_
 
 _REPORT_SECONDS = 3.0  # that report and figures take
 _MAX_SHARE = 0.05  # of a search that they may take
-_RESERVED_SHARE = 0.025  # of a search that is reserved for them; a shorter one writes them if time is left
 _FIGURES = ("history", "families", "curves", "parameters", "importances")
 _OF_ROWS = {"regression": ("residuals",)}
 _OF_CLASSES = ("confusion", "roc", "calibration")
@@ -54,7 +53,7 @@ class PartTimes:
 
 
 def report_seconds(timeout: float | None, slowness: float = 1.0) -> float:
-    """Return the seconds that a search with a timeout reserves for report and figures; 0 in a short search.
+    """Return the seconds that a search with a timeout reserves for report and figures; 0 if they would take too much.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def report_seconds(timeout: float | None, slowness: float = 1.0) -> float:
         Factor on their duration, for a slow machine.
     """
     seconds = slowness * _REPORT_SECONDS
-    return seconds if timeout is not None and seconds <= _RESERVED_SHARE * timeout else 0.0
+    return seconds if timeout is not None and seconds <= _MAX_SHARE * timeout else 0.0
 
 
 def report_note(facts: SearchRecord, budget: Budget, slowness: float, options: str | None) -> str:

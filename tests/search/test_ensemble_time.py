@@ -5,7 +5,7 @@ import pytest
 from automl.records import Curve, TrialRecord
 from tests.support.scripted import Clock, ScriptedWorkers, admission, finished
 
-END = 1.5  # seconds for the model; the report has time of its own in a search of two minutes or more
+END = 1.5 + 3.0  # seconds for the model, and for the report of a search of a minute or more
 
 
 def record(number, score, family="linear", seconds=4.0):
