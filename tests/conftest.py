@@ -37,7 +37,7 @@ settings.load_profile("repeatable")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests that share a server or must not overlap; start the slow ones first."""
     for item in items:
-        for group in ("postgres", "ray", "serial"):
+        for group in ("postgres", "serial"):
             if item.get_closest_marker(group) is not None:
                 item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -19,7 +19,7 @@ from tests.support import kill_and_resume
 from tests.support.ray_cluster import TOKEN, add_node
 from tests.support.tables import small
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray]
+pytestmark = [pytest.mark.slow, pytest.mark.serial]
 SPACE = {"space": kill_and_resume.SPACE["space"]}
 SETTINGS = {"n_trials": 24, "timeout": None, "cv": 3, "n_jobs": 2, "study_name": "s"}
 LAST = 3  # number of the trial after which a search waits to be killed

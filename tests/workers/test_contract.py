@@ -24,7 +24,7 @@ from automl.workers import (
 from tests.support.ray_cluster import IMPORTABLE
 from tests.support.trials import TIMES
 
-RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.ray])
+RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.serial])
 EVERYWHERE = pytest.mark.parametrize("kind", ["thread", pytest.param("process", marks=pytest.mark.slow), RAY])
 OUTSIDE = pytest.mark.parametrize("kind", [pytest.param("process", marks=pytest.mark.slow), RAY])
 ENDLESS = {"max_epochs": 10**7}

@@ -12,7 +12,7 @@ from automl.workers.blas import cores_per_worker
 from tests.support.ray_cluster import add_node
 from tests.support.trials import TIMES
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray]
+pytestmark = [pytest.mark.slow, pytest.mark.serial]
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
 ENDLESS = {"max_epochs": 10**7}
 PREEMPTION = 2  # Ray's code of the reason
