@@ -250,7 +250,7 @@ class Admission:
             floor if self._folds_in_turn(trials, seconds) else None,
         )
         self._cohorts += 1
-        run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured)
+        run = CohortRun(cohort, self._spec.facts.epoch_steps, self._spec.measured, self._spec.facts.n_folds)
         self.runs[cohort.id] = run
         refusal = self._refusal(cohort, seconds, first=first)
         self._refused = 0 if refusal is None else self._refused + 1

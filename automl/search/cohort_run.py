@@ -34,6 +34,8 @@ class CohortRun:
         Steps of an epoch: the scale of rungs.
     measured : bool
         Whether a worker measures trials as they end, so that a trial is complete only after the worker's report.
+    n_folds : int
+        Folds of a complete training.
 
     Attributes
     ----------
@@ -46,6 +48,7 @@ class CohortRun:
     cohort: Cohort
     epoch_steps: int = 1
     measured: bool = False
+    n_folds: int = 1
     training: Cohort | None = None
     pruned: dict[int, int] = field(default_factory=dict)
     _started: float | None = None
@@ -150,11 +153,16 @@ class CohortRun:
             state, reason = "complete", ""
         elif rung is not None:
             state, reason = "pruned", f"pruned at rung {rung} of {last}"
+        # Of a trial that trains on one fold after the other, only the last rung counts all folds.
+        before_last = bool(reported) and reported[-1][0] < last and state != "failed"
+        in_turn = self.cohort.floor is not None and before_last
         return TrialRecord(
             **trial.model_dump(),
             state=state,
             family=trial.family,
             score=reported[-1][1] if reported and state != "failed" else None,
+            fold_scores=(reported[-1][1],) if in_turn else (),
+            folds_left=self.n_folds - 1 if in_turn else 0,
             curve=Curve(
                 rungs=tuple(step for step, _ in reported),
                 scores=tuple(score for _, score in reported),

@@ -101,7 +101,7 @@ class CostModel:
         cost = sum(record.trained_share * self._cost_until(family, record, end) for record, end in ended)
         # Below one epoch the fixed costs dominate; that is better than nothing, and no better.
         if max(record.curve.epochs for record in records) >= 1 or family.name not in self._observed:
-            self.observe(family.name, cost, sum(record.seconds for record in records))
+            self.observe(family.name, cost, sum(map(_scored_seconds, records)))
 
     def learn_rung(
         self, specs: Sequence[TrialSpec], rung: int, seconds: float, *, in_turn: bool = False
@@ -150,3 +150,12 @@ class CostModel:
 
     def _cost(self, family: Family, specs: Sequence[TrialSpec]) -> float:
         return sum(family.cost(spec.family_params, self._training_rows, self._full_columns) for spec in specs)
+
+
+def _scored_seconds(record: TrialRecord) -> float:
+    """Return the seconds of a trial without those of a fold that it did not end."""
+    return (
+        record.prepare_seconds + record.fit_seconds
+        if record.folds_left and record.fit_seconds
+        else record.seconds
+    )

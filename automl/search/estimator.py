@@ -106,7 +106,7 @@ class Search(FittedSearch):
     pruner : str, optuna pruner or None, default=None
         ``racing`` (None), ``median``, ``percentile``, ``successive_halving``, ``hyperband``, ``patient``,
         ``threshold``, ``wilcoxon``, ``none``, or an object. A number may follow: ``percentile:10``, ``threshold:0.6``.
-        None continues a study with its own pruner.
+        None continues a study with the pruner that it names.
     tracking_uri : str or None, default=None
         MLflow store. None is ``sqlite:///mlruns/mlflow.db``.
     experiment_name : str or None, default=None

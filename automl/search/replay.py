@@ -72,7 +72,7 @@ def replay_trial(context: WorkerContext, record: TrialRecord) -> Replay:
         came = f"trial {record.number}, which had none when it was {record.state}: {record.reason}"
         raise SettingError(Fault("trial", "must have a score", came))
     last = record.curve.rungs[-1] if record.curve.rungs and record.state != "failed" else None
-    n_folds = len(record.fold_scores) or None
+    n_folds = None if record.state == "failed" else len(record.fold_scores) or None
     return Replay(record, train_single(context, record.spec, last, n_folds))
 
 

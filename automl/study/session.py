@@ -30,6 +30,7 @@ from automl.study.recovery import recover
 from automl.study.results import ResultWriter
 from automl.study.stored import stored_trial
 from automl.study.trial_copies import reencoded_trials
+from automl.table import is_time
 
 __all__ = ["Session"]
 
@@ -79,7 +80,9 @@ class Session:
         self._conflicts, self._race = Conflicts(space), FoldRace(search)
         self._learn(self.records)
         self.prunes = not (search.several or isinstance(study.pruner, NopPruner))
-        self._races = self.prunes and isinstance(study.pruner, RacingPruner)
+        # Folds of a split by time, or of the user, may differ in difficulty.
+        alike = search.cv != "object" and not is_time(search.cv)
+        self._races = self.prunes and alike and isinstance(study.pruner, RacingPruner)
         self._duplicates = Duplicates()
         self._history = History(search.random_state, study.directions, reencoded_trials(trials, space))
         self._results = ResultWriter(study, search)

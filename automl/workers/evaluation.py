@@ -247,9 +247,9 @@ class _Evaluation:
         rows = self.folds[folds.start : folds.stop]
         trainers = self.trainers[folds.start :]
         predictions = RungPredictions.make(trainers, rows, share, self.open(), due, self.scale)
+        score_trials(self.trials, due, rung, predictions, self.context.objectives.metric, folds.start)
         if self.earlier is not None:
             predictions = self.earlier + predictions
-        score_trials(self.trials, due, rung, predictions, self.context.objectives.metric)
         scored = {self.trials[i].spec.number: i for i in due if self.trials[i].is_open}
         self.time.charge(due)
         if not scored:
@@ -318,7 +318,8 @@ class _Evaluation:
             if len(objectives.names) > 1 and predictions is not None:
                 values = objective_values(objectives, predictions, i)
             if "fit_seconds" in self.measured:
-                values["fit_seconds"] = trial.fit_seconds / len(self.trainers)
+                seconds = trial.fit_seconds_scored if self.in_turn else trial.fit_seconds
+                values["fit_seconds"] = seconds / len(self.scored_trainers())
             if self.costs.needs_model(self.measured):
                 values |= self.costs(self.measured, self.trainers[0].estimator(i), self.preprocess)
         except Exception:

@@ -101,8 +101,12 @@ def score_trials(
     rung: int,
     predictions: RungPredictions,
     metric: Metric,
+    n_earlier: int = 0,
 ) -> None:
-    """Append the scores of the trials that are due, and set their scoring times; one without a finite score fails."""
+    """Append the scores of the trials that are due, and set their scoring times; one without a finite score fails.
+
+    ``n_earlier`` folds before those of the predictions have been scored already.
+    """
     by_fold, seconds = [], []
     try:
         for fold, predicting in zip(predictions.by_fold(due), predictions.seconds, strict=True):
@@ -114,11 +118,12 @@ def score_trials(
             trials[due[0]].end("failed", traceback.format_exc())
             return
         for i in due:
-            score_trials(trials, [i], rung, predictions, metric)
+            score_trials(trials, [i], rung, predictions, metric, n_earlier)
         return
     for i, *scores in zip(due, *by_fold, strict=True):
         trial = trials[i]
-        trial.add_scores(rung, scores, seconds)
+        earlier, took = trial.fold_scores[:n_earlier], trial.score_seconds[:n_earlier]
+        trial.add_scores(rung, [*earlier, *scores], [*took, *seconds])
         if not np.isfinite(trial.scores[-1]):
             trial.end("failed", f"score at rung {rung} is {trial.scores[-1]}")
 

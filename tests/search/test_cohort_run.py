@@ -162,3 +162,15 @@ def test_cohort_run_with_costs_needs_the_worker():
         run.end("stopped", "the time was up")
         (ended,) = run.records
         assert (ended.state, ended.score) == (state, 0.7)
+
+
+def test_cohort_run_of_folds_in_turn_reports_the_first_fold_until_the_last_rung():
+    for rung, n_left in ((1, 2), (EPOCHS, 0)):
+        for end in ("end", "end_part"):
+            run = CohortRun(Cohort(0, (ScriptedSession().proposal(),), floor=0.5), n_folds=3)
+            run.start()
+            run.report(rung, {0: 0.7}, lambda rung, scores: set())
+            run.end("stopped", "the time was up") if end == "end" else run.end_part("pruned", "too long", 1.0)
+            (ended,) = run.records
+            assert (ended.score, ended.folds_left) == (0.7, n_left)
+            assert ended.early == (end == "end" and n_left > 0)

@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 from automl.records import Curve
 from automl.study.pruners import DEFAULT_PRUNER, RacingPruner, make_pruner
 from automl.study.racing import FoldRace
+from tests.support.studies import SEARCH
 from tests.support.trials import search_record, trial_record
 
 
@@ -56,6 +57,18 @@ def test_session_names_the_floor_of_its_cohort(make_session, record, pruner):
     (after,) = session.propose(lambda leader: 1, 1)
     floors = [session.floor(trial.number) for trial in (before, after)]
     assert floors == ([None, 0.4] if pruner == "racing" else [None, None])
+
+
+@pytest.mark.parametrize(
+    ("cv", "races"), [(None, True), (5, True), ("time", False), ("time:3", False), ("object", False)]
+)
+def test_session_races_where_folds_are_alike(make_session, record, monkeypatch, cv, races):
+    monkeypatch.setattr("tests.study.conftest.SEARCH", SEARCH.model_copy(update={"cv": cv}))
+    session = make_session(pruner="racing")
+    (first,) = session.propose(lambda leader: 1)
+    session.tell(record(first, fold_scores=(0.4, 0.6)))
+    (second,) = session.propose(lambda leader: 1)
+    assert session.floor(second.number) == (0.4 if races else None)
 
 
 def test_floor_of_a_trial_that_is_taken_over_is_the_same(make_session, record):

@@ -7,7 +7,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from automl.families import get_family
+from automl.metrics import objectives_for
 from automl.records import TrialSpec
+from automl.search import replay_trial
 from automl.workers.evaluation import evaluate, train_single
 from automl.workers.prepared import PreparedFolds
 
@@ -158,3 +160,39 @@ def test_cohorts_of_descent_train_in_lockstep():
     for family, in_turn in families.items():
         trial = TrialSpec(number=0, configuration={"model": {family: {}}}, params={}, seed=0)
         assert get_family(trial).folds_in_turn == in_turn
+
+
+def test_each_fold_is_scored_once(run, cohort, context):
+    calls = []
+
+    def scorer(estimator, X, y):
+        calls.append(len(y))
+        return 0.5
+
+    objectives = objectives_for(scorer, None, "binary", 2)
+    calls.clear()  # one call checked it
+    record = run(cohort({"decision_tree": {}}), NO_FLOOR, objectives=objectives)
+    assert (record.fold_scores, len(record.score_seconds)) == ((0.5, 0.5, 0.5), 3)
+    assert len(calls) == 3
+
+
+def test_trial_that_failed_on_a_later_fold_fails_again(cohort, context, monkeypatch):
+    fits, fit = [], DecisionTreeClassifier.fit
+
+    def breaking(self, X, y, **kwargs):
+        fits.append(len(X))
+        if len(fits) % 3 == 2:
+            raise ValueError("second fold")
+        return fit(self, X, y, **kwargs)
+
+    monkeypatch.setattr(DecisionTreeClassifier, "fit", breaking)
+    (failed,) = evaluate(
+        context,
+        PreparedFolds(context),
+        replace(cohort({"decision_tree": {}}), floor=NO_FLOOR),
+        lambda rung, scores: set(),
+        lambda: False,
+    )
+    assert (failed.state, len(failed.fold_scores)) == ("failed", 1)
+    fits.clear()
+    assert replay_trial(context, failed).replayed.state == "failed"
