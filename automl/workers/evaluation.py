@@ -185,11 +185,11 @@ class _Evaluation:
                 fold = self.folds[n].for_training(self.scale, (context.random_state, n), context.epoch_steps)
                 self.trainers.append(self.family.trainer(self.params, seeds, problem, fold))
             self.time.charge(self.open())
-            self.train_folds(folds)
+            self.train_on(folds)
             if not self.open():
                 return
 
-    def train_folds(self, folds: range) -> None:
+    def train_on(self, folds: range) -> None:
         """Train all trials on these folds from rung to rung; folds after the first have only the last rungs."""
         last_rungs = {trial.last_rung for trial in self.trials}
         family_rungs: set[int] = set()
