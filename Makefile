@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # Ignore packages outside the virtual environment.
 export PYTHONNOUSERSITE := 1
 export PYTHONPATH :=
+# Modules are compiled once, when they are first imported.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Two processes side by side: one thread each, and files of one group in one process.
