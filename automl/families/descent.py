@@ -21,7 +21,8 @@ from automl.descent import (
     from_configuration,
     parameters,
 )
-from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer, predictions_from
+from automl.families.base import Family, Trainer
+from automl.families.problem import Array, Fold, Problem, StreamedFit, predictions_from
 from automl.metrics import Metric, Predictions
 
 __all__ = ["DescentFamily"]

@@ -10,8 +10,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 from typing_extensions import override
 
-from automl.families.base import Family, Fold, Problem, Trainer
+from automl.families.base import Family, Trainer
 from automl.families.label_encoding import LabelEncodedClassifier, accepts_labels
+from automl.families.problem import Fold, Problem
 from automl.families.rungs import rung_levels
 from automl.families.single_fit import RUNG_RATIO, ForeignFit
 from automl.families.sklearn_family import load_class

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from automl.errors import Fault, SpaceError
-from automl.families.base import Family, Problem
+from automl.families.base import Family
 from automl.families.catalog import FAMILIES
+from automl.families.problem import Problem
 from automl.space import FAMILY_PARAM, Space
 from automl.table import CODED, category_codes
 

@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from automl.families.base import Array, fit_weighted
+from automl.families.base import fit_weighted
+from automl.families.problem import Array
 from automl.time_limit import fit_in_time
 
 __all__ = ["LabelEncodedClassifier", "accepts_labels"]

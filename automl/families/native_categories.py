@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, Reg
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from automl.families.base import Array
+from automl.families.problem import Array
 
 __all__ = [
     "NativeCategoriesClassifier",

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from automl.constraints import Number, Parameter, Section
-from automl.families.base import Array
+from automl.families.problem import Array
 from automl.families.sklearn_family import SklearnFamily
 from automl.table import stratified_order
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["epoch_steps", "rung_levels"]
+__all__ = ["epoch_steps", "part_ends", "rung_levels"]
 
 _FIRST_SAMPLE = 5_000  # rows of the first rung of a large table, at least
 
@@ -47,3 +47,15 @@ def rung_levels(last: int, ratio: int = 2, through: int = 1) -> set[int]:
     while first % ratio == 0:
         first //= ratio
     return {rung for power in range(last.bit_length()) if (rung := first * ratio**power) <= last}
+
+
+def part_ends(before: int, rung: int, parts: int, epoch_steps: int) -> list[int]:
+    """Return the steps at which the parts of the training between two rungs end: whole epochs, and the rung.
+
+    Examples
+    --------
+    >>> part_ends(64, 128, 4, 4), part_ends(4, 8, 4, 4), part_ends(0, 10, 4, 1)
+    ([80, 96, 112, 128], [8], [2, 5, 7, 10])
+    """
+    ends = {before + part * (rung - before) // parts // epoch_steps * epoch_steps for part in range(1, parts)}
+    return sorted({*(end for end in ends if before < end < rung), rung})

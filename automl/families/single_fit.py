@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.families.base import Array, Fold, Problem, Trainer, fit_weighted, predictions_from
+from automl.families.base import Trainer, fit_weighted
 from automl.families.native_categories import without_functions
+from automl.families.problem import Array, Fold, Problem, predictions_from
 from automl.metrics import Predictions
 
 __all__ = ["RUNG_RATIO", "ForeignFit", "Growth", "SingleFit"]

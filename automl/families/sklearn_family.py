@@ -10,12 +10,13 @@ from typing import Any, cast
 from typing_extensions import override
 
 from automl.constraints import Parameter, Section, Union
-from automl.families.base import Family, Fold, Problem, Trainer
+from automl.families.base import Family, Trainer
 from automl.families.native_categories import (
     NativeCategoriesClassifier,
     NativeCategoriesRegressor,
     category_columns,
 )
+from automl.families.problem import Fold, Problem
 from automl.families.rungs import rung_levels
 from automl.families.single_fit import RUNG_RATIO, Growth, SingleFit
 from automl.metrics import Metric

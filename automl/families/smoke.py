@@ -14,10 +14,11 @@ import pandas as pd
 
 from automl.constraints import named
 from automl.errors import SpaceError
-from automl.families.base import Array, Family, Fold, Problem
+from automl.families.base import Family
 from automl.families.catalog import FAMILIES, family_of
 from automl.families.estimator_family import ITERATIONS
 from automl.families.inputs import prepared_problem
+from automl.families.problem import Array, Fold, Problem
 from automl.metrics import Metric, Predictions
 from automl.table import TypedColumns, preprocessor
 from automl.time_limit import fit_in_time

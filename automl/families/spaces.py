@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from automl.errors import SpaceError
-from automl.families.base import Problem
 from automl.families.catalog import FAMILIES, structural, vocabulary
 from automl.families.estimator_family import EstimatorFamily
+from automl.families.problem import Problem
 from automl.families.smoke import SmokeTest
 from automl.metrics import COSTS, Metric
 from automl.space import Incompatibility, Space

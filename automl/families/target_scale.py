@@ -17,7 +17,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import TransformedTargetRegressor
 
-from automl.families.base import Array, Family, Problem, StreamedFit
+from automl.families.base import Family
+from automl.families.problem import Array, Problem, StreamedFit
 from automl.metrics import Predictions
 
 __all__ = ["TargetScale", "TargetScaler", "fit_streamed", "scale_of", "target_scale"]

@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
-from automl.families.base import Array, Family, Fold, Problem, StreamedFit, Trainer, fit_weighted
+from automl.families.base import Family, Trainer, fit_weighted
+from automl.families.problem import Array, Fold, Problem, StreamedFit
 from automl.metrics import Predictions
 from automl.table import TARGET_TRANSFORMS, TargetTransform
 

@@ -5,28 +5,27 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from automl.families import Trainer, get_family, prepared_problem, target_scale
+from automl.families import Trainer, get_family, part_ends, prepared_problem, target_scale
 from automl.metrics import Predictions
-from automl.records import State, TrialRecord, TrialSpec
-from automl.select import KEPT_FROM_SECONDS, save_fold_models, save_predictions
-from automl.workers.blas import limit_threads
+from automl.records import State, TrialRecord
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
+from automl.workers.kept import keep
 from automl.workers.measurements import CostMeter, violations
 from automl.workers.prepared import PreparedFold, PreparedFolds
 from automl.workers.progress import TimeAccount, TrialProgress
 from automl.workers.rung import RungPredictions, objective_values, report_metrics, score_trials
 
-__all__ = ["Report", "evaluate", "train_folds", "train_single"]
+__all__ = ["Evaluation", "Report", "evaluate"]
 
 # At a rung: {trial number: score} -> numbers of the trials to prune.
 Report = Callable[[int, dict[int, float]], set[int]]
+
+_LAST_SCORE = 0.5  # seconds that scoring may take between the end of the time and the end of a trial
 
 
 def evaluate(
@@ -36,6 +35,7 @@ def evaluate(
     report: Report,
     stop: Callable[[], bool],
     costs: CostMeter | None = None,
+    until: int | None = None,
 ) -> list[TrialRecord]:
     """Train a cohort on every fold and return how each trial ended.
 
@@ -56,6 +56,8 @@ def evaluate(
         Called often; training ends as soon as it returns True.
     costs : CostMeter, optional
         Measures trials; one used before in the same context reuses its preparations.
+    until : int, optional
+        A step at which trials are scored too, besides the rungs.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def evaluate(
         each trial that has not ended is trained again alone, so that only the trials at fault fail.
     """
     costs = costs or CostMeter(context)
-    evaluation = _Evaluation(context, cohort, report, stop, costs)
+    evaluation = Evaluation(context, cohort, report, stop, costs, until)
     try:
         evaluation.prepare(prepared)
         evaluation.train()
@@ -79,6 +81,7 @@ def evaluate(
                     report,
                     stop,
                     costs,
+                    until,
                 )[0]
                 for i in unfinished
             }
@@ -86,57 +89,7 @@ def evaluate(
     return evaluation.records()
 
 
-def train_single(
-    context: WorkerContext, spec: TrialSpec, last_rung: int | None = None, n_folds: int | None = None
-) -> TrialRecord:
-    """Train one trial in this process, without neighbours and without limits.
-
-    Parameters
-    ----------
-    context : WorkerContext
-        Table, folds, objectives.
-    spec : TrialSpec
-        The trial.
-    last_rung : int or None
-        Rung to stop at; None trains to the trial's own last rung.
-    n_folds : int or None
-        Train on the first folds only; None trains on all.
-    """
-    context = replace(context, folds=context.folds[:n_folds])
-
-    def report(rung: int, scores: dict[int, float]) -> set[int]:
-        return set(scores) if last_rung is not None and rung >= last_rung else set()
-
-    with limit_threads(context.frame.size, 1, spec.blas_threads):
-        (record,) = evaluate(context, PreparedFolds(context), Cohort(0, (spec,)), report, lambda: False)
-    return record
-
-
-def train_folds(context: WorkerContext, record: TrialRecord, n_jobs: int) -> list[Any]:
-    """Train a trial again to its last rung, alone, and return the fitted model of each fold.
-
-    Parameters
-    ----------
-    context : WorkerContext
-        Table, folds, objectives.
-    record : TrialRecord
-        The trial; its last rung is that of its curve.
-    n_jobs : int
-        Workers that share the cores.
-    """
-    last, cohort = record.curve.rungs[-1], Cohort(0, (record.spec,))
-
-    def report(rung: int, scores: dict[int, float]) -> set[int]:
-        return set(scores) if rung >= last else set()
-
-    with limit_threads(context.frame.size, n_jobs, record.blas_threads):
-        evaluation = _Evaluation(context, cohort, report, lambda: False, CostMeter(context))
-        evaluation.prepare(PreparedFolds(context))
-        evaluation.train()
-    return [trainer.estimator(0) for trainer in evaluation.trainers]
-
-
-class _Evaluation:
+class Evaluation:
     """A cohort in training; trials are known by their positions in it."""
 
     def __init__(
@@ -146,8 +99,9 @@ class _Evaluation:
         report: Report,
         stop: Callable[[], bool],
         costs: CostMeter,
+        until: int | None = None,
     ) -> None:
-        self.context, self.cohort = context, cohort
+        self.context, self.cohort, self.until = context, cohort, set[int]() if until is None else {until}
         self.report, self.should_stop, self.costs = report, stop, costs
         self.measured = dict.fromkeys([*context.objectives.costs, *context.constraints])
         self.family, self.preprocess = get_family(cohort.trials[0]), cohort.trials[0].preprocess
@@ -167,6 +121,7 @@ class _Evaluation:
         self.earlier: RungPredictions | None = None  # of the folds before the one in training
         self.fold_seconds = 0.0  # that the fold before took
         self.trained = 0.0  # seconds on these folds up to the last rung
+        self.scoring = 0.0  # that the last scores of trainers that rewind took
 
     def prepare(self, prepared: PreparedFolds) -> None:
         """Prepare the folds, and measure the preparation if its time counts."""
@@ -194,14 +149,14 @@ class _Evaluation:
         last_rungs = {trial.last_rung for trial in self.trials}
         family_rungs: set[int] = set()
         if folds.start == 0:
-            family_rungs = self.family.rungs(max(last_rungs), self.context.epoch_steps)
+            family_rungs = self.family.rungs(max(last_rungs), self.context.epoch_steps) | self.until
         before, self.fold_seconds, self.trained = 0, self.trained, 0.0
         for rung in sorted(family_rungs | last_rungs):
             training = self.open()
-            in_time = self.within_time(before, rung) and self.advance(folds, rung)
+            in_time = self.within_time(before, rung) and self.advance(folds, before, rung)
             self.time.charge(training, fitting=True)
             if not in_time:
-                self.end_early(rung)
+                self.end_early(folds, before, rung)
                 return
             trainers = self.trainers[folds.start :]
             updated = set.intersection(*(set(trainer.updated.tolist()) for trainer in trainers))
@@ -223,57 +178,71 @@ class _Evaluation:
             return True
         return time.time() + seconds < self.cohort.deadline
 
-    def advance(self, folds: range, rung: int) -> bool:
-        """Train these folds until ``rung``; a trial that fails on one fold leaves the others too."""
+    def advance(self, folds: range, before: int, rung: int) -> bool:
+        """Train these folds from one rung to the next; a trial that fails on one fold leaves the others too."""
         start = time.perf_counter()
-        for trainer in self.trainers[folds.start :]:
-            trainer.select(self.open())
-            if not trainer.advance(rung, self.stop):
-                return False
-            for position, reason in trainer.failures.items():
-                if self.trials[position].is_open:
-                    self.trials[position].end("failed", reason)
+        trainers = self.trainers[folds.start :]
+        for step in part_ends(before, rung, trainers[0].parts, self.context.epoch_steps):
+            for trainer in trainers:
+                trainer.select(self.open())
+                if not trainer.advance(step, self.stop):
+                    return False
+                for position, reason in trainer.failures.items():
+                    if self.trials[position].is_open:
+                        self.trials[position].end("failed", reason)
         self.trained += time.perf_counter() - start
         return True
 
     def stop(self) -> bool:
         """Return whether training must end now."""
-        return self.should_stop() or time.time() >= self.cohort.deadline or self.time.overdue()
+        ahead = self.scoring if self.scoring <= _LAST_SCORE else 0.0
+        return self.should_stop() or time.time() + ahead >= self.cohort.deadline or self.time.overdue()
 
     @np.errstate(all="ignore")  # a diverging trial overflows; its predictions or scores show that
-    def at_rung(self, folds: range, rung: int, due: list[int]) -> None:
-        """Score and report the trials that are due, and end those that are complete or pruned."""
-        share = rung / self.context.epoch_steps
-        rows = self.folds[folds.start : folds.stop]
-        trainers = self.trainers[folds.start :]
+    def score(self, folds: range, rung: int, due: list[int]) -> tuple[RungPredictions, list[int]]:
+        """Score the trials that are due; return their predictions, and those whose score is finite."""
+        start, trainers = time.perf_counter(), self.trainers[folds.start :]
+        share, rows = rung / self.context.epoch_steps, self.folds[folds.start : folds.stop]
         predictions = RungPredictions.make(trainers, rows, share, self.open(), due, self.scale)
         score_trials(self.trials, due, rung, predictions, self.context.objectives.metric, folds.start)
         if self.earlier is not None:
             predictions = self.earlier + predictions
-        scored = {self.trials[i].spec.number: i for i in due if self.trials[i].is_open}
         self.time.charge(due)
+        self.scoring = (time.perf_counter() - start) if trainers[0].reached else 0.0
+        scored = [i for i in due if self.trials[i].is_open]
+        if share >= 1 and folds.stop == len(self.folds):  # all validation rows
+            self.predictions |= {i: predictions.of[i] for i in scored}
+        return predictions, scored
+
+    @np.errstate(all="ignore")
+    def at_rung(self, folds: range, rung: int, due: list[int]) -> None:
+        """Score and report the trials that are due, and end those that are complete or pruned."""
+        predictions, scored = self.score(folds, rung, due)
         if not scored:
             return
         if folds.stop < len(self.folds) and rung == self.trials[0].last_rung:
             self.between_folds(predictions)
             return
-        pruned = self.report(rung, {number: self.trials[i].scores[-1] for number, i in scored.items()})
+        numbers = {self.trials[i].spec.number: i for i in scored}
+        pruned = self.report(rung, {number: self.trials[i].scores[-1] for number, i in numbers.items()})
         self.time.skip()  # waiting for the answer is no training
-        for number, i in scored.items():
+        for number, i in numbers.items():
             last_rung = self.trials[i].last_rung
             if rung == last_rung:
                 self.trials[i].end("complete")
             elif number in pruned:
                 self.trials[i].end("pruned", f"pruned at rung {rung} of {last_rung}")
-        ended = [i for i in scored.values() if not self.trials[i].is_open]
-        report_metrics(self.trials, ended, predictions, self.context.problem)
+        ended = [i for i in scored if not self.trials[i].is_open]
+        self.describe(ended, predictions)
         for i in ended:
+            self.save(i)
+        self.time.charge(scored)
+
+    def describe(self, positions: list[int], predictions: RungPredictions) -> None:
+        """Set the metrics of trials and what is measured of them."""
+        report_metrics(self.trials, positions, predictions, self.context.problem)
+        for i in positions:
             self.measure(i, predictions)
-        if share >= 1:  # all validation rows
-            self.predictions |= {i: predictions.of[i] for i in scored.values()}
-            for i in ended:
-                self.save_predictions(i)
-        self.time.charge(list(scored.values()))
 
     def between_folds(self, predictions: RungPredictions) -> None:
         """Prune the trial if its mean score so far is below the floor; else keep its predictions."""
@@ -284,30 +253,14 @@ class _Evaluation:
             trial.end(
                 "pruned", f"pruned after {folds}: worse on average than the best trial on its worst fold"
             )
-            report_metrics(self.trials, [0], predictions, self.context.problem)
-            self.measure(0, predictions)
+            self.describe([0], predictions)
             self.time.charge([0])
 
-    def save_predictions(self, i: int) -> None:
-        """Save the out-of-fold predictions of a trial that has ended, unless it was pruned or failed."""
-        folder, trial, by_fold = self.context.predictions, self.trials[i], self.predictions.pop(i, None)
-        whole = by_fold is not None and len(by_fold) == len(self.folds)
-        if folder is not None and trial.state in ("complete", "stopped") and by_fold and whole:
-            with suppress(OSError):  # the disk is full: the trial will be in no ensemble
-                save_predictions(folder, trial.spec.number, by_fold)
-                self.save_models(i)
-
-    def save_models(self, i: int) -> None:
-        """Save the fold models of a complete trial that took long, if an ensemble can average them."""
-        folder, trial = self.context.models, self.trials[i]
-        long = trial.state == "complete" and trial.fit_seconds >= KEPT_FROM_SECONDS
-        if folder is None or not long or not self.scale.is_identity:
-            return
-        if all(trainer.keeps_model for trainer in self.trainers):
-            models = [trainer.estimator(i) for trainer in self.trainers]
-            n_classes = self.context.problem.n_classes
-            if not n_classes or all(len(model.classes_) == n_classes for model in models):
-                save_fold_models(folder, trial.spec.number, models)
+    def save(self, i: int) -> None:
+        """Save what an ensemble may need of an ended trial."""
+        trial, by_fold = self.trials[i], self.predictions.pop(i, None)
+        if trial.state in ("complete", "stopped") and by_fold is not None:
+            keep(self.context, trial, by_fold, self.trainers if self.scale.is_identity else [], i)
 
     @np.errstate(all="ignore")
     def measure(self, i: int, predictions: RungPredictions | None = None) -> None:
@@ -337,19 +290,35 @@ class _Evaluation:
         """Return the positions of the trials that have not ended."""
         return [i for i, trial in enumerate(self.trials) if trial.is_open]
 
-    def end_early(self, rung: int) -> None:
-        """End all trials before ``rung``; those with a score are measured for their constraints."""
+    def end_early(self, folds: range, before: int, rung: int) -> None:
+        """End all trials between two rungs, with what they have reached; measure those with a score."""
         state: State = "stopped"
-        folds = f"after {len(self.trainers) - 1} of {len(self.folds)} folds"
-        where = folds if self.earlier is not None else f"before rung {rung}"
+        after = f"after {len(self.trainers) - 1} of {len(self.folds)} folds"
+        where = after if self.earlier is not None else f"before rung {rung}"
         reason = f"stopped {where}: time is up, or the search was interrupted"
         if self.time.overdue():
             state, reason = "pruned", self.cohort.timeout_reason
+        else:
+            self.score_reached(folds, before, rung)
         for i in self.open():
             self.trials[i].end(state, reason)
-            self.save_predictions(i)
+            self.save(i)
             if self.context.constraints and self.trials[i].rungs:
                 self.measure(i)
+
+    @np.errstate(all="ignore")
+    def score_reached(self, folds: range, before: int, rung: int) -> None:
+        """Go back to what all folds have reached, and score that unless it takes long."""
+        trainers = self.trainers[folds.start :]
+        reached = min(rung, *(trainer.reached for trainer in trainers))
+        if self.earlier is not None or not reached:
+            return
+        in_time = self.scoring <= _LAST_SCORE
+        for trainer in trainers:
+            trainer.rewind(reached if in_time else before)
+        if in_time and reached > before:
+            predictions, scored = self.score(folds, reached, self.open())
+            self.describe(scored, predictions)
 
     def abort(self, reason: str) -> list[int]:
         """End all open trials as failed, and return their positions."""

@@ -116,6 +116,37 @@ def test_advance_stops_inside_a_fit_and_keeps_its_trees(name):
 
 
 @EVERY
+def test_rewind_gives_the_model_of_a_step_before_the_interruption(name):
+    fold, problem, asked = made_fold("binary"), PROBLEMS["binary"], []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) > 60
+
+    params = {**QUICK, "learning_rate": 0.05}
+    trainer = FAMILIES[name].trainer([params], [3], problem, fold)
+    assert trainer.reached == 0
+    assert not trainer.advance(16, stop)
+    assert trainer.reached == 2  # of 25 trees each
+    trainer.rewind(2)
+    to_there = FAMILIES[name].trainer([params], [3], problem, fold)
+    assert to_there.advance(2, lambda: False)
+    assert trainer.found_params(0) == to_there.found_params(0)
+    np.testing.assert_array_equal(
+        values(trainer.predict(fold.X_valid)[0]), values(to_there.predict(fold.X_valid)[0])
+    )
+
+
+@EVERY
+def test_training_that_stopped_early_reaches_every_step(name):
+    trainer = trained(name, made_fold("binary"), PROBLEMS["binary"])
+    found = trainer.found_params(0)
+    assert trainer.reached > 10**6
+    trainer.rewind(500)
+    assert trainer.found_params(0) == found
+
+
+@EVERY
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_advance_over_rungs_equals_one_advance(name, task):
     fold, problem = made_fold(task), PROBLEMS[task]

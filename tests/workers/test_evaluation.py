@@ -13,6 +13,7 @@ from automl.records import TrialSpec
 from automl.workers import Cohort
 from automl.workers.evaluation import evaluate
 from automl.workers.prepared import PreparedFolds
+from automl.workers.single import train_single
 
 
 @pytest.fixture
@@ -166,6 +167,37 @@ def test_evaluate_deadline_keeps_reached_scores(run, cohort, monkeypatch):
     assert "time is up" in record.reason
     assert record.score == record.curve.scores[-1]
     assert len(record.curve.losses) >= record.curve.rungs[-1]
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost"])
+def test_evaluate_scores_what_an_interrupted_boosting_has_reached(run, cohort, context, tmp_path, family):
+    asked, reported = count(), []
+    trees = {"n_estimators": 800, "learning_rate": 0.01, "early_stopping": False}
+    one = cohort({family: trees})
+    (record,) = run(
+        one,
+        lambda rung, scores: reported.append(rung) or set(),
+        lambda: next(asked) > 1570,  # of 2400 trees, in three folds
+        predictions=tmp_path,
+    )
+    assert record.state == "stopped"
+    assert reported == [1, 2, 4, 8, 16]
+    last = record.curve.rungs[-1]
+    assert last == (16 if family == "catboost" else 20)  # CatBoost trains fold after fold to rung 32
+    again = train_single(context, record.spec, last)
+    assert again.curve == record.curve
+    assert again.fold_scores == record.fold_scores
+    assert again.found_params == record.found_params
+    assert record.metrics == ({} if family == "catboost" else again.metrics)
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+
+
+def test_evaluate_reached_only_with_time_to_score_it(run, cohort, monkeypatch):
+    asked = count()
+    monkeypatch.setattr("automl.workers.evaluation._LAST_SCORE", 0.0)
+    one = cohort({"lightgbm": {"n_estimators": 800, "learning_rate": 0.01}})
+    (record,) = run(one, stop=lambda: next(asked) > 1570)
+    assert record.curve.rungs == (1, 2, 4, 8, 16)
 
 
 def test_evaluate_stopped_early_has_no_score(run, cohort):

@@ -10,8 +10,9 @@ from automl.families import get_family
 from automl.metrics import objectives_for
 from automl.records import TrialSpec
 from automl.search import replay_trial
-from automl.workers.evaluation import evaluate, train_single
+from automl.workers.evaluation import evaluate
 from automl.workers.prepared import PreparedFolds
+from automl.workers.single import train_single
 
 NO_FLOOR, OUT_OF_REACH = -1e9, 1e9
 TREES = {

@@ -10,7 +10,6 @@ import numpy as np
 from typing_extensions import override
 
 from automl.constraints import Number, Parameter
-from automl.families.base import Array, Fold, Problem
 from automl.families.boosting.family import SHARE, WHOLE, BoostingFamily, common_parameters
 from automl.families.boosting.trainer import Booster
 from automl.families.label_encoding import LabelEncodedClassifier
@@ -19,6 +18,7 @@ from automl.families.native_categories import (
     NativeCategoriesRegressor,
     catboost_pool,
 )
+from automl.families.problem import Array, Fold, Problem
 
 __all__ = ["CatBoostFamily"]
 
@@ -63,6 +63,8 @@ class _After:
 
 
 class _CatBoostBooster(Booster):
+    continues = False  # it predicts with all trees so far
+
     def __init__(self, make: Callable[..., Any], fold: Fold, n_categories: int) -> None:
         self._make, self._n_categories = make, n_categories
         self._train = catboost_pool(fold.X, n_categories, fold.y, weight=fold.weight)

@@ -10,8 +10,9 @@ from typing import Any
 from typing_extensions import override
 
 from automl.constraints import Boolean, Number, OneOf, Parameter, Section, Union
-from automl.families.base import Family, Fold, Problem, Trainer
+from automl.families.base import Family, Trainer
 from automl.families.boosting.trainer import EPOCH, Booster, BoostingTrainer, patience
+from automl.families.problem import Fold, Problem
 from automl.families.rungs import rung_levels
 from automl.metrics import Metric
 

@@ -10,7 +10,6 @@ import numpy as np
 from typing_extensions import override
 
 from automl.constraints import Boolean, Number, Parameter
-from automl.families.base import Array, Fold, Problem, StreamedFit
 from automl.families.boosting.family import DEPTH, SHARE, WHOLE, BoostingFamily, common_parameters
 from automl.families.boosting.lightgbm_stream import fit_booster
 from automl.families.boosting.trainer import Booster
@@ -19,6 +18,7 @@ from automl.families.native_categories import (
     NativeCategoriesRegressor,
     category_columns,
 )
+from automl.families.problem import Array, Fold, Problem, StreamedFit
 
 __all__ = ["LightGBMFamily"]
 

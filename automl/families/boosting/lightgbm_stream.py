@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from automl.families.base import Array, Fold
 from automl.families.native_categories import category_columns
+from automl.families.problem import Array, Fold
 
 __all__ = ["fit_booster"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from automl.families.base import Array, Fold, Problem, Trainer, predictions_from
+from automl.families.base import Trainer
+from automl.families.problem import Array, Fold, Problem, predictions_from
 from automl.metrics import Predictions
 
 __all__ = ["EPOCH", "Booster", "BoostingTrainer", "patience"]
@@ -18,6 +20,7 @@ EPOCH = 25  # trees
 _SMALL = 10_000  # rows up to which the patience does not depend on them
 _PATIENCE = 100  # trees on a small table
 _MIN_PATIENCE = 20  # trees on the largest tables
+_PARTS = 4  # of the training between two rungs
 _GROWTH = 0.3  # extra patience, as a share of the best number of trees
 
 
@@ -52,10 +55,13 @@ class Booster(ABC):
         Trees so far (for each class, if there are more than two).
     grows : bool
         False once the library finds no further split.
+    continues : bool
+        Whether a further call of `grow` costs no more than its trees.
     """
 
     n_trees: int = 0
     grows: bool = True
+    continues: bool = True
 
     @abstractmethod
     def grow(self, n_trees: int, after: Callable[[int, float], bool]) -> None:
@@ -108,7 +114,9 @@ class BoostingTrainer(Trainer):
         self._selected = np.arange(1)
         self._make, self._booster, self._problem, self._fold = make, booster, problem, fold
         self._n_trees, self._stops = n_trees, stops and len(fold.y_valid) > 0
+        self._losses: list[float] = []  # after each tree
         self._best, self._lowest = 0, np.inf
+        self.parts = _PARTS if booster.continues else 1
 
     @property
     @override
@@ -117,13 +125,13 @@ class BoostingTrainer(Trainer):
 
     @override
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
-        wanted = min(self._n_trees, EPOCH * rung // self._fold.epoch_steps)
+        wanted = self._trees_at(rung)
         interrupted = False
 
         def after(n_trees: int, loss: float) -> bool:
             nonlocal interrupted
-            if loss < self._lowest or not self._stops:
-                self._best, self._lowest = n_trees, loss
+            self._losses[n_trees - 1 :] = [loss]
+            self._note(n_trees, loss)
             if self._stopped_early(n_trees) or n_trees >= wanted:
                 return False
             interrupted = stop()
@@ -135,6 +143,27 @@ class BoostingTrainer(Trainer):
                 return False
             booster.grow(wanted, after)
         return not interrupted
+
+    @property
+    @override
+    def reached(self) -> int:
+        booster = self._booster
+        if not booster.grows or self._stopped_early(booster.n_trees):
+            return sys.maxsize  # further training changes nothing
+        return booster.n_trees // EPOCH * self._fold.epoch_steps
+
+    @override
+    def rewind(self, rung: int) -> None:
+        self._best, self._lowest = 0, np.inf
+        for n_trees, loss in enumerate(self._losses[: self._trees_at(rung)], start=1):
+            self._note(n_trees, loss)
+
+    def _trees_at(self, rung: int) -> int:
+        return min(self._n_trees, EPOCH * rung // self._fold.epoch_steps)
+
+    def _note(self, n_trees: int, loss: float) -> None:
+        if loss < self._lowest or not self._stops:
+            self._best, self._lowest = n_trees, loss
 
     def _stopped_early(self, n_trees: int) -> bool:
         return self._stops and n_trees - self._best >= patience(self._best, len(self._fold.y))

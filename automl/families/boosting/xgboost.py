@@ -10,10 +10,10 @@ import numpy as np
 from typing_extensions import override
 
 from automl.constraints import Number, Parameter
-from automl.families.base import Array, Fold, Problem
 from automl.families.boosting.family import SHARE, WHOLE, BoostingFamily, common_parameters
 from automl.families.boosting.trainer import Booster
 from automl.families.label_encoding import LabelEncodedClassifier
+from automl.families.problem import Array, Fold, Problem
 
 __all__ = ["XGBoostFamily"]
 
