@@ -24,7 +24,7 @@ _REASON = f"{OUTSIDE}: no trial of the space had a score when the time was up"
 def may_fall_back(plan: Plan, spec: SearchSpec, records: Sequence[TrialRecord]) -> bool:
     """Return whether a search ended without a model for want of time, and a quick linear model suits its table.
 
-    A search without a timeout never falls back, nor one with a trial that failed.
+    A search without a timeout never falls back, nor one whose trials all failed.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def may_fall_back(plan: Plan, spec: SearchSpec, records: Sequence[TrialRecord]) 
     records : sequence of TrialRecord
         Its trials.
     """
-    if spec.timeout is None or any(one.score is not None or one.state == "failed" for one in records):
+    without_time = not records or any(one.state != "failed" for one in records)
+    if spec.timeout is None or not without_time or any(one.score is not None for one in records):
         return False
     family, problem = FAMILIES["quick_linear"], plan.problem
     reasons = [family.incompatibility({"l2": 1.0}, problem, metric) for metric in plan.objectives.metrics]

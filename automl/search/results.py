@@ -33,12 +33,15 @@ class Results:
     ----------
     records : list of TrialRecord
         The trials that have ended, earlier ones first.
+    seconds : float
+        Training time of those that ended here.
     """
 
     def __init__(
         self, session: Session, admission: Admission, observers: Observers, interrupt: Interrupt
     ) -> None:
         self.records: list[TrialRecord] = []
+        self.seconds = 0.0
         self._session, self._admission = session, admission
         self._observers, self._interrupt = observers, interrupt
         self._by_number: dict[int, TrialRecord] = {}
@@ -83,6 +86,7 @@ class Results:
         """Write the result of a trial of this process, and inform the observers."""
         if not self._session.tell(record):  # another process has taken the trial over
             return
+        self.seconds += record.seconds
         self._observers.tracker.log_trial(record)
         self._note(record)
         try:

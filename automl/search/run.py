@@ -316,7 +316,7 @@ class SearchRun:
 
     def _part_seconds(self) -> dict[str, float]:
         """Return the seconds of this process that parts of the search took; workers train side by side."""
-        training = sum(record.seconds for record in self.records) / self.workers.slots
+        training = 0.0 if self._loop is None else self._loop.results.seconds / self.workers.slots
         parts = {"training": training, "proposing": self.session.proposing_seconds, **self.times.seconds}
         return parts | {"logging": parts.get("logging", 0.0) + self.tracker.seconds}
 

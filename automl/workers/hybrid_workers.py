@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from automl.errors import SettingError
+from automl.errors import SettingError, StoreError
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.process_worker import ProcessWorkers
@@ -33,7 +33,7 @@ class HybridWorkers(ThreadWorkers):
         if cohort.killable and self._process is None:
             try:
                 self._process = ProcessWorkers(self._context, 1)
-            except SettingError:  # a scorer that cannot be sent to another process
+            except (SettingError, StoreError):  # a scorer that cannot be sent to it, or a disk without space
                 return super().submit(cohort)
         self._in_process = cohort.killable
         if self._process is not None and cohort.killable:

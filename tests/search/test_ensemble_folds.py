@@ -11,7 +11,7 @@ from automl.export import export_run
 from automl.search.ensembling import fit_ensemble
 from automl.search.refit import fold_models
 from automl.study import read_ensemble, read_records
-from automl.workers import evaluation
+from automl.workers import kept
 from tests.support.ensembles import done
 
 NETWORKS = {
@@ -97,7 +97,7 @@ def timed(empty_store, tmp_path_factory):
     """Return a timed search of networks and forests that keeps all fold models, and its table."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("timed"))
-        patch.setattr(evaluation, "KEPT_FROM_SECONDS", 0.0)
+        patch.setattr(kept, "KEPT_FROM_SECONDS", 0.0)
         X, y = table("multiclass")
         forest = {"extra_trees": {"n_estimators": 20, "min_samples_leaf": [5, 9]}}
         space = {"space": {"model": {"choice": NETWORKS["space"]["model"]["choice"] | forest}}}

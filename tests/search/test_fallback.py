@@ -2,6 +2,7 @@
 
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,8 +10,11 @@ from mlflow import MlflowClient
 
 import automl
 from automl.records import OUTSIDE
+from automl.search.fallback import may_fall_back
+from automl.search.plan import make_plan
 from automl.study import read_records
 from tests.support.tables import small
+from tests.support.trials import trial_record
 
 ENDLESS = """
 import time
@@ -92,3 +96,16 @@ def test_search_falls_back_where_nothing_was_trained(folder, monkeypatch):
     with pytest.warns(UserWarning, match="The model is a ridge regression"):
         found = automl.Search(space, timeout=20, n_jobs=1, progress=False).fit(X, amount)
     assert found.best_trial_.family == "quick_linear"
+
+
+def test_trial_that_failed_does_not_keep_others_without_time_from_a_model():
+    X, y = small()
+    settings = {"space": "quick", "scoring": None, "cv": None, "groups": None, "random_state": 0}
+    plan, spec = make_plan(X, y, **settings), SimpleNamespace(timeout=20)
+    failed, stopped = (
+        trial_record(0, score=None, state="failed"),
+        trial_record(1, score=None, state="stopped"),
+    )
+    assert may_fall_back(plan, spec, [failed, stopped])
+    assert not may_fall_back(plan, spec, [failed])
+    assert not may_fall_back(plan, spec, [stopped, trial_record(2)])

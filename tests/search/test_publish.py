@@ -12,6 +12,7 @@ import automl
 import automl.search.publish as publish
 from automl.search.budget import Budget
 from automl.search.publish import next_commands, report_note, report_seconds, shell_options
+from automl.study import read_records
 from tests.support.tables import penguins
 from tests.support.trials import search_record
 
@@ -78,3 +79,16 @@ def test_run_of_a_search_has_the_results(folder, monkeypatch):
     shares = {name: value for name, value in run.data.metrics.items() if name.endswith("_share")}
     assert {"training_share", "proposing_share", "refitting_share", "logging_share"} <= shares.keys()
     assert all(0 <= share <= 2 for share in shares.values())
+
+
+def test_training_share_of_a_resumed_search_counts_its_own_trials(folder):
+    X, y = penguins()
+    for n_trials in (3, 4):
+        search = automl.Search(
+            "quick", n_trials=n_trials, timeout=None, n_jobs=1, refit=False, study_name="s", progress=False
+        )
+        search.fit(X, y)
+    metrics = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(search.run_id_).data.metrics
+    last = read_records(search.study_)[-1]
+    assert metrics["training_share"] * metrics["seconds"] == pytest.approx(last.seconds)
+    assert metrics["training_seconds"] > last.seconds

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from automl.errors import StoreError
 from automl.workers import open_workers
 
 
@@ -24,3 +25,15 @@ def test_killable_cohort_trains_in_a_process(context, cohort, drive):
     start = time.monotonic()
     workers.close()
     assert time.monotonic() - start < 5
+
+
+def test_killable_cohort_trains_in_the_thread_where_the_disk_is_full(context, cohort, drive, monkeypatch):
+    def full(*args):
+        raise StoreError("the scratch folder has no space")
+
+    monkeypatch.setattr("automl.workers.hybrid_workers.ProcessWorkers", full)
+    workers = open_workers(context, 1)
+    workers.submit(replace(cohort({"max_epochs": 2}), killable=True))
+    (record,) = drive(workers, 1)[-1].records
+    assert record.state == "complete"
+    workers.close()
