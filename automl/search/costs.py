@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from automl.constraints import named
 from automl.families import Family, get_family, params_at_stop
 from automl.records import SearchRecord, TrialRecord, TrialSpec
 from automl.workers import cohort_bytes, matrices_key
@@ -19,7 +20,9 @@ _DOUBT_AT_RUNG = 2.0  # of one whose first cohort has reached a rung
 class CostModel:
     """Estimate what trials cost on the table of a search.
 
-    Time is proportional to ``Family.cost``; the factor of each family is learned from its trials.
+    The time of the fits is proportional to ``Family.cost``; its factor is learned from the trials of the family with
+    the same kind of made columns (``features``), which multiply the columns; at first from its other trials. The time
+    of the preparation is that of the same preprocessing before.
 
     Parameters
     ----------
@@ -32,28 +35,34 @@ class CostModel:
         self._epoch_steps, self._density = facts.epoch_steps, facts.density
         # Training takes time for stored cells: those of so many full columns.
         self._full_columns = max(1, round(facts.n_columns * facts.density))
-        self._observed: dict[str, tuple[float, float]] = {}  # family -> cost, seconds
+        self._observed: dict[
+            tuple[str, str], tuple[float, float]
+        ] = {}  # family, made columns -> cost, seconds
+        self._of_family: dict[str, tuple[float, float]] = {}  # the same of all its trials
         self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
         self._reached: dict[int, float] = {}  # trial -> seconds until its last rung
         self._preparing: dict[str, float] = {}  # preprocessing -> seconds to prepare the folds
+        self._reading: dict[str, float] = {}  # the same of its last trial, which may have found the matrices
         # Rows that a trial trains on, all folds together, as a multiple of the table's.
         self._training_rows = int(self._n_rows * max(self._n_folds - 1, 0.8))
         self._fold_rows = self._training_rows // self._n_folds
 
-    def observe(self, family: str, cost: float, seconds: float) -> None:
+    def observe(self, family: str, cost: float, seconds: float, features: str = "none") -> None:
         """Learn the seconds of a family's unit of cost; large and recent observations weigh more."""
         if cost > 0:
-            before, took = self._observed.get(family, (0.0, 0.0))
-            self._observed[family] = cost + _DECAY * before, seconds + _DECAY * took
+            key = family, features
+            self._observed[key] = _decayed(self._observed.get(key, (0.0, 0.0)), cost, seconds)
+            self._of_family[family] = _decayed(self._of_family.get(family, (0.0, 0.0)), cost, seconds)
 
-    def seconds(self, family: str, cost: float, guess: float = 0.0) -> float:
+    def seconds(self, family: str, cost: float, guess: float = 0.0, features: str = "none") -> float:
         """Return the seconds for ``cost`` units of a family; ``guess`` is the first value for one unit."""
-        cost_done, took = self._observed.get(family) or self._at_rung.get(family, (1.0, guess))
+        found = self._observed.get((family, features)) or self._of_family.get(family)
+        cost_done, took = found or self._at_rung.get(family, (1.0, guess))
         return took / cost_done * cost
 
     def is_measured(self, spec: TrialSpec) -> bool:
-        """Return whether trials of this family have been measured."""
-        return spec.family in self._observed
+        """Return whether trials of this family, with the same kind of made columns, have been measured."""
+        return (spec.family, _features(spec)) in self._observed
 
     def doubt(self, spec: TrialSpec) -> float:
         """Return the factor by which the estimate of a trial may be too long."""
@@ -63,8 +72,9 @@ class CostModel:
 
     def trial_seconds(self, specs: Sequence[TrialSpec]) -> float:
         """Return the seconds to train trials of one family on all folds."""
-        family = get_family(specs[0])
-        return self.seconds(family.name, self._cost(family, specs), family.unit_seconds)
+        family, features = get_family(specs[0]), _features(specs[0])
+        fits = self.seconds(family.name, self._cost(family, specs), family.unit_seconds, features)
+        return fits + self._reading.get(matrices_key(specs[0].preprocess), 0.0)
 
     def refit_seconds(self, record: TrialRecord) -> float:
         """Return the seconds to prepare all rows and train a trial on them, alone, from those that its folds took."""
@@ -74,7 +84,7 @@ class CostModel:
             preparing = self._preparing.get(matrices_key(record.preprocess), record.prepare_seconds) * rows
             return family.solo_slowdown * self._fit_seconds(family, record) * rows + preparing
         cost = family.cost(params_at_stop(record), self._n_rows, self._full_columns)
-        return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds)
+        return family.solo_slowdown * self.seconds(family.name, cost, family.unit_seconds, _features(record))
 
     def _fit_seconds(self, family: Family, record: TrialRecord) -> float:
         """Return the seconds to train the folds of a trial to the model that a refit trains."""
@@ -96,12 +106,13 @@ class CostModel:
         key, preparing = matrices_key(records[0].preprocess), sum(one.prepare_seconds for one in records)
         # Later cohorts find the matrices.
         self._preparing[key] = max(preparing, self._preparing.get(key, 0.0))
+        self._reading[key] = preparing
         ends = [float("inf") if record.state == "complete" else record.curve.epochs for record in records]
         ended = zip(records, ends, strict=True)
         cost = sum(record.trained_share * self._cost_until(family, record, end) for record, end in ended)
         # Below one epoch the fixed costs dominate; that is better than nothing, and no better.
-        if max(record.curve.epochs for record in records) >= 1 or family.name not in self._observed:
-            self.observe(family.name, cost, sum(map(_scored_seconds, records)))
+        if max(record.curve.epochs for record in records) >= 1 or family.name not in self._of_family:
+            self.observe(family.name, cost, sum(map(_scored_seconds, records)), _features(records[0]))
 
     def learn_rung(
         self, specs: Sequence[TrialSpec], rung: int, seconds: float, *, in_turn: bool = False
@@ -122,7 +133,7 @@ class CostModel:
         """Learn from trials that were killed after ``seconds``: they take at least as long."""
         if seconds > self.trial_seconds(specs):
             family = get_family(specs[0])
-            self.observe(family.name, self._cost(family, specs), seconds)
+            self.observe(family.name, self._cost(family, specs), seconds, _features(specs[0]))
 
     def max_cohort_size(self, spec: TrialSpec) -> int:
         """Return the number of trials that the family trains together at most."""
@@ -152,10 +163,17 @@ class CostModel:
         return sum(family.cost(spec.family_params, self._training_rows, self._full_columns) for spec in specs)
 
 
+def _decayed(before: tuple[float, float], cost: float, seconds: float) -> tuple[float, float]:
+    return cost + _DECAY * before[0], seconds + _DECAY * before[1]
+
+
 def _scored_seconds(record: TrialRecord) -> float:
-    """Return the seconds of a trial without those of a fold that it did not end."""
-    return (
-        record.prepare_seconds + record.fit_seconds
-        if record.folds_left and record.fit_seconds
-        else record.seconds
-    )
+    """Return the seconds of a trial after its preparation; of one that did not complete, those up to its last score."""
+    if record.fit_seconds and (record.folds_left or record.state != "complete"):
+        return record.fit_seconds
+    return record.seconds - record.prepare_seconds
+
+
+def _features(trial: TrialSpec | TrialRecord) -> str:
+    """Return the kind of columns that the preprocessing makes of others."""
+    return named(trial.preprocess.get("features", "none"))[0]

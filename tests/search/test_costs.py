@@ -156,3 +156,41 @@ def test_cost_model_counts_the_folds_that_were_trained():
     beside.learn_rung([trial], rung, 6.0)
     in_turn.learn_rung([trial], rung, 6.0 / search_spec().facts.n_folds, in_turn=True)
     assert in_turn.trial_seconds([trial]) == pytest.approx(beside.trial_seconds([trial]))
+
+
+def of_kind(trial, features):
+    configuration = {**trial.configuration, "preprocess": {"features": {features: {}}}}
+    return trial.model_copy(update={"configuration": configuration})
+
+
+def test_cost_model_tells_made_columns_apart():
+    costs, session = CostModel(search_spec().facts), ScriptedSession("lightgbm")
+    plain, pairs = (of_kind(record(session.proposal(), seconds=9.0), kind) for kind in ("none", "pairs"))
+    costs.learn([pairs])
+    assert costs.trial_seconds([plain.spec]) == pytest.approx(9.0)  # nothing better is known
+    assert (costs.is_measured(pairs.spec), costs.is_measured(plain.spec)) == (True, False)
+    assert costs.doubt(plain.spec) > 4
+    costs.learn([plain.model_copy(update={"seconds": 1.0})])
+    assert costs.trial_seconds([plain.spec]) == pytest.approx(1.0)
+    assert costs.trial_seconds([pairs.spec]) == pytest.approx(9.0)
+
+
+def test_cost_model_tells_preparation_and_fits_apart():
+    costs, session = CostModel(search_spec().facts), ScriptedSession("lightgbm")
+    first, later = (record(session.proposal(), seconds=seconds) for seconds in (7.0, 3.5))
+    costs.learn([first.model_copy(update={"prepare_seconds": 4.0, "fit_seconds": 2.9})])
+    assert costs.trial_seconds([later.spec]) == pytest.approx(4.0 + 3.0)
+    costs.learn([later.model_copy(update={"prepare_seconds": 0.5, "fit_seconds": 2.9})])
+    assert costs.trial_seconds([later.spec]) == pytest.approx(0.5 + 3.0)  # the matrices are there
+    assert costs.trial_seconds([of_kind(later, "none").spec]) == pytest.approx(3.0)
+
+
+def test_cost_model_counts_a_stopped_trial_up_to_its_score():
+    costs, session = CostModel(search_spec().facts), ScriptedSession("lightgbm")
+    stopped = record(session.proposal(), seconds=8.0)
+    curve = stopped.curve.model_copy(update={"rungs": (1, 2, 4), "scores": (0.1, 0.2, 0.3)})
+    update = {"state": "stopped", "prepare_seconds": 1.0, "fit_seconds": 2.0, "curve": curve}
+    costs.learn([stopped.model_copy(update=update)])
+    whole = CostModel(search_spec().facts)
+    whole.learn([stopped.model_copy(update={"state": "stopped", "seconds": 2.0, "curve": curve})])
+    assert costs.trial_seconds([stopped.spec]) - 1.0 == pytest.approx(whole.trial_seconds([stopped.spec]))
