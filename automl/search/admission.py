@@ -11,6 +11,7 @@ from automl.records import State, TrialRecord, TrialSpec
 from automl.search.budget import Budget
 from automl.search.cohort_run import CohortRun
 from automl.search.costs import CostModel
+from automl.search.early_refit import EarlyRefit
 from automl.search.publish import report_seconds
 from automl.search.spec import SearchSpec
 from automl.select import MIN_ROWS, best_record, rank
@@ -41,6 +42,8 @@ _SELECTION_SECONDS = 0.6  # that the selection of an ensemble takes with this nu
 _SELECTION_ROWS = 30_000
 _KILLABLE_SHARE = 0.5  # of the time left, above which an uninterruptible training must be killable
 _IN_TURN = 2.0  # times its estimated seconds that a trial needs to train on one fold after the other
+_EARLY_REFIT = 1.0  # seconds of a refit that is worth a thread while other trials train
+_ALMOST = 0.25  # seconds left when it begins
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -72,6 +75,8 @@ class Admission:
         Whether no more trials are proposed.
     falls_back : bool
         Whether a quick model is trained if no trial has a score, so that the first trial must not be late.
+    early : EarlyRefit or None
+        Refits the best trial before the search ends; None where it may not.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Admission:
         self.budget, self.costs = budget, CostModel(spec.facts)
         self.runs: dict[int, CohortRun] = {}
         self.closed = self.falls_back = False
+        self.early: EarlyRefit | None = None
         self._spec, self._workers, self._tracker = spec, workers, tracker
         self.slowness, self._beside_training = slowness, 0.0
         self._best_of: dict[str, TrialRecord] = {}
@@ -121,10 +127,26 @@ class Admission:
         if not self._spec.refit:
             return self.slowness * _END_WITHOUT_MODEL + backlog
         if refit is None:
-            refit = 0.0 if self._best is None else self.costs.refit_seconds(self._best)
+            refit = 0.0 if self._best is None or self._begun else self.costs.refit_seconds(self._best)
         if self._spec.facts.sample_rows:
             refit = max(refit, _ALL_ROWS_SHARE * (self.budget.timeout or 0.0))
         return self._end_seconds() + backlog + refit + self._ensemble_seconds(refit)
+
+    @property
+    def _begun(self) -> bool:
+        """Whether the refit of the best trial has begun."""
+        return self.early is not None and self._best is not None and self.early.of(self._best) is not None
+
+    def refit_early(self) -> None:
+        """Begin the refit of the best trial when the search would end for it; the other workers train on beside it.
+
+        One job has no other worker. A table whose ensemble is not fitted beside the best trial, or a limit on memory,
+        leaves no memory for it.
+        """
+        if self.early is None or self._best is None or self.closed or self._begun or self.early.running:
+            return
+        if self.time_left <= _ALMOST and self.costs.refit_seconds(self._best) >= _EARLY_REFIT:
+            self.early.start(self._best)
 
     def _end_seconds(self) -> float:
         """Return the seconds for model files, last runs, report and figures."""
@@ -148,9 +170,19 @@ class Admission:
     @property
     def fits_beside(self) -> bool:
         """Whether members of an ensemble are fitted beside the best trial: with several jobs, and memory for that."""
+        return self._spec.ensemble and self._workers.slots > 1 and self._small
+
+    @property
+    def refits_early(self) -> bool:
+        """Whether the best trial may be fitted while others train."""
+        limited = self._spec.repeatable or self._spec.memory_limit < float("inf")
+        return self._spec.refit and self._workers.slots > 1 and self._small and not limited
+
+    @property
+    def _small(self) -> bool:
+        """Whether there is memory to fit two models at the same time."""
         facts = self._spec.facts
-        small = facts.n_rows * facts.n_columns <= _BESIDE_VALUES and not facts.sample_rows
-        return self._spec.ensemble and self._workers.slots > 1 and small
+        return facts.n_rows * facts.n_columns <= _BESIDE_VALUES and not facts.sample_rows
 
     @contextmanager
     def refitting(self, record: TrialRecord) -> Iterator[None]:
@@ -171,10 +203,13 @@ class Admission:
     def must_wait(self) -> bool:
         """Return whether nothing may be proposed yet; a repeatable search must not depend on time.
 
-        Proposals wait while logging lags behind, and while other trials would make the first one late.
+        Proposals wait while logging lags behind, while other trials would make the first one late, and while a refit
+        has the core of a worker.
         """
         if self._spec.repeatable:
             return False
+        if self.early is not None and self.early.running and len(self.runs) >= self._workers.slots - 1:
+            return True
         first = _STARTING + 2 * _PREPARING * self._spec.facts.n_columns
         if self._best is None and self.runs and self.time_left < self.slowness * first:
             return True

@@ -19,7 +19,7 @@ from automl.search.ensembling import Ensemble, fit_ensemble
 from automl.search.evaluating import predictions_of
 from automl.search.names import plain_name
 from automl.search.plan import Plan
-from automl.search.refit import SharedMatrices, refit, with_columns
+from automl.search.refit import SharedMatrices
 from automl.select import Baseline, OutOfFold, best_record, describe_violations
 from automl.workers import model_bytes, sample_rows, seconds_for, violations
 
@@ -59,10 +59,6 @@ class Winner:
     run_id: str
     ensemble: Ensemble = Ensemble(EnsembleRecord(reason="the search has refit=False or ensemble=False"))
     baseline: Baseline | None = None
-
-    def refit(self, n_jobs: int, shared: SharedMatrices | None = None) -> Pipeline:
-        """Return the pipeline trained on all rows, with as many threads as each of ``n_jobs`` workers had."""
-        return with_columns(self.plan, refit(self.record, self.plan, self.facts, n_jobs, shared))
 
     def with_ensemble(
         self,

@@ -15,7 +15,15 @@ from automl.records import SearchRecord, TrialRecord
 from automl.search.plan import Plan
 from automl.workers import limit_threads, matrices_key, train_folds, trim_memory
 
-__all__ = ["SharedMatrices", "averages_folds", "fold_models", "refit", "trial_pipeline", "with_columns"]
+__all__ = [
+    "SharedMatrices",
+    "averages_folds",
+    "fit_rows",
+    "fold_models",
+    "refit",
+    "trial_pipeline",
+    "with_columns",
+]
 
 
 class PreparedRows:
@@ -64,12 +72,19 @@ def refit(
     shared : SharedMatrices, optional
         The matrices of fits at the same time.
     """
+    with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
+        return fit_rows(record, plan, facts, shared)
+
+
+def fit_rows(
+    record: TrialRecord, plan: Plan, facts: SearchRecord, shared: SharedMatrices | None = None
+) -> Pipeline:
+    """Return the same as `refit`, with the threads that the caller allows."""
     _, prepare, model = (step for _, step in trial_pipeline(record, plan, facts).steps)
     weights = {} if plan.weights.fit is None else {"sample_weight": plan.weights.fit}
     y = plan.target.decode(plan.target.values)
-    with limit_threads(plan.frame.size, n_jobs, record.blas_threads):
-        rows = (shared or SharedMatrices())(record.preprocess, prepare, plan.frame, y)
-        return Pipeline([("prepare", rows.prepare), ("model", model.fit(rows.X, y, **weights))])
+    rows = (shared or SharedMatrices())(record.preprocess, prepare, plan.frame, y)
+    return Pipeline([("prepare", rows.prepare), ("model", model.fit(rows.X, y, **weights))])
 
 
 def trial_pipeline(record: TrialRecord, plan: Plan, facts: SearchRecord) -> Pipeline:

@@ -18,7 +18,7 @@ from automl.search.admission import Admission
 from automl.search.budget import Budget
 from automl.search.callbacks import Observers, Stoppable, normalize_callbacks
 from automl.search.correcting import corrected_winner
-from automl.search.ensembling import fit_pool
+from automl.search.early_refit import EarlyRefit
 from automl.search.fallback import FALLBACK, may_fall_back, train_fallback
 from automl.search.finish import Winner, select_best, warn_of_violations
 from automl.search.full_fit import FullFit, fit_all_rows
@@ -27,7 +27,7 @@ from automl.search.loop import Loop
 from automl.search.opening import Opening, keep_filters
 from automl.search.plan import Plan
 from automl.search.publish import PartTimes
-from automl.search.refit import SharedMatrices
+from automl.search.refit import SharedMatrices, fit_rows, with_columns
 from automl.search.results_page import ResultsPage
 from automl.search.spec import SearchSpec
 from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
@@ -123,9 +123,21 @@ class SearchRun:
         if existing:
             self._opening.take(_FOREVER)
 
+    def __post_init__(self) -> None:
+        self._early = EarlyRefit(self._fit_rows, self._limit_threads)
+        self._shared = SharedMatrices()
+
+    def _fit_rows(self, record: TrialRecord) -> Pipeline:
+        return with_columns(self.plan, fit_rows(record, self.plan, self.spec.facts, self._shared))
+
+    def _limit_threads(self) -> Any:
+        return limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
+
     def _make_loop(self) -> Loop:
         self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
         quick = "quick_linear" in self.plan.space.size().dimensions
+        if self._admission.refits_early:
+            self._admission.early = self._early
         self._admission.falls_back = not quick and may_fall_back(self.plan, self.spec, [])
         observers = Observers(self.tracker, self.progress, out_of_fold=self.out_of_fold)
         return Loop(self.spec, self.session, self.workers, self._admission, observers, self._watch)
@@ -158,12 +170,14 @@ class SearchRun:
 
     def _watch(self) -> None:
         self._opening.take()
+        self._admission.refit_early()
         n_busy = self.workers.slots if self.spec.engine == "local" else 0
         expected = _OPENING * max(1.0, (n_busy + 1) / int(joblib.cpu_count()))
         self._admission.slowness = max(1.0, self._opening.seconds / expected)
 
     def end(self, state: Literal["finished", "killed", "failed"], seconds: float) -> None:
         """End the run of the search; ``seconds`` is the time that the store has."""
+        self._early.close()
         self._filters.close()
         with suppress(Exception):  # opening has failed or takes too long; the search ends with another error
             self._opening.settle(min(seconds, _FLUSH_AFTER_ERROR))
@@ -208,7 +222,7 @@ class SearchRun:
             The table, if the search had a sample of it.
         """
         self.progress.stage("refitting the winner")
-        used = time.process_time()
+        used = time.process_time() - self._early.core_seconds
         with self.times.of("refitting"):
             found = (
                 self._fit_in_turn(winner, keep, table)
@@ -216,29 +230,33 @@ class SearchRun:
                 else self._fit_beside(winner, keep)
             )
         self.refit_core_seconds = time.process_time() - used
+        if not self._early.running:
+            self._early.close()
         if self.spec.ensemble:
             save_ensemble(self.study, found.ensemble.record)
         return found
 
     def _fit_beside(self, winner: Winner, keep: Callable[[FullFit], None]) -> Winner:
-        threads = limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
-        with threads, fit_pool(1) as pool:  # fits that overlap must find the same limit of threads
-            started, ended = time.perf_counter(), list[float]()
-            shared = SharedMatrices()
-            best = pool.submit(winner.refit, self.workers.slots, shared)
-            best.add_done_callback(lambda _: ended.append(time.perf_counter()))
-            found = self._fit_ensemble(winner, best, shared)
-            self.best = best.result()
+        best = self._best_refit(winner)
+        found = self._fit_ensemble(winner, best)
+        self.best = best.result()
         winner.warn_if_grown(self.best)
-        keep(FullFit(self.best, len(self.plan.frame), seconds=ended[0] - started))
+        seconds = self._early.seconds[winner.record.number]
+        keep(FullFit(self.best, len(self.plan.frame), seconds=seconds))
         return found
+
+    def _best_refit(self, winner: Winner) -> Future[Pipeline]:
+        """Return the refit of the best trial, which may have begun during the search."""
+        if (begun := self._early.of(winner.record)) is None:
+            begun = self._early.start(winner.record)
+        return begun
 
     def _fit_in_turn(
         self, winner: Winner, keep: Callable[[FullFit], None], table: LargeTable | None
     ) -> Winner:
         before, started = self.budget.elapsed, time.perf_counter()
         with self._admission.refitting(winner.record):
-            pipeline = winner.refit(self.workers.slots)
+            pipeline = self._best_refit(winner).result()
         winner.warn_if_grown(pipeline)
         fit = FullFit(pipeline, len(self.plan.frame))
         if table is not None:
@@ -257,15 +275,15 @@ class SearchRun:
         keep(replace(fit, seconds=time.perf_counter() - started))
         best: Future[Pipeline] = Future()
         best.set_result(fit.pipeline)
-        return self._fit_ensemble(winner, best, SharedMatrices())
+        return self._fit_ensemble(winner, best)
 
-    def _fit_ensemble(self, winner: Winner, best: Future[Pipeline], shared: SharedMatrices) -> Winner:
+    def _fit_ensemble(self, winner: Winner, best: Future[Pipeline]) -> Winner:
         """Return the winner with its ensemble, if the search makes one."""
         if not self.spec.ensemble:
             return winner
         self.progress.stage("fitting the ensemble")
         in_time = self._admission.refit_in_time
-        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time, shared)
+        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time, self._shared)
 
     def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""

@@ -15,7 +15,7 @@ import automl
 from automl.errors import NoModelError, SettingError
 from automl.export import export_run, model_metadata
 from automl.search.ensembling import fit_ensemble
-from automl.search.refit import SharedMatrices
+from automl.search.refit import SharedMatrices, refit, with_columns
 from automl.study import load_study, read_ensemble
 from tests.support.ensembles import SPACE, done, table
 from tests.support.killed import killed_after
@@ -152,7 +152,8 @@ def test_best_pipeline_and_members_share_their_matrices(found):
 
     search, X, _ = found
     winner, kept, shared, out_of_fold = search._winner, [], Kept(), search.out_of_fold_
-    best = done(winner.refit(1, shared))
+    facts = winner.facts
+    best = done(with_columns(winner.plan, refit(winner.record, winner.plan, facts, 1, shared)))
     made = winner.with_ensemble(best, out_of_fold, 1, lambda *_: True, shared).ensemble
     assert len(made.record.members) == len(kept) > 1
     assert all(rows is kept[0] for rows in kept)  # the space has one preprocessing
