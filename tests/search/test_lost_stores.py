@@ -152,6 +152,23 @@ def test_search_whose_database_hangs_ends_in_time(folder: Path, table: Any, post
         assert time.monotonic() - began < 8
 
 
+@pytest.mark.postgres
+def test_search_whose_mlflow_database_hangs_ends_in_time(folder: Path, table: Any, postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE mlflow_runs")
+    uri = f"{postgres.removesuffix('postgres')}mlflow_runs"
+    scores(table, tracking_uri=uri)  # makes its tables
+    with psycopg.connect(uri) as other:
+
+        def lock() -> None:
+            other.execute("LOCK TABLE runs, metrics, params, tags")
+
+        began = time.monotonic()
+        found = scores(table, lock, n_trials=None, timeout=8, tracking_uri=uri)
+        assert time.monotonic() - began < 11
+    assert len(found) > 4
+
+
 @pytest.mark.parametrize(
     ("setting", "scheme"),
     [("storage", "postgresql"), ("tracking_uri", "postgresql"), ("tracking_uri", "http")],

@@ -196,10 +196,19 @@ def test_worker_processes_ignore_ctrl_c(cohort, drive, processes, capfd):
 
 def test_worker_processes_print_no_warnings(cohort, drive, processes, capfd):
     unfinished = {"estimator": "sklearn.linear_model.LogisticRegression", "max_iter": 1, "C": 1e6}
+    wild = {
+        "hidden_layer_sizes": [8],
+        "learning_rate": 1e30,
+        "optimizer": "sgd",
+        "batch_size": 4,
+        "max_epochs": 8,
+    }
     workers = processes()
-    workers.submit(cohort({"logistic": unfinished}))
-    (record,) = drive(workers, 1)[-1].records
-    assert record.state == "complete"
+    for number, model in enumerate(({"logistic": unfinished}, {"mlp": wild})):
+        workers.submit(cohort(model, number=number))
+        (record,) = drive(workers, 1)[-1].records
+        assert record.state == ("failed" if number else "complete")
+    assert "finite" in record.reason or "diverged" in record.reason or "nan" in record.reason
     assert capfd.readouterr() == ("", "")
 
 
