@@ -43,7 +43,7 @@ _SELECTION_ROWS = 30_000
 _KILLABLE_SHARE = 0.5  # of the time left, above which an uninterruptible training must be killable
 _IN_TURN = 2.0  # times its estimated seconds that a trial needs to train on one fold after the other
 _EARLY_REFIT = 1.0  # seconds of a refit that is worth a thread while other trials train
-_ALMOST = 0.25  # seconds left when it begins
+_ALMOST = 1.0  # seconds left when it begins, and when a trial that needs more is the last one proposed
 _MAX_REFUSED = 8  # cohorts in a row that are too long or too large, before the search ends
 
 
@@ -289,7 +289,9 @@ class Admission:
         self.runs[cohort.id] = run
         refusal = self._refusal(cohort, seconds, first=first)
         self._refused = 0 if refusal is None else self._refused + 1
-        self.closed = self.closed or self._refused > _MAX_REFUSED
+        self.closed = (
+            self.closed or self._refused > _MAX_REFUSED or (self._refused > 0 and self.time_left < _ALMOST)
+        )
         if refusal is not None:
             run.end(*refusal)
         return run

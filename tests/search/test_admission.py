@@ -219,3 +219,14 @@ def test_folds_are_trained_in_turn_by_trials_that_end_in_time():
     assert floors(None, n_trials=10) == floors(60.0, n_trials=10) == 0.5  # time decides nothing
     assert floors(10.0, trial=alone, timeout=100) is None  # a cohort trains in lockstep
     assert floors(10.0, shape=(100, 5, 1), timeout=100) is None
+
+
+@pytest.mark.parametrize(("left", "closes"), [(0.9, True), (1.1, False)])
+def test_search_ends_with_the_first_trial_that_does_not_fit_into_its_last_second(left, closes):
+    session, clock = ScriptedSession("decision_tree"), Clock()
+    decides = loop(ScriptedWorkers(finished), session, timeout=50, clock=clock).admission
+    decides.ended(record(session.proposal(), seconds=20.0))
+    decides.costs.learn([record(session.proposal(), seconds=20.0)])
+    clock.now = decides.time_left - left
+    assert decides.admit([session.proposal()]).ended
+    assert decides.may_propose(exhausted=False) != closes
