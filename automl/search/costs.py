@@ -35,11 +35,10 @@ class CostModel:
         self._epoch_steps, self._density = facts.epoch_steps, facts.density
         # Training takes time for stored cells: those of so many full columns.
         self._full_columns = max(1, round(facts.n_columns * facts.density))
-        self._observed: dict[
-            tuple[str, str], tuple[float, float]
-        ] = {}  # family, made columns -> cost, seconds
+        # Family and made columns -> cost and seconds.
+        self._observed: dict[tuple[str, str], tuple[float, float]] = {}
         self._of_family: dict[str, tuple[float, float]] = {}  # the same of all its trials
-        self._at_rung: dict[str, tuple[float, float]] = {}  # the same of its first cohort, until that ends
+        self._at_rung: dict[tuple[str, str], tuple[float, float]] = {}  # of the first cohort, until that ends
         self._reached: dict[int, float] = {}  # trial -> seconds until its last rung
         self._preparing: dict[str, float] = {}  # preprocessing -> seconds to prepare the folds
         self._reading: dict[str, float] = {}  # the same of its last trial, which may have found the matrices
@@ -56,8 +55,8 @@ class CostModel:
 
     def seconds(self, family: str, cost: float, guess: float = 0.0, features: str = "none") -> float:
         """Return the seconds for ``cost`` units of a family; ``guess`` is the first value for one unit."""
-        found = self._observed.get((family, features)) or self._of_family.get(family)
-        cost_done, took = found or self._at_rung.get(family, (1.0, guess))
+        found = self._observed.get((family, features)) or self._at_rung.get((family, features))
+        cost_done, took = found or self._of_family.get(family, (1.0, guess))
         return took / cost_done * cost
 
     def is_measured(self, spec: TrialSpec) -> bool:
@@ -68,7 +67,7 @@ class CostModel:
         """Return the factor by which the estimate of a trial may be too long."""
         if self.is_measured(spec):
             return 1.0
-        return _DOUBT_AT_RUNG if spec.family in self._at_rung else _DOUBT
+        return _DOUBT_AT_RUNG if (spec.family, _features(spec)) in self._at_rung else _DOUBT
 
     def trial_seconds(self, specs: Sequence[TrialSpec]) -> float:
         """Return the seconds to train trials of one family on all folds."""
@@ -127,7 +126,7 @@ class CostModel:
         if in_turn and rung < family.last_rung(specs[0].family_params, self._epoch_steps):
             cost /= self._n_folds
         if cost > 0 and seconds > 0:
-            self._at_rung[family.name] = cost, seconds
+            self._at_rung[family.name, _features(specs[0])] = cost, seconds
 
     def learn_minimum(self, specs: Sequence[TrialSpec], seconds: float) -> None:
         """Learn from trials that were killed after ``seconds``: they take at least as long."""

@@ -22,8 +22,8 @@ from automl.workers.rung import RungPredictions, objective_values, report_metric
 
 __all__ = ["Evaluation", "Report", "evaluate"]
 
-# At a rung: {trial number: score} -> numbers of the trials to prune.
-Report = Callable[[int, dict[int, float]], set[int]]
+# At a rung: {trial number: score}, seconds in fits so far -> numbers of the trials to prune.
+Report = Callable[[int, dict[int, float], float], set[int]]
 
 _LAST_SCORE = 0.5  # seconds that scoring may take between the end of the time and the end of a trial
 
@@ -51,7 +51,8 @@ def evaluate(
     cohort : Cohort
         The trials.
     report : callable
-        Called once a rung with the scores of all trials in training; returns those to prune.
+        Called once a rung with the scores of all trials in training, and the seconds of all fits so far; returns the
+        trials to prune.
     stop : callable
         Called often; training ends as soon as it returns True.
     costs : CostMeter, optional
@@ -121,6 +122,7 @@ class Evaluation:
         self.earlier: RungPredictions | None = None  # of the folds before the one in training
         self.fold_seconds = 0.0  # that the fold before took
         self.trained = 0.0  # seconds on these folds up to the last rung
+        self.fitting = 0.0  # seconds in all fits so far
         self.scoring = 0.0  # that the last scores of trainers that rewind took
 
     def prepare(self, prepared: PreparedFolds) -> None:
@@ -190,7 +192,8 @@ class Evaluation:
                 for position, reason in trainer.failures.items():
                     if self.trials[position].is_open:
                         self.trials[position].end("failed", reason)
-        self.trained += time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self.trained, self.fitting = self.trained + seconds, self.fitting + seconds
         return True
 
     def stop(self) -> bool:
@@ -224,7 +227,8 @@ class Evaluation:
             self.between_folds(predictions)
             return
         numbers = {self.trials[i].spec.number: i for i in scored}
-        pruned = self.report(rung, {number: self.trials[i].scores[-1] for number, i in numbers.items()})
+        scores = {number: self.trials[i].scores[-1] for number, i in numbers.items()}
+        pruned = self.report(rung, scores, self.fitting)
         self.time.skip()  # waiting for the answer is no training
         for number, i in numbers.items():
             last_rung = self.trials[i].last_rung

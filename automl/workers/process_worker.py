@@ -152,8 +152,7 @@ class ProcessWorkers(Workers):
             job.training_since = time.monotonic()
             return None
         if isinstance(message, tuple):
-            rung, scores = message
-            seconds = time.monotonic() - job.training_since
+            rung, scores, seconds = message
             return RungReached(job.cohort, rung, scores, job.worker.connection.send, seconds)
         self._release(job.worker)
         return Crashed(job.cohort, message) if isinstance(message, str) else Finished(job.cohort, message)

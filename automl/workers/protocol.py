@@ -17,7 +17,7 @@ __all__ = ["Crashed", "Event", "Finished", "Killed", "RungReached", "Workers"]
 class RungReached:
     """A cohort waits at a rung until ``reply`` is called with the numbers of the trials to prune.
 
-    ``seconds`` is the time since its training began; 0 if unknown.
+    ``seconds`` is the time of its fits so far; 0 if unknown.
     """
 
     cohort: Cohort

@@ -72,9 +72,9 @@ class _Server:
     Parameters
     ----------
     parent : Connection
-        Cohorts arrive here. For each the server sends None when training begins, ``(rung, scores)`` at every rung, to
-        which the parent replies, and at the end the records or the traceback of an error. The parent sends None to
-        stop the training.
+        Cohorts arrive here. For each the server sends None when training begins, ``(rung, scores, seconds)`` at every
+        rung, to which the parent replies, and at the end the records or the traceback of an error. The parent sends
+        None to stop the training.
     file : Path
         File of the context.
     n_jobs : int
@@ -109,10 +109,10 @@ class _Server:
             self._loaded = context, prepared, CostMeter(context, prepared.frame)
         return self._loaded
 
-    def _report(self, rung: int, scores: dict[int, float]) -> set[int]:
+    def _report(self, rung: int, scores: dict[int, float], seconds: float) -> set[int]:
         if self._must_stop():
             return set()
-        self._parent.send((rung, scores))
+        self._parent.send((rung, scores, seconds))
         pruned: set[int] | None = self._parent.recv()
         self._stopped = pruned is None
         return pruned or set()

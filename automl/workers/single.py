@@ -34,7 +34,7 @@ def train_single(
     """
     context = replace(context, folds=context.folds[:n_folds])
 
-    def report(rung: int, scores: dict[int, float]) -> set[int]:
+    def report(rung: int, scores: dict[int, float], seconds: float) -> set[int]:
         return set(scores) if last_rung is not None and rung >= last_rung else set()
 
     with limit_threads(context.frame.size, 1, spec.blas_threads):
@@ -57,7 +57,7 @@ def train_folds(context: WorkerContext, record: TrialRecord, n_jobs: int) -> lis
     """
     last, cohort = record.curve.rungs[-1], Cohort(0, (record.spec,))
 
-    def report(rung: int, scores: dict[int, float]) -> set[int]:
+    def report(rung: int, scores: dict[int, float], seconds: float) -> set[int]:
         return set(scores) if rung >= last else set()
 
     with limit_threads(context.frame.size, n_jobs, record.blas_threads):

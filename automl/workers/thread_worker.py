@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 import traceback
 from contextlib import suppress
 from importlib import import_module
@@ -94,12 +93,10 @@ class ThreadWorkers(Workers):
             self._events.put(Finished(cohort, records))
 
     def _report(self, cohort: Cohort) -> Report:
-        began = time.monotonic()
-
-        def report(rung: int, scores: dict[int, float]) -> set[int]:
+        def report(rung: int, scores: dict[int, float], seconds: float) -> set[int]:
             if self._stopped.is_set():
                 return set()
-            self._events.put(RungReached(cohort, rung, scores, self._replies.put, time.monotonic() - began))
+            self._events.put(RungReached(cohort, rung, scores, self._replies.put, seconds))
             return self._replies.get()
 
         return report

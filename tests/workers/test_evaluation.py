@@ -18,7 +18,9 @@ from automl.workers.single import train_single
 
 @pytest.fixture
 def run(context):
-    def run(cohort, report=lambda rung, scores: set(), stop=lambda: False, scoring="roc_auc", **changes):
+    def run(
+        cohort, report=lambda rung, scores, seconds: set(), stop=lambda: False, scoring="roc_auc", **changes
+    ):
         objectives = objectives_for(scoring, None, "binary", 2)
         changed = replace(context, objectives=objectives, **changes)
         return evaluate(changed, PreparedFolds(changed), cohort, report, stop)
@@ -29,7 +31,7 @@ def run(context):
 def test_evaluate_reports_the_whole_cohort_at_every_rung(run, cohort):
     reported = []
 
-    def report(rung, scores):
+    def report(rung, scores, seconds):
         reported.append((rung, sorted(scores)))
         return {1} if rung == 4 else set()
 
@@ -42,7 +44,9 @@ def test_evaluate_reports_the_whole_cohort_at_every_rung(run, cohort):
 
 
 def test_evaluate_completes_a_trial_pruned_at_its_last_rung(run, cohort):
-    (record,) = run(cohort({"max_epochs": 2}), lambda rung, scores: set(scores) if rung == 2 else set())
+    (record,) = run(
+        cohort({"max_epochs": 2}), lambda rung, scores, seconds: set(scores) if rung == 2 else set()
+    )
     assert record.state == "complete"
 
 
@@ -64,7 +68,7 @@ def test_evaluate_scores_are_means_over_folds(run, cohort, context):
 
 
 def test_evaluate_divides_seconds_without_waiting(run, cohort):
-    def report(rung, scores):
+    def report(rung, scores, seconds):
         time.sleep(0.05)
         return {1} if rung == 1 else set()
 
@@ -77,6 +81,21 @@ def test_evaluate_divides_seconds_without_waiting(run, cohort):
     for one in (short, long):
         assert 0 < one.fit_seconds < one.seconds - one.prepare_seconds
     assert short.prepare_seconds == long.prepare_seconds > 0
+
+
+def test_evaluate_reports_the_seconds_of_fits_without_preparation(run, cohort, monkeypatch):
+    def prepare(self, preprocess):
+        time.sleep(0.3)
+        return whole(self, preprocess)
+
+    whole, reported = PreparedFolds.__call__, []
+    monkeypatch.setattr(PreparedFolds, "__call__", prepare)
+    (record,) = run(
+        cohort({"max_epochs": 8}), lambda rung, scores, seconds: reported.append(seconds) or set()
+    )
+    assert reported == sorted(reported)
+    assert 0 < reported[-1] <= record.fit_seconds
+    assert record.prepare_seconds >= 0.3
 
 
 def test_evaluate_records_the_traceback(run, cohort):
@@ -98,7 +117,7 @@ def test_evaluate_retries_each_trial_of_a_raising_cohort(run, cohort, monkeypatc
     monkeypatch.setattr(Training, "predict", predicting)
     reported = []
 
-    def report(rung, scores):
+    def report(rung, scores, seconds):
         reported.append((rung, sorted(scores)))
         return set()
 
@@ -176,7 +195,7 @@ def test_evaluate_scores_what_an_interrupted_boosting_has_reached(run, cohort, c
     one = cohort({family: trees})
     (record,) = run(
         one,
-        lambda rung, scores: reported.append(rung) or set(),
+        lambda rung, scores, seconds: reported.append(rung) or set(),
         lambda: next(asked) > 1570,  # of 2400 trees, in three folds
         predictions=tmp_path,
     )
@@ -208,7 +227,10 @@ def test_evaluate_stopped_early_has_no_score(run, cohort):
 
 def test_evaluate_rungs_include_last_epochs(run, cohort):
     reported = []
-    run(cohort({"max_epochs": 12}, {"max_epochs": 7}), lambda rung, scores: reported.append(rung) or set())
+    run(
+        cohort({"max_epochs": 12}, {"max_epochs": 7}),
+        lambda rung, scores, seconds: reported.append(rung) or set(),
+    )
     assert reported == sorted(rung_levels(12) | {7, 12})
 
 
@@ -217,7 +239,9 @@ def test_evaluate_partial_epochs_change_no_curve(run, cohort):
     models = [{"max_epochs": 5, "batch_size": size} for size in (4, 25, "full")]
     (plain, *_) = small = run(cohort(*models))
     large = run(
-        cohort(*models), lambda rung, scores: reported.append((rung, sorted(scores))) or set(), epoch_steps=4
+        cohort(*models),
+        lambda rung, scores, seconds: reported.append((rung, sorted(scores))) or set(),
+        epoch_steps=4,
     )
     # 60 rows a fold, so 15 a step; a trial is scored after its first whole batch
     assert reported == [(1, [0]), (2, [0, 1]), *((rung, [0, 1, 2]) for rung in (4, 8, 16, 20))]
@@ -226,7 +250,7 @@ def test_evaluate_partial_epochs_change_no_curve(run, cohort):
     for one, other in zip(small, large, strict=True):
         assert one.curve.losses == other.curve.losses
         assert one.curve.scores == other.curve.scores[-len(one.curve.scores) :]
-    pruned = run(cohort(*models), lambda rung, scores: {0} if rung == 2 else set(), epoch_steps=4)
+    pruned = run(cohort(*models), lambda rung, scores, seconds: {0} if rung == 2 else set(), epoch_steps=4)
     assert (pruned[0].reason, pruned[0].curve.epochs) == ("pruned at rung 2 of 20", 0.5)
     assert pruned[1].curve == large[1].curve
     assert plain.score == large[0].score

@@ -24,7 +24,7 @@ TREES = {
 
 @pytest.fixture
 def run(context, tmp_path):
-    def run(cohort, floor, report=lambda rung, scores: set(), stop=lambda: False, **changes):
+    def run(cohort, floor, report=lambda rung, scores, seconds: set(), stop=lambda: False, **changes):
         changed = replace(context, predictions=tmp_path, **changes)
         (record,) = evaluate(changed, PreparedFolds(changed), replace(cohort, floor=floor), report, stop)
         return record
@@ -38,7 +38,7 @@ def test_folds_in_turn_give_the_result_of_folds_side_by_side(run, cohort, family
     beside = run(one, None)
     saved = [np.load(file) for file in tmp_path.glob("*.npy")]
     rungs = []
-    in_turn = run(one, NO_FLOOR, lambda rung, scores: rungs.append(rung) or set())
+    in_turn = run(one, NO_FLOOR, lambda rung, scores, seconds: rungs.append(rung) or set())
     assert in_turn.state == "complete"
     assert in_turn.fold_scores == beside.fold_scores
     assert (in_turn.score, in_turn.metrics) == (beside.score, beside.metrics)
@@ -51,8 +51,8 @@ def test_folds_in_turn_give_the_result_of_folds_side_by_side(run, cohort, family
 
 def test_rungs_are_scored_on_the_first_fold(run, cohort):
     one, reported = cohort({"lightgbm": TREES["lightgbm"]}), {}
-    beside = run(one, None, lambda rung, scores: {0} if rung == 2 else set())
-    in_turn = run(one, NO_FLOOR, lambda rung, scores: reported.update({rung: scores[0]}) or set())
+    beside = run(one, None, lambda rung, scores, seconds: {0} if rung == 2 else set())
+    in_turn = run(one, NO_FLOOR, lambda rung, scores, seconds: reported.update({rung: scores[0]}) or set())
     assert reported[2] == beside.fold_scores[0]
     assert in_turn.curve.scores[-1] == np.mean(in_turn.fold_scores)
 
@@ -66,7 +66,7 @@ def test_trial_below_the_floor_is_pruned_between_its_folds(run, cohort, tmp_path
     mean = (first + second) / 2
     floors = {OUT_OF_REACH: 1, first: 2 if mean < first else 3, np.nextafter(min(first, mean), -1): 3}
     for floor, n_folds in floors.items():
-        record = run(one, floor, lambda rung, scores: rungs.append(rung) or set())
+        record = run(one, floor, lambda rung, scores, seconds: rungs.append(rung) or set())
         assert len(record.fold_scores) == n_folds
         assert record.state == ("complete" if n_folds == 3 else "pruned")
         assert record.score == np.mean(beside.fold_scores[:n_folds])
@@ -86,7 +86,7 @@ def test_pruned_trial_has_no_out_of_fold_predictions(run, cohort, tmp_path):
 def test_trial_stopped_between_folds_ranks_last(run, cohort, tmp_path):
     fits = []
 
-    def report(rung, scores):
+    def report(rung, scores, seconds):
         fits.append(rung)
         return set()
 
@@ -191,7 +191,7 @@ def test_trial_that_failed_on_a_later_fold_fails_again(cohort, context, monkeypa
         context,
         PreparedFolds(context),
         replace(cohort({"decision_tree": {}}), floor=NO_FLOOR),
-        lambda rung, scores: set(),
+        lambda rung, scores, seconds: set(),
         lambda: False,
     )
     assert (failed.state, len(failed.fold_scores)) == ("failed", 1)

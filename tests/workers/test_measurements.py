@@ -77,7 +77,7 @@ def measured(context):
     return measured
 
 
-def train(changed, cohort, stop=lambda: False, report=lambda rung, scores: set()):
+def train(changed, cohort, stop=lambda: False, report=lambda rung, scores, seconds: set()):
     return evaluate(changed, PreparedFolds(changed), cohort, report, stop)
 
 
@@ -167,11 +167,11 @@ def test_cost_meter_prepares_once(cohort, measured, monkeypatch):
 
 def test_constraints_apply_to_pruned_and_stopped_trials(cohort, measured):
     changed = measured("roc_auc", model_bytes=1)
-    (pruned,) = train(changed, cohort({"max_epochs": 4}), report=lambda rung, scores: set(scores))
+    (pruned,) = train(changed, cohort({"max_epochs": 4}), report=lambda rung, scores, seconds: set(scores))
     assert (pruned.state, list(pruned.violation)) == ("pruned", ["model_bytes"])
     rungs = []
 
-    def report(rung, scores):
+    def report(rung, scores, seconds):
         rungs.append(rung)
         return set()
 
