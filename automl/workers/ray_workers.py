@@ -1,4 +1,4 @@
-"""Run cohorts on a Ray cluster. This is the only file that imports Ray.
+"""Run cohorts on a Ray cluster. Only this file and `ray_connection` import Ray.
 
 Each slot is an actor with cores of its own. The typed table and the prepared matrices of the folds are objects of Ray's
 store: a node has one copy, which all its actors map into memory. A cohort goes to one actor; its scores at rungs and
@@ -7,10 +7,6 @@ its records come back. Only this process uses the study.
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import textwrap
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
@@ -32,9 +28,9 @@ from automl.workers.memory import format_bytes
 from automl.workers.prepared import matrices_key
 from automl.workers.process_worker import unsendable_scorer
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
+from automl.workers.ray_connection import connect, cores_by_node, is_draining, shorten
 from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
 from automl.workers.ray_worker import RayWorker
-from automl.workers.worker_process import sigterm_kept
 
 __all__ = ["RayWorkers"]
 
@@ -68,12 +64,12 @@ class RayWorkers(Workers):
     """
 
     def __init__(self, context: WorkerContext, n_jobs: int | None, memory_limit: float, engine: str) -> None:
-        self._connected_here = _connect(engine)
+        self._connected_here = connect(engine)
         self._closed, self._stopping = False, False
         self._n_jobs, self._memory_limit = n_jobs, memory_limit
         try:
             self._n_folds, self._predictions = len(context.folds), context.predictions
-            self._nodes = _cores_by_node()
+            self._nodes = cores_by_node()
             self._cores = 1 if n_jobs is None else cores_per_worker(list(self._nodes.values()), n_jobs)
             super().__init__(self._count_slots())
             self._context = _put(context)
@@ -198,25 +194,25 @@ class RayWorkers(Workers):
         self._failed_starts += 1
         if self._failed_starts <= _LOST or not self._queue:
             return None
-        return Crashed(self._queue.popleft(), f"no worker starts: {_short(error)}")
+        return Crashed(self._queue.popleft(), f"no worker starts: {shorten(error)}")
 
     def _died(self, worker: RayWorker, error: Exception) -> Event | None:
         cohort = worker.cohort
         if cohort is None:
             return self._not_started(worker, error)
         self._end(worker)
-        self._nodes = _cores_by_node()
+        self._nodes = cores_by_node()
         if isinstance(error, ActorUnavailableError) or worker.node not in self._nodes:
             for key in [key for key, (node, *_) in self._prepared.items() if node == worker.node]:
                 del self._prepared[key]
             return self._again(cohort, error)
-        return Crashed(cohort, f"the worker process is gone: {_short(error)}")
+        return Crashed(cohort, f"the worker process is gone: {shorten(error)}")
 
     def _again(self, cohort: Cohort, error: Exception) -> Event | None:
         """Queue a cohort again that was lost with its node or its matrices."""
         self._lost[cohort.id] += 1
         if self._lost[cohort.id] > _LOST:
-            return Crashed(cohort, f"its node was lost {_LOST + 1} times: {_short(error)}")
+            return Crashed(cohort, f"its node was lost {_LOST + 1} times: {shorten(error)}")
         self._queue.appendleft(cohort)
         return None
 
@@ -234,7 +230,7 @@ class RayWorkers(Workers):
         """Follow the nodes that joined or left."""
         if time.monotonic() < self._refreshed + _REFRESH_SECONDS:
             return
-        self._nodes, self._refreshed = _cores_by_node(), time.monotonic()
+        self._nodes, self._refreshed = cores_by_node(), time.monotonic()
         self.slots = self._count_slots()
         for worker in [one for one in self._workers if one.idle and one.node not in self._nodes]:
             self._end(worker)  # an idle worker sends no message, so its death would not be noticed
@@ -327,7 +323,7 @@ class _Trainer(RayTrainer):
 
     def __init__(self, context: WorkerContext, threads: int) -> None:
         self._node = ray.get_runtime_context().get_node_id()
-        super().__init__(context, threads, lambda: _is_draining(self._node))
+        super().__init__(context, threads, lambda: is_draining(self._node))
 
     def where(self) -> tuple[str, str]:
         """Return the node and the version of the package on it."""
@@ -338,29 +334,6 @@ class _Trainer(RayTrainer):
         return next(self.prepare(preprocess))
 
 
-def _connect(engine: str, attempts: int = 3) -> bool:
-    """Connect to Ray unless this process is connected; return whether it was done here.
-
-    Two things are repeated. A Ray of this machine has 30 s to start, which a busy machine may exceed. And a
-    cluster starts a process for each client by a fork beside threads of gRPC, which may end at once.
-    """
-    if ray.is_initialized():
-        return False
-    address = None if engine == "ray" else engine
-    more: dict[str, Any] = {} if address else {"include_dashboard": False}
-    try:
-        with sigterm_kept():
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
-    except Exception as error:  # Ray raises many types, `Exception` among them
-        ray.shutdown()
-        starts_here = not (address or os.environ.get("RAY_ADDRESS"))
-        if attempts > 1 and (starts_here or isinstance(error, ConnectionAbortedError)):
-            return _connect(engine, attempts - 1)
-        rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
-        raise SettingError(Fault("engine", rule, f"{engine}: {_short(error)}", remedy)) from error
-    return True
-
-
 def _put(context: WorkerContext) -> Any:
     """Put the context into the store of objects."""
     try:
@@ -369,27 +342,3 @@ def _put(context: WorkerContext) -> Any:
         raise
     except Exception as error:  # pickling an object of the user may raise anything
         raise SettingError(unsendable_scorer(error)) from error
-
-
-def _cores_by_node() -> dict[str, int]:
-    """Return the cores of each living node."""
-    return {
-        node["NodeID"]: int(node["Resources"].get("CPU", 0))
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
-        if node["Alive"]
-    }
-
-
-def _is_draining(node: str) -> bool:
-    """Return whether a node is about to leave the cluster; its workers then take no more cohorts."""
-    from ray._private.state import state
-
-    with suppress(Exception):  # not a part of Ray's documented interface
-        return node in state.get_draining_nodes()
-    return False
-
-
-def _short(error: Exception) -> str:
-    """Return the first and the last line of an error of Ray, which has many, without its colours."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
-    return textwrap.shorten(" ... ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else "", 400)

@@ -1,7 +1,6 @@
-"""Nodes of a Ray cluster that are lost, join and leave, and how Ray is found."""
+"""Nodes of a Ray cluster that are lost, join and leave."""
 
 import sys
-import threading
 import time
 
 import pytest
@@ -119,67 +118,6 @@ def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster,
     assert isinstance(crashed, Crashed)
     assert crashed.reason.startswith("no worker starts: ")
     assert "no such driver" in crashed.reason
-
-
-def test_unreachable_cluster_is_a_setting_error(context, monkeypatch):
-    ray = pytest.importorskip("ray")
-    before = threading.active_count()
-
-    def init(*args, **options):
-        raise ConnectionError("ray client connection timeout")
-
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(
-        SettingError, match="engine: must be a Ray cluster that can be reached; got ray://x:1"
-    ):
-        open_workers(context, 2, engine="ray://x:1")
-    assert threading.active_count() == before
-
-
-def test_slow_start_of_a_local_ray_is_tried_again(monkeypatch):
-    ray = pytest.importorskip("ray")
-    from automl.workers import ray_workers
-
-    starts = []
-
-    def init(address, **options):
-        starts.append(address)
-        if len(starts) % 3:
-            raise Exception("The current node timed out during startup.")
-
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(ray, "init", init)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert ray_workers._connect("ray")
-    assert starts == [None] * 3
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # a cluster that exists says at once what is wrong
-    with pytest.raises(SettingError, match="timed out during startup"):
-        ray_workers._connect("ray")
-    assert len(starts) == 4
-
-
-def test_client_whose_server_ends_at_its_start_is_tried_again(monkeypatch):
-    ray = pytest.importorskip("ray")
-    from automl.workers import ray_workers
-
-    starts = []
-
-    def init(address, **options):
-        starts.append(address)
-        if len(starts) != 2:
-            raise ConnectionAbortedError("Initialization failure from server: psutil.ZombieProcess")
-
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(ray, "init", init)
-    assert ray_workers._connect("ray://10.0.0.1:10001")
-    assert starts == ["ray://10.0.0.1:10001"] * 2
-    with pytest.raises(SettingError, match="ZombieProcess"):
-        ray_workers._connect("ray://10.0.0.1:10001")
-    assert len(starts) == 5
 
 
 def test_missing_ray_is_a_setting_error(context, monkeypatch):
