@@ -118,14 +118,17 @@ class CostModel:
     ) -> None:
         """Learn from trials that reached a rung after ``seconds``: their refit, and a family that is not measured.
 
-        A trial that is trained on one fold after the other reaches all rungs but its last on its first fold.
+        A trial that is trained on one fold after the other reaches all rungs but its last on its first fold. Seconds
+        of 0 are unknown.
         """
+        if seconds <= 0:
+            return
         family = get_family(specs[0])
         self._reached |= {spec.number: seconds / len(specs) for spec in specs}
         cost = sum(self._cost_until(family, spec, rung / self._epoch_steps) for spec in specs)
         if in_turn and rung < family.last_rung(specs[0].family_params, self._epoch_steps):
             cost /= self._n_folds
-        if cost > 0 and seconds > 0:
+        if cost > 0:
             self._at_rung[family.name, _features(specs[0])] = cost, seconds
 
     def learn_minimum(self, specs: Sequence[TrialSpec], seconds: float) -> None:

@@ -40,6 +40,7 @@ class AtRung:
 
     rung: int
     scores: dict[int, float]
+    seconds: float  # since its training began
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,9 @@ class RayTrainer:
                 if (n_bytes := self._rss()) > self._memory:
                     return TooLarge(n_bytes)
             match event:
-                case RungReached(_, rung, scores):
+                case RungReached(_, rung, scores, _, seconds):
                     self._asked = event
-                    return AtRung(rung, scores)
+                    return AtRung(rung, scores, seconds)
                 case Finished(_, records):
                     return Ended(records, self._take_predictions(), self._reusable())
                 case Crashed(_, reason):

@@ -11,6 +11,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -154,8 +155,9 @@ class RayWorkers(Workers):
             case AtRung() if self._stopping:  # a question sent before `stop`
                 self._reply(worker, cohort, set())
                 return None
-            case AtRung(rung, scores):
-                return RungReached(cohort, rung, scores, lambda pruned: self._reply(worker, cohort, pruned))
+            case AtRung(rung, scores, seconds):
+                reply = partial(self._reply, worker, cohort)
+                return RungReached(cohort, rung, scores, reply, seconds)
             case TooLarge(n_bytes):
                 self._end(worker)
                 reason = f"its worker had {format_bytes(n_bytes)} of memory, and may have "

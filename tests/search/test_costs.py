@@ -96,6 +96,15 @@ def test_cost_model_learns_from_the_first_rung():
     assert costs.doubt(trial) == 1
 
 
+def test_cost_model_ignores_a_rung_without_seconds():
+    costs, trial = CostModel(search_spec().facts), ScriptedSession("lightgbm").proposal()
+    killed = record(trial, seconds=6).model_copy(update={"state": "stopped"})
+    expected = costs.refit_seconds(killed)
+    costs.learn_rung([trial], 1, 0.0)
+    assert costs.refit_seconds(killed) == expected > 0
+    assert costs.doubt(trial) > 4
+
+
 def test_refit_seconds_follow_from_the_trial():
     spec = search_spec()
     costs, trial = CostModel(spec.facts), ScriptedSession("decision_tree").proposal()

@@ -79,6 +79,8 @@ def test_workers_train_score_and_prune(context, cohort, drive, workers_of, kind,
             (4, 2),
             (6, 2),
         ]
+        seconds = [request.seconds for request in requests]
+        assert 0 < seconds[0] < seconds[-1]
         files = {file.name: file.read_bytes() for file in folder.iterdir()}
         found.append(([plain(record) for record in end.records], files))
         # A cohort of another family, with the same matrices.

@@ -49,6 +49,9 @@ def test_messages_of_a_cohort_are_small(context, cohort, tmp_path):
     *questions, end = to_its_end(*started(kept, cohort(*MODELS)))
     assert [question.rung for question in questions] == [1, 2, 4, 6]
     assert all(len(pickle.dumps(question)) < 500 for question in questions)
+    seconds = [question.seconds for question in questions]
+    assert seconds[0] > 0
+    assert seconds == sorted(seconds)
     assert isinstance(end, Ended)
     assert end.reusable
     assert sorted(end.predictions) == [f"{n}.probabilities.npy" for n in range(3)]
