@@ -67,6 +67,7 @@ class Failed:
     """The cohort as a whole raised."""
 
     reason: str
+    reusable: bool
 
 
 @dataclass(frozen=True)
@@ -162,20 +163,24 @@ class RayTrainer:
     def _next(self) -> Message:
         watched = self._memory < float("inf")
         while True:
-            event = self._workers.next(_WATCH_SECONDS if watched else None)
-            if watched and time.monotonic() >= self._measured + _WATCH_SECONDS:
-                self._measured = time.monotonic()
-                if (n_bytes := self._rss()) > self._memory:
-                    return TooLarge(n_bytes)
-            match event:
-                case RungReached(_, rung, scores, _, seconds):
-                    self._asked = event
-                    return AtRung(rung, scores, seconds)
+            match self._workers.next(_WATCH_SECONDS if watched else None):
                 case Finished(_, records):
                     return Ended(records, self._take_predictions(), self._reusable())
                 case Crashed(_, reason):
-                    self._prepared.given = ()
-                    return Failed(reason)
+                    return Failed(reason, self._reusable())
+                case event:  # a question, or none: what has ended is kept, whatever memory it took
+                    if watched and (n_bytes := self._excess()):
+                        return TooLarge(n_bytes)
+                    if isinstance(event, RungReached):
+                        self._asked = event
+                        return AtRung(event.rung, event.scores, event.seconds)
+
+    def _excess(self) -> int:
+        """Return the bytes of the process if they exceed the limit, else 0; measured once in a while."""
+        if time.monotonic() < self._measured + _WATCH_SECONDS:
+            return 0
+        self._measured, n_bytes = time.monotonic(), self._rss()
+        return n_bytes if n_bytes > self._memory else 0
 
     def _take_predictions(self) -> dict[str, bytes]:
         return take_predictions(Path(self._folder.name)) if self._keeps_predictions else {}

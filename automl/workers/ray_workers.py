@@ -170,8 +170,8 @@ class RayWorkers(Workers):
                 self._release(worker, reusable)
                 self._lost.pop(cohort.id, None)
                 return Finished(cohort, records)
-            case Failed(reason):
-                self._release(worker, True)
+            case Failed(reason, reusable):
+                self._release(worker, reusable)
                 return Crashed(cohort, reason)
 
     def _reply(self, worker: RayWorker, cohort: Cohort, pruned: set[int]) -> None:

@@ -72,6 +72,15 @@ def test_draining_node_is_not_reusable(context, cohort):
     assert not end.reusable
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("draining", [True, False])
+def test_draining_node_is_not_reusable_after_a_fault(context, cohort, draining):
+    trainer = RayTrainer(context, 1, lambda: draining)
+    message = trainer.start(replace(cohort(*MODELS), trials=()), 60.0, NO_LIMIT)
+    assert isinstance(message, Failed)
+    assert message.reusable is not draining
+
+
 def test_deadline_is_counted_from_the_start(context, cohort):
     trainer = RayTrainer(context, 1, lambda: False)
     matrices = list(trainer.prepare({}))
@@ -89,6 +98,17 @@ def test_too_much_memory_is_reported(context, cohort):
         messages.append(trainer.reply(set()))
     assert isinstance(messages[-1], TooLarge)
     assert messages[-1].n_bytes > 1
+
+
+def test_result_of_a_process_that_is_too_large_is_kept(context, cohort):
+    trainer, message = started(context, cohort({"max_epochs": 1}))
+    assert isinstance(message, AtRung)
+    trainer._asked.reply(set())
+    trainer._workers._thread.join(60)
+    trainer._memory, trainer._measured = 1.0, float("-inf")  # the next look at the memory is due
+    end = trainer.reply(set())
+    assert [record.state for record in end.records] == ["complete"]
+    assert not end.reusable
 
 
 @pytest.mark.filterwarnings("ignore")
