@@ -106,6 +106,7 @@ class RayTrainer:
         self._workers = ThreadWorkers(context, self._prepared, threads)
         self._draining, self._memory = draining, float("inf")
         self._asked: RungReached | None = None
+        self._announced: tuple[int, float] | None = None  # id of a cohort, and since when it is on its way
         self._measured = time.monotonic()
 
     def close(self) -> None:
@@ -131,6 +132,10 @@ class RayTrainer:
             for _ in range(n_left):
                 yield reason
 
+    def announce(self, cohort_id: int) -> None:
+        """Note that a cohort is on its way: Ray calls `start` only when its matrices have arrived."""
+        self._announced = cohort_id, time.monotonic()
+
     def start(self, cohort: Cohort, seconds: float, memory: float, *matrices: Matrices) -> Message:
         """Start to train a cohort.
 
@@ -139,7 +144,7 @@ class RayTrainer:
         cohort : Cohort
             The trials.
         seconds : float
-            Seconds from now to its deadline; the clocks of two machines may differ.
+            Seconds to its deadline since it was announced, or from now; the clocks of two machines may differ.
         memory : float
             Bytes that this process may use.
         *matrices : pair of ndarray, or str
@@ -147,8 +152,16 @@ class RayTrainer:
         """
         self._memory = memory
         self._prepared.given = matrices
-        self._workers.submit(replace(cohort, deadline=time.time() + seconds))
+        deadline = time.time() + seconds - self._waited(cohort.id)
+        self._workers.submit(replace(cohort, deadline=deadline))
         return self._next()
+
+    def _waited(self, cohort_id: int) -> float:
+        """Return the seconds since a cohort was announced."""
+        announced, self._announced = self._announced, None
+        if announced is None or announced[0] != cohort_id:
+            return 0.0
+        return time.monotonic() - announced[1]
 
     def reply(self, pruned: set[int]) -> Message:
         """Answer the last question."""

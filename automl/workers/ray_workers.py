@@ -268,8 +268,9 @@ class RayWorkers(Workers):
             known = self._prepared.get(matrices_key(preprocess), [None])
             worker = min(idle, key=lambda one: one.node != known[0])
             worker.cohort, worker.training_since = cohort, time.monotonic()
-            matrices = self._matrices(worker, preprocess)
             limits = cohort.deadline - time.time(), self.memory_per_worker()
+            worker.actor.announce.remote(cohort.id)
+            matrices = self._matrices(worker, preprocess)
             worker.awaited = worker.actor.start.remote(cohort, *limits, *matrices)
 
     def _matrices(self, worker: RayWorker, preprocess: Mapping[str, Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """The program of a Ray actor, called directly: it needs no Ray."""
 
 import pickle
+import time
 import warnings
 from dataclasses import replace
 
@@ -89,6 +90,18 @@ def test_deadline_is_counted_from_the_start(context, cohort):
     end = to_its_end(trainer, trainer.start(late, 0.5, NO_LIMIT, *matrices))[-1]
     assert [record.state for record in end.records] == ["stopped"]
     assert end.records[0].curve.rungs
+
+
+def test_deadline_is_counted_from_the_announcement(context, cohort):
+    trainer = RayTrainer(context, 1, lambda: False)
+    trainer.announce(0)
+    matrices = list(trainer.prepare({}))
+    time.sleep(0.5)
+    end = to_its_end(trainer, trainer.start(cohort({"max_epochs": 10**7}), 0.5, NO_LIMIT, *matrices))[-1]
+    assert [(record.state, record.curve.rungs) for record in end.records] == [("stopped", ())]
+    trainer._announced = 0, float("-inf")  # of another cohort
+    end = trainer.start(cohort({"max_epochs": 10**7}, number=1), 0.5, NO_LIMIT, *matrices)
+    assert isinstance(end, AtRung)
 
 
 def test_too_much_memory_is_reported(context, cohort):

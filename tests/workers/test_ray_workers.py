@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -96,6 +97,35 @@ def test_draining_node_takes_no_more_cohorts(context, cohort, drive, ray_cluster
         workers.close()
         ray_cluster.remove_node(node, allow_graceful=False)
         add_node(ray_cluster, num_cpus=1)
+
+
+def test_deadline_counts_the_preparation(context, cohort, ray_cluster, monkeypatch):
+    import ray
+
+    from automl.workers import ray_workers
+    from automl.workers.ray_trainer import RayTrainer
+
+    class Slow(RayTrainer):
+        def __init__(self, context, threads):
+            super().__init__(context, threads, lambda: False)
+
+        def where(self):
+            return ray.get_runtime_context().get_node_id(), self.version()
+
+        def prepare(self, preprocess):
+            time.sleep(2)
+            yield from super().prepare(preprocess)
+
+    monkeypatch.setattr(ray_workers, "_Trainer", ray.remote(Slow))
+    workers = open_workers(context, 1, engine="ray")
+    try:
+        until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
+        workers.submit(replace(cohort(ENDLESS), deadline=time.time() + 1.5))
+        end = workers.next(60)
+    finally:
+        workers.close()
+    assert isinstance(end, Finished), "it trains after its deadline"
+    assert [record.state for record in end.records] == ["stopped"]
 
 
 def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster, monkeypatch):
