@@ -10,11 +10,12 @@ from contextlib import suppress
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from automl.errors import Fault, SettingError
 from automl.workers.worker_process import sigterm_kept
 
-__all__ = ["connect", "cores_by_node", "is_draining", "shorten"]
+__all__ = ["ClusterNodes", "connect", "draining_nodes", "shorten"]
 
 
 def connect(engine: str, attempts: int = 3) -> bool:
@@ -40,22 +41,74 @@ def connect(engine: str, attempts: int = 3) -> bool:
     return True
 
 
-def cores_by_node() -> dict[str, int]:
-    """Return the cores of each living node."""
-    return {
-        node["NodeID"]: int(node["Resources"].get("CPU", 0))
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
-        if node["Alive"]
-    }
-
-
-def is_draining(node: str) -> bool:
-    """Return whether a node is about to leave the cluster; its workers then take no more cohorts."""
+def draining_nodes() -> set[str] | None:
+    """Return the nodes that are about to leave the cluster; None in a client of Ray, which cannot know them."""
     from ray._private.state import state
 
     with suppress(Exception):  # not a part of Ray's documented interface
-        return node in state.get_draining_nodes()
-    return False
+        return set(state.get_draining_nodes())
+    return None
+
+
+class ClusterNodes:
+    """The nodes that may train cohorts: they live, stay in the cluster, and have this version of the package.
+
+    Attributes
+    ----------
+    cores : dict of str to int
+        Cores by node.
+    """
+
+    def __init__(self) -> None:
+        self.cores: dict[str, int] = {}
+        self._excluded: set[str] = set()
+        self._draining: set[str] = set()
+        self._asked: Any = None  # reference of an actor's answer
+        self.look()
+
+    def look(self, actor: Any = None) -> None:
+        """Look which nodes live and stay.
+
+        Parameters
+        ----------
+        actor : actor handle, optional
+            Its method ``draining`` answers for a client of Ray, at the next look.
+        """
+        nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        self._excluded &= {node["NodeID"] for node in nodes}
+        self.cores = {
+            node["NodeID"]: int(node["Resources"].get("CPU", 0))
+            for node in nodes
+            if node["NodeID"] not in self._excluded
+        }
+        self.drop_draining(actor)
+
+    def drop_draining(self, actor: Any = None) -> None:
+        """Leave out the nodes that are about to leave; parameters as in `look`."""
+        found = draining_nodes()
+        self._draining = self._answer(actor) if found is None else found
+        self.cores = {node: cores for node, cores in self.cores.items() if node not in self._draining}
+
+    def exclude(self, node: str) -> bool:
+        """Leave a node out; return whether it was among them until now."""
+        self._excluded.add(node)
+        return self.cores.pop(node, None) is not None
+
+    @property
+    def label_selector(self) -> dict[str, str] | None:
+        """Ray's option that keeps actors from excluded nodes; it needs none for nodes that are about to leave."""
+        return {"ray.io/node-id": f"!in({','.join(sorted(self._excluded))})"} if self._excluded else None
+
+    def _answer(self, actor: Any) -> set[str]:
+        """Return the last answer of an actor, and ask again."""
+        found = self._draining
+        if self._asked is not None and ray.wait([self._asked], timeout=0)[0]:
+            with suppress(RayError):  # it is dead
+                found = set(ray.get(self._asked) or ())
+            self._asked = None
+        if self._asked is None and actor is not None:
+            self._asked = actor.draining.remote()
+        return found
 
 
 def shorten(error: Exception) -> str:

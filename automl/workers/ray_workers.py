@@ -29,7 +29,7 @@ from automl.workers.memory import format_bytes
 from automl.workers.prepared import matrices_key
 from automl.workers.process_worker import unsendable_scorer
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
-from automl.workers.ray_connection import connect, cores_by_node, is_draining, shorten
+from automl.workers.ray_connection import ClusterNodes, connect, draining_nodes, shorten
 from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
 from automl.workers.ray_worker import RayWorker
 
@@ -70,8 +70,8 @@ class RayWorkers(Workers):
         self._n_jobs, self._memory_limit = n_jobs, memory_limit
         try:
             self._n_folds, self._predictions = len(context.folds), context.predictions
-            self._nodes = cores_by_node()
-            self._cores = 1 if n_jobs is None else cores_per_worker(list(self._nodes.values()), n_jobs)
+            self._nodes = ClusterNodes()
+            self._cores = 1 if n_jobs is None else cores_per_worker(list(self._nodes.cores.values()), n_jobs)
             super().__init__(self._count_slots())
             self._context = _put(context)
         except BaseException:
@@ -87,7 +87,7 @@ class RayWorkers(Workers):
     @property
     @override
     def place(self) -> str:
-        running = [worker for worker in self._workers if worker.node]
+        running = [worker for worker in self._workers if worker.node in self._nodes.cores]
         n_nodes = len({worker.node for worker in running})
         nodes = "1 node" if n_nodes == 1 else f"{n_nodes} nodes"
         return f"{nodes}, {len(running)} of {self.slots} slots"
@@ -97,7 +97,7 @@ class RayWorkers(Workers):
         if self._memory_limit == float("inf"):
             return self._memory_limit
         here = psutil.Process().memory_info().rss  # without Ray's own processes
-        most = max((cores // self._cores for cores in self._nodes.values()), default=1)
+        most = max((cores // self._cores for cores in self._nodes.cores.values()), default=1)
         return max(0.0, (self._memory_limit - here) / max(1, min(most, self.slots)))
 
     @override
@@ -203,8 +203,8 @@ class RayWorkers(Workers):
         if cohort is None:
             return self._not_started(worker, error)
         self._end(worker)
-        self._nodes = cores_by_node()
-        if isinstance(error, ActorUnavailableError) or worker.node not in self._nodes:
+        self._look()
+        if isinstance(error, ActorUnavailableError) or worker.node not in self._nodes.cores:
             for key in [key for key, (node, *_) in self._prepared.items() if node == worker.node]:
                 del self._prepared[key]
             return self._again(cohort, error)
@@ -232,20 +232,33 @@ class RayWorkers(Workers):
         """Follow the nodes that joined or left."""
         if time.monotonic() < self._refreshed + _REFRESH_SECONDS:
             return
-        self._nodes, self._refreshed = cores_by_node(), time.monotonic()
-        self.slots = self._count_slots()
-        for worker in [one for one in self._workers if one.idle and one.node not in self._nodes]:
-            self._end(worker)  # an idle worker sends no message, so its death would not be noticed
+        self._refreshed = time.monotonic()
+        self._look()
+        self._follow_nodes()
         for worker in [one for one in self._workers if not one.node]:
-            if len(self._workers) > self.slots:
+            if self._n_usable > self.slots:
                 self._end(worker)
 
+    def _look(self) -> None:
+        self._nodes.look(next((one.actor for one in self._workers if one.node in self._nodes.cores), None))
+
+    def _follow_nodes(self) -> None:
+        """Set the slots; end idle workers of nodes that have left, where no message would fail, or will leave."""
+        self.slots = self._count_slots()
+        for worker in [one for one in self._workers if one.idle and one.node not in self._nodes.cores]:
+            self._end(worker)
+
+    @property
+    def _n_usable(self) -> int:
+        """Number of workers that start, or may train another cohort."""
+        return sum(not worker.node or worker.node in self._nodes.cores for worker in self._workers)
+
     def _count_slots(self) -> int:
-        return self._n_jobs or max(1, sum(self._nodes.values()))
+        return self._n_jobs or max(1, sum(self._nodes.cores.values()))
 
     def _fill(self) -> None:
         """Start workers where slots are empty; Ray places them as soon as a node has room."""
-        if len(self._workers) >= self.slots or time.monotonic() < self._start_after:
+        if self._n_usable >= self.slots or time.monotonic() < self._start_after:
             return
         start = _Trainer.options(  # type: ignore[attr-defined]
             num_cpus=self._cores,
@@ -253,7 +266,7 @@ class RayWorkers(Workers):
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": worker_environment(self._cores)},
         )
-        while len(self._workers) < self.slots:
+        while self._n_usable < self.slots:
             actor = start.remote(self._context, self._cores)
             self._workers.append(RayWorker(actor, actor.where.remote()))
 
@@ -261,6 +274,9 @@ class RayWorkers(Workers):
         """Give waiting cohorts to idle workers, preferably where the matrices are."""
         if self._stopping:
             return
+        if self._queue and any(worker.idle for worker in self._workers):
+            self._nodes.drop_draining()
+            self._follow_nodes()
         self._fill()
         while self._queue and (idle := [worker for worker in self._workers if worker.idle]):
             cohort = self._queue.popleft()
@@ -326,11 +342,15 @@ class _Trainer(RayTrainer):
 
     def __init__(self, context: WorkerContext, threads: int) -> None:
         self._node = ray.get_runtime_context().get_node_id()
-        super().__init__(context, threads, lambda: is_draining(self._node))
+        super().__init__(context, threads, lambda: self._node in self.draining())
 
     def where(self) -> tuple[str, str]:
         """Return the node and the version of the package on it."""
         return self._node, self.version()
+
+    def draining(self) -> set[str]:
+        """Return the nodes that are about to leave the cluster."""
+        return draining_nodes() or set()
 
     def prepare_holdout(self, preprocess: Mapping[str, Any]) -> Matrices:
         """Prepare the only fold."""

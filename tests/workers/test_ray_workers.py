@@ -75,28 +75,61 @@ def test_lost_nodes_and_joining_node(context, cohort, drive, ray_cluster):
             add_node(ray_cluster, num_cpus=1)
 
 
-def test_draining_node_takes_no_more_cohorts(context, cohort, drive, ray_cluster):
+@pytest.fixture
+def drain(ray_cluster):
+    """Return a function that lets the second node drain and returns its id; replace the node at the end."""
     from ray._raylet import GcsClient
 
     node = next(iter(ray_cluster.worker_nodes))
+
+    def drain():
+        drained, _ = GcsClient(address=ray_cluster.address).drain_node(node.node_id, PREEMPTION, "a test", 0)
+        assert drained
+        return node.node_id
+
+    yield drain
+    ray_cluster.remove_node(node, allow_graceful=False)
+    add_node(ray_cluster, num_cpus=1)
+
+
+def test_draining_node_takes_no_more_cohorts(context, cohort, drive, drain):
     workers = open_workers(context, None, engine="ray")
     try:
         for number in range(2):
             workers.submit(cohort({"max_epochs": 2}, number=number))
         asking = until(workers, lambda asking: len(asking) == 2)
-        drained, _ = GcsClient(address=ray_cluster.address).drain_node(node.node_id, PREEMPTION, "a test", 0)
-        assert drained
+        node = drain()
         for event in asking:
             event.reply(set())
         ends = [event for event in drive(workers, 2) if not isinstance(event, RungReached)]
         assert all(isinstance(end, Finished) for end in ends)
         workers.submit(cohort({"max_epochs": 2}, number=2))
         assert isinstance(drive(workers, 1)[-1], Finished)
-        assert node.node_id not in {worker.node for worker in workers._workers}
+        assert node not in {worker.node for worker in workers._workers}
     finally:
         workers.close()
-        ray_cluster.remove_node(node, allow_graceful=False)
-        add_node(ray_cluster, num_cpus=1)
+
+
+@pytest.mark.parametrize("client", [False, True])
+def test_idle_worker_of_a_draining_node_is_released(context, cohort, drive, drain, monkeypatch, client):
+    from automl.workers import ray_connection
+
+    workers = open_workers(context, None, engine="ray")
+    try:
+        until(workers, lambda asking: workers.place == "2 nodes, 2 of 2 slots")
+        if client:  # it cannot ask the cluster, so an actor does
+            monkeypatch.setattr(ray_connection, "draining_nodes", lambda: None)
+        node = drain()
+        if client:
+            until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
+        for number in range(2):
+            workers.submit(cohort({"max_epochs": 2}, number=number))
+        assert [worker.node == node for worker in workers._workers if worker.cohort is not None] == [False]
+        ends = [event for event in drive(workers, 2) if not isinstance(event, RungReached)]
+        assert all(isinstance(end, Finished) for end in ends)
+        assert (workers.slots, workers.place) == (1, "1 node, 1 of 1 slots")
+    finally:
+        workers.close()
 
 
 def test_deadline_counts_the_preparation(context, cohort, ray_cluster, monkeypatch):
