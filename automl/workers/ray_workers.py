@@ -8,6 +8,7 @@ its records come back. Only this process uses the study.
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -81,7 +82,8 @@ class RayWorkers(Workers):
         self._queue: deque[Cohort] = deque()
         self._lost: Counter[int] = Counter()  # by cohort
         self._prepared: OrderedDict[str, list[Any]] = OrderedDict()
-        self._refreshed, self._start_after, self._failed_starts = time.monotonic(), 0.0, 0
+        self._refreshed, self._start_after = time.monotonic(), 0.0
+        self._failed_starts, self._has_started = 0, False
         self._fill()
 
     @property
@@ -184,10 +186,19 @@ class RayWorkers(Workers):
             self._end(worker)
 
     def _started(self, worker: RayWorker, node: str, version: str) -> None:
-        if version != __version__:
-            rule, came = f"needs automl {__version__} on every node", f"{version} on node {node[:8]}"
-            raise SettingError(Fault("engine", rule, came, "Install the same version everywhere."))
-        worker.node, self._failed_starts = node, 0
+        if node not in self._nodes.cores:  # it has just joined
+            self._look()
+        if version == __version__:
+            worker.node, self._has_started, self._failed_starts = node, True, 0
+            return
+        self._end(worker)
+        is_new = self._nodes.exclude(node)
+        self.slots = self._count_slots()
+        came, remedy = f"automl {version} on node {node[:8]}", "Install the same version everywhere."
+        if not self._has_started and max(self._nodes.cores.values(), default=0) < self._cores:
+            raise SettingError(Fault("engine", f"needs automl {__version__} on every node", came, remedy))
+        if is_new:  # the search continues on the others
+            warnings.warn(f"A node is not used: found {came}, expected {__version__}. {remedy}", stacklevel=3)
 
     def _not_started(self, worker: RayWorker, error: Exception) -> Event | None:
         """Give up a worker that could not start; a cohort that waits for one has crashed."""
@@ -265,6 +276,7 @@ class RayWorkers(Workers):
             max_concurrency=2,
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": worker_environment(self._cores)},
+            label_selector=self._nodes.label_selector,
         )
         while self._n_usable < self.slots:
             actor = start.remote(self._context, self._cores)

@@ -1,4 +1,4 @@
-"""How Ray is found."""
+"""How Ray is found, and which nodes are used."""
 
 import threading
 
@@ -69,3 +69,37 @@ def test_client_whose_server_ends_at_its_start_is_tried_again(monkeypatch):
     with pytest.raises(SettingError, match="ZombieProcess"):
         ray_connection.connect("ray://10.0.0.1:10001")
     assert len(starts) == 5
+
+
+def test_excluded_and_draining_nodes_are_left_out(monkeypatch):
+    ray = pytest.importorskip("ray")
+    from automl.workers import ray_connection
+
+    alive, draining = ["a", "b", "c", "d"], set()
+    monkeypatch.setattr(ray_connection, "draining_nodes", lambda: draining)
+    monkeypatch.setattr(
+        ray,
+        "nodes",
+        lambda: [{"NodeID": node, "Alive": node in alive, "Resources": {"CPU": 2.0}} for node in "abcde"],
+    )
+    nodes = ray_connection.ClusterNodes()
+    assert nodes.cores == dict.fromkeys("abcd", 2)
+    assert nodes.label_selector is None
+    assert [nodes.exclude("c"), nodes.exclude("c"), nodes.exclude("b")] == [True, False, True]
+    draining.add("d")
+    nodes.drop_draining()
+    assert nodes.cores == {"a": 2}
+    nodes.look()
+    assert nodes.cores == {"a": 2}
+    assert nodes.label_selector == {"ray.io/node-id": "!in(b,c)"}
+    alive.remove("b")
+    draining.clear()
+    nodes.look()
+    assert nodes.cores == {"a": 2, "d": 2}
+    assert nodes.label_selector == {"ray.io/node-id": "!in(c)"}
+
+
+def test_selector_of_many_nodes_is_valid_in_ray():
+    ray = pytest.importorskip("ray")
+    selector = {"ray.io/node-id": f"!in({','.join(f'{number:056x}' for number in range(100))})"}
+    ray.remote(num_cpus=1, label_selector=selector)(type("Empty", (), {}))

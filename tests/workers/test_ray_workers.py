@@ -1,5 +1,6 @@
 """Nodes of a Ray cluster that are lost, join and leave."""
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from automl.errors import SettingError
+from automl.version import __version__
 from automl.workers import Crashed, Finished, RungReached, ThreadWorkers, open_workers
 from automl.workers.blas import cores_per_worker
 from tests.support.ray_cluster import add_node
@@ -16,6 +18,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.serial]
 MODELS = [{"max_epochs": 6, "learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
 ENDLESS = {"max_epochs": 10**7}
 PREEMPTION = 2  # Ray's code of the reason
+OTHER_VERSION = """
+import sys
+if any(argument.endswith("default_worker.py") for argument in sys.orig_argv):
+    import automl.version
+    automl.version.__version__ = "0.0.1"
+"""
 
 
 def plain(records):
@@ -128,6 +136,62 @@ def test_idle_worker_of_a_draining_node_is_released(context, cohort, drive, drai
         ends = [event for event in drive(workers, 2) if not isinstance(event, RungReached)]
         assert all(isinstance(end, Finished) for end in ends)
         assert (workers.slots, workers.place) == (1, "1 node, 1 of 1 slots")
+    finally:
+        workers.close()
+
+
+@pytest.fixture
+def other_version(ray_cluster, tmp_path, monkeypatch):
+    """Return a function that adds a node with another version of the package; it leaves at the end."""
+    (tmp_path / "sitecustomize.py").write_text(OTHER_VERSION)
+    added = []
+
+    def add():
+        with monkeypatch.context() as patch:
+            patch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+            added.append(add_node(ray_cluster, num_cpus=1))
+
+    yield add
+    for node in added:
+        ray_cluster.remove_node(node, allow_graceful=False)
+
+
+def test_node_of_another_version_is_not_used(context, cohort, drive, ray_cluster, other_version):
+    workers = open_workers(context, None, engine="ray")
+    try:
+        until(workers, lambda asking: workers.place == "2 nodes, 2 of 2 slots")
+        worker = workers._workers[0]
+        del workers._nodes.cores[worker.node]  # as if it had joined after the last look
+        workers._started(worker, worker.node, __version__)
+        assert workers.place == "2 nodes, 2 of 2 slots"
+        other_version()
+        until(workers, lambda asking: workers.slots == 3)
+        with pytest.warns(UserWarning, match=r"not used: found automl 0\.0\.1 on node") as caught:
+            until(workers, lambda asking: workers.slots == 2)
+        assert len(caught) == 1
+        assert workers.place == "2 nodes, 2 of 2 slots"
+        # A worker that dies is replaced on the other nodes, although this one is free.
+        workers._end(workers._workers[0])
+        for number in range(2):
+            workers.submit(cohort({"max_epochs": 2}, number=number))
+        until(workers, lambda asking: len(asking) == 2)
+        assert workers.place == "2 nodes, 2 of 2 slots"
+    finally:
+        workers.close()
+
+
+def test_cluster_of_another_version_is_a_setting_error(context, cohort, ray_cluster, monkeypatch):
+    from automl.workers import ray_workers
+
+    monkeypatch.setattr(ray_workers, "__version__", "9.9")
+    workers = open_workers(context, None, engine="ray")
+    try:
+        workers.submit(cohort(ENDLESS))
+        with (
+            pytest.raises(SettingError, match=r"engine: needs automl 9\.9 on every node; got automl "),
+            pytest.warns(UserWarning, match="A node is not used"),
+        ):
+            workers.next(60)
     finally:
         workers.close()
 
