@@ -201,11 +201,11 @@ class RayWorkers(Workers):
             warnings.warn(f"A node is not used: found {came}, expected {__version__}. {remedy}", stacklevel=3)
 
     def _not_started(self, worker: RayWorker, error: Exception) -> Event | None:
-        """Give up a worker that could not start; a cohort that waits for one has crashed."""
+        """Give up a worker that could not start; a cohort that waits has crashed if no other worker runs."""
         self._end(worker)
         self._start_after = time.monotonic() + _RETRY_SECONDS
         self._failed_starts += 1
-        if self._failed_starts <= _LOST or not self._queue:
+        if self._failed_starts <= _LOST or not self._queue or any(one.node for one in self._workers):
             return None
         return Crashed(self._queue.popleft(), f"no worker starts: {shorten(error)}")
 

@@ -247,6 +247,38 @@ def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster,
     assert "no such driver" in crashed.reason
 
 
+def test_node_where_no_worker_starts_fails_no_cohort(context, cohort, drive, ray_cluster, monkeypatch):
+    import ray
+
+    from automl.workers import ray_workers
+    from automl.workers.ray_trainer import RayTrainer
+
+    head = ray_cluster.head_node.node_id
+
+    class Picky(RayTrainer):
+        def __init__(self, context, threads):
+            if self.where()[0] != head:
+                raise RuntimeError("no such driver")
+            super().__init__(context, threads, lambda: False)
+
+        def where(self):
+            return ray.get_runtime_context().get_node_id(), self.version()
+
+    monkeypatch.setattr(ray_workers, "_Trainer", ray.remote(Picky))
+    monkeypatch.setattr(ray_workers, "_LOST", 0)
+    workers = open_workers(context, None, engine="ray")
+    try:
+        until(workers, lambda asking: workers.place == "1 node, 1 of 2 slots")
+        for number in range(2):
+            workers.submit(cohort({"max_epochs": 2}, number=number))
+        (asking,) = until(workers, lambda asking: asking)
+        until(workers, lambda asking: workers._failed_starts > 1)  # the other cohort waits
+        asking.reply(set())
+        assert all(isinstance(event, Finished | RungReached) for event in drive(workers, 2))
+    finally:
+        workers.close()
+
+
 def test_missing_ray_is_a_setting_error(context, monkeypatch):
     monkeypatch.setitem(sys.modules, "automl.workers.ray_workers", None)
     with pytest.raises(SettingError, match=r"pip install 'automl-orchestrator\[ray\]'"):
