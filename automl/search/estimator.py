@@ -85,8 +85,9 @@ class Search(FittedSearch):
         Number of cohorts that train in parallel. 1 trains in this process; None and -1 use one process per core.
     engine : str, default="local"
         Where cohorts train: ``"local"``; ``"ray"`` for the Ray cluster of this machine, or one that starts here;
-        ``"ray://HOST:PORT"`` for another cluster. A Ray that this process has initialised is used as it is. ``n_jobs``
-        is then None for one cohort per core of the cluster, and ``memory_limit`` holds for each node.
+        ``"ray://HOST:PORT"`` for another cluster. ``"ray"`` uses a Ray that this process has initialised as it is; the
+        address of another one is then an error. On a cluster, ``n_jobs=None`` is one cohort per core, and
+        ``memory_limit`` holds for each node.
     random_state : int, default=0
         Seed of the sampler, the folds, the preprocessing, the row order and the initial weights.
     study_name : str or None, default=None

@@ -21,10 +21,21 @@ __all__ = ["ClusterNodes", "connect", "draining_nodes", "shorten"]
 def connect(engine: str, attempts: int = 3) -> bool:
     """Connect to Ray unless this process is connected; return whether it was done here.
 
+    Raises
+    ------
+    SettingError
+        If the cluster cannot be reached, or ``engine`` is an address and this process is connected to another one.
+
+    Notes
+    -----
     Two things are repeated. A Ray of this machine has 30 s to start, which a busy machine may exceed. And a
     cluster starts a process for each client by a fork beside threads of gRPC, which may end at once.
     """
     if ray.is_initialized():
+        if engine != "ray" and (here := _connected_to()) != engine:
+            rule = f'must be "ray" in a process that is connected to Ray, here to {here}'
+            remedy = 'Give engine="ray" for that cluster, or call ray.shutdown() before the search.'
+            raise SettingError(Fault("engine", rule, engine, remedy))
         return False
     address = None if engine == "ray" else engine
     more: dict[str, Any] = {} if address else {"include_dashboard": False}
@@ -39,6 +50,16 @@ def connect(engine: str, attempts: int = 3) -> bool:
         rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
         raise SettingError(Fault("engine", rule, f"{engine}: {shorten(error)}", remedy)) from error
     return True
+
+
+def _connected_to() -> str:
+    """Return the address of the Ray of this process."""
+    from ray.util import client
+
+    context: Any = client.ray.get_context()  # type: ignore[no-untyped-call]
+    if context.is_connected():
+        return f"ray://{context.client_worker._conn_str}"
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def draining_nodes() -> set[str] | None:

@@ -1,6 +1,7 @@
 """How Ray is found, and which nodes are used."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +70,30 @@ def test_client_whose_server_ends_at_its_start_is_tried_again(monkeypatch):
     with pytest.raises(SettingError, match="ZombieProcess"):
         ray_connection.connect("ray://10.0.0.1:10001")
     assert len(starts) == 5
+
+
+def test_address_of_another_cluster_is_a_setting_error(context, ray_cluster):
+    with pytest.raises(SettingError) as caught:
+        open_workers(context, 2, engine="ray://10.0.0.1:10001")
+    assert f'must be "ray" in a process that is connected to Ray, here to {ray_cluster.address}' in str(
+        caught.value
+    )
+    assert 'got ray://10.0.0.1:10001. Give engine="ray" for that cluster' in str(caught.value)
+
+
+def test_address_of_the_connected_cluster_is_used(monkeypatch):
+    ray = pytest.importorskip("ray")
+    from ray.util.client import ray as client
+
+    from automl.workers import ray_connection
+
+    worker = SimpleNamespace(_conn_str="10.0.0.1:10001", is_connected=lambda: True)
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(client.get_context(), "client_worker", worker)
+    assert not ray_connection.connect("ray://10.0.0.1:10001")
+    assert not ray_connection.connect("ray")
+    with pytest.raises(SettingError, match="here to ray://10.0.0.1:10001; got ray://10.0.0.2:10001"):
+        ray_connection.connect("ray://10.0.0.2:10001")
 
 
 def test_excluded_and_draining_nodes_are_left_out(monkeypatch):
