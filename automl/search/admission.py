@@ -160,23 +160,23 @@ class Admission:
             return 0.0
         others = [record for record in self._best_of.values() if record is not self._best]
         members = [self.costs.refit_seconds(one) for one in rank(others, self._spec.facts)[:_MEMBERS]]
-        slots, longest = self._workers.slots, max(members, default=0.0)
+        n_fits, longest = self._workers.n_fits, max(members, default=0.0)
         selection = _SELECTION_SECONDS * min(1.0, n_rows / _SELECTION_ROWS)
-        seconds = selection + max(longest, sum(members) / slots)
+        seconds = selection + max(longest, sum(members) / n_fits)
         if self.fits_beside:  # the members are selected beside the refit, too
-            seconds = max(selection + longest, (refit + selection + sum(members)) / slots) - refit
+            seconds = max(selection + longest, (refit + selection + sum(members)) / n_fits) - refit
         return min(max(0.0, seconds), selection + _ENSEMBLE_SHARE * self.budget.timeout)
 
     @property
     def fits_beside(self) -> bool:
-        """Whether members of an ensemble are fitted beside the best trial: with several jobs, and memory for that."""
-        return self._spec.ensemble and self._workers.slots > 1 and self._small
+        """Whether members of an ensemble are fitted beside the best trial: with cores and memory for that."""
+        return self._spec.ensemble and self._workers.n_fits > 1 and self._small
 
     @property
     def refits_early(self) -> bool:
         """Whether the best trial may be fitted while others train."""
         limited = self._spec.repeatable or self._spec.memory_limit < float("inf")
-        return self._spec.refit and self._workers.slots > 1 and self._small and not limited
+        return self._spec.refit and self._workers.n_fits > 1 and self._small and not limited
 
     @property
     def _small(self) -> bool:

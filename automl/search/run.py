@@ -131,7 +131,8 @@ class SearchRun:
         return with_columns(self.plan, fit_rows(record, self.plan, self.spec.facts, self._shared))
 
     def _limit_threads(self) -> Any:
-        return limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
+        """Return the context that limits the threads of each fit in this process."""
+        return limit_threads(self.plan.frame.size, self.workers.n_fits, self.spec.facts.blas_threads)
 
     def _make_loop(self) -> Loop:
         self._admission = Admission(self.spec, self.budget, self.workers, self.tracker)
@@ -283,7 +284,8 @@ class SearchRun:
             return winner
         self.progress.stage("fitting the ensemble")
         in_time = self._admission.refit_in_time
-        return winner.with_ensemble(best, self.out_of_fold, self.workers.slots, in_time, self._shared)
+        n_fits = self.workers.n_fits
+        return winner.with_ensemble(best, self.out_of_fold, n_fits, in_time, self._shared)
 
     def log_model(self, winner: Winner, model: Any) -> str | None:
         """Log the model and return its URI; None if that failed."""
@@ -296,9 +298,8 @@ class SearchRun:
     def correct(self, winner: Winner) -> CorrectedScore | None:
         """Return the score of the best trial, corrected for its selection; None if it cannot be known."""
         self.progress.stage("correcting the best score")
-        threads = limit_threads(self.plan.frame.size, self.workers.slots, self.spec.facts.blas_threads)
         try:
-            with threads:  # the same scores as in training, to the last bit
+            with self._limit_threads():  # the same scores as in training, to the last bit
                 found = corrected_winner(winner, self.out_of_fold)
             if found is not None:
                 save_corrected(self.study, asdict(found))

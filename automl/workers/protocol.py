@@ -75,6 +75,11 @@ class Workers(ABC):
         return float("inf")
 
     @property
+    def n_fits(self) -> int:
+        """Fits to all rows at the same time, at the end of a search; they run in the search process."""
+        return self.slots
+
+    @property
     def place(self) -> str:
         """Where cohorts run, to be shown with the progress; empty for this machine."""
         return ""

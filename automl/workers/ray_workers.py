@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import joblib
 import psutil
 import ray
 from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
@@ -85,6 +86,11 @@ class RayWorkers(Workers):
         self._refreshed, self._start_after = time.monotonic(), 0.0
         self._failed_starts, self._has_started = 0, False
         self._fill()
+
+    @property
+    @override
+    def n_fits(self) -> int:
+        return min(self.slots, int(joblib.cpu_count()))  # other nodes have no part in them
 
     @property
     @override

@@ -14,9 +14,12 @@ from sklearn.pipeline import Pipeline
 import automl
 from automl.errors import NoModelError, SettingError
 from automl.export import export_run, model_metadata
+from automl.search import run
 from automl.search.ensembling import fit_ensemble
+from automl.search.finish import Winner
 from automl.search.refit import SharedMatrices, refit, with_columns
 from automl.study import load_study, read_ensemble
+from automl.workers import Workers
 from tests.support.ensembles import SPACE, done, table
 from tests.support.killed import killed_after
 from tests.support.tables import cancer
@@ -50,6 +53,25 @@ def test_search_predicts_with_the_ensemble(found):
     assert np.array_equal(search.predict_proba(X), search.ensemble_.predict_proba(X))
     assert search.ensemble_.classes_.tolist() == search.classes_.tolist()
     assert search.predict(X).tolist() == search.classes_[search.predict_proba(X).argmax(axis=1)].tolist()
+
+
+@pytest.mark.parametrize("n_fits", [1, 3])
+def test_fits_at_the_end_are_side_by_side_as_this_machine_allows(folder, monkeypatch, n_fits):
+    asked, with_ensemble, limit_threads = [], Winner.with_ensemble, run.limit_threads
+
+    def spied_ensemble(winner, best, found, n_jobs, *args):
+        asked.append(n_jobs)
+        return with_ensemble(winner, best, found, n_jobs, *args)
+
+    def spied_limit(n_values, n_jobs, blas_threads):
+        asked.append(n_jobs)
+        return limit_threads(n_values, n_jobs, blas_threads)
+
+    monkeypatch.setattr(Winner, "with_ensemble", spied_ensemble)
+    monkeypatch.setattr(run, "limit_threads", spied_limit)
+    monkeypatch.setattr(Workers, "n_fits", n_fits)
+    assert search(n_trials=2).ensemble_ is not None
+    assert asked == [n_fits] * 3  # for the refit, the ensemble and the corrected score
 
 
 def test_ensemble_is_the_average_of_its_trials_fitted_on_all_rows(found):

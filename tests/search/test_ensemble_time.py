@@ -78,6 +78,24 @@ def test_admission_reserves_less_where_fits_are_side_by_side(shape, beside):
     assert before - one.time_left == pytest.approx(max(0.0, whole - best))
 
 
+class ClusterWorkers(ScriptedWorkers):
+    n_fits = None  # of this machine, whatever the nodes have
+
+
+@pytest.mark.parametrize("n_fits", [1, 2])
+def test_admission_reserves_fits_of_this_machine_beside_a_cluster(n_fits):
+    cluster = ClusterWorkers(finished, slots=64)
+    cluster.n_fits = n_fits
+    spec = {"timeout": 1000.0, "refit": True, "shape": (50_000, 5, 3)}
+    one, here = (
+        admission(each, clock=Clock(), **spec) for each in (cluster, ScriptedWorkers(finished, slots=n_fits))
+    )
+    for admits in (one, here):
+        ended(admits, record(0, 0.9), record(1, 0.8, "decision_tree", 6.0), record(2, 0.7, "mlp", 6.0))
+    assert one.time_left == here.time_left
+    assert one.fits_beside == here.fits_beside == (n_fits > 1)
+
+
 def test_admission_reserves_no_time_for_a_selection_beside_the_refit():
     spec = {"timeout": 1000.0, "refit": True, "shape": (50_000, 5, 3)}
     two, one = (admission(ScriptedWorkers(finished, slots=n), clock=Clock(), **spec) for n in (2, 1))

@@ -42,7 +42,7 @@ def until(workers, condition, seconds=300):
     return asking
 
 
-def test_lost_nodes_and_joining_node(context, cohort, drive, ray_cluster):
+def test_lost_nodes_and_joining_node(context, cohort, drive, ray_cluster, monkeypatch):
     expected = []
     for number in range(2):
         thread = ThreadWorkers(context)
@@ -53,6 +53,9 @@ def test_lost_nodes_and_joining_node(context, cohort, drive, ray_cluster):
     workers = open_workers(context, None, engine="ray")
     try:
         assert workers.slots == 2
+        for cores in (1, 64):
+            monkeypatch.setattr("joblib.cpu_count", lambda cores=cores: cores)
+            assert workers.n_fits == min(cores, 2)
         for number in range(2):
             workers.submit(cohort(*MODELS, number=number))
         asking = until(workers, lambda asking: len(asking) == 2)
