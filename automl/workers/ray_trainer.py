@@ -40,7 +40,7 @@ class AtRung:
 
     rung: int
     scores: dict[int, float]
-    seconds: float  # since its training began
+    seconds: float  # of its fits so far
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class RayTrainer:
         self._draining, self._memory = draining, float("inf")
         self._asked: RungReached | None = None
         self._announced: tuple[int, float] | None = None  # id of a cohort, and since when it is on its way
+        self._waited = 0.0  # seconds until the matrices of the cohort had arrived
         self._measured = time.monotonic()
 
     def close(self) -> None:
@@ -152,12 +153,11 @@ class RayTrainer:
         """
         self._memory = memory
         self._prepared.given = matrices
-        deadline = time.time() + seconds - self._waited(cohort.id)
-        self._workers.submit(replace(cohort, deadline=deadline))
+        self._waited = self._seconds_since_announced(cohort.id)
+        self._workers.submit(replace(cohort, deadline=time.time() + seconds - self._waited))
         return self._next()
 
-    def _waited(self, cohort_id: int) -> float:
-        """Return the seconds since a cohort was announced."""
+    def _seconds_since_announced(self, cohort_id: int) -> float:
         announced, self._announced = self._announced, None
         if announced is None or announced[0] != cohort_id:
             return 0.0
@@ -178,6 +178,7 @@ class RayTrainer:
         while True:
             match self._workers.next(_WATCH_SECONDS if watched else None):
                 case Finished(_, records):
+                    records = self._with_preparation(records)
                     return Ended(records, self._take_predictions(), self._reusable())
                 case Crashed(_, reason):
                     return Failed(reason, self._reusable())
@@ -187,6 +188,16 @@ class RayTrainer:
                     if isinstance(event, RungReached):
                         self._asked = event
                         return AtRung(event.rung, event.scores, event.seconds)
+
+    def _with_preparation(self, records: list[TrialRecord]) -> list[TrialRecord]:
+        """Count the wait for matrices as their preparation, in equal parts."""
+        share = self._waited / max(1, len(records))
+        return [
+            one.model_copy(
+                update={"seconds": one.seconds + share, "prepare_seconds": one.prepare_seconds + share}
+            )
+            for one in records
+        ]
 
     def _excess(self) -> int:
         """Return the bytes of the process if they exceed the limit, else 0; measured once in a while."""

@@ -1,7 +1,6 @@
 """The program of a Ray actor, called directly: it needs no Ray."""
 
 import pickle
-import time
 import warnings
 from dataclasses import replace
 
@@ -96,9 +95,10 @@ def test_deadline_is_counted_from_the_announcement(context, cohort):
     trainer = RayTrainer(context, 1, lambda: False)
     trainer.announce(0)
     matrices = list(trainer.prepare({}))
-    time.sleep(0.5)
-    end = to_its_end(trainer, trainer.start(cohort({"max_epochs": 10**7}), 0.5, NO_LIMIT, *matrices))[-1]
+    trainer._announced = 0, trainer._announced[1] - 100.0  # as if they had taken long
+    end = to_its_end(trainer, trainer.start(cohort({"max_epochs": 10**7}), 100.0, NO_LIMIT, *matrices))[-1]
     assert [(record.state, record.curve.rungs) for record in end.records] == [("stopped", ())]
+    assert 100 <= end.records[0].prepare_seconds <= end.records[0].seconds
     trainer._announced = 0, float("-inf")  # of another cohort
     end = trainer.start(cohort({"max_epochs": 10**7}, number=1), 0.5, NO_LIMIT, *matrices)
     assert isinstance(end, AtRung)
