@@ -103,6 +103,61 @@ def test_ctrl_c_ends_a_search_on_ray(folder, ray_cluster):
 
 
 @pytest.fixture
+def place_is(monkeypatch, capfd):
+    """Return a function that says whether the progress has shown a place of training."""
+    monkeypatch.setattr("automl.tracking.progress._LINE_SECONDS", 0.0)
+    lines = []
+
+    def place_is(place):
+        lines.append(capfd.readouterr().err)
+        return f" on {place}" in "".join(lines)
+
+    return place_is
+
+
+def test_lost_node_changes_no_leaderboard(folder, local, ray_cluster, place_is):
+    lost = []
+
+    def lose(study, trial):
+        if not lost and trial.number >= LAST and place_is("2 nodes, 2 of 2 slots"):
+            lost.append(next(iter(ray_cluster.worker_nodes)))
+            ray_cluster.remove_node(lost[0], allow_graceful=False)
+        elif not lost:
+            time.sleep(0.5)  # the second worker is starting
+
+    try:
+        search = automl.Search(SPACE, engine="ray", callbacks=[lose], **SETTINGS).fit(*small())
+    finally:
+        if lost:
+            add_node(ray_cluster, num_cpus=1)
+    assert len(lost) == 1
+    assert board(search).equals(local)
+
+
+def test_joining_node_is_used_by_a_search_with_timeout(folder, ray_cluster, place_is):
+    added = []
+
+    def join(study, trial):
+        if not added:
+            assert not place_is("3 nodes, 3 of 3 slots")
+            added.append(add_node(ray_cluster, num_cpus=1))
+        elif place_is("3 nodes, 3 of 3 slots"):
+            study.stop()
+        else:
+            time.sleep(1.0)  # leaves the cores to the worker that is starting
+
+    try:
+        search = automl.Search(SPACE, engine="ray", timeout=120, cv=3, refit=False, callbacks=[join]).fit(
+            *small()
+        )
+    finally:
+        for node in added:
+            ray_cluster.remove_node(node)
+    assert place_is("3 nodes, 3 of 3 slots")
+    assert search.best_trial_.score > 0.5
+
+
+@pytest.fixture
 def client_port():
     """Start another cluster, of one node; return the port of its server for clients."""
     pytest.importorskip("ray")

@@ -156,7 +156,7 @@ def other_version(ray_cluster, tmp_path, monkeypatch):
 
     yield add
     for node in added:
-        ray_cluster.remove_node(node, allow_graceful=False)
+        ray_cluster.remove_node(node)
 
 
 def test_node_of_another_version_is_not_used(context, cohort, drive, ray_cluster, other_version):
