@@ -43,6 +43,7 @@ app.add_typer(spaces_app, name="spaces")
 
 # Exit codes as in shells, after Ctrl-C and for a reader that is gone.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
+_REFIT = "automl-refit"  # the thread of an `EarlyRefit`; importing its name would take a second
 
 
 def main() -> NoReturn:
@@ -71,6 +72,10 @@ def main() -> NoReturn:
         # The reader is gone, as in `automl leaderboard | head`; Python must not flush again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _CLOSED_PIPE
+    if any(thread.name == _REFIT for thread in threading.enumerate()):
+        # All is written; the refit of a trial that is no longer the best must not hold up the shell.
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline
 
 from automl.records import TrialRecord
 
-__all__ = ["EarlyRefit"]
+__all__ = ["THREAD_NAME", "EarlyRefit"]
+
+THREAD_NAME = "automl-refit"
 
 
 class EarlyRefit:
@@ -52,10 +54,8 @@ class EarlyRefit:
         if self._number is None:
             self._stack.enter_context(self._limits())
         self._number, self._found = record.number, Future()
-        # A refit that is no longer needed must not hold up the end of the process.
-        threading.Thread(
-            target=self._run, args=(record, self._found), name="automl-refit", daemon=True
-        ).start()
+        # Not a daemon: CatBoost crashes a process that ends in the middle of its fit.
+        threading.Thread(target=self._run, args=(record, self._found), name=THREAD_NAME).start()
         return self._found
 
     def of(self, record: TrialRecord) -> Future[Pipeline] | None:

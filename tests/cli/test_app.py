@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import automl
 from automl.export import save_model
+from automl.search.early_refit import THREAD_NAME
 from automl.study import load_study, read_records
 from tests.support import ROOT
 from tests.support.tables import penguins
@@ -339,6 +340,15 @@ def test_interrupt_at_exit_is_ignored(folder):
     program = f"import atexit, os, signal; from automl.cli import main; {late}; main()"
     ended = subprocess.run(
         [sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{automl.__version__}\n", "")
+
+
+def test_refit_that_is_not_needed_does_not_hold_up_the_shell(folder):
+    thread = f"threading.Thread(target=time.sleep, args=(300,), name={THREAD_NAME!r}).start()"
+    program = f"import threading, time; from automl.cli import main; {thread}; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=False, timeout=100
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{automl.__version__}\n", "")
 
