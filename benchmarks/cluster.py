@@ -235,9 +235,7 @@ def memory() -> Iterator[dict[str, Any]]:
             workers = open_workers(context, n, engine="ray")
             train(workers, n)
             found = [
-                one.memory_full_info()
-                for one in psutil.process_iter()
-                if one.name().startswith("ray::_Train")
+                one.memory_full_info() for one in psutil.process_iter() if one.name().startswith("ray::Train")
             ]
             yield {
                 "part": "memory", "what": f"{n} on a node", "matrix_megabytes": round(matrix),

@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster, and see its nodes."""
+"""Connect to a Ray cluster: its nodes, its objects and its actors. Only this file imports Ray."""
 
 from __future__ import annotations
 
@@ -6,16 +6,34 @@ import logging
 import os
 import re
 import textwrap
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
 from automl.errors import Fault, SettingError
+from automl.workers.context import WorkerContext
+from automl.workers.process_worker import unsendable_scorer
+from automl.workers.ray_trainer import Matrices, RayTrainer
 from automl.workers.worker_process import sigterm_kept
 
-__all__ = ["ClusterNodes", "connect", "draining_nodes", "shorten"]
+__all__ = [
+    "ActorUnavailableError",
+    "ClusterNodes",
+    "RayError",
+    "RayTaskError",
+    "TrainerActor",
+    "connect",
+    "disconnect",
+    "draining_nodes",
+    "first_ready",
+    "kill",
+    "put",
+    "result",
+    "shorten",
+]
 
 
 def connect(engine: str, attempts: int = 3) -> bool:
@@ -50,6 +68,11 @@ def connect(engine: str, attempts: int = 3) -> bool:
         rule, remedy = "must be a Ray cluster that can be reached", "Start one with `ray start --head`."
         raise SettingError(Fault("engine", rule, f"{engine}: {shorten(error)}", remedy)) from error
     return True
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that was started by `connect` ends."""
+    ray.shutdown()
 
 
 def _connected_to() -> str:
@@ -130,6 +153,67 @@ class ClusterNodes:
         if self._asked is None and actor is not None:
             self._asked = actor.draining.remote()
         return found
+
+
+@ray.remote(max_restarts=0, max_task_retries=0)
+class TrainerActor(RayTrainer):
+    """A `RayTrainer` that knows its node. Its caller awaits one method at a time; `stop` may run beside it."""
+
+    def __init__(self, context: WorkerContext, threads: int) -> None:
+        self._node = ray.get_runtime_context().get_node_id()
+        super().__init__(context, threads, lambda: self._node in self.draining())
+
+    def where(self) -> tuple[str, str]:
+        """Return the node and the version of the package on it."""
+        return self._node, self.version()
+
+    def draining(self) -> set[str]:
+        """Return the nodes that are about to leave the cluster."""
+        return draining_nodes() or set()
+
+    def prepare_holdout(self, preprocess: Mapping[str, Any]) -> Matrices:
+        """Prepare the only fold."""
+        return next(self.prepare(preprocess))
+
+
+def put(context: WorkerContext) -> Any:
+    """Put the context into the store of objects, and return its reference.
+
+    Raises
+    ------
+    SettingError
+        If a scorer cannot be sent.
+    """
+    try:
+        return ray.put(context)
+    except RayError:
+        raise
+    except Exception as error:  # pickling an object of the user may raise anything
+        raise SettingError(unsendable_scorer(error)) from error
+
+
+def first_ready(references: Sequence[Any], seconds: float) -> Any:
+    """Return the first of these references whose result is there; None after ``seconds``."""
+    ready, _ = ray.wait(list(references), num_returns=1, timeout=seconds)
+    return ready[0] if ready else None
+
+
+def result(reference: Any) -> Any:
+    """Return the result behind a reference.
+
+    Raises
+    ------
+    RayTaskError
+        If the method of the actor raised.
+    RayError
+        If the actor or its node is gone.
+    """
+    return ray.get(reference)
+
+
+def kill(actor: Any) -> None:
+    """End an actor at once."""
+    ray.kill(actor)
 
 
 def shorten(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Run cohorts on a Ray cluster. Only this file and `ray_connection` import Ray.
+"""Run cohorts on a Ray cluster.
 
 Each slot is an actor with cores of its own. The typed table and the prepared matrices of the folds are objects of Ray's
 store: a node has one copy, which all its actors map into memory. A cohort goes to one actor; its scores at rungs and
@@ -17,8 +17,6 @@ from typing import Any
 
 import joblib
 import psutil
-import ray
-from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 from typing_extensions import override
 
 from automl.errors import Fault, SettingError
@@ -29,10 +27,22 @@ from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
 from automl.workers.memory import format_bytes
 from automl.workers.prepared import matrices_key
-from automl.workers.process_worker import unsendable_scorer
 from automl.workers.protocol import Crashed, Event, Finished, Killed, RungReached, Workers
-from automl.workers.ray_connection import ClusterNodes, connect, draining_nodes, shorten
-from automl.workers.ray_trainer import AtRung, Ended, Failed, Matrices, Message, RayTrainer, TooLarge
+from automl.workers.ray_connection import (
+    ActorUnavailableError,
+    ClusterNodes,
+    RayError,
+    RayTaskError,
+    TrainerActor,
+    connect,
+    disconnect,
+    first_ready,
+    kill,
+    put,
+    result,
+    shorten,
+)
+from automl.workers.ray_trainer import AtRung, Ended, Failed, Message, TooLarge
 from automl.workers.ray_worker import RayWorker
 
 __all__ = ["RayWorkers"]
@@ -75,7 +85,7 @@ class RayWorkers(Workers):
             self._nodes = ClusterNodes()
             self._cores = 1 if n_jobs is None else cores_per_worker(list(self._nodes.cores.values()), n_jobs)
             super().__init__(self._count_slots())
-            self._context = _put(context)
+            self._context = put(context)
         except BaseException:
             self._disconnect()
             raise
@@ -136,14 +146,14 @@ class RayWorkers(Workers):
         if not awaited:
             time.sleep(seconds)
             return None
-        ready, _ = ray.wait(list(awaited), num_returns=1, timeout=seconds)
-        return awaited[ready[0]] if ready else None
+        ready = first_ready(list(awaited), seconds)
+        return None if ready is None else awaited[ready]
 
     def _receive(self, worker: RayWorker) -> Event | None:
         """Return the event of a worker's message, if it has one for the caller."""
         reference, worker.awaited = worker.awaited, None
         try:
-            message = ray.get(reference)
+            message = result(reference)
         except RayTaskError as error:
             if worker.cohort is None:
                 return self._not_started(worker, error)
@@ -277,7 +287,7 @@ class RayWorkers(Workers):
         """Start workers where slots are empty; Ray places them as soon as a node has room."""
         if self._n_usable >= self.slots or time.monotonic() < self._start_after:
             return
-        start = _Trainer.options(  # type: ignore[attr-defined]
+        start = TrainerActor.options(  # type: ignore[attr-defined]
             num_cpus=self._cores,
             max_concurrency=2,
             scheduling_strategy="SPREAD",
@@ -325,7 +335,7 @@ class RayWorkers(Workers):
         with suppress(ValueError):
             self._workers.remove(worker)
         with suppress(Exception):  # it is dead
-            ray.kill(worker.actor)
+            kill(worker.actor)
 
     @override
     def stop(self) -> bool:
@@ -351,35 +361,4 @@ class RayWorkers(Workers):
     def _disconnect(self) -> None:
         self._context = None
         if self._connected_here:
-            ray.shutdown()
-
-
-@ray.remote(max_restarts=0, max_task_retries=0)
-class _Trainer(RayTrainer):
-    """A `RayTrainer` that knows its node. Its caller awaits one method at a time; `stop` may run beside it."""
-
-    def __init__(self, context: WorkerContext, threads: int) -> None:
-        self._node = ray.get_runtime_context().get_node_id()
-        super().__init__(context, threads, lambda: self._node in self.draining())
-
-    def where(self) -> tuple[str, str]:
-        """Return the node and the version of the package on it."""
-        return self._node, self.version()
-
-    def draining(self) -> set[str]:
-        """Return the nodes that are about to leave the cluster."""
-        return draining_nodes() or set()
-
-    def prepare_holdout(self, preprocess: Mapping[str, Any]) -> Matrices:
-        """Prepare the only fold."""
-        return next(self.prepare(preprocess))
-
-
-def _put(context: WorkerContext) -> Any:
-    """Put the context into the store of objects."""
-    try:
-        return ray.put(context)
-    except RayError:
-        raise
-    except Exception as error:  # pickling an object of the user may raise anything
-        raise SettingError(unsendable_scorer(error)) from error
+            disconnect()

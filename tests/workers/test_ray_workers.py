@@ -216,7 +216,7 @@ def test_deadline_counts_the_preparation(context, cohort, ray_cluster, monkeypat
             time.sleep(2)
             yield from super().prepare(preprocess)
 
-    monkeypatch.setattr(ray_workers, "_Trainer", ray.remote(Slow))
+    monkeypatch.setattr(ray_workers, "TrainerActor", ray.remote(Slow))
     workers = open_workers(context, 1, engine="ray")
     try:
         until(workers, lambda asking: workers.place == "1 node, 1 of 1 slots")
@@ -237,7 +237,7 @@ def test_worker_that_cannot_start_fails_its_cohort(context, cohort, ray_cluster,
     from automl.workers import ray_workers
 
     broken = ray.remote(type("Broken", (), {"__init__": fail, "where": lambda self: ("", "")}))
-    monkeypatch.setattr(ray_workers, "_Trainer", broken)
+    monkeypatch.setattr(ray_workers, "TrainerActor", broken)
     monkeypatch.setattr(ray_workers, "_LOST", 0)
     workers = open_workers(context, 1, engine="ray")
     try:
@@ -267,7 +267,7 @@ def test_node_where_no_worker_starts_fails_no_cohort(context, cohort, drive, ray
         def where(self):
             return ray.get_runtime_context().get_node_id(), self.version()
 
-    monkeypatch.setattr(ray_workers, "_Trainer", ray.remote(Picky))
+    monkeypatch.setattr(ray_workers, "TrainerActor", ray.remote(Picky))
     monkeypatch.setattr(ray_workers, "_LOST", 0)
     workers = open_workers(context, None, engine="ray")
     try:
