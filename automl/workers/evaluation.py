@@ -128,6 +128,11 @@ class Evaluation:
     def prepare(self, prepared: PreparedFolds) -> None:
         """Prepare the folds, and measure the preparation if its time counts."""
         folds = prepared(self.preprocess)
+        self.time.charge(self.open())
+        for (
+            trial
+        ) in self.trials:  # waiting for others is part of its time, and says nothing about later preparations
+            trial.prepare_seconds = max(0.0, trial.prepare_seconds - prepared.waited / len(self.trials))
         self.costs.prepare(self.measured, self.preprocess)
         self.folds = folds
 

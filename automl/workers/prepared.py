@@ -91,7 +91,14 @@ class PreparedFolds:
         File of the frame, by `write_table_file`, in a folder shared with other processes. Matrices are written to this
         folder and mapped into memory by all. One process prepares at a time: no preprocessing runs twice, and only one
         process needs the memory for it. Matrices that are written are read at once.
+
+    Attributes
+    ----------
+    waited : float
+        Seconds that the last call waited for the preparations of other processes.
     """
+
+    waited = 0.0
 
     def __init__(self, context: WorkerContext, table: Path | None = None) -> None:
         self._context, self._table = context, table
@@ -100,7 +107,7 @@ class PreparedFolds:
 
     def __call__(self, preprocess: Mapping[str, Any]) -> list[PreparedFold]:
         """Return the folds prepared by the ``preprocess`` part of a configuration."""
-        key = matrices_key(preprocess)
+        key, self.waited = matrices_key(preprocess), 0.0
         if key not in self._cache:
             # Free memory before the new matrices need it.
             while len(self._cache) >= _CACHED or self._size() > _CACHED_BYTES:
@@ -165,8 +172,10 @@ class PreparedFolds:
         folder = table.with_name(hashlib.sha256(matrices_key(preprocess).encode()).hexdigest()[:16])
         with suppress(FileNotFoundError):  # not written yet, or removed just now
             return self._read(folder)
-        lock = FileLock(table.with_name("preparing.lock"), poll_interval=0.01)
-        if not self._acquire(lock, table.parent):
+        lock, began = FileLock(table.with_name("preparing.lock"), poll_interval=0.01), time.perf_counter()
+        acquired = self._acquire(lock, table.parent)
+        self.waited = time.perf_counter() - began
+        if not acquired:
             return self._prepare(preprocess)
         try:
             if not folder.is_dir():

@@ -98,6 +98,19 @@ def test_evaluate_reports_the_seconds_of_fits_without_preparation(run, cohort, m
     assert record.prepare_seconds >= 0.3
 
 
+def test_evaluate_counts_no_wait_for_others_as_preparation(run, cohort, monkeypatch):
+    def prepare(self, preprocess):
+        time.sleep(0.5)
+        self.waited = 0.4
+        return whole(self, preprocess)
+
+    whole = PreparedFolds._prepare
+    monkeypatch.setattr(PreparedFolds, "_prepare", prepare)
+    (record,) = run(cohort({"decision_tree": {}}))
+    assert record.seconds >= 0.5
+    assert 0.1 <= record.prepare_seconds <= record.seconds - 0.4
+
+
 def test_evaluate_records_the_traceback(run, cohort):
     broken = {"decision_tree": {"max_depth": -1}}
     (record,) = run(cohort(broken))

@@ -136,6 +136,17 @@ def test_prepared_folds_wait_while_another_process_writes(context, shared, tmp_p
     assert isinstance(fold.X.base, np.memmap)
 
 
+def test_prepared_folds_know_how_long_they_waited(shared, tmp_path):
+    lock = FileLock(tmp_path / "preparing.lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(0.5, lock.release).start()
+    shared[0]({})
+    assert 0.3 < shared[0].waited < 30
+    shared[0]({})
+    shared[1]({})
+    assert (shared[0].waited, shared[1].waited) == (0, 0)
+
+
 def test_prepared_folds_remove_old_files(shared, tmp_path, monkeypatch):
     monkeypatch.setattr(prepared_module, "_CACHED_ON_DISK", 2)
     for minute, scale in enumerate(("none", "standard", "robust")):
