@@ -73,8 +73,15 @@ class Trainer(ABC):
         return 0
 
     def rewind(self, rung: int) -> None:
-        """Go back to the model of the step ``rung``, at most ``reached``, after an interrupted `advance`."""
-        raise NotImplementedError
+        """Go back to the model of the step ``rung``, at most ``reached``, after an interrupted `advance`.
+
+        Raises
+        ------
+        ValueError
+            If the step is later; by default, any step is.
+        """
+        if rung > self.reached:
+            raise ValueError(f"cannot go back to step {rung}: {self.reached} is the last one reached")
 
     @abstractmethod
     def predict(self, X: Array) -> list[Predictions]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from itertools import count
 
 import lightgbm
 import numpy as np
@@ -52,6 +53,12 @@ def trained(name: str, fold: Fold, problem: Problem, **params):
     return trainer
 
 
+def stops_after(n: int):
+    """Return a callable that is False the first ``n`` times."""
+    asked = count()
+    return lambda: next(asked) >= n
+
+
 def values(predictions):
     return predictions.values if predictions.probabilities is None else predictions.probabilities
 
@@ -101,12 +108,7 @@ def test_validation_rows_change_nothing_but_the_number_of_trees(name):
 
 @EVERY
 def test_advance_stops_inside_a_fit_and_keeps_its_trees(name):
-    fold, problem, asked = made_fold("binary"), PROBLEMS["binary"], []
-
-    def stop() -> bool:
-        asked.append(None)
-        return len(asked) > 10
-
+    fold, problem, stop = made_fold("binary"), PROBLEMS["binary"], stops_after(10)
     trainer = FAMILIES[name].trainer([{**QUICK, "early_stopping": False}], [3], problem, fold)
     assert not trainer.advance(16, stop)
     ten = trained(name, fold, problem, n_estimators=10, early_stopping=False)
@@ -117,17 +119,14 @@ def test_advance_stops_inside_a_fit_and_keeps_its_trees(name):
 
 @EVERY
 def test_rewind_gives_the_model_of_a_step_before_the_interruption(name):
-    fold, problem, asked = made_fold("binary"), PROBLEMS["binary"], []
-
-    def stop() -> bool:
-        asked.append(None)
-        return len(asked) > 60
-
+    fold, problem, stop = made_fold("binary"), PROBLEMS["binary"], stops_after(60)
     params = {**QUICK, "learning_rate": 0.05}
     trainer = FAMILIES[name].trainer([params], [3], problem, fold)
     assert trainer.reached == 0
     assert not trainer.advance(16, stop)
     assert trainer.reached == 2  # of 25 trees each
+    with pytest.raises(ValueError, match="cannot go back to step 3: 2 is the last one reached"):
+        trainer.rewind(3)
     trainer.rewind(2)
     to_there = FAMILIES[name].trainer([params], [3], problem, fold)
     assert to_there.advance(2, lambda: False)

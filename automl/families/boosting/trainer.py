@@ -154,6 +154,7 @@ class BoostingTrainer(Trainer):
 
     @override
     def rewind(self, rung: int) -> None:
+        super().rewind(rung)
         self._best, self._lowest = 0, np.inf
         for n_trees, loss in enumerate(self._losses[: self._trees_at(rung)], start=1):
             self._note(n_trees, loss)
