@@ -82,10 +82,11 @@ class Encoder:
     n_codes: Callable[[Mapping[str, Any]], int] | None = None
 
 
-class _CountedIfMany:
+class _FastEncoder:
     """An encoder of scikit-learn that counts the values of its columns only if some are to be merged.
 
-    scikit-learn counts texts in a loop of Python, which takes twenty times as long as finding the categories.
+    scikit-learn counts texts in a loop of Python, which takes twenty times as long as finding the categories. It also
+    checks each column of a table, for most of a millisecond; the columns of a typed table are sound.
     """
 
     max_categories: int | None
@@ -100,12 +101,19 @@ class _CountedIfMany:
         finally:
             self.max_categories = most
 
+    def _check_X(self, X: Any, *args: Any, **kwargs: Any) -> tuple[list[np.ndarray], int, int]:
+        """Return the columns as arrays of shape (n,), their rows, and their number; scikit-learn calls this."""
+        if isinstance(X, pd.DataFrame) and all(map(_has_texts, X.dtypes)):
+            return list(X.to_numpy(dtype=object).T), *X.shape
+        checked: tuple[list[np.ndarray], int, int] = super()._check_X(X, *args, **kwargs)  # type: ignore[misc]
+        return checked
 
-class NativeCodes(_CountedIfMany, OrdinalEncoder):
+
+class NativeCodes(_FastEncoder, OrdinalEncoder):
     """Codes from 0 for trees that take categories; missing and unseen ones are NaN."""
 
 
-class CategoryCodes(_CountedIfMany, OrdinalEncoder):
+class CategoryCodes(_FastEncoder, OrdinalEncoder):
     """Codes from 0: missing (NaN), unseen, then the categories; the rarest share one beyond ``max_categories``.
 
     Examples
@@ -130,12 +138,17 @@ class CategoryCodes(_CountedIfMany, OrdinalEncoder):
         return super().transform(X) + np.float32(2)
 
 
-class OneHot(_CountedIfMany, OneHotEncoder):
+class OneHot(_FastEncoder, OneHotEncoder):
     """scikit-learn's encoder with unique names: ``a_b`` with ``c`` and ``a`` with ``b_c`` differ."""
 
     @override
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         return unique_names(super().get_feature_names_out(input_features))
+
+
+def _has_texts(dtype: Any) -> bool:
+    """Return whether a column has categories that are texts."""
+    return isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype in (object, "str")
 
 
 def _onehot(context: EncoderContext) -> Any:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.preprocessing._encoders
 import skops.io
 from sklearn.base import clone
 
@@ -160,3 +161,19 @@ def test_encoders_count_only_where_categories_are_merged(own, theirs, as_categor
         assert found.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
         for table in (X, new):
             np.testing.assert_array_equal(found.transform(table), expected.transform(table))
+
+
+@pytest.mark.parametrize("own", [NativeCodes, OneHot])
+def test_encoders_do_not_check_the_columns_of_typed_tables(own, monkeypatch):
+    texts = pd.DataFrame({"a": list("xxyyz") * 9, "b": ["u", None, "v"] * 15}, dtype=object)
+    numbers = pd.DataFrame({"a": [1, 2, 2] * 15}).astype("category")
+    checked = []
+    check = sklearn.preprocessing._encoders.check_array
+    monkeypatch.setattr(
+        "sklearn.preprocessing._encoders.check_array",
+        lambda X, **kwargs: checked.append(X) or check(X, **kwargs),
+    )
+    own().fit_transform(texts.astype("category"))
+    assert not checked
+    assert own().fit(numbers).categories_[0].dtype == "int64"
+    assert len(checked) == 1
