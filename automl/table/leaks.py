@@ -59,7 +59,7 @@ def check_leaks(frame: pd.DataFrame, column_types: Mapping[str, str], target: Ta
     for name, column in frame.items():
         if column_types[str(name)] == "text":
             continue
-        values = column.cat.codes.to_numpy() if column.dtype == "category" else column.to_numpy()
+        values = column.array.codes if isinstance(column.array, pd.Categorical) else column.to_numpy()
         if (
             target.task != "regression"
             and values[alike[0]] != values[alike[1]]

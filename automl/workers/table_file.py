@@ -53,11 +53,12 @@ class _Packed:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> _Packed:
         dtypes = {name: of for name, of in frame.dtypes.items() if isinstance(of, pd.CategoricalDtype)}
+        columns = {str(name): cast(pd.Categorical, frame[name].array).codes for name in dtypes}
         by_type: dict[str, list[str]] = {}
-        for name in dtypes:
-            by_type.setdefault(frame[name].cat.codes.dtype.name, []).append(str(name))
+        for name, column in columns.items():
+            by_type.setdefault(column.dtype.name, []).append(name)
         codes = {
-            of: np.asfortranarray(np.column_stack([frame[name].cat.codes.to_numpy() for name in names]))
+            of: np.asfortranarray(np.column_stack([columns[name] for name in names]))
             for of, names in by_type.items()
         }
         places = {name: (of, i) for of, names in by_type.items() for i, name in enumerate(names)}
