@@ -68,6 +68,11 @@ class Trainer(ABC):
         """
 
     @property
+    def model_step(self) -> int:
+        """The step of the model that `estimator` returns; 0 if it may be between two steps."""
+        return 0
+
+    @property
     def reached(self) -> int:
         """The last step that `rewind` can go back to; 0 if it cannot."""
         return 0

@@ -67,17 +67,26 @@ class SingleFit(Trainer):
         self._selected = np.arange(1)
         self._make, self._problem, self._fold, self._growth = make, problem, fold, growth
         self._estimator: Any = None
-        self._n_trees = 0
+        self._n_trees = self._step = 0
 
     @property
     @override
     def trials(self) -> Array:
         return self._selected
 
+    @property
+    @override
+    def model_step(self) -> int:
+        return self._step
+
     @override
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:
-        if stop():
+        if stop() or not self._train(rung, stop):
             return False
+        self._step = rung
+        return True
+
+    def _train(self, rung: int, stop: Callable[[], bool]) -> bool:
         fold, steps = self._fold, self._fold.epoch_steps
         if rung < steps:
             rows = np.sort(fold.order[: len(fold.y) * rung // steps])
@@ -101,12 +110,12 @@ class SingleFit(Trainer):
     def _grow(self, growth: Growth, rung: int, stop: Callable[[], bool]) -> bool:
         ((name, n_trees),) = self._trees(rung).items()
         if not self._n_trees:
-            self._estimator = self._make(warm_start=True)
+            self._estimator, self._step = self._make(warm_start=True), 0
         piece = max(1, _PIECE_VALUES // max(1, self._fold.X.size)) if growth.divisible else n_trees
         while self._n_trees < n_trees and not _stopped_early(self._estimator):
             if stop():
                 return False
-            self._n_trees = min(self._n_trees + piece, n_trees)
+            self._n_trees, self._step = min(self._n_trees + piece, n_trees), 0
             with warnings.catch_warnings():
                 # Every fit computes the class weights again; all fits see the same rows.
                 warnings.filterwarnings("ignore", "class_weight presets", UserWarning)

@@ -89,7 +89,7 @@ class _TransformedTrainer(Trainer):
 
     def __init__(self, trainer: Trainer, transform: TargetTransform, unfitted: Callable[[int], Any]) -> None:
         self._trainer, self._transform, self._unfitted = trainer, transform, unfitted
-        self.failures, self.keeps_model = trainer.failures, trainer.keeps_model
+        self.failures, self.keeps_model, self.parts = trainer.failures, trainer.keeps_model, trainer.parts
 
     @property
     @override
@@ -100,6 +100,20 @@ class _TransformedTrainer(Trainer):
     @override
     def updated(self) -> Array:
         return self._trainer.updated
+
+    @property
+    @override
+    def model_step(self) -> int:
+        return self._trainer.model_step
+
+    @property
+    @override
+    def reached(self) -> int:
+        return self._trainer.reached
+
+    @override
+    def rewind(self, rung: int) -> None:
+        self._trainer.rewind(rung)
 
     @override
     def advance(self, rung: int, stop: Callable[[], bool]) -> bool:

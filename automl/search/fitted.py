@@ -258,7 +258,8 @@ class FittedSearch(ShownSearch):
     def _keep_refit(self, fit: FullFit) -> None:
         self.best_estimator_, self.fitted_rows_, self.refit_time_ = fit.pipeline, fit.n_rows, fit.seconds
         if fit.reason:
-            family, all_rows = self._winner.record.family, self._winner.facts.table_rows
+            family, facts = self._winner.record.family, self._winner.facts
+            all_rows = facts.table_rows or facts.n_rows
             text = f"The best pipeline ({family}) was fitted to {fit.n_rows:,} of {all_rows:,} rows: {fit.reason}."
             warnings.warn(text, stacklevel=3)
 

@@ -27,7 +27,7 @@ from automl.search.loop import Loop
 from automl.search.opening import Opening, keep_filters
 from automl.search.plan import Plan
 from automl.search.publish import PartTimes
-from automl.search.refit import SharedMatrices, fit_rows, with_columns
+from automl.search.refit import SharedMatrices, fit_rows, fold_models, with_columns
 from automl.search.results_page import ResultsPage
 from automl.search.spec import SearchSpec
 from automl.select import Baseline, CorrectedScore, OutOfFold, pareto_front
@@ -41,17 +41,8 @@ from automl.study import (
     save_ensemble,
     save_run,
 )
-from automl.tracking import (
-    NullProgress,
-    Progress,
-    Tracker,
-    finish_run,
-    open_run,
-)
-from automl.workers import (
-    Workers,
-    limit_threads,
-)
+from automl.tracking import NullProgress, Progress, Tracker, finish_run, open_run
+from automl.workers import Workers, limit_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,11 +216,12 @@ class SearchRun:
         self.progress.stage("refitting the winner")
         used = time.process_time() - self._early.core_seconds
         with self.times.of("refitting"):
-            found = (
-                self._fit_in_turn(winner, keep, table)
-                if table is not None or not self._admission.fits_beside
-                else self._fit_beside(winner, keep)
-            )
+            if table is None and (scored := self._scored_model(winner)) is not None:
+                found = self._take(winner, scored, keep)
+            elif table is not None or not self._admission.fits_beside:
+                found = self._fit_in_turn(winner, keep, table)
+            else:
+                found = self._fit_beside(winner, keep)
         self.refit_core_seconds = time.process_time() - used
         if not self._early.running:
             self._early.close()
@@ -245,6 +237,20 @@ class SearchRun:
         seconds = self._early.seconds[winner.record.number]
         keep(FullFit(self.best, len(self.plan.frame), seconds=seconds))
         return found
+
+    def _scored_model(self, winner: Winner) -> FullFit | None:
+        """Return the model that the best trial was scored with, if there is no time to train one on all rows.
+
+        Only a holdout has a single such model, and a trainer must have kept it.
+        """
+        record, folds = winner.record, self.plan.folds
+        if len(folds) > 1 or self._early.of(record) is not None or self._admission.refit_in_time(record):
+            return None
+        if (kept := self.out_of_fold.fold_models(record.number)) is None:
+            return None
+        (steps,) = fold_models(record, self.plan, self.spec.facts, self.workers.n_fits, kept)
+        reason = "there was no time to train it on all of them"
+        return FullFit(with_columns(self.plan, steps), len(folds[0][0]), reason)
 
     def _best_refit(self, winner: Winner) -> Future[Pipeline]:
         """Return the refit of the best trial, which may have begun during the search."""
@@ -272,8 +278,12 @@ class SearchRun:
                 time_left=self._admission.seconds_for_refit,
                 report=self.progress.stage,
             )
+        return self._take(winner, replace(fit, seconds=time.perf_counter() - started), keep)
+
+    def _take(self, winner: Winner, fit: FullFit, keep: Callable[[FullFit], None]) -> Winner:
+        """Take the fitted best pipeline, and return the winner with its ensemble."""
         self.best = fit.pipeline
-        keep(replace(fit, seconds=time.perf_counter() - started))
+        keep(fit)
         best: Future[Pipeline] = Future()
         best.set_result(fit.pipeline)
         return self._fit_ensemble(winner, best)

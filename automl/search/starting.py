@@ -35,7 +35,8 @@ def open_out_of_fold(plan: Plan, spec: SearchSpec, storage: Any) -> Iterator[Out
     facts = spec.facts
     folder = predictions_folder(facts.study_name, storage)
     with tempfile.TemporaryDirectory(prefix="automl-models-", ignore_cleanup_errors=True) as models:
-        keeps = spec.refit and spec.ensemble and not spec.repeatable
+        used = spec.ensemble or len(plan.folds) == 1  # as a member, or where there is no time for a refit
+        keeps = spec.refit and used and not spec.repeatable
         yield OutOfFold(
             folder,
             plan.target.values,

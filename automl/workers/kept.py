@@ -42,10 +42,10 @@ def keep(
         return
     with suppress(OSError):
         save_predictions(context.predictions, trial.spec.number, by_fold)
-        long = trial.state == "complete" and trial.fit_seconds >= KEPT_FROM_SECONDS
-        if context.models is None or not long or not trainers:
+        if context.models is None or trial.fit_seconds < KEPT_FROM_SECONDS or not trainers:
             return
-        if all(trainer.keeps_model for trainer in trainers):
+        scored = trial.state == "complete" or all(one.model_step == trial.rungs[-1] for one in trainers)
+        if scored and all(trainer.keeps_model for trainer in trainers):
             models = [trainer.estimator(position) for trainer in trainers]
             n_classes = context.problem.n_classes
             if not n_classes or all(len(model.classes_) == n_classes for model in models):

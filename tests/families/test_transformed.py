@@ -70,6 +70,26 @@ def test_transformed_family_trains_and_predicts_in_the_unit_of_the_target(model,
     np.testing.assert_array_equal(loaded.predict(X), refitted.predict(X))
 
 
+def test_interrupted_boosting_of_a_transformed_target_is_scored():
+    X, y = table()
+    one = family("lightgbm", "log")
+    asked = iter(range(1000))
+    trainer = one.trainer([{"n_estimators": 800}], [7], PROBLEM, Fold(X, y, (3, 0), X_valid=X, y_valid=y))
+    assert not trainer.advance(800, lambda: next(asked) > 500)
+    assert trainer.parts > 1
+    step = trainer.reached
+    assert step > 8
+    trainer.rewind(8)
+    (found,) = trainer.predict(X)
+    again = one.trainer([{"n_estimators": 800}], [7], PROBLEM, Fold(X, y, (3, 0), X_valid=X, y_valid=y))
+    again.advance(8, lambda: False)
+    np.testing.assert_allclose(found.values, again.predict(X)[0].values)
+    tree = family("decision_tree", "log").trainer([{}], [7], PROBLEM, Fold(X, y, (3, 0)))
+    assert tree.model_step == 0
+    tree.advance(1, lambda: False)
+    assert tree.model_step == 1
+
+
 def test_transform_leaves_classes_alone():
     X, y = table()
     one = family("linear", "log")

@@ -5,12 +5,15 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_info
 
 import automl
 from automl.search import admission
+from automl.search.admission import Admission
 from automl.search.early_refit import EarlyRefit
 from automl.search.refit import refit, with_columns
+from automl.workers import kept
 from tests.support.scripted import Clock, ScriptedSession, ScriptedWorkers, finished, loop, record
 from tests.support.tables import cancer
 
@@ -179,3 +182,31 @@ def test_search_keeps_the_refit_that_began_early(folder, monkeypatch):
     again = with_columns(winner.plan, refit(search.best_trial_, winner.plan, winner.facts, 2))
     assert np.array_equal(again.predict_proba(X), search.best_estimator_.predict_proba(X))
     assert [one["num_threads"] for one in threadpool_info()][: len(before)] == before
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_holdout_without_time_for_a_refit_gives_the_scored_model(folder, monkeypatch, ensemble):
+    monkeypatch.setattr(kept, "KEPT_FROM_SECONDS", 0.0)
+    monkeypatch.setattr(Admission, "refit_in_time", lambda self, record, n_fits=1: False)
+    X, y = cancer()
+    train, valid = np.arange(400), np.arange(400, len(y))
+    trees = {"hist_gradient_boosting": {"max_iter": 30, "max_leaf_nodes": [4, 8]}}
+    space = {"space": {"model": {"choice": trees}}}
+
+    def fit():
+        settings = {"cv": [(train, valid)], "n_jobs": 1, "progress": False, "ensemble": ensemble}
+        end = [lambda study, trial: trial.number == 1 and search.stop()]
+        search = automl.Search(space, timeout=600, callbacks=end, **settings)
+        return search.fit(X, y)
+
+    text = rf"hist_gradient_boosting\) was fitted to 400 of {len(y)} rows: there was no time"
+    with pytest.warns(UserWarning, match=text):
+        search = fit()
+    assert search.fitted_rows_ == 400
+    score = roc_auc_score(
+        np.asarray(y)[valid] == search.classes_[1], search.predict_proba(X.iloc[valid])[:, 1]
+    )
+    assert search.best_score_ == pytest.approx(score, abs=1e-9)
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "KEPT_FROM_SECONDS", 1e9)  # no model is kept: it is fitted late
+        assert fit().fitted_rows_ == len(y)

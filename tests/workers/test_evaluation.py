@@ -10,6 +10,7 @@ from automl.descent import Training
 from automl.families import FAMILIES, Fold, rung_levels
 from automl.metrics import metric_for, objectives_for
 from automl.records import TrialSpec
+from automl.select.fold_models import load_fold_models
 from automl.workers import Cohort
 from automl.workers.evaluation import evaluate
 from automl.workers.prepared import PreparedFolds
@@ -222,6 +223,40 @@ def test_evaluate_scores_what_an_interrupted_boosting_has_reached(run, cohort, c
     assert again.found_params == record.found_params
     assert record.metrics == ({} if family == "catboost" else again.metrics)
     assert len(list(tmp_path.glob("*.npy"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "looks", "kept"),
+    [
+        ("hist_gradient_boosting", 0, True),
+        ("hist_gradient_boosting", 2, False),  # its first fold is at the next rung
+        ("random_forest", 2, False),
+        ("lightgbm", 0, False),
+    ],
+)
+def test_evaluate_keeps_the_models_of_a_stopped_trial(
+    run, cohort, tmp_path, monkeypatch, family, looks, kept
+):
+    monkeypatch.setattr("automl.workers.kept.KEPT_FROM_SECONDS", 0.0)
+    monkeypatch.setattr(
+        "automl.families.single_fit._PIECE_VALUES", 1000
+    )  # a forest is stopped between two rungs
+    reached = []
+    trees = "max_iter" if family == "hist_gradient_boosting" else "n_estimators"
+    early = {} if family == "random_forest" else {"early_stopping": False}
+    asked = count()
+    (record,) = run(
+        cohort({family: {trees: 100, **early}}),
+        lambda rung, scores, seconds: reached.append(rung) or set(),
+        lambda: bool(reached) and next(asked) >= looks,
+        predictions=tmp_path / "predictions",
+        models=tmp_path,
+    )
+    assert (record.state, record.curve.rungs[:1]) == ("stopped", (1,))
+    models = load_fold_models(tmp_path, record.number)
+    assert (models is not None) == kept
+    if kept:
+        assert [model.n_iter_ for model in models] == [25, 25, 25]
 
 
 def test_evaluate_reached_only_with_time_to_score_it(run, cohort, monkeypatch):
