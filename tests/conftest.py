@@ -25,7 +25,6 @@ os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", TOKEN
 # pytest-xdist sets the width of a terminal; a console made at import would keep it.
 os.environ.pop("COLUMNS", None)
 
-cheap_disk.link_code()
 cheap_disk.skip_syncs()
 
 # The same cases in each run; `pytest --hypothesis-profile default` looks for new ones.

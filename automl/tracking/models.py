@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.errors import AutomlError, NoModelError, StoreError, public_cause
 from automl.persistence import dump_skops, needed_types
-from automl.tracking.model_code import code_paths, requirements
+from automl.tracking.model_code import code_archive, requirements
 from automl.tracking.pyfunc import LOADER, PREDICT_METHOD, PREDICT_METHODS
 from automl.tracking.read_runs import get_run
 from automl.tracking.registry import register
@@ -30,6 +30,7 @@ __all__ = ["fetch_model", "find_model", "log_model", "read_example", "warm_up", 
 # pandas' names of the column types that MLflow supports.
 _KNOWN = ("string", "floating", "integer", "boolean", "datetime64", "datetime", "date", "mixed-integer-float")
 _EXAMPLE_ROWS = 5
+_CODE = "code/automl.zip"  # MLflow lets Python import from it
 
 
 def write_model(
@@ -69,7 +70,9 @@ def write_model(
         If skops or MLflow cannot write it.
     """
     try:
-        _write(estimator, folder, X_example, metadata, trusted, code_paths() if with_code else None, identity)
+        _write(
+            estimator, folder, X_example, metadata, trusted, code_archive() if with_code else b"", identity
+        )
     except AutomlError:
         raise
     except Exception as error:
@@ -83,7 +86,7 @@ def _write(
     X_example: pd.DataFrame,
     metadata: Mapping[str, Any],
     trusted: Sequence[str],
-    code: list[str] | None,
+    code: bytes,
     identity: dict[str, Any],
 ) -> None:
     from automl.version import __version__
@@ -110,8 +113,12 @@ def _write(
             input_example=example[:_EXAMPLE_ROWS],
             # Without requirements, MLflow would load the model in another process to infer them.
             pip_requirements=requirements([*names, *trusted]),
-            code_paths=code,
         )
+        if code:
+            (folder / _CODE).parent.mkdir()
+            (folder / _CODE).write_bytes(code)
+            for flavor in model.flavors.values():
+                flavor["code"] = _CODE
         model.flavors["python_function"]["loader_module"] = LOADER
         shutil.move(file, folder / model.flavors["sklearn"]["pickled_model"])
         model.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -236,7 +243,7 @@ def log_model(
     identity = {"artifact_path": model.artifact_location, "run_id": run_id}
     identity |= {"model_uuid": model.model_id, "model_id": model.model_id}
     folder = _local_folder(model.artifact_location)
-    if folder is not None:  # a model has hundreds of small files, which are written once
+    if folder is not None:  # the files are written once
         write_model(estimator, folder, X_example, metadata, trusted, **identity)
     else:
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,8 +1,7 @@
-"""Cheaper writes for tests: no syncs, new stores as copies of one, and one copy of the code that models carry."""
+"""Cheaper writes for tests: no syncs, and new stores as copies of one."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import suppress
@@ -16,9 +15,8 @@ from sqlalchemy.engine import Engine
 
 from automl.tracking import Tracker, store
 
-__all__ = ["copy_stores", "link_code", "make_store", "skip_syncs", "store_template"]
+__all__ = ["copy_stores", "make_store", "skip_syncs", "store_template"]
 
-_IN_MODELS = os.sep + os.path.join("code", "automl", "")
 _IN_PROGRESS = "store-in-progress"
 
 make_store = store._make
@@ -61,21 +59,3 @@ def copy_stores(folder: Path, patch: pytest.MonkeyPatch) -> None:
         new.replace(file)
 
     patch.setattr(store, "_make", make)
-
-
-def link_code() -> None:
-    """Let the models of this process share their files of code, as hard links: each has 300 of them."""
-    copyfile = shutil.copyfile
-    copies: dict[Any, str] = {}
-
-    def link_or_copy(source: Any, target: Any, *, follow_symlinks: bool = True) -> Any:
-        if _IN_MODELS not in os.fspath(target):
-            return copyfile(source, target, follow_symlinks=follow_symlinks)
-        try:
-            os.link(copies[source], target)
-        except (KeyError, OSError):  # the first one, or the model with it was deleted
-            copyfile(source, target)
-            copies[source] = os.path.abspath(target)
-        return target
-
-    shutil.copyfile = link_or_copy

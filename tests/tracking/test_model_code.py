@@ -1,0 +1,31 @@
+"""The code that a model carries."""
+
+import io
+import zipfile
+
+from automl.tracking import model_code
+from automl.tracking.model_code import code_archive
+from tests.support import ROOT
+
+
+def test_code_archive_has_the_files_of_the_package():
+    with zipfile.ZipFile(io.BytesIO(code_archive())) as archive:
+        names = archive.namelist()
+        source = archive.read("automl/tracking/model_code.py")
+    assert source == (ROOT / "automl" / "tracking" / "model_code.py").read_bytes()
+    assert {"automl/report/report.html", "search_spaces/tabular.yaml"} <= set(names)
+    assert not [
+        name for name in names if "__pycache__" in name or not name.startswith(("automl/", "search_spaces/"))
+    ]
+    assert len(code_archive()) < 1_000_000
+
+
+def test_code_archive_of_code_from_an_archive_is_that_archive(tmp_path, monkeypatch):
+    file = tmp_path / "automl.zip"
+    file.write_bytes(code_archive())
+    monkeypatch.setattr(model_code, "__file__", str(file / "automl" / "tracking" / "model_code.py"))
+    code_archive.cache_clear()
+    try:
+        assert code_archive() == file.read_bytes()
+    finally:
+        code_archive.cache_clear()
