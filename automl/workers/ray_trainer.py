@@ -108,6 +108,9 @@ class RayTrainer:
         self._asked: RungReached | None = None
         self._announced: tuple[int, float] | None = None  # id of a cohort, and since when it is on its way
         self._waited = 0.0  # seconds until the matrices of the cohort had arrived
+        self._preparing = self._prepared_in = (
+            0.0  # seconds that this process took to prepare matrices, of these
+        )
         self._measured = time.monotonic()
 
     def close(self) -> None:
@@ -121,9 +124,10 @@ class RayTrainer:
 
     def prepare(self, preprocess: Mapping[str, Any]) -> Iterator[Matrices]:
         """Prepare one fold after the other; a fault is yielded as text for each remaining fold."""
-        n_left = self._prepared.n_folds
+        n_left, began = self._prepared.n_folds, time.monotonic()
         try:
             for matrices in self._prepare.matrices(preprocess):
+                self._preparing = time.monotonic() - began
                 yield matrices
                 del matrices  # Ray has a copy
                 trim_memory()
@@ -154,6 +158,7 @@ class RayTrainer:
         self._memory = memory
         self._prepared.given = matrices
         self._waited = self._seconds_since_announced(cohort.id)
+        self._prepared_in, self._preparing = min(self._preparing, self._waited), 0.0
         self._workers.submit(replace(cohort, deadline=time.time() + seconds - self._waited))
         return self._next()
 
@@ -190,11 +195,11 @@ class RayTrainer:
                         return AtRung(event.rung, event.scores, event.seconds)
 
     def _with_preparation(self, records: list[TrialRecord]) -> list[TrialRecord]:
-        """Count the wait for matrices as their preparation, in equal parts."""
-        share = self._waited / max(1, len(records))
+        """Count the wait for matrices as time of the trials, and what this process prepared as their preparation."""
+        waited, prepared = self._waited / max(1, len(records)), self._prepared_in / max(1, len(records))
         return [
             one.model_copy(
-                update={"seconds": one.seconds + share, "prepare_seconds": one.prepare_seconds + share}
+                update={"seconds": one.seconds + waited, "prepare_seconds": one.prepare_seconds + prepared}
             )
             for one in records
         ]
