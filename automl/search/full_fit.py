@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 from sklearn.pipeline import Pipeline
 
-from automl.errors import TableError
+from automl.errors import AutomlError, Fault, TableError
 from automl.families import (
     Array,
     Family,
@@ -97,6 +98,7 @@ class _FullFit:
             self.family, plan.problem, record.preprocess, plan.columns.column_types_
         )
         self.n_sample, self.n_all = len(plan.frame), table.rows.n_rows
+        self.n_other = 0  # rows read with another target than those of the sample
         self.params = params_at_stop(record)
         self.width = pipeline[:-1].transform(plan.example).shape[1]
         self.streams = self.family.streamed_params(self.params, self.n_sample, self.n_all) is not None
@@ -111,13 +113,17 @@ class _FullFit:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 model, n_used = self.fit(Path(folder), n_rows, lambda: time_left() < 0, report)
-        except (TableError, OSError, MemoryError) as error:
-            # The pipeline of the sample exists; the search has not failed.
-            return FullFit(self.pipeline, self.n_sample, str(error) or "there was no memory")
+        except Exception as error:
+            # The pipeline of the sample exists; the search has not failed, whatever a library says of a value.
+            known = isinstance(error, AutomlError | OSError) or not str(error)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            return FullFit(self.pipeline, self.n_sample, reason.rstrip(".") or "there was no memory")
         if model is None:
             return FullFit(
                 self.pipeline, self.n_sample, "there was no time to fit more, or training diverged"
             )
+        if self.n_other and not why:
+            why = f"{self.n_other:,} rows have a value that the target does not have in the sample"
         return FullFit(Pipeline([*self.pipeline.steps[:-1], ("model", model)]), n_used, why)
 
     def affordable(self, sample_seconds: float, seconds: float) -> tuple[int, str]:
@@ -217,6 +223,7 @@ class _FullFit:
         for block in self._blocks():
             frame = block.frame
             rows, y = target.known(frame[self.facts.target])
+            self.n_other += int(frame[self.facts.target].notna().sum()) - len(rows)
             if n_rows < self.n_all:
                 rng = np.random.default_rng([self.facts.random_state, block.start, 1])
                 end = block.start + len(frame)
@@ -227,7 +234,24 @@ class _FullFit:
                 continue
             frame = frame.iloc[rows]
             X = self._prepare(replace(block, frame=frame))
-            weight = None if not name else frame[name].to_numpy(dtype=float)
+            weight = None if not name else _row_weights(frame[name], block.place)
             if len(by_class):
                 weight = by_class[y] * (1.0 if weight is None else weight)
             yield X, y.astype(of_codes, copy=False), weight
+
+
+def _row_weights(column: pd.Series, place: str) -> Array:
+    """Return the weights of rows, shape (n,).
+
+    Raises
+    ------
+    TableError
+        If one is no finite number of at least 0; ``place`` is where the rows are.
+    """
+    weights = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        rule = "must be one finite number of at least 0 a row"
+        fault = Fault(f'column "{column.name}"', rule, f"{column[bad].iloc[0]} in {bad.sum()} rows")
+        raise TableError(fault).within(place)
+    return weights

@@ -144,7 +144,10 @@ class Target:
         column = column.iloc[rows]
         if self.classes is None:
             numbers = numbers_of(column) if column.dtype == object else column.to_numpy(dtype=float)
-            values = np.full(len(rows), np.nan) if numbers is None else np.asarray(numbers, dtype=float)
+            if numbers is None:  # too many other values to be a target; the numbers among them count
+                plain = column.map(lambda value: None if isinstance(value, bool) else value)
+                numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float)
+            values = np.asarray(numbers, dtype=float)
             good = np.isfinite(values)
         else:
             if self.merged:

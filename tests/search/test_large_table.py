@@ -106,6 +106,46 @@ def test_search_fits_the_winner_to_the_rows_that_memory_allows(folder, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore:target .* rows without a value")
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "decision_tree"])
+@pytest.mark.parametrize("weight", [None, -1.0])
+def test_a_bad_weight_outside_the_sample_leaves_the_model_of_the_sample(folder, family, weight):
+    rows = make_rows().assign(weight=1.0)
+    rows.loc[5, "weight"] = weight  # a row that is not in the sample
+    rows.to_parquet("rows.parquet", row_group_size=2_000, index=False)
+    came = r"-1.0" if weight else "nan"
+    place = (
+        rf'rows.parquet, row groups 0 to 11, column "weight": must be one finite .*got {came} in 1 rows\.$'
+    )
+    with pytest.warns(UserWarning, match=rf"was fitted to [\d,]+ of 24,000 rows: .*{place}"):
+        search = make(family).fit("rows.parquet", "target", sample_weight="weight")
+    assert search.fitted_rows_ == search._winner.facts.n_rows
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
+def test_an_error_of_a_library_in_the_fit_of_all_rows_leaves_the_model_of_the_sample(folder, monkeypatch):
+    def fails(family, fit):
+        raise ValueError("label must be positive")
+
+    monkeypatch.setattr(full_fit, "fit_streamed", fails)
+    with pytest.warns(UserWarning, match="of 24,000 rows: ValueError: label must be positive"):
+        search = make("lightgbm").fit("rows", "target")
+    assert search.fitted_rows_ == search._winner.facts.n_rows
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a number")
+def test_rows_of_another_target_are_counted(folder):
+    rows = make_rows()
+    rows["target"] = [f"{value:.4f}" for value in rows["a"]]
+    rows.loc[:199, "target"] = "many"  # of the first 500 rows
+    rows.to_parquet("rows.parquet", row_group_size=500, index=False)
+    with pytest.warns(
+        UserWarning, match="23,800 of 24,000 rows: 200 rows have a value that the target does not"
+    ):
+        search = make("linear", task="regression").fit("rows.parquet", "target")
+    assert search.fitted_rows_ == 23_800
+
+
+@pytest.mark.filterwarnings("ignore:target .* rows without a value")
 def test_resumed_search_has_the_same_sample(folder, monkeypatch):
     first = make("decision_tree", study_name="s", refit=False).fit("rows", "target")
     monkeypatch.setattr(large_table, "_memory", lambda settings: (1e12, 1e12))  # now all rows would fit

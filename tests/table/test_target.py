@@ -78,3 +78,14 @@ def test_target_refuses_dates(zone):
     dates = pd.Series(pd.date_range("2020-01-01", periods=30, tz=zone))
     with pytest.raises(TableError):
         Target.of(dates)
+
+
+@pytest.mark.parametrize("n_bad", [0, 1, 4, 60])
+def test_known_takes_the_numbers_of_a_block_whatever_else_is_in_it(n_bad):
+    target = Target.of(pd.Series([1.5, 2.0] * 20), task="regression")
+    block = pd.Series([*(f"{i}.5" for i in range(100 - n_bad)), *["many"] * n_bad], dtype=object)
+    rows, values = target.known(block)
+    assert rows.tolist() == list(range(100 - n_bad))
+    assert values.tolist() == [i + 0.5 for i in range(100 - n_bad)]
+    rows, _ = target.known(pd.Series([True, "1.5", None], dtype=object))
+    assert rows.tolist() == [1]
