@@ -241,14 +241,19 @@ class SearchRun:
     def _scored_model(self, winner: Winner) -> FullFit | None:
         """Return the model that the best trial was scored with, if there is no time to train one on all rows.
 
-        Only a holdout has a single such model, and a trainer must have kept it.
+        Only a holdout has a single such model, and a trainer must have kept it. It was trained on class codes, which a
+        class of any package may return.
         """
         record, folds = winner.record, self.plan.folds
-        if len(folds) > 1 or self._early.of(record) is not None or self._admission.refit_in_time(record):
+        kept = self.out_of_fold.fold_models(record.number) if len(folds) == 1 else None
+        if kept is None or self._early.of(record) is not None or record.model.estimator is not None:
             return None
-        if (kept := self.out_of_fold.fold_models(record.number)) is None:
+        if self._admission.refit_in_time(record):
             return None
-        (steps,) = fold_models(record, self.plan, self.spec.facts, self.workers.n_fits, kept)
+        try:
+            (steps,) = fold_models(record, self.plan, self.spec.facts, self.workers.n_fits, kept)
+        except Exception:
+            return None  # the refit is late, but fails for its own reasons only
         reason = "there was no time to train it on all of them"
         return FullFit(with_columns(self.plan, steps), len(folds[0][0]), reason)
 

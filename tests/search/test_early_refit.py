@@ -184,14 +184,20 @@ def test_search_keeps_the_refit_that_began_early(folder, monkeypatch):
     assert [one["num_threads"] for one in threadpool_info()][: len(before)] == before
 
 
-@pytest.mark.parametrize("ensemble", [False, True])
-def test_holdout_without_time_for_a_refit_gives_the_scored_model(folder, monkeypatch, ensemble):
+@pytest.mark.parametrize(
+    ("model", "ensemble"),
+    [
+        ({"hist_gradient_boosting": {"max_iter": 30, "max_leaf_nodes": [4, 8]}}, False),
+        ({"extra_trees": {"n_estimators": [10, 20]}}, True),
+        ({"linear": {"max_epochs": [5, 6]}}, True),
+    ],
+)
+def test_holdout_without_time_for_a_refit_gives_the_scored_model(folder, monkeypatch, model, ensemble):
     monkeypatch.setattr(kept, "KEPT_FROM_SECONDS", 0.0)
     monkeypatch.setattr(Admission, "refit_in_time", lambda self, record, n_fits=1: False)
     X, y = cancer()
     train, valid = np.arange(400), np.arange(400, len(y))
-    trees = {"hist_gradient_boosting": {"max_iter": 30, "max_leaf_nodes": [4, 8]}}
-    space = {"space": {"model": {"choice": trees}}}
+    space = {"space": {"model": {"choice": model}}}
 
     def fit():
         settings = {"cv": [(train, valid)], "n_jobs": 1, "progress": False, "ensemble": ensemble}
@@ -199,7 +205,7 @@ def test_holdout_without_time_for_a_refit_gives_the_scored_model(folder, monkeyp
         search = automl.Search(space, timeout=600, callbacks=end, **settings)
         return search.fit(X, y)
 
-    text = rf"hist_gradient_boosting\) was fitted to 400 of {len(y)} rows: there was no time"
+    text = rf"{next(iter(model))}\) was fitted to 400 of {len(y)} rows: there was no time"
     with pytest.warns(UserWarning, match=text):
         search = fit()
     assert search.fitted_rows_ == 400
@@ -207,6 +213,22 @@ def test_holdout_without_time_for_a_refit_gives_the_scored_model(folder, monkeyp
         np.asarray(y)[valid] == search.classes_[1], search.predict_proba(X.iloc[valid])[:, 1]
     )
     assert search.best_score_ == pytest.approx(score, abs=1e-9)
+    assert set(search.predict(X)) == {"benign", "malignant"}
     with monkeypatch.context() as patch:
         patch.setattr(kept, "KEPT_FROM_SECONDS", 1e9)  # no model is kept: it is fitted late
         assert fit().fitted_rows_ == len(y)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_holdout_takes_no_scored_model_of_a_class_that_returns_codes(folder, monkeypatch):
+    monkeypatch.setattr(kept, "KEPT_FROM_SECONDS", 0.0)
+    monkeypatch.setattr(Admission, "refit_in_time", lambda self, record, n_fits=1: False)
+    X, y = cancer()
+    network = {"net": {"estimator": "sklearn.neural_network.MLPClassifier", "max_iter": [3, 4]}}
+    end = [lambda study, trial: trial.number == 1 and search.stop()]
+    cv = [(np.arange(400), np.arange(400, len(y)))]
+    settings = {"cv": cv, "n_jobs": 1, "timeout": 600, "progress": False}
+    search = automl.Search({"space": {"model": {"choice": network}}}, callbacks=end, **settings)
+    search.fit(X, y)
+    assert search.fitted_rows_ == len(y)
+    assert set(search.predict(X)) <= {"benign", "malignant"}
