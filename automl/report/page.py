@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -104,7 +103,7 @@ def render(page: Page) -> str:
 
 def render_template(name: str, **values: Any) -> str:
     """Return a template of this package, filled; all texts are escaped."""
-    loader = FileSystemLoader(Path(__file__).parent)
+    loader = PackageLoader("automl.report", "")  # also from an archive of code
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template(name).render(**values)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,22 @@ _MAX_TOTAL = 2 * MAX_BYTES  # of all files together
 def shipped_folder() -> Path:
     """Return the folder of the shipped spaces: inside the package of a wheel, at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
+    if package.parent.is_file():  # the code that a model carries
+        return Path(_unpacked(package.parent).name) / "search_spaces"
     inside = package / "search_spaces"
     return inside if inside.is_dir() else package.parent / "search_spaces"
+
+
+@cache
+def _unpacked(archive: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with the spaces of an archive of code, until this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="automl-spaces-")
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder.name, [name for name in files.namelist() if name.endswith(".yaml")])
+    spaces = Path(folder.name)
+    if (inside := spaces / "automl" / "search_spaces").is_dir():
+        inside.rename(spaces / "search_spaces")
+    return folder
 
 
 def shipped_names(folder: Path | None = None) -> list[str]:

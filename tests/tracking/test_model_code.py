@@ -1,7 +1,11 @@
 """The code that a model carries."""
 
 import io
+import subprocess
+import sys
 import zipfile
+
+import pytest
 
 from automl.tracking import model_code
 from automl.tracking.model_code import code_archive
@@ -29,3 +33,25 @@ def test_code_archive_of_code_from_an_archive_is_that_archive(tmp_path, monkeypa
         assert code_archive() == file.read_bytes()
     finally:
         code_archive.cache_clear()
+
+
+SCRIPT = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import automl, numpy, pandas
+assert "automl.zip" in automl.__file__, automl.__file__
+X = pandas.DataFrame(numpy.random.default_rng(0).normal(size=(90, 2))).add_prefix("x")
+y = (X["x0"] > 0).to_numpy().astype(int)
+search = automl.Search("quick", n_trials=1, timeout=None, n_jobs=2, progress=False).fit(X, y)
+search.report("report.html")
+"""
+
+
+@pytest.mark.slow
+def test_package_works_from_the_archive(folder, monkeypatch):
+    """A process that loads a model with MLflow may import this package from it."""
+    (folder / "automl.zip").write_bytes(code_archive())
+    monkeypatch.setenv("PYTHONPATH", str(folder / "automl.zip"))
+    ran = subprocess.run([sys.executable, "-P", "-c", SCRIPT], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "<html" in (folder / "report.html").read_text(encoding="utf-8")
