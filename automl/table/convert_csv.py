@@ -20,7 +20,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from automl.errors import Fault, TableError
-from automl.table.csv_text import FALLBACK_ENCODING, guess_encoding, read_layout, typed_cells
+from automl.table.csv_text import FALLBACK_ENCODING, as_separator, guess_encoding, read_layout, typed_cells
 
 __all__ = ["csv_bytes", "csv_to_parquet"]
 
@@ -89,6 +89,7 @@ def csv_to_parquet(
         If the text cannot be read.
     """
     types: dict[int, pa.DataType] = {}
+    separator = as_separator(separator)
     try:
         layout = _layout(file, encoding, separator)
         while True:

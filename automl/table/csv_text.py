@@ -14,15 +14,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from automl.errors import Fault, TableError
 from automl.table.converters import RawColumn
 from automl.table.number_texts import cast_if_all, find_numbers, has_codes, plain_numbers
 from automl.table.text_bytes import stripped
 from automl.table.texts import MISSING, as_texts_array, is_missing, spread
 from automl.table.threads import map_columns
 
-__all__ = ["guess_encoding", "read_csv_text", "read_layout", "text_numbers", "typed_cells"]
+__all__ = [
+    "as_separator",
+    "guess_encoding",
+    "read_csv_text",
+    "read_layout",
+    "text_numbers",
+    "typed_cells",
+]
 
 SEPARATORS = (",", ";", "\t", "|")
+_WORDS = {"tab": "\t", "\\t": "\t"}  # separators that a shell can hardly pass
 FALLBACK_ENCODING = "cp1252"  # Latin-1 as Windows writes it
 
 _SAMPLE_BYTES = 1 << 16
@@ -32,6 +41,26 @@ _SAMPLE_CELLS = 200
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # "1.234" is 1234 beside decimal commas, which other rows or other files may have.
 _AMBIGUOUS = r"^[+-]?\d{1,3}(?:\.\d{3})+$"
+
+
+def as_separator(given: str | None) -> str | None:
+    """Return the character that the argument ``separator`` names; None stays None.
+
+    Raises
+    ------
+    TableError
+        If it is not one character or ``"tab"``.
+
+    Examples
+    --------
+    >>> as_separator("tab") == as_separator(chr(9)) == chr(9)
+    True
+    """
+    separator = None if given is None else _WORDS.get(given, given)
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        rule = "must be one character, no quote and no end of a line"
+        raise TableError(Fault("separator", rule, repr(separator), 'For example ";" or "tab".'))
+    return separator
 
 
 def read_csv_text(

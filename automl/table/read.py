@@ -20,7 +20,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 
 from automl.errors import Fault, TableError, nearest
-from automl.table.csv_text import read_csv_text, text_numbers
+from automl.table.csv_text import as_separator, read_csv_text, text_numbers
 from automl.table.frames import as_frame, repeated_names
 
 __all__ = ["ENDINGS", "read_table"]
@@ -67,10 +67,7 @@ def read_table(
     """
     file = Path(path)
     where = str(file)
-    separator = {"tab": "\t", "\\t": "\t"}.get(separator or "", separator)
-    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
-        rule = "must be one character, no quote and no end of a line"
-        raise TableError(Fault("separator", rule, repr(separator), 'For example ";" or "tab".'))
+    separator = as_separator(separator)
     read = _reader(file, encoding, separator)
     if not file.is_dir() and (not file.is_file() or file.stat().st_size == 0):
         if file.is_file():

@@ -49,6 +49,22 @@ def test_conversion_unpacks(tmp_path, pack):
     assert converted(tmp_path, compress(TEXTS["comma"]), f"t.csv{ending}")["a"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(("word", "separator"), [("tab", "\t"), ("\\t", "\t"), ("|", "|")])
+def test_conversion_takes_the_separators_of_read_table(tmp_path, word, separator):
+    (tmp_path / "t.csv").write_text(f"a{separator}b,c;d\n1{separator}x\n")
+    csv_to_parquet(tmp_path / "t.csv", tmp_path / "t.parquet", separator=word)
+    found = pd.read_parquet(tmp_path / "t.parquet")
+    assert list(found) == list(read_table(tmp_path / "t.csv", separator=word)) == ["a", "b,c;d"]
+
+
+@pytest.mark.parametrize("given", [{"separator": "semicolon"}, {"separator": '"'}])
+def test_conversion_refuses_what_read_table_refuses(tmp_path, given):
+    (tmp_path / "t.csv").write_bytes(TEXTS["comma"])
+    for read in (read_table, lambda file, **given: csv_to_parquet(file, tmp_path / "t.parquet", **given)):
+        with pytest.raises(TableError, match="separator: must be one character"):
+            read(tmp_path / "t.csv", **given)
+
+
 @pytest.fixture
 def small_parts(monkeypatch):
     monkeypatch.setattr("automl.table.convert_csv._PART_BYTES", 4_000)
