@@ -10,7 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,15 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from automl.errors import Fault, TableError
-from automl.table.csv_text import FALLBACK_ENCODING, as_separator, guess_encoding, read_layout, typed_cells
+from automl.table.csv_text import (
+    FALLBACK_ENCODING,
+    as_separator,
+    guess_encoding,
+    read_layout,
+    read_padded,
+    typed_cells,
+)
+from automl.table.read import FAILURES, archive_member
 
 __all__ = ["csv_bytes", "csv_to_parquet"]
 
@@ -30,7 +38,7 @@ _UNPACKED = 5.0  # bytes of a packed byte of text
 _TEXT = re.compile(r"\.(csv|tsv|txt)(\.(gz|bz2|xz|zst|zip))?$", re.IGNORECASE)
 _UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _WHOLE, _FRACTIONS, _TEXTS, _TRUTHS = pa.int64(), pa.float64(), pa.large_string(), pa.bool_()
-_FAILURES = (OSError, ValueError, EOFError, lzma.LZMAError, zipfile.BadZipFile)
+_WIDTHS = re.compile(r"Expected (\d+) columns, got (\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,18 @@ class _Layout:
         Those of the text.
     skipped : int
         Lines before the names.
+    line_bytes : int
+        Mean bytes of a line.
+    pads : bool
+        Whether rows may be short.
     """
 
     names: list[str]
     separator: str
     encoding: str
     skipped: int
+    line_bytes: int
+    pads: bool = False
 
 
 class _OtherType(Exception):
@@ -72,7 +86,7 @@ def csv_to_parquet(
     """Write the table of a text of separated values to a Parquet file, in constant memory.
 
     Cells get the types that `read_table` gives them. If a later cell contradicts the type of its column, the file is
-    written again with that column as fractions or as text.
+    written again with that column as fractions or as text. Text with short rows is read with pandas, which is slower.
 
     Parameters
     ----------
@@ -98,19 +112,31 @@ def csv_to_parquet(
                 return
             except _OtherType as found:
                 types[found.column] = found.needed
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowInvalid, UnicodeDecodeError) as error:
                 output.unlink(missing_ok=True)
-                if "UTF8" not in str(error) or encoding is not None or layout.encoding == FALLBACK_ENCODING:
+                if not layout.pads and _is_short_row(error):
+                    layout = replace(layout, pads=True)
+                    continue
+                if not _is_not_utf8(error) or encoding is not None or layout.encoding == FALLBACK_ENCODING:
                     raise
                 warnings.warn(f"{file.name} is not UTF-8 and is read as {FALLBACK_ENCODING}.", stacklevel=4)
-                layout = _layout(file, FALLBACK_ENCODING, separator)
+                layout = replace(_layout(file, FALLBACK_ENCODING, separator), pads=layout.pads)
             except BaseException:
                 output.unlink(missing_ok=True)
                 raise
-    except _FAILURES as error:
+    except FAILURES as error:
         came = (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")
         remedy = "Correct the line, or convert the file to Parquet."
         raise TableError(Fault(str(file), "must be readable as separated text", came, remedy)) from error
+
+
+def _is_short_row(error: Exception) -> bool:
+    found = _WIDTHS.search(str(error))
+    return found is not None and int(found[2]) < int(found[1])
+
+
+def _is_not_utf8(error: Exception) -> bool:
+    return "UTF8" in str(error) or (isinstance(error, UnicodeDecodeError) and error.encoding == "utf-8")
 
 
 def _layout(file: Path, encoding: str | None, separator: str | None) -> _Layout:
@@ -119,7 +145,7 @@ def _layout(file: Path, encoding: str | None, separator: str | None) -> _Layout:
     encoding = encoding or guess_encoding(head) or "utf-8"
     text = head.decode(encoding, "ignore").lstrip("\ufeff")
     names, _, separator, skipped = read_layout(pa.py_buffer(text.encode()), separator)
-    return _Layout(names, separator, encoding, skipped)
+    return _Layout(names, separator, encoding, skipped, max(1, len(head) // max(1, head.count(b"\n"))))
 
 
 @contextmanager
@@ -130,10 +156,8 @@ def _opened(file: Path) -> Iterator[Any]:
         with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
             yield stream
     elif suffix == ".zip":
-        with zipfile.ZipFile(file) as archive:
-            (member,) = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
-            with archive.open(member) as part:
-                yield part
+        with zipfile.ZipFile(file) as archive, archive.open(archive_member(archive)) as part:
+            yield part
     else:
         with _UNPACK.get(suffix, Path.open)(file, "rb") as part:
             yield part
@@ -171,6 +195,13 @@ def _write(file: Path, output: Path, layout: _Layout, types: dict[int, pa.DataTy
 
 
 def _parts(stream: Any, layout: _Layout) -> Iterator[pa.Table]:
+    if layout.pads:
+        rows, width = max(1, _PART_BYTES // layout.line_bytes), len(layout.names)
+        found = read_padded(
+            stream, width, layout.separator, layout.skipped, encoding=layout.encoding, rows=rows
+        )
+        yield from (part for part in found if len(part))
+        return
     labels = [str(i) for i in range(len(layout.names))]
     reader = arrow_csv.open_csv(
         stream,

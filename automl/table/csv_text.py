@@ -7,6 +7,8 @@ import csv
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,7 @@ __all__ = [
     "guess_encoding",
     "read_csv_text",
     "read_layout",
+    "read_padded",
     "text_numbers",
     "typed_cells",
 ]
@@ -225,18 +228,56 @@ def _parsed(text: pa.Buffer, names: list[str], separator: str, skipped: int) -> 
         )
     except pa.ArrowInvalid:
         # Short rows, which pandas fills up, rows of more than 4 MB, or a fault that pandas names by its line.
-        rows = pd.read_csv(
-            pa.BufferReader(text),
-            sep=separator,
-            header=None,
-            skiprows=skipped,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-        )
-        cells = [pa.chunked_array([pa.array(rows[i][1:], pa.large_string(), from_pandas=True)]) for i in rows]
-        cells += [pa.chunked_array([pa.nulls(len(rows) - 1, pa.large_string())])] * (len(names) - len(cells))
-        return pa.table(cells, names=labels)
+        return next(read_padded(pa.BufferReader(text), len(names), separator, skipped))
+
+
+def read_padded(
+    source: Any,
+    n_columns: int,
+    separator: str,
+    skipped: int,
+    *,
+    encoding: str = "utf-8",
+    rows: int | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the rows below the names as text; cells that short rows lack are missing.
+
+    Parameters
+    ----------
+    source : file object
+        The text, as bytes.
+    n_columns : int
+        Number of columns.
+    separator, encoding : str
+        Those of the text.
+    skipped : int
+        Lines before the names.
+    rows : int, optional
+        Rows of a table, the names being one; by default there is one table with all rows.
+
+    Raises
+    ------
+    ValueError
+        If a row has more cells than the names; the message has its line.
+    """
+    labels = [str(i) for i in range(n_columns)]
+    with pd.read_csv(
+        source,
+        sep=separator,
+        header=None,
+        skiprows=skipped,
+        dtype=str,
+        keep_default_na=False,
+        na_values=[""],
+        encoding=encoding,
+        iterator=True,
+        chunksize=rows,
+    ) as parts:
+        for number, part in enumerate(parts):
+            found = part if number else part[1:]
+            cells = [pa.array(found[i], pa.large_string(), from_pandas=True) for i in found]
+            cells += [pa.nulls(len(found), pa.large_string())] * (n_columns - len(cells))
+            yield pa.table([pa.chunked_array([column]) for column in cells], names=labels)
 
 
 def _count_quotes(text: pa.Buffer) -> int:

@@ -23,7 +23,7 @@ from automl.errors import Fault, TableError, nearest
 from automl.table.csv_text import as_separator, read_csv_text, text_numbers
 from automl.table.frames import as_frame, repeated_names
 
-__all__ = ["ENDINGS", "read_table"]
+__all__ = ["ENDINGS", "FAILURES", "archive_member", "read_table"]
 
 # What pandas, pyarrow, the decompressors and the codecs raise on a bad file.
 FAILURES = (ValueError, OSError, EOFError, KeyError, LookupError, lzma.LZMAError, zipfile.BadZipFile)
@@ -164,18 +164,28 @@ def _bytes(file: Path) -> Any:
     suffix = file.suffix.lower()
     if suffix == ".zip":
         with zipfile.ZipFile(file) as archive:
-            members = [
-                name for name in archive.namelist() if not name.startswith("__MACOSX") and name[-1] != "/"
-            ]
-            if len(members) != 1:
-                raise ValueError(f"expected one file in the archive, found {len(members)}")
-            return archive.read(members[0])
+            return archive.read(archive_member(archive))
     if suffix == ".zst":
         with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
             return stream.read()
     if suffix in _DECOMPRESS:
         return _DECOMPRESS[suffix](file.read_bytes())
     return pa.memory_map(str(file)).read_buffer()
+
+
+def archive_member(archive: zipfile.ZipFile) -> str:
+    """Return the name of the only file of an archive, besides folders and the notes of macOS.
+
+    Raises
+    ------
+    ValueError
+        If there are several files, or none.
+    """
+    names = archive.namelist()
+    members = [name for name in names if not name.startswith("__MACOSX") and not name.endswith("/")]
+    if len(members) != 1:
+        raise ValueError(f"expected one file in the archive, found {len(members)}")
+    return members[0]
 
 
 _DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {

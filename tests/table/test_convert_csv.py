@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import zipfile
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -23,6 +24,11 @@ TEXTS = {
     "quoted newline": b'a,b\n1,"x\nz"\n2,y\n',
     "separator at the end of lines": b"a,b\n1,x,\n2,y,\n",
     "column without a name": b",b\n1,x\n2,y\n",
+    "short rows": b"a,b,c\n1,x,true\n2\n3,z\n4,z,false\n",
+    "short rows everywhere": b"a,b,c\n1,x\n2,y\n",
+    "short rows, quoted newline": b'sep=;\na;b;c\n1;"x\nz";true\n2;y\n3;y;false\n',
+    "short rows, utf-16": "a,b,c\n1,ü,true\n2,y\n3,y,false\n".encode("utf-16"),
+    "short rows, byte order mark": "\ufeffa,b,c\n1,ü,true\n2,y\n3,y,false\n".encode(),
 }
 
 
@@ -49,6 +55,24 @@ def test_conversion_unpacks(tmp_path, pack):
     assert converted(tmp_path, compress(TEXTS["comma"]), f"t.csv{ending}")["a"].tolist() == [1, 2]
 
 
+def test_conversion_unpacks_the_one_file_of_an_archive_with_folders(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        archive.mkdir("data")
+        archive.writestr("data/t.csv", TEXTS["comma"])
+    csv_to_parquet(tmp_path / "t.csv.zip", tmp_path / "t.parquet")
+    assert pd.read_parquet(tmp_path / "t.parquet")["a"].tolist() == [1, 2]
+    assert read_table(tmp_path / "t.csv.zip")["a"].tolist() == [1, 2]
+
+
+def test_conversion_refuses_an_archive_of_two_files_as_read_table_does(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        archive.writestr("a.csv", TEXTS["comma"])
+        archive.writestr("b.csv", TEXTS["comma"])
+    for read in (read_table, lambda file: csv_to_parquet(file, tmp_path / "t.parquet")):
+        with pytest.raises(TableError, match="expected one file in the archive, found 2"):
+            read(tmp_path / "t.csv.zip")
+
+
 @pytest.mark.parametrize(("word", "separator"), [("tab", "\t"), ("\\t", "\t"), ("|", "|")])
 def test_conversion_takes_the_separators_of_read_table(tmp_path, word, separator):
     (tmp_path / "t.csv").write_text(f"a{separator}b,c;d\n1{separator}x\n")
@@ -57,11 +81,11 @@ def test_conversion_takes_the_separators_of_read_table(tmp_path, word, separator
     assert list(found) == list(read_table(tmp_path / "t.csv", separator=word)) == ["a", "b,c;d"]
 
 
-@pytest.mark.parametrize("given", [{"separator": "semicolon"}, {"separator": '"'}])
+@pytest.mark.parametrize("given", [{"separator": "semicolon"}, {"separator": '"'}, {"encoding": "latin-99"}])
 def test_conversion_refuses_what_read_table_refuses(tmp_path, given):
     (tmp_path / "t.csv").write_bytes(TEXTS["comma"])
     for read in (read_table, lambda file, **given: csv_to_parquet(file, tmp_path / "t.parquet", **given)):
-        with pytest.raises(TableError, match="separator: must be one character"):
+        with pytest.raises(TableError, match="separator: must be one character|unknown encoding: latin-99"):
             read(tmp_path / "t.csv", **given)
 
 
@@ -94,6 +118,25 @@ def test_conversion_falls_back_to_windows_1252(tmp_path, small_parts):
     with pytest.warns(UserWarning, match="read as cp1252"):
         found = converted(tmp_path, f"town,n\n{rows}Köln,2\n".encode("cp1252"))
     assert found["town"].iloc[-1] == "Köln"
+
+
+def test_conversion_fills_up_rows_that_are_short_late_in_the_file(tmp_path, small_parts):
+    rows = "1,x,2.5\n" * 3_000
+    with pytest.warns(UserWarning, match="read as cp1252"):
+        found = converted(tmp_path, f"a,b,c\n{rows}2,Köln\n3\n{rows}".encode("cp1252"))
+    assert len(found) == 6_002
+    assert found.iloc[[3_000, 3_001]].astype("object").where(found.notna(), None).to_numpy().tolist() == [
+        [2, "Köln", None],
+        [3, None, None],
+    ]
+    assert pq.read_metadata(tmp_path / "t.parquet").num_row_groups > 2
+
+
+def test_conversion_names_the_line_of_a_long_row_below_short_rows(tmp_path, small_parts):
+    rows = "1,x\n" * 3_000
+    with pytest.raises(TableError, match="Expected 2 fields in line 3003, saw 3"):
+        converted(tmp_path, f"a,b\n2\n{rows}1,2,3\n".encode())
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_conversion_notes_decimal_commas(tmp_path):
