@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from automl.errors import Fault, SettingError, TableError, nearest
+from automl.errors import Fault, SettingError, nearest
 from automl.table import RowBlocks
 
 __all__ = ["predict_file"]
@@ -79,10 +79,8 @@ def predict_file(
         with _Output(path, rows.types(columns)) as out:
             for block in rows:
                 given, kept = block.frame.drop(columns=unused), block.frame[columns]
-                try:
+                with rows.errors_within(block):
                     found = _predictions(model, given, kept, block.start, proba)
-                except TableError as error:
-                    raise (error.within(block.place) if rows.streams else error) from error
                 out.write(found)
                 if progress is not None:
                     progress(block.start + len(found), rows.n_rows)

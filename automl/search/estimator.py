@@ -127,7 +127,7 @@ class Search(FittedSearch):
         Types of columns by name: ``"numeric"``, ``"categorical"``, ``"datetime"``, ``"text"`` or ``"drop"``. The types
         of other columns follow from their values.
     encoding, separator : str or None, default=None
-        Encoding and separator of a text file that `fit` gets as a path; see `read_table`.
+        Encoding and separator of a text file that `fit` or `predict` gets as a path; see `read_table`.
     scratch : str or None, default=None
         Folder for temporary files. None is the system's temporary folder, or another one if that has no room.
     allow_imports : str or sequence of str, default=()

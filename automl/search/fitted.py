@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -25,10 +25,11 @@ from automl.search.finish import Winner
 from automl.search.full_fit import FullFit
 from automl.search.refit import trial_pipeline
 from automl.search.replay import Replay, find_trial, replay_number
+from automl.search.scratch import scratch_folder
 from automl.search.shown_search import ShownSearch
 from automl.select import leaderboard, pareto_front
 from automl.study import read_records
-from automl.table import Block, RowBlocks
+from automl.table import RowBlocks
 from automl.tracking import no_autologging
 
 if TYPE_CHECKING:
@@ -60,15 +61,18 @@ class FittedSearch(ShownSearch):
     _run_ids: dict[int, str | None]
     calibrate: str | None
     calibrated_: CalibratedClassifier
+    encoding: str | None
     random_state: int
     refit: bool
+    scratch: str | None
+    separator: str | None
     threshold: str | None
 
     def predict(self, X: Any) -> Any:
         """Return predictions of the ensemble, or of the best pipeline without one; shape (n,).
 
-        ``X`` is a table, or the path of a file, of which a Parquet file is read a block at a time. To write the
-        predictions to a file, see `automl.predict_file`.
+        ``X`` is a table, or the path of a file, of which a Parquet file is read a block at a time. A text file is read
+        with the search's encoding and separator. To write the predictions to a file, see `automl.predict_file`.
         """
         return self._predicted("predict", X)
 
@@ -223,17 +227,31 @@ class FittedSearch(ShownSearch):
         """Call a method of the model; a table without rows gives an empty array of the right shape."""
         predict = getattr(self._served(), method)
         if isinstance(X, str | PathLike):
-            return np.concatenate([self._predicted(method, block.frame) for block in self._blocks(X)])
+            return self._predicted_file(method, X)
         if getattr(X, "shape", None) is None or tuple(X.shape[:1]) != (0,):
             return predict(X)
         return predict(self._winner.plan.example)[:0]
 
-    def _blocks(self, file: str | PathLike[str]) -> Iterator[Block]:
-        """Yield the rows of a file without the target, a block at a time."""
-        target = self._winner.facts.target
-        with RowBlocks(file) as rows:
+    def _predicted_file(self, method: str, file: str | PathLike[str]) -> Any:
+        """Call a method of the model on the rows of a file without the target, a block at a time."""
+        target, found = self._winner.facts.target, []
+        with self._row_blocks(file) as rows:
             for block in rows:
-                yield replace(block, frame=block.frame.drop(columns=target, errors="ignore"))
+                with rows.errors_within(block):
+                    frame = block.frame.drop(columns=target, errors="ignore")
+                    found.append(self._predicted(method, frame))
+        return np.concatenate(found)
+
+    def _row_blocks(self, file: str | PathLike[str]) -> RowBlocks:
+        """Open a file, with the settings of the search or else as its table was read."""
+        own = {"encoding": self.encoding, "separator": self.separator}
+        reading = {
+            **self._winner.facts.reading,
+            **{name: value for name, value in own.items() if value is not None},
+        }
+        size = RowBlocks.scratch_bytes(file)
+        with scratch_folder(self.scratch, size) if size else nullcontext():
+            return RowBlocks(file, **reading)
 
     def _forget(self) -> None:
         """Delete the attributes of an earlier fit."""

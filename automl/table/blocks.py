@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
 
+from automl.errors import TableError
 from automl.table.convert_csv import csv_bytes, csv_to_parquet
 from automl.table.parquet_files import Block, ParquetTable, is_parquet
 from automl.table.read import read_table
@@ -48,11 +51,12 @@ class RowBlocks:
     def __init__(self, path: str | os.PathLike[str], **reading: Any) -> None:
         file = Path(path)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        if csv_bytes(file) > _LARGE:
+        self._text: Path | None = None
+        if self.scratch_bytes(file):
             self._scratch = tempfile.TemporaryDirectory()
-            text, file = file, Path(self._scratch.name) / f"{file.name}.parquet"
+            self._text, file = file, Path(self._scratch.name) / f"{file.name}.parquet"
             try:
-                csv_to_parquet(text, file, **reading)
+                csv_to_parquet(self._text, file, **reading)
             except BaseException:
                 self._scratch.cleanup()
                 raise
@@ -76,6 +80,12 @@ class RowBlocks:
         if self._scratch is not None:
             self._scratch.cleanup()
 
+    @staticmethod
+    def scratch_bytes(path: str | os.PathLike[str]) -> int:
+        """Return about the bytes of the temporary file that a file needs; 0 if it needs none."""
+        size = csv_bytes(Path(path))
+        return int(size) if size > _LARGE else 0
+
     @property
     def streams(self) -> bool:
         """Whether there may be several blocks."""
@@ -87,6 +97,23 @@ class RowBlocks:
 
     def __iter__(self) -> Iterator[Block]:
         if self._parquet is not None:
-            yield from self._parquet.blocks()
+            for block in self._parquet.blocks():
+                yield block if self._text is None else _of_text(block, self._text)
         elif self._frame is not None:
             yield Block(0, self._frame, self._place)
+
+    @contextmanager
+    def errors_within(self, block: Block) -> Iterator[None]:
+        """Add the place of a block to a TableError, unless the block has all rows."""
+        try:
+            yield
+        except TableError as error:
+            if not self.streams:
+                raise
+            raise error.within(block.place) from error
+
+
+def _of_text(block: Block, text: Path) -> Block:
+    """Return a block with a place in the text; row groups of the temporary file say nothing to a user."""
+    last = block.start + len(block.frame)
+    return replace(block, place=f"{text}, rows {block.start + 1} to {last}")
