@@ -60,7 +60,7 @@ def predict_file(
     Raises
     ------
     SettingError
-        If an argument is invalid.
+        If an argument is invalid, or ``keep`` names a column that the output has anyway, such as ``prediction``.
     TableError
         If the file cannot be read, or has other columns than in training. The message names the row group.
     """
@@ -72,6 +72,7 @@ def predict_file(
         raise SettingError(
             Fault("--proba", "needs a model with probabilities", "one without", "Leave it out.")
         )
+    _check_kept(keep, _added(model, proba))
     with RowBlocks(file, **reading) as rows:
         columns, known = _columns(keep, rows.names), set(model.feature_names_in_)
         # A training file has the target too, and kept columns may be new; the model warns of others.
@@ -87,13 +88,38 @@ def predict_file(
         return int(rows.n_rows)
 
 
+def _added(model: Any, proba: bool) -> list[str]:
+    """Return the columns that the output has beside kept ones."""
+    return ["row", "prediction", *(map(_probability, model.classes_) if proba else ())]
+
+
+def _probability(label: Any) -> str:
+    return f"probability_{label}"
+
+
+def _check_kept(keep: str | Sequence[str], added: Sequence[str]) -> None:
+    """Check kept columns before the file is read.
+
+    Raises
+    ------
+    SettingError
+        If ``keep`` names a column that the output has anyway.
+    """
+    names = [name.strip() for name in keep.split(",")] if isinstance(keep, str) else list(keep)
+    rule = f"must not name a column that the output has anyway ({', '.join(added[:2])} or a probability)"
+    remedy = "Leave it out, or rename the column of the file."
+    faults = [Fault("--keep", rule, f'"{name}"', remedy) for name in dict.fromkeys(names) if name in added]
+    if faults:
+        raise SettingError(faults)
+
+
 def _columns(keep: str | Sequence[str], names: Sequence[str]) -> list[str]:
     """Return the columns that ``keep`` names.
 
     Raises
     ------
     SettingError
-        If the file has no such column.
+        If the file has no such column, or one is named twice.
     """
     if isinstance(keep, str):
         keep = [keep] if keep in names else [name.strip() for name in keep.split(",")]
@@ -101,6 +127,10 @@ def _columns(keep: str | Sequence[str], names: Sequence[str]) -> list[str]:
         Fault("--keep", "must name columns of the file", f'"{name}"', nearest(name, names))
         for name in keep
         if name not in names
+    ]
+    repeated = [name for name in dict.fromkeys(keep) if list(keep).count(name) > 1]
+    faults += [
+        Fault("--keep", "must name each column once", f'"{name}" twice', "Name it once.") for name in repeated
     ]
     if faults:
         raise SettingError(faults)
@@ -118,7 +148,7 @@ def _predictions(model: Any, rows: pd.DataFrame, kept: pd.DataFrame, start: int,
     found["prediction"] = model.predict(rows)
     if proba:
         for label, column in zip(model.classes_, model.predict_proba(rows).T, strict=True):
-            found[f"probability_{label}"] = column
+            found[_probability(label)] = column
     return found
 
 

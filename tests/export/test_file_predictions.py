@@ -96,12 +96,40 @@ def test_predict_file_keeps_an_older_output_after_an_error(file, model):
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"keep": "twon"}, 'Did you mean "town"'), ({"output": "out.xlsx"}, "must end in .csv or .parquet")],
+    [
+        ({"keep": "twon"}, 'Did you mean "town"'),
+        ({"keep": "town,town"}, '--keep: must name each column once; got "town" twice'),
+        ({"output": "out.xlsx"}, "must end in .csv or .parquet"),
+    ],
 )
 def test_predict_file_checks_arguments_first(file, model, given, message):
     output = file.with_name(given.pop("output", "out.csv"))
     with pytest.raises(SettingError, match=message):
         predict_file(model, file, output, **given)
+
+
+@pytest.mark.parametrize(
+    ("keep", "proba", "clashes"),
+    [
+        ("prediction", False, ["prediction"]),
+        ("id, row", False, ["row"]),
+        (["row", "prediction"], False, ["row", "prediction"]),
+        ("probability_big", True, ["probability_big"]),
+    ],
+)
+def test_predict_file_refuses_kept_columns_with_names_of_the_output(tmp_path, model, keep, proba, clashes):
+    with pytest.raises(SettingError) as error:  # before the file is opened: there is none
+        predict_file(model, tmp_path / "rows.parquet", tmp_path / "out.csv", keep=keep, proba=proba)
+    assert [fault.came for fault in error.value.faults] == [f'"{name}"' for name in clashes]
+    assert {fault.where for fault in error.value.faults} == {"--keep"}
+    assert all("a column that the output has anyway" in fault.rule for fault in error.value.faults)
+
+
+def test_predict_file_keeps_a_column_named_as_a_probability_without_proba(file, model):
+    rows = make_rows().assign(probability_big=0.5)
+    rows.to_parquet(file, index=False)
+    predict_file(model, file, file.with_name("out.csv"), keep="probability_big")
+    assert (pd.read_csv(file.with_name("out.csv"))["probability_big"] == 0.5).all()
 
 
 def test_predict_file_reads_large_text_in_parts(tmp_path, blocks, monkeypatch, model):
