@@ -7,7 +7,7 @@ from automl.select.cv_results import cv_results
 from automl.select.ensemble import MIN_ROWS, choose_ensemble, without_members
 from automl.select.fold_models import KEPT_FROM_SECONDS, save_fold_models
 from automl.select.leaderboard import leaderboard
-from automl.select.out_of_fold import OutOfFold, put_predictions, save_predictions, take_predictions
+from automl.select.out_of_fold import OutOfFold, pack_predictions, put_predictions, save_predictions
 from automl.select.paired import paired_interval
 from automl.select.ranking import best_record, describe_violations, pareto_front, rank
 from automl.select.readable import last_line, params_texts, short_value
@@ -27,6 +27,7 @@ __all__ = [
     "describe_violations",
     "last_line",
     "leaderboard",
+    "pack_predictions",
     "paired_interval",
     "params_texts",
     "pareto_front",
@@ -35,7 +36,6 @@ __all__ = [
     "save_fold_models",
     "save_predictions",
     "short_value",
-    "take_predictions",
     "with_ensemble_score",
     "without_members",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import weakref
@@ -17,7 +18,7 @@ from automl.records import SearchRecord, TrialRecord
 from automl.select.fold_models import delete_fold_models, load_fold_models
 from automl.select.ranking import rank
 
-__all__ = ["OutOfFold", "put_predictions", "save_predictions", "take_predictions"]
+__all__ = ["OutOfFold", "pack_predictions", "put_predictions", "save_predictions"]
 
 Array = npt.NDArray[Any]
 
@@ -48,9 +49,7 @@ def save_predictions(folder: Path, number: int, by_fold: Sequence[Predictions]) 
     OSError
         If the folder cannot be written.
     """
-    first = by_fold[0]
-    kind = next(name for name in _KINDS if getattr(first, name) is not None)
-    values = np.concatenate([getattr(one, kind) for one in by_fold]).astype(_KINDS[kind])
+    kind, values = _content(by_fold)
     folder.mkdir(parents=True, exist_ok=True)
     _delete(folder, number)
     unfinished = folder / f"{number}.unfinished"
@@ -59,17 +58,16 @@ def save_predictions(folder: Path, number: int, by_fold: Sequence[Predictions]) 
     unfinished.replace(_file(folder, number, kind))
 
 
-def take_predictions(folder: Path) -> dict[str, bytes]:
-    """Return the content of all files that `save_predictions` wrote to a folder, by name, and delete them."""
-    files = {}
-    for file in folder.glob("*.npy"):
-        files[file.name] = file.read_bytes()
-        file.unlink()
-    return files
+def pack_predictions(number: int, by_fold: Sequence[Predictions]) -> dict[str, bytes]:
+    """Return the file that `save_predictions` would write, by its name; parameters as there."""
+    kind, values = _content(by_fold)
+    file = io.BytesIO()
+    np.save(file, values)
+    return {_name(number, kind): file.getvalue()}
 
 
 def put_predictions(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files of `take_predictions` to another folder.
+    """Write files of `pack_predictions` to a folder.
 
     Raises
     ------
@@ -206,8 +204,18 @@ def _best_of(records: Sequence[TrialRecord], search: SearchRecord | None, most: 
     ]
 
 
+def _content(by_fold: Sequence[Predictions]) -> tuple[str, Array]:
+    """Return the kind of the predictions, and their values for the rows of all folds."""
+    kind = next(name for name in _KINDS if getattr(by_fold[0], name) is not None)
+    return kind, np.concatenate([getattr(one, kind) for one in by_fold]).astype(_KINDS[kind])
+
+
+def _name(number: int, kind: str) -> str:
+    return f"{number}.{kind}.npy"
+
+
 def _file(folder: Path, number: int, kind: str) -> Path:
-    return folder / f"{number}.{kind}.npy"
+    return folder / _name(number, kind)
 
 
 def _delete(folder: Path, number: int) -> None:

@@ -49,6 +49,8 @@ class WorkerContext:
         Folder for the out-of-fold predictions of trials; None keeps none.
     models : Path or None
         Folder for the fold models of trials that took long; None keeps none.
+    packed : dict of str to bytes or None
+        Receives the files of out-of-fold predictions by name, where the disk of the search cannot be reached.
     """
 
     frame: pd.DataFrame
@@ -65,3 +67,4 @@ class WorkerContext:
     columns: TypedColumns | None = None
     predictions: Path | None = None
     models: Path | None = None
+    packed: dict[str, bytes] | None = None

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from automl.families import Trainer
 from automl.metrics import Predictions
-from automl.select import KEPT_FROM_SECONDS, save_fold_models, save_predictions
+from automl.select import KEPT_FROM_SECONDS, pack_predictions, save_fold_models, save_predictions
 from automl.workers.context import WorkerContext
 from automl.workers.progress import TrialProgress
 
@@ -28,7 +28,7 @@ def keep(
     Parameters
     ----------
     context : WorkerContext
-        The folders; None keeps nothing.
+        The folders; without one, nothing is kept.
     trial : TrialProgress
         The trial, complete or stopped.
     by_fold : sequence of Predictions
@@ -38,6 +38,9 @@ def keep(
     position : int
         Position of the trial in its cohort.
     """
+    if context.packed is not None:
+        context.packed.update(pack_predictions(trial.spec.number, by_fold))
+        return
     if context.predictions is None:
         return
     with suppress(OSError):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from automl.families import Array
 from automl.records import TrialRecord
-from automl.select import take_predictions
 from automl.version import __version__
 from automl.workers.cohort import Cohort
 from automl.workers.context import WorkerContext
@@ -98,10 +95,10 @@ class RayTrainer:
 
     def __init__(self, context: WorkerContext, threads: int, draining: Callable[[], bool]) -> None:
         warnings.simplefilter("ignore")  # the terminal is the caller's
-        self._keeps_predictions = context.predictions is not None
-        self._folder = tempfile.TemporaryDirectory(prefix="automl-ray-")
-        if self._keeps_predictions:
-            context = replace(context, predictions=Path(self._folder.name), models=None)
+        # Not in files: an actor is killed, so it could not remove them.
+        self._packed: dict[str, bytes] = {}
+        if context.predictions is not None:
+            context = replace(context, predictions=None, models=None, packed=self._packed)
         self._prepare, self._prepared = PreparedFolds(context), _GivenFolds(context)
         self._workers = ThreadWorkers(context, self._prepared, threads)
         self._draining, self._memory = draining, float("inf")
@@ -114,9 +111,8 @@ class RayTrainer:
         self._measured = time.monotonic()
 
     def close(self) -> None:
-        """End the thread and remove the folder; for tests, an actor ends with its process."""
+        """End the thread; for tests, an actor ends with its process."""
         self._workers.close()
-        self._folder.cleanup()
 
     def version(self) -> str:
         """Return the version of the package on this node."""
@@ -156,6 +152,7 @@ class RayTrainer:
             What `prepare` yielded for the preprocessing of the cohort.
         """
         self._memory = memory
+        self._packed.clear()  # a cohort that failed may have left some
         self._prepared.given = matrices
         self._waited = self._seconds_since_announced(cohort.id)
         self._prepared_in, self._preparing = min(self._preparing, self._waited), 0.0
@@ -212,7 +209,9 @@ class RayTrainer:
         return n_bytes if n_bytes > self._memory else 0
 
     def _take_predictions(self) -> dict[str, bytes]:
-        return take_predictions(Path(self._folder.name)) if self._keeps_predictions else {}
+        files = dict(self._packed)
+        self._packed.clear()
+        return files
 
     def _reusable(self) -> bool:
         self._prepared.given = ()  # so that the node may free them

@@ -6,7 +6,7 @@ import pytest
 
 from automl.metrics import Predictions
 from automl.records import TrialRecord
-from automl.select import OutOfFold, put_predictions, save_predictions, take_predictions
+from automl.select import OutOfFold, pack_predictions, put_predictions, save_predictions
 
 Y = np.array([0, 1, 1, 0, 1, 0])
 FOLDS = [(np.array([1, 2, 3, 5]), np.array([0, 4])), (np.array([0, 2, 4]), np.array([1, 3, 5]))]
@@ -124,12 +124,13 @@ def test_out_of_fold_without_a_folder_deletes_its_files_with_the_object():
     assert not folder.exists()
 
 
-def test_predictions_move_between_folders(tmp_path):
+@pytest.mark.parametrize("kind", ["probabilities", "decision", "values"])
+def test_packed_predictions_are_those_of_a_folder(tmp_path, kind):
     there, here = tmp_path / "there", tmp_path / "here"
-    save_predictions(there, 3, [Predictions(values=np.array([0.5, 1.5]))])
+    by_fold = [Predictions(**{"values": part, kind: part}) for part in (np.array([0.5, 1.5]), np.array([0.1]))]
+    save_predictions(there, 3, by_fold)
     save_predictions(here, 3, [Predictions(values=np.array([9.0]))])  # of an earlier attempt
-    files = take_predictions(there)
-    assert not list(there.iterdir())
-    put_predictions(here, files)
-    (file,) = here.iterdir()
-    assert np.load(file).tolist() == [0.5, 1.5]
+    put_predictions(here, pack_predictions(3, by_fold))
+    (file,), (expected,) = here.iterdir(), there.iterdir()
+    assert (file.name, file.read_bytes()) == (expected.name, expected.read_bytes())
+    assert np.load(file).tolist() == pytest.approx([0.5, 1.5, 0.1])

@@ -60,6 +60,24 @@ def test_messages_of_a_cohort_are_small(context, cohort, tmp_path):
     assert len(pickle.dumps(end)) < predictions + 5_000
 
 
+def test_trainer_writes_no_file(context, cohort, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept = replace(context, predictions=tmp_path / "elsewhere", models=tmp_path / "models")
+    end = to_its_end(*started(kept, cohort(*MODELS)))[-1]
+    assert len(end.predictions) == 3
+    assert list(tmp_path.iterdir()) == []  # an actor is killed, so it could not remove them
+
+
+def test_predictions_of_a_failed_cohort_are_not_sent(context, cohort, tmp_path):
+    trainer = RayTrainer(replace(context, predictions=tmp_path), 1, lambda: False)
+    trainer._packed["7.values.npy"] = b""  # as if a cohort had failed after a trial
+    for number in range(2):
+        matrices = list(trainer.prepare({}))
+        first = trainer.start(cohort({"max_epochs": 1}, number=number), 60.0, NO_LIMIT, *matrices)
+        end = to_its_end(trainer, first)[-1]
+        assert list(end.predictions) == [f"{10 * number}.probabilities.npy"]
+
+
 def test_matrices_are_used_as_they_arrive(context, cohort):
     trainer = RayTrainer(context, 1, lambda: False)
     matrices = [(np.zeros_like(X), np.zeros_like(X_valid)) for X, X_valid in trainer.prepare({})]
