@@ -11,7 +11,17 @@ from contextlib import suppress
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from automl.errors import Fault, SettingError
 from automl.workers.context import WorkerContext
@@ -29,11 +39,24 @@ __all__ = [
     "disconnect",
     "draining_nodes",
     "first_ready",
+    "is_loss",
     "kill",
     "put",
     "result",
     "shorten",
+    "task_traceback",
 ]
+
+# Ray reports an argument that is gone as the cause of a `RayTaskError`. An argument that cannot be read is a
+# `RaySystemError`, and any other exception was raised by the task itself.
+_LOSSES = (
+    ObjectLostError,
+    RayActorError,
+    WorkerCrashedError,
+    OutOfMemoryError,
+    NodeDiedError,
+    LocalRayletDiedError,
+)
 
 
 def connect(engine: str, attempts: int = 3) -> bool:
@@ -211,6 +234,16 @@ def result(reference: Any) -> Any:
     return ray.get(reference)
 
 
+def is_loss(error: RayTaskError) -> bool:
+    """Return whether a task did not run because an argument was lost, with its process or its node."""
+    return isinstance(error.cause, _LOSSES)
+
+
+def task_traceback(error: RayTaskError) -> str:
+    """Return the traceback of a task without the colours of Ray; its last line has the error."""
+    return _without_colours(error).strip()
+
+
 def kill(actor: Any) -> None:
     """End an actor at once."""
     ray.kill(actor)
@@ -218,5 +251,9 @@ def kill(actor: Any) -> None:
 
 def shorten(error: Exception) -> str:
     """Return the first and the last line of an error of Ray, which has many, without its colours."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
+    lines = [line.strip() for line in _without_colours(error).splitlines() if line.strip()]
     return textwrap.shorten(" ... ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else "", 400)
+
+
+def _without_colours(error: Exception) -> str:
+    return re.sub(r"\x1b\[\d+m", "", str(error))

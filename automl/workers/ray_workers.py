@@ -37,10 +37,12 @@ from automl.workers.ray_connection import (
     connect,
     disconnect,
     first_ready,
+    is_loss,
     kill,
     put,
     result,
     shorten,
+    task_traceback,
 )
 from automl.workers.ray_trainer import AtRung, Ended, Failed, Message, TooLarge
 from automl.workers.ray_worker import RayWorker
@@ -157,10 +159,7 @@ class RayWorkers(Workers):
         except RayTaskError as error:
             if worker.cohort is None:
                 return self._not_started(worker, error)
-            # The matrices were lost with the node that prepared them; this worker is well.
-            cohort, worker.cohort = worker.cohort, None
-            self._prepared.pop(matrices_key(cohort.trials[0].preprocess), None)
-            return self._again(cohort, error)
+            return self._task_failed(worker, worker.cohort, error)
         except RayError as error:
             return self._died(worker, error)
         if worker.cohort is None:
@@ -236,6 +235,15 @@ class RayWorkers(Workers):
                 del self._prepared[key]
             return self._again(cohort, error)
         return Crashed(cohort, f"the worker process is gone: {shorten(error)}")
+
+    def _task_failed(self, worker: RayWorker, cohort: Cohort, error: RayTaskError) -> Event | None:
+        """Queue a cohort again whose matrices were lost; any other error is that of the cohort."""
+        self._prepared.pop(matrices_key(cohort.trials[0].preprocess), None)
+        if is_loss(error):  # with the node that prepared them; this worker is well
+            self._release(worker, reusable=True)
+            return self._again(cohort, error)
+        self._end(worker)  # its thread may still train
+        return Crashed(cohort, task_traceback(error))
 
     def _again(self, cohort: Cohort, error: Exception) -> Event | None:
         """Queue a cohort again that was lost with its node or its matrices."""

@@ -124,6 +124,32 @@ def test_excluded_and_draining_nodes_are_left_out(monkeypatch):
     assert nodes.label_selector == {"ray.io/node-id": "!in(c)"}
 
 
+def test_only_a_lost_argument_is_a_loss():
+    ray = pytest.importorskip("ray")
+    from automl.workers import ray_connection
+
+    def is_loss(cause):
+        failed = ray.exceptions.RayTaskError("start", "Traceback", cause, "ray::start", 1, "10.0.0.1")
+        return ray_connection.is_loss(failed), ray_connection.is_loss(failed.as_instanceof_cause())
+
+    errors = ray.exceptions
+    lost = errors.ObjectLostError("00", None, ""), errors.OwnerDiedError("00", None, "")
+    lost += errors.ActorDiedError(), errors.WorkerCrashedError(), errors.OutOfMemoryError("of the node")
+    assert [is_loss(cause) for cause in lost] == [(True, True)] * len(lost)
+    own = ValueError("no"), errors.RaySystemError(ImportError("no")), errors.ObjectStoreFullError()
+    assert [is_loss(cause) for cause in own] == [(False, False)] * len(own)
+
+
+def test_traceback_of_a_task_has_no_colours():
+    ray = pytest.importorskip("ray")
+    from automl.workers import ray_connection
+
+    text = "Traceback (most recent call last):\n  File one\nImportError: no"
+    failed = ray.exceptions.RayTaskError("start", text, ImportError("no"), "ray::start", 1, "10.0.0.1")
+    lines = ray_connection.task_traceback(failed).splitlines()
+    assert (lines[0], lines[-1]) == ("ray::start() (pid=1, ip=10.0.0.1)", "ImportError: no")
+
+
 def test_selector_of_many_nodes_is_valid_in_ray():
     ray = pytest.importorskip("ray")
     selector = {"ray.io/node-id": f"!in({','.join(f'{number:056x}' for number in range(100))})"}

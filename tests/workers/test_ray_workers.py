@@ -4,13 +4,15 @@ import os
 import sys
 import time
 from dataclasses import replace
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from automl.errors import SettingError
 from automl.version import __version__
 from automl.workers import Crashed, Finished, RungReached, ThreadWorkers, open_workers
-from automl.workers.blas import cores_per_worker
+from automl.workers.prepared import matrices_key
 from tests.support.ray_cluster import add_node
 from tests.support.trials import TIMES
 
@@ -282,14 +284,55 @@ def test_node_where_no_worker_starts_fails_no_cohort(context, cohort, drive, ray
         workers.close()
 
 
+def test_cohort_that_a_node_cannot_import_crashes_at_once(context, cohort, drive, ray_cluster, monkeypatch):
+    here = ModuleType("only_here")
+    exec("from automl.workers import Cohort\nclass Local(Cohort): pass", here.__dict__)
+    monkeypatch.setitem(sys.modules, "only_here", here)
+    workers = open_workers(context, 1, engine="ray")
+    try:
+        workers.submit(here.Local(0, cohort(*MODELS).trials))
+        crashed = workers.next(300)
+        assert isinstance(crashed, Crashed)
+        assert crashed.reason.splitlines()[-1] == "ModuleNotFoundError: No module named 'only_here'"
+        assert not workers._lost
+        workers.submit(cohort(*MODELS, number=1))
+        assert isinstance(drive(workers, 1)[-1], Finished)
+    finally:
+        workers.close()
+
+
+def gone(kind):
+    """Return a reference of Ray whose object is lost."""
+    import ray
+    from ray._private.internal_api import free
+
+    if kind == "object":
+        reference = ray.put(np.zeros(1_000_000))
+        free([reference])
+        return reference
+    if kind == "process":
+        return ray.remote(num_cpus=0, max_retries=0)(lambda: os._exit(1)).remote()
+    actor = ray.remote(num_cpus=0)(type("Sleeps", (), {"sleep": lambda self: time.sleep(600)})).remote()
+    reference = actor.sleep.remote()
+    ray.kill(actor)
+    return reference
+
+
+@pytest.mark.parametrize("kind", ["object", "process", "actor"])
+def test_lost_matrices_are_prepared_again(context, cohort, drive, ray_cluster, kind):
+    lost, one = gone(kind), cohort(*MODELS)
+    workers = open_workers(context, 1, engine="ray")
+    try:
+        workers._prepared[matrices_key(one.trials[0].preprocess)] = ["", lost, lost, lost]
+        workers.submit(one)
+        workers.next(300).reply(set())
+        assert workers._lost == {0: 1}
+        assert isinstance(drive(workers, 1)[-1], Finished)
+    finally:
+        workers.close()
+
+
 def test_missing_ray_is_a_setting_error(context, monkeypatch):
     monkeypatch.setitem(sys.modules, "automl.workers.ray_workers", None)
     with pytest.raises(SettingError, match=r"pip install 'automl-orchestrator\[ray\]'"):
         open_workers(context, 2, engine="ray")
-
-
-@pytest.mark.parametrize(
-    ("cores", "n_workers", "expected"), [([8, 8], 2, 8), ([8, 8], 3, 4), ([8, 2], 2, 4), ([], 3, 1)]
-)
-def test_cores_per_worker_lets_all_workers_fit(cores, n_workers, expected):
-    assert cores_per_worker(cores, n_workers) == expected
