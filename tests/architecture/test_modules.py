@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +24,7 @@ from tests.support.source import (
 MAX_LINES = 400
 OWNERS = {"optuna": "automl.study", "mlflow": "automl.tracking"}
 PRIVATE_MODULE = "automl.study.optuna_private"
+RAY_MODULE = "automl.workers.ray_connection"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,24 @@ def test_library_is_imported_by_one_package(package, library):
         if one.target.partition(".")[0] == library and module.package != OWNERS[library]
     }
     assert found == set()
+
+
+def test_ray_is_imported_by_one_module(package):
+    found = {
+        name
+        for name, module in package.items()
+        if any(one.target.partition(".")[0] == "ray" for one in module.imports())
+    }
+    assert found == {RAY_MODULE}
+
+
+def test_contract_about_ray_covers_every_module(package):
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = [one for one in contracts if one.get("forbidden_modules") == ["ray"]]
+    sources = contract["source_modules"]
+    covered = {name for name in package for one in sources if name == one or name.startswith(f"{one}.")}
+    assert package.keys() - covered == {"automl"}
+    assert contract["ignore_imports"] == [f"{RAY_MODULE} -> ray"]
 
 
 def test_optuna_private_attributes_are_in_one_module(package):
