@@ -10,8 +10,11 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import automl
 from automl.study import load_study, read_records
@@ -60,6 +63,9 @@ def test_killed_search_on_ray_is_resumed_as_local_processes_do_it(
     assert len(files) > 10
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
     assert TOKEN not in lines
+    logs = [path for path in Path(ray_cluster.head_node.get_logs_dir_path()).rglob("*") if path.is_file()]
+    assert len(logs) > 5
+    assert not [path for path in logs if TOKEN.encode() in path.read_bytes()]
 
 
 def start_driver(engine, **environment):
@@ -100,6 +106,42 @@ def test_ctrl_c_ends_a_search_on_ray(folder, ray_cluster):
     ).fit(*small())
     assert 4 <= search.leaderboard_.trial.count() < 100
     assert search.best_estimator_ is not None
+
+
+def test_trial_that_kills_its_worker_fails_alone(folder, ray_cluster, monkeypatch):
+    from automl.workers.ray_workers import RayWorkers
+
+    here, submit, cohorts = os.getpid(), RayWorkers.submit, []
+
+    def scorer(estimator, X, y):  # sent by value
+        probabilities = estimator.predict_proba(X)[:, 1]
+        if os.getpid() != here and np.ptp(probabilities) < 1e-6:  # it has learned nothing
+            os.kill(os.getpid(), signal.SIGKILL)
+        return roc_auc_score(y, probabilities)
+
+    def keep(workers, cohort):
+        cohorts.append([trial.number for trial in cohort.trials])
+        submit(workers, cohort)
+
+    monkeypatch.setattr(RayWorkers, "submit", keep)
+    rates = [1e-12, *np.geomspace(0.01, 1.0, 23).tolist()]  # a cohort has an eighth of the trials
+    model = {"linear": {"learning_rate": rates, "max_epochs": 4}}
+    settings = {**SETTINGS, "n_trials": len(rates), "n_jobs": 1}
+    search = automl.Search(
+        {"space": {"model": model}}, engine="ray", scoring=scorer, sampler="grid", pruner="none",
+        refit=False, progress=False, **settings,
+    )  # fmt: skip
+    search.fit(*small())
+    records = read_records(load_study("s"))
+    (failed,) = [one for one in records if one.state != "complete"]
+    assert len(records) == len(rates)
+    assert failed.family_params["learning_rate"] == 1e-12
+    assert failed.state == "failed"
+    assert failed.reason.startswith("the worker process is gone: ")
+    attempts = [cohort for cohort in cohorts if failed.number in cohort]
+    assert attempts[0] == attempts[1]
+    assert len(attempts[0]) > 1
+    assert attempts[-1] == [failed.number]
 
 
 @pytest.fixture

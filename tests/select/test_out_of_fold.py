@@ -127,7 +127,9 @@ def test_out_of_fold_without_a_folder_deletes_its_files_with_the_object():
 @pytest.mark.parametrize("kind", ["probabilities", "decision", "values"])
 def test_packed_predictions_are_those_of_a_folder(tmp_path, kind):
     there, here = tmp_path / "there", tmp_path / "here"
-    by_fold = [Predictions(**{"values": part, kind: part}) for part in (np.array([0.5, 1.5]), np.array([0.1]))]
+    by_fold = [
+        Predictions(**{"values": part, kind: part}) for part in (np.array([0.5, 1.5]), np.array([0.1]))
+    ]
     save_predictions(there, 3, by_fold)
     save_predictions(here, 3, [Predictions(values=np.array([9.0]))])  # of an earlier attempt
     put_predictions(here, pack_predictions(3, by_fold))

@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from types import ModuleType
 
-import numpy as np
 import pytest
 
 from automl.errors import SettingError
@@ -304,12 +303,7 @@ def test_cohort_that_a_node_cannot_import_crashes_at_once(context, cohort, drive
 def gone(kind):
     """Return a reference of Ray whose object is lost."""
     import ray
-    from ray._private.internal_api import free
 
-    if kind == "object":
-        reference = ray.put(np.zeros(1_000_000))
-        free([reference])
-        return reference
     if kind == "process":
         return ray.remote(num_cpus=0, max_retries=0)(lambda: os._exit(1)).remote()
     actor = ray.remote(num_cpus=0)(type("Sleeps", (), {"sleep": lambda self: time.sleep(600)})).remote()
@@ -318,7 +312,7 @@ def gone(kind):
     return reference
 
 
-@pytest.mark.parametrize("kind", ["object", "process", "actor"])
+@pytest.mark.parametrize("kind", ["process", "actor"])
 def test_lost_matrices_are_prepared_again(context, cohort, drive, ray_cluster, kind):
     lost, one = gone(kind), cohort(*MODELS)
     workers = open_workers(context, 1, engine="ray")
