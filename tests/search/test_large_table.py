@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 import automl
 from automl.errors import TableError
 from automl.families import fit_streamed
 from automl.search import full_fit, large_table, replay_run
+from tests.support.tables import break_row_group
 
 SPACES = {
     "linear": {"space": {"model": {"choice": {"linear": {"max_epochs": 4, "batch_size": 64}}}}},
@@ -135,12 +135,7 @@ def test_an_error_of_a_library_in_the_fit_of_all_rows_leaves_the_model_of_the_sa
 
 
 def test_search_names_a_broken_row_group_and_leaves_nothing(folder):
-    file = folder / "rows" / "1.parquet"
-    column = pq.read_metadata(file).row_group(2).column(0)
-    content = bytearray(file.read_bytes())
-    start = column.dictionary_page_offset or column.data_page_offset
-    content[start : start + 40] = bytes(40)
-    file.write_bytes(content)
+    break_row_group(folder / "rows" / "1.parquet", 2)
     with pytest.raises(TableError, match=r"1.parquet, row group 2: must be readable"):
         make("linear").fit("rows", "target")
     assert sorted(path.name for path in folder.iterdir()) == ["rows"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as parquet
 from palmerpenguins import load_penguins_raw
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
@@ -49,3 +52,12 @@ def loss_table(loss: str) -> tuple[np.ndarray, np.ndarray, int]:
     if "binary" in LOSSES[loss].tasks:
         return X, (score > 0).astype(int), 1
     return X, np.digitize(score, [-1, 1]), 3
+
+
+def break_row_group(file: Path, number: int) -> None:
+    """Overwrite the start of a row group of a Parquet file."""
+    column = parquet.read_metadata(file).row_group(number).column(0)
+    content = bytearray(file.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + 40] = bytes(40)
+    file.write_bytes(content)

@@ -10,6 +10,7 @@ import pytest
 
 from automl.errors import TableError
 from automl.table import ParquetTable, draw_rows
+from tests.support.tables import break_row_group
 
 
 def frame(n=3_000):
@@ -87,11 +88,7 @@ def test_table_names_a_broken_file(tmp_path):
 def test_blocks_name_a_broken_row_group(tmp_path):
     file = tmp_path / "broken.parquet"
     frame().to_parquet(file, row_group_size=1_000)
-    column = pq.read_metadata(file).row_group(1).column(0)
-    content = bytearray(file.read_bytes())
-    start = column.dictionary_page_offset or column.data_page_offset
-    content[start : start + 40] = bytes(40)
-    file.write_bytes(content)
+    break_row_group(file, 1)
     with pytest.raises(TableError, match=r"broken.parquet, row group 1: must be readable"):
         list(ParquetTable(file).blocks())
 
